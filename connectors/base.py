@@ -1,0 +1,136 @@
+"""The contract every tracker keeps: a few methods, and a sheet of facts that the engine branches on."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from state.model import (
+    Activity,
+    BodyFormat,
+    Created,
+    Cursor,
+    Draft,
+    Field,
+    Marker,
+    Missing,
+    NotCreated,
+    Patch,
+    Problem,
+    Ticket,
+    TicketRef,
+)
+
+MARK = "counterfoil"
+"""The label on every mirrored ticket, by which the change feed finds them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Capabilities:
+    """What a tracker can do. The engine branches on these and never on a tracker's name.
+
+    `fields` are those the tracker can hold as fields. `bulk_create` is how many drafts one request may carry.
+    `visibility_lag_seconds` is how long a change may stay invisible to `changes` and `find`. Limits are in
+    characters. `assignment_starts_work` says that a person who takes an open ticket has begun work on it.
+    `content_per_minute` and `content_per_hour` bound creates and comments, `None` where there is no bound.
+    `account_kind` names the people table's column of account ids.
+    """
+
+    fields: frozenset[Field]
+    account_kind: str
+    body_format: BodyFormat
+    title_limit: int
+    body_limit: int
+    comment_limit: int
+    bulk_create: int = 1
+    guarded_update: bool = False
+    sees_deletions: bool = False
+    assignment_starts_work: bool = False
+    visibility_lag_seconds: int = 120
+    content_per_minute: int | None = None
+    content_per_hour: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """One page of the change feed, and where the feed resumes once the page is stored."""
+
+    tickets: Sequence[Ticket]
+    cursor: Cursor
+
+
+class Tracker(Protocol):
+    """One configured place where tickets live.
+
+    Every method may raise the errors of `connectors.errors` and no other for what the tracker or the way to it
+    does. Reads are retried within the connector; writes never are.
+    """
+
+    name: str
+    caps: Capabilities
+
+    def check(self) -> list[Problem]:
+        """Everything that would stop or bend a run, most serious first; writes nothing."""
+        ...
+
+    def changes(self, cursor: Cursor | None) -> Iterator[Page]:
+        """Yield the marked tickets that changed at or after `cursor`, oldest first, at least once each.
+
+        `None` means from the beginning. There is always at least one page, which may be empty.
+        """
+        ...
+
+    def fetch(self, refs: Sequence[TicketRef]) -> Iterator[Ticket | Missing]:
+        """Yield each ticket as it is now, read past any search index, in no particular order."""
+        ...
+
+    def find(self, markers: Sequence[Marker], since: datetime) -> list[Ticket]:
+        """Every ticket that carries one of the markers, created no earlier than shortly before `since`.
+
+        An empty answer is evidence of absence only once `caps.visibility_lag_seconds` have passed.
+        """
+        ...
+
+    def create(self, drafts: Sequence[Draft]) -> Iterator[Created | NotCreated]:
+        """Create at most `caps.bulk_create` tickets with one request, and yield one result per draft.
+
+        Raises `Ambiguous` when any of them may have been created and which is not known.
+        """
+        ...
+
+    def update(self, ref: TicketRef, patch: Patch, *, seen: str) -> Ticket:
+        """Change exactly what `patch` says, the state first, and return the ticket as it is then.
+
+        `seen` is the revision the patch was made for; where `caps.guarded_update`, a moved ticket is `Stale`.
+        Raises `NoWay` when no sequence of transitions leads to the wanted state.
+        """
+        ...
+
+    def comment(self, ref: TicketRef, text: str, *, marker: str) -> str:
+        """Add a comment of ours and return the tracker's id of it.
+
+        `text` is Markdown. `marker` is planted with it, so that `activity` can tell whether a comment whose answer
+        was lost is there.
+        """
+        ...
+
+    def activity(self, ref: TicketRef, since: datetime) -> list[Activity]:
+        """Who did what to the ticket at or after `since`, oldest first."""
+        ...
+
+    def hint(self, headers: Mapping[str, str], body: bytes) -> list[TicketRef]:
+        """Verify a webhook delivery and name the tickets to look at; raises `Denied` if it is not genuine."""
+        ...
+
+    def resolve(self, key: str) -> Ticket:
+        """The ticket that people call `key` (or its URL), for adopting it; raises `NotFound`."""
+        ...
+
+    @property
+    def requests(self) -> int:
+        """How many requests went over the wire since this object was made."""
+        ...
+
+    def close(self) -> None:
+        """Give back connections."""
+        ...

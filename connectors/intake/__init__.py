@@ -1,0 +1,1 @@
+"""Read-only sources of items, one file per format."""

@@ -1,0 +1,1 @@
+"""Embedded trackers that speak the real wire on loopback, with faults on request."""

@@ -1,0 +1,86 @@
+"""What the configuration may say about a tracker, whatever its kind."""
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field as Key, SecretStr, StringConstraints
+
+AuthorityName = Literal["item", "ticket", "both"]
+Name = Annotated[str, StringConstraints(min_length=1)]
+
+
+class StatusNames(BaseModel):
+    """The tracker's state names (on GitHub: labels) that mean each compliance status; the first is what we write."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    open: list[Name] = []
+    in_progress: list[Name] = []
+    resolved: list[Name] = []
+    acceptance: list[Name] = []
+
+
+class ResolutionNames(BaseModel):
+    """The tracker's reasons for closing, by what they mean; a name in no list is a hold, never a guess."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    resolved: list[Name] = []
+    acceptance: list[Name] = []
+    duplicate: list[Name] = []
+
+
+class PriorityNames(BaseModel):
+    """The tracker's priority names, or labels where it has no priorities."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    critical: Name | None = None
+    high: Name | None = None
+    medium: Name | None = None
+    low: Name | None = None
+
+
+class FieldAuthority(BaseModel):
+    """Who may change each field: the item's side, the ticket's, or both."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    title: AuthorityName = "item"
+    body: AuthorityName = "item"
+    priority: AuthorityName = "item"
+    due_date: AuthorityName = "item"
+    labels: AuthorityName = "item"
+    assignee: AuthorityName = "both"
+    status: AuthorityName = "both"
+
+
+class TrackerSettings(BaseModel):
+    """The keys that every tracker's table has; a connector adds its own by subclassing."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    kind: str
+    url: str
+    token_env: str | None = None
+    token_file: str | None = None
+    ca_bundle: str | None = None
+    timeout_seconds: float = Key(default=60.0, gt=0)
+    visibility_wait_seconds: int | None = Key(default=None, ge=0)
+    audit_hours: float = Key(default=24.0, ge=0)
+    content_per_minute: int | None = Key(default=None, ge=1)
+    content_per_hour: int | None = Key(default=None, ge=1)
+    labels: list[Name] = []
+    status: StatusNames = StatusNames()
+    resolution: ResolutionNames = ResolutionNames()
+    priority: PriorityNames = PriorityNames()
+    authority: FieldAuthority = FieldAuthority()
+
+
+class Secrets(BaseModel):
+    """What a connector may need to prove who it is; never printed, logged or stored."""
+
+    model_config = ConfigDict(frozen=True)
+
+    token: SecretStr | None = None
+    private_key: SecretStr | None = None
+    webhook: SecretStr | None = None

@@ -1,0 +1,1 @@
+"""How an item reads in a tracker."""

@@ -1,0 +1,111 @@
+"""What one transaction of a run reads and changes, as values."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from state.model import Agent, Comment, Cursor, Hold, Link, OperationKind, Outcome
+
+
+@dataclass(frozen=True, slots=True)
+class Because:
+    """Who caused a change and through what: the run, the tracker's event id, the reason in words.
+
+    `at` is when it happened where it happened (UTC); `None` means now.
+    """
+
+    agent: Agent
+    run: str = ""
+    event: str = ""
+    reason: str = ""
+    at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Intent:
+    """A journalled operation not yet known to have happened or not.
+
+    `key` identifies what it makes in the tracker (a marker's or a comment's key). `payload` is JSON and holds what
+    is needed to finish it after a crash. `asked_at` is when the tracker was last asked for it and had nothing.
+    """
+
+    id: str
+    run: str
+    kind: OperationKind
+    item: str
+    tracker: str
+    key: str
+    payload: Mapping[str, Any]
+    begun_at: datetime
+    asked_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ItemChange:
+    """New values of an item's fields by attribute name of `ActionItem`, and because of what."""
+
+    item: str
+    values: Mapping[str, Any]
+    because: Because
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """A record for the ledger of something that happened outside our tables, such as a write to a ticket."""
+
+    action: str
+    object: str
+    because: Because
+    field: str = ""
+    before: Any = None
+    after: Any = None
+
+
+@dataclass(frozen=True, slots=True)
+class Feed:
+    """Where one tracker's change feed stands.
+
+    Nothing before `settled` can still appear. `fresh` is the newest change known; what lies between may have
+    gained entries since, and is read once more at `settle_at` (UTC), when the tracker's index has caught up.
+    `rules` is the digest of the mapping that all links were last compared under. `audited_at` is when every linked
+    ticket was last looked at directly.
+    """
+
+    tracker: str
+    settled: Cursor | None = None
+    fresh: Cursor | None = None
+    settle_at: datetime | None = None
+    rules: str = ""
+    audited_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """The right to run, held by one process at a time; `token` grows with each holder and fences the others off."""
+
+    holder: str
+    token: int
+    expires_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Effects:
+    """Everything that one transaction of a run writes, records included.
+
+    `linked` are inserted or replaced, and mark their items clean if the item's revision is still the link's.
+    `finished` ends intents by id. `released` closes holds by id, with how. `dirty` marks items to be compared again.
+    """
+
+    begun: Sequence[Intent] = ()
+    finished: Mapping[str, Outcome] = field(default_factory=dict)
+    asked: Sequence[str] = ()
+    changes: Sequence[ItemChange] = ()
+    linked: Sequence[tuple[Link, Because]] = ()
+    touched: Sequence[Link] = ()
+    held: Sequence[tuple[Hold, Because]] = ()
+    released: Mapping[str, Because] = field(default_factory=dict)
+    comments: Sequence[tuple[Comment, Because]] = ()
+    notes: Sequence[Note] = ()
+    feeds: Sequence[Feed] = ()
+    dirty: Sequence[str] = ()
