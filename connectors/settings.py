@@ -2,7 +2,8 @@
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field as Key, SecretStr, StringConstraints
+from pydantic import BaseModel, ConfigDict, SecretStr, StringConstraints
+from pydantic import Field as Key
 
 AuthorityName = Literal["item", "ticket", "both"]
 Name = Annotated[str, StringConstraints(min_length=1)]

@@ -152,7 +152,7 @@ class TestOutcome(StrEnum):
     __test__ = False
 
     FAIL = "fail"
-    PASS = "pass"
+    PASS = "pass"  # noqa: S105
     MANUAL = "manual"
 
 
@@ -302,9 +302,9 @@ class Patch:
 
     title: str | Keep = KEEP
     body: Body | Keep = KEEP
-    priority: str | None | Keep = KEEP
-    assignee: str | None | Keep = KEEP
-    due_date: date | None | Keep = KEEP
+    priority: str | Keep | None = KEEP
+    assignee: str | Keep | None = KEEP
+    due_date: date | Keep | None = KEEP
     add_labels: tuple[str, ...] = ()
     remove_labels: tuple[str, ...] = ()
     state: TransitionTo | None = None
