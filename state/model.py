@@ -175,10 +175,15 @@ class Person:
 
 @dataclass(frozen=True, slots=True, order=True)
 class TicketRef:
-    """A ticket's identity: the configured tracker and that tracker's immutable id (never its key)."""
+    """A ticket's identity: the configured tracker and that tracker's immutable id.
+
+    `key` is what people call the ticket. It may change, does not count for equality, and only helps a tracker
+    that reads by key to find the ticket, where it then checks the id.
+    """
 
     tracker: str
     id: str
+    key: str = field(default="", compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,7 +214,7 @@ class TicketState:
 class Ticket:
     """What a tracker shows now, in our fields.
 
-    `key` and `url` are for people. `assignee` is the tracker's account id. `labels` holds every label,
+    `url` is for people. `assignee` is the tracker's account id. `labels` holds every label,
     ours and others'. `updated` is the tracker's own UTC time. `revision` changes whenever the tracker shows
     that anything on the ticket has changed, comments included; equal revisions mean nothing new.
     `marker` is set only where the tracker can vouch that the marker is ours. `project` is where the ticket
@@ -217,7 +222,6 @@ class Ticket:
     """
 
     ref: TicketRef
-    key: str
     url: str
     title: str
     body: Body
@@ -387,7 +391,6 @@ class Link:
 
     item: str
     ref: TicketRef
-    key: str
     url: str
     marker: Marker
     baseline: Baseline
@@ -469,7 +472,6 @@ class Created:
 
     marker: Marker
     ref: TicketRef
-    key: str
     url: str
     at: datetime
     ticket: Ticket | None = None
