@@ -31,7 +31,7 @@ class Capabilities:
 
     `fields` are those the tracker can hold as fields. `bulk_create` is how many drafts one request may carry.
     `visibility_lag_seconds` is how long a change may stay invisible to `changes` and `find`. Limits are in
-    characters. `assignment_starts_work` says that a person who takes an open ticket has begun work on it.
+    characters. `stale_feed` says that `changes` may show a ticket older than `fetch` does. `assignment_starts_work` says that a person who takes an open ticket has begun work on it.
     `content_per_minute` and `content_per_hour` bound creates and comments, `None` where there is no bound.
     `account_kind` names the people table's column of account ids.
     """
@@ -44,7 +44,7 @@ class Capabilities:
     comment_limit: int
     bulk_create: int = 1
     guarded_update: bool = False
-    sees_deletions: bool = False
+    stale_feed: bool = False
     assignment_starts_work: bool = False
     visibility_lag_seconds: int = 120
     content_per_minute: int | None = None

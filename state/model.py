@@ -216,7 +216,8 @@ class Ticket:
 
     `url` is for people. `assignee` is the tracker's account id. `labels` holds every label,
     ours and others'. `updated` is the tracker's own UTC time. `revision` changes whenever the tracker shows
-    that anything on the ticket has changed, comments included; equal revisions mean nothing new.
+    that anything on the ticket has changed, comments included; equal revisions mean nothing new, and revisions of
+    one ticket sort as text in the order of time. `comments` is how many there are, `None` where it is not told.
     `marker` is set only where the tracker can vouch that the marker is ours. `project` is where the ticket
     lives now, as the tracker spells it. `linked_change_open` says that an open change request is linked.
     """
@@ -237,6 +238,7 @@ class Ticket:
     project: str = ""
     archived: bool = False
     linked_change_open: bool = False
+    comments: int | None = None
 
 
 class Gone(StrEnum):
@@ -387,6 +389,7 @@ class Link:
 
     `item_revision` and `ticket_revision` are what the baseline was taken from. `generation` counts the tickets
     this item has had in this tracker, from 1. `missing_since` is set once a direct read did not find the ticket.
+    `comments` were on the ticket, and what people did to it is known up to `seen_at` (the tracker's time).
     """
 
     item: str
@@ -401,6 +404,8 @@ class Link:
     generation: int = 1
     missing_since: datetime | None = None
     archived: bool = False
+    comments: int = 0
+    seen_at: datetime | None = None
 
 
 class HoldKind(StrEnum):
@@ -413,12 +418,10 @@ class HoldKind(StrEnum):
     DUPLICATE = "duplicate"
     GONE = "gone"
     ARCHIVED = "archived"
-    MOVED = "moved"
     NO_ROUTE = "no_route"
     NO_WAY = "no_way"
     REJECTED = "rejected"
     MANY_TICKETS = "many_tickets"
-    BLOCK_REMOVED = "block_removed"
 
 
 @dataclass(frozen=True, slots=True)
