@@ -15,7 +15,13 @@ from datetime import datetime
 
 
 class TrackerError(Exception):
-    """Something that a tracker or the way to it did. Its text holds no secret and fits one line."""
+    """Something that a tracker or the way to it did. Its text holds no secret and fits one line.
+
+    `status` is the HTTP status behind it, 0 where there was no answer. `answer` is the tracker's own JSON, or `None`.
+    """
+
+    status: int = 0
+    answer: object = None
 
 
 class Denied(TrackerError):
