@@ -31,7 +31,8 @@ class Capabilities:
 
     `fields` are those the tracker can hold as fields. `bulk_create` is how many drafts one request may carry.
     `visibility_lag_seconds` is how long a change may stay invisible to `changes` and `find`. Limits are in
-    characters. `stale_feed` says that `changes` may show a ticket older than `fetch` does. `assignment_starts_work` says that a person who takes an open ticket has begun work on it.
+    characters. `stale_feed` says that `changes` may show a ticket older than `fetch` does. `assignment_starts_work`
+    says that a person who takes an open ticket has begun work on it.
     `content_per_minute` and `content_per_hour` bound creates and comments, `None` where there is no bound.
     `account_kind` names the people table's column of account ids.
     """

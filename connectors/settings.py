@@ -47,10 +47,10 @@ class FieldAuthority(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     title: AuthorityName = "item"
-    body: AuthorityName = "item"
+    body: Literal["item"] = "item"
     priority: AuthorityName = "item"
     due_date: AuthorityName = "item"
-    labels: AuthorityName = "item"
+    labels: Literal["item"] = "item"
     assignee: AuthorityName = "both"
     status: AuthorityName = "both"
 

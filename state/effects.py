@@ -67,17 +67,19 @@ class Feed:
     """Where one tracker's change feed stands.
 
     Nothing before `settled` can still appear. `fresh` is the newest change known; what lies between may have
-    gained entries since, and is read once more at `settle_at` (UTC), when the tracker's index has caught up.
-    `rules` is the digest of the mapping that all links were last compared under. `audited_at` is when every linked
-    ticket was last looked at directly.
+    gained entries since, and is read once more at `settle_at` (UTC), when the tracker's index has caught up with
+    everything up to `settling`. `rules` is the digest of the mapping that all links were last compared under.
+    `audited_at` is when every linked ticket was last looked at directly, `read_at` when the feed was last read.
     """
 
     tracker: str
     settled: Cursor | None = None
     fresh: Cursor | None = None
+    settling: Cursor | None = None
     settle_at: datetime | None = None
     rules: str = ""
     audited_at: datetime | None = None
+    read_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
