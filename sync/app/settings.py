@@ -1,0 +1,302 @@
+"""What the configuration may say, whatever trackers it names."""
+
+import os
+import tomllib
+from collections.abc import Mapping
+from functools import cached_property
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    SecretStr,
+    StringConstraints,
+    ValidationError,
+    model_validator,
+)
+from pydantic import Field as Key
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, SettingsError
+
+from state.model import Priority, SourceKind
+from sync.app.complaints import Complaint, ConfigError, Place, at, did_you_mean, from_validation, line_numbers
+
+PREFIX = "COUNTERFOIL_"
+DEFAULT_FILE = "counterfoil.toml"
+_OTHER_VARIABLES = {"COUNTERFOIL_CONFIG", "COUNTERFOIL_USER"}
+_LITERAL_SECRETS = ("token", "password", "api_token", "private_key", "webhook_secret", "secret")
+_CREDENTIALS = ("token_env", "token_file", "private_key_file")
+
+Name = Annotated[str, StringConstraints(min_length=1)]
+
+
+def _email(text: str) -> str:
+    before, at_sign, after = text.strip().partition("@")
+    if not (before and at_sign and after) or any(c.isspace() for c in text.strip()):
+        message = f"{text!r} is not an e-mail address"
+        raise ValueError(message)
+    return text.strip()
+
+
+Email = Annotated[str, AfterValidator(_email)]
+
+
+class _Table(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class StateTable(_Table):
+    """Where the records are kept."""
+
+    url: SecretStr = SecretStr("sqlite:///counterfoil.db")
+
+
+class WhenTable(_Table):
+    """What an item must be for a route to take it: every key given must match, by any of its values."""
+
+    controls: list[Name] = []
+    priority: list[Priority] = []
+    owner: list[Name] = []
+    source: list[SourceKind] = []
+    risks: list[Name] = []
+
+
+class RouteTable(_Table):
+    """Which tracker takes which items."""
+
+    tracker: Name
+    when: WhenTable = WhenTable()
+
+
+class PersonTable(BaseModel):
+    """One person: the e-mail address, and an account per kind of tracker under the kind's name."""
+
+    model_config = ConfigDict(extra="allow", frozen=True)
+    __pydantic_extra__: dict[str, Name]
+
+    email: Email
+
+
+class SafetyTable(_Table):
+    """What makes a run refuse itself."""
+
+    max_creates: int = Key(default=200, ge=0)
+    change_share: float = Key(default=0.30, gt=0, le=1)
+    visibility_wait_seconds: int = Key(default=120, ge=0)
+
+
+class DueTable(_Table):
+    """Days until an item is due when its source does not say, by priority."""
+
+    critical: int = Key(default=7, ge=0)
+    high: int = Key(default=30, ge=0)
+    medium: int = Key(default=90, ge=0)
+    low: int = Key(default=180, ge=0)
+
+
+class OcsfTable(_Table):
+    """How scanner findings are read."""
+
+    frameworks: list[Name] = []
+
+
+class IntakeTable(_Table):
+    """How sources are read."""
+
+    ocsf: OcsfTable = OcsfTable()
+
+
+class Settings(BaseSettings):
+    """A whole configuration. Tracker tables stay as written until a tracker is opened.
+
+    Environment variables such as `COUNTERFOIL_SAFETY__MAX_CREATES` win over the file.
+    """
+
+    model_config = SettingsConfigDict(
+        extra="forbid",
+        frozen=True,
+        env_prefix=PREFIX,
+        env_nested_delimiter="__",
+        nested_model_default_partial_update=True,
+    )
+
+    state: StateTable = StateTable()
+    trackers: dict[str, dict[str, Any]] = {}
+    routes: list[RouteTable] = []
+    people: list[PersonTable] = []
+    safety: SafetyTable = SafetyTable()
+    due: DueTable = DueTable()
+    intake: IntakeTable = IntakeTable()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _file_spells_tracker_names(cls, data: Any) -> Any:
+        tables = data.get("trackers")
+        if not isinstance(tables, dict):
+            return data
+        in_file = {_as_variable(name): name for name in tables if name != _as_variable(name)}
+        merged: dict[str, Any] = {}
+        for name in sorted(tables, key=lambda name: name == _as_variable(name)):
+            spelling = in_file.get(name, name)
+            merged[spelling] = _over(merged.get(spelling), tables[name])
+        return {**data, "trackers": merged}
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],  # noqa: ARG003
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """The environment first, then the file, which is handed over as arguments."""
+        return env_settings, init_settings
+
+
+def _as_variable(name: str) -> str:
+    return name.lower().replace("-", "_")
+
+
+def _over(below: Any, above: Any) -> Any:
+    if not isinstance(below, dict) or not isinstance(above, dict):
+        return above
+    return {**below, **{key: _over(below.get(key), value) for key, value in above.items()}}
+
+
+class Configuration(BaseModel):
+    """The settings of one file, where it stands, and where in it each key is."""
+
+    model_config = ConfigDict(frozen=True, arbitrary_types_allowed=True)
+
+    file: Path
+    settings: Settings
+    lines: dict[Place, int] = Key(default={}, repr=False)
+
+    @property
+    def folder(self) -> Path:
+        """The folder that relative paths in the file start from."""
+        return self.file.parent
+
+    @cached_property
+    def state_url(self) -> SecretStr:
+        """The database's URL, a relative SQLite path made absolute."""
+        url = self.settings.state.url.get_secret_value()
+        scheme, mark, path = url.partition(":///")
+        if not (scheme.startswith("sqlite") and mark) or not path or path.startswith((":memory:", "/")):
+            return SecretStr(url)
+        return SecretStr(f"{scheme}:///{self.folder / path}")
+
+    def path(self, name: str) -> Path:
+        """A path as the file means it: relative to the file's own folder."""
+        return self.folder / Path(name).expanduser()
+
+    def refuse(self, complaints: list[tuple[Place, str]]) -> None:
+        """Raise `ConfigError` for everything in `complaints`, if there is anything."""
+        if complaints:
+            raise ConfigError(str(self.file), [at(place, what, self.lines) for place, what in complaints])
+
+
+def load(file: Path) -> Configuration:
+    """Read a configuration file; raises `ConfigError` with all that is wrong in it, tracker tables' own keys aside."""
+    file = file.absolute()
+    text = _text(file)
+    try:
+        tables = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(str(file), [Complaint("(the file)", f"is not TOML: {error}")]) from None
+    lines = line_numbers(text)
+    found = _stray_variables()
+    try:
+        settings = Settings(**tables)
+    except ValidationError as error:
+        found += [*map(_worded, error.errors(include_input=False)), *_table_complaints(tables)]
+        raise _refusal(file, lines, found) from None
+    except SettingsError as error:
+        raise _refusal(file, lines, [*found, (("environment",), str(error))]) from None
+    found += _table_complaints({**tables, "trackers": settings.trackers})
+    if found:
+        raise _refusal(file, lines, found)
+    return Configuration(file=file, settings=settings, lines=lines)
+
+
+def _text(file: Path) -> str:
+    try:
+        return file.read_text(encoding="utf-8-sig")
+    except FileNotFoundError:
+        what = (
+            "there is no such file; `counterfoil init` writes one, --config FILE or $COUNTERFOIL_CONFIG names another"
+        )
+    except UnicodeDecodeError as error:
+        what = f"is not UTF-8 (byte {error.start})"
+    except OSError as error:
+        what = f"cannot be read: {error.strerror}"
+    raise ConfigError(str(file), [Complaint("(the file)", what)])
+
+
+def _refusal(file: Path, lines: Mapping[Place, int], found: list[tuple[Place, str]]) -> ConfigError:
+    complaints = [_from_environment(place, what) or at(place, what, lines) for place, what in found]
+    return ConfigError(str(file), sorted(dict.fromkeys(complaints), key=lambda c: (c.line, c.key)))
+
+
+def _from_environment(place: Place, what: str) -> Complaint | None:
+    variable = PREFIX + "__".join(str(part) for part in place).upper()
+    given = any(name.upper().replace("-", "_") == variable.replace("-", "_") for name in os.environ)
+    return Complaint(f"${variable}", what) if given else None
+
+
+def _worded(error: Any) -> tuple[Place, str]:
+    return from_validation(error, (), keys_at(error["loc"][:-1]))
+
+
+def keys_at(place: Place) -> list[str]:
+    """The keys that a configuration may have at one place."""
+    table: Any = Settings
+    for part in place:
+        if isinstance(part, int):
+            continue
+        annotation = table.model_fields[part].annotation if part in getattr(table, "model_fields", {}) else None
+        table = next(
+            (a for a in (annotation, *getattr(annotation, "__args__", ())) if hasattr(a, "model_fields")), None
+        )
+    return list(getattr(table, "model_fields", ()))
+
+
+def _stray_variables() -> list[tuple[Place, str]]:
+    found: list[tuple[Place, str]] = []
+    for name in os.environ:
+        table, nested, _ = name.upper().removeprefix(PREFIX).partition("__")
+        if name.upper().startswith(PREFIX) and nested and table.lower() not in Settings.model_fields:
+            found.append(((f"${name}",), f"names no table; {did_you_mean(table.lower(), Settings.model_fields)}"))
+    return found
+
+
+def _table_complaints(tables: Mapping[str, Any]) -> list[tuple[Place, str]]:
+    trackers, routes = tables.get("trackers"), tables.get("routes")
+    named = trackers if isinstance(trackers, dict) else {}
+    found: list[tuple[Place, str]] = []
+    for name, table in named.items():
+        if isinstance(table, dict):
+            found += [(("trackers", name, *place), what) for place, what in _tracker_complaints(table)]
+    for index, route in enumerate(routes if isinstance(routes, list) else ()):
+        if isinstance(route, dict) and isinstance(goal := route.get("tracker"), str) and goal not in named:
+            found.append((("routes", index, "tracker"), f"no tracker is called {goal!r}; {did_you_mean(goal, named)}"))
+    return found
+
+
+def _tracker_complaints(table: Mapping[str, Any]) -> list[tuple[Place, str]]:
+    found: list[tuple[Place, str]] = [
+        ((key,), 'a secret is never written here: use token_env = "NAME_OF_A_VARIABLE" or token_file = "PATH"')
+        for key in _LITERAL_SECRETS
+        if key in table
+    ]
+    found += [((key,), "is required") for key in ("kind", "url") if key not in table]
+    given = [key for key in _CREDENTIALS if key in table]
+    if not given and not any(key in table for key in _LITERAL_SECRETS):
+        found.append(((), 'no credentials: add token_env = "NAME_OF_A_VARIABLE" or token_file = "PATH"'))
+    if len(given) > 1:
+        found.append(((given[1],), f"is given beside {given[0]}; keep one of them"))
+    if "@" in str(table.get("url", "")).partition("://")[2].partition("/")[0]:
+        found.append((("url",), "holds a user name or a secret; use token_env or token_file"))
+    return found

@@ -1,0 +1,163 @@
+"""The configuration: the example is whole and valid, and everything wrong is said at once."""
+
+from pathlib import Path
+
+import pytest
+
+from sync.app.complaints import ConfigError, line_numbers
+from sync.app.settings import Settings, keys_at, load
+
+EXAMPLE = Path(__file__).resolve().parents[2] / "config.example.toml"
+
+TRACKER = """
+[trackers.eng]
+kind = "jira"
+url = "https://acme.example"
+token_env = "T"
+"""
+
+
+@pytest.fixture(autouse=True)
+def _no_variables(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("COUNTERFOIL_CONFIG", "COUNTERFOIL_USER"):
+        monkeypatch.delenv(name, raising=False)
+
+
+def written(folder: Path, text: str) -> Path:
+    file = folder / "counterfoil.toml"
+    file.write_text(text, encoding="utf-8")
+    return file
+
+
+def complaints(folder: Path, text: str) -> dict[str, tuple[str, int]]:
+    with pytest.raises(ConfigError) as caught:
+        load(written(folder, text))
+    return {c.key: (c.what, c.line) for c in caught.value.complaints}
+
+
+def test_the_example_is_valid() -> None:
+    settings = load(EXAMPLE).settings
+    assert list(settings.trackers) == ["eng-jira", "platform"]
+    assert [r.tracker for r in settings.routes] == ["platform", "eng-jira"]
+    assert settings.people[0].model_extra == {"github": "their-github-login", "jira": "5b10ac8d82e05b22cc7d4ef5"}
+    assert (settings.safety.max_creates, settings.safety.change_share) == (200, 0.30)
+
+
+def test_the_example_shows_the_defaults_of_what_it_sets() -> None:
+    given = load(EXAMPLE).settings
+    fresh = Settings()
+    assert (given.safety, given.due, given.intake) == (fresh.safety, fresh.due, fresh.intake)
+    assert given.state.url.get_secret_value() == fresh.state.url.get_secret_value()
+
+
+@pytest.mark.parametrize("table", ["state", "safety", "due"])
+def test_the_example_explains_every_key(table: str) -> None:
+    text = EXAMPLE.read_text(encoding="utf-8")
+    assert f"[{table}]" in text
+    for key in keys_at((table,)):
+        assert f"\n{key} = " in text or f"\n# {key} = " in text, key
+
+
+def test_the_example_explains_every_key_of_a_route() -> None:
+    text = EXAMPLE.read_text(encoding="utf-8")
+    assert all(f"{key} = " in text for key in keys_at(("routes", 0, "when")))
+
+
+def test_everything_wrong_is_said_at_once_with_its_key_and_line(tmp_path: Path) -> None:
+    found = complaints(
+        tmp_path,
+        """
+[state]
+uri = "x"
+[trackers.eng]
+kind = "jira"
+token = "hunter2"
+[[routes]]
+tracker = "enk"
+when = { priority = ["urgent"] }
+[safety]
+max_create = 3
+change_share = 7
+""",
+    )
+    assert found["state.uri"] == ("is not a key; did you mean 'url'?", 3)
+    assert found["trackers.eng.url"] == ("is required", 4)
+    assert found["trackers.eng.token"][1] == 6
+    assert "token_env" in found["trackers.eng.token"][0]
+    assert "did you mean 'eng'?" in found["routes[1].tracker"][0]
+    assert found["routes[1].when.priority[1]"][1] == 9
+    assert "max_creates" in found["safety.max_create"][0]
+    assert found["safety.change_share"][1] == 12
+
+
+def test_a_refused_secret_is_not_repeated(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError) as caught:
+        load(written(tmp_path, TRACKER + 'token = "hunter2"\npassword = ["hunter3"]\n'))
+    assert "hunter" not in str(caught.value)
+
+
+def test_a_url_with_a_secret_in_it_is_refused(tmp_path: Path) -> None:
+    found = complaints(tmp_path, TRACKER.replace("https://", "https://me:hunter2@"))
+    assert "hunter2" not in str(found)
+    assert "trackers.eng.url" in found
+
+
+def test_no_credentials_and_two_credentials_are_both_problems(tmp_path: Path) -> None:
+    assert "no credentials" in complaints(tmp_path, TRACKER.replace('token_env = "T"', ""))["trackers.eng"][0]
+    assert "keep one" in complaints(tmp_path, TRACKER + 'token_file = "t"\n')["trackers.eng.token_file"][0]
+
+
+def test_a_missing_file_names_the_command_that_writes_one(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="counterfoil init"):
+        load(tmp_path / "none.toml")
+
+
+def test_broken_toml_says_where(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="line 2"):
+        load(written(tmp_path, "[state]\nurl = \n"))
+
+
+def test_the_environment_wins_over_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COUNTERFOIL_SAFETY__MAX_CREATES", "7")
+    monkeypatch.setenv("COUNTERFOIL_TRACKERS__ENG_PLACE__URL", "https://other.example")
+    text = TRACKER.replace("trackers.eng", "trackers.Eng-Place") + "[safety]\nmax_creates = 3\nchange_share = 0.5\n"
+    settings = load(written(tmp_path, text)).settings
+    assert (settings.safety.max_creates, settings.safety.change_share) == (7, 0.5)
+    assert settings.trackers == {"Eng-Place": {"kind": "jira", "url": "https://other.example", "token_env": "T"}}
+
+
+def test_a_bad_or_stray_variable_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COUNTERFOIL_SAFETY__MAX_CREATES", "many")
+    monkeypatch.setenv("COUNTERFOIL_SAFTY__MAX_CREATES", "7")
+    monkeypatch.setenv("COUNTERFOIL_CONFIG", "x")
+    monkeypatch.setenv("COUNTERFOIL_ENG_TOKEN", "x")
+    found = complaints(tmp_path, TRACKER)
+    assert set(found) == {"$COUNTERFOIL_SAFETY__MAX_CREATES", "$COUNTERFOIL_SAFTY__MAX_CREATES"}
+    assert "'safety'" in found["$COUNTERFOIL_SAFTY__MAX_CREATES"][0]
+
+
+def test_relative_paths_start_from_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = written(tmp_path, TRACKER)
+    monkeypatch.chdir("/")
+    config = load(file)
+    assert config.state_url.get_secret_value() == f"sqlite:///{tmp_path}/counterfoil.db"
+    assert config.path("a.token") == tmp_path / "a.token"
+    assert config.path("/a.token") == Path("/a.token")
+
+
+def test_a_password_in_the_database_url_stays_out_of_reprs(tmp_path: Path) -> None:
+    config = load(written(tmp_path, '[state]\nurl = "postgresql+psycopg://me:hunter2@db/x"\n'))
+    assert "hunter2" not in repr(config)
+    assert config.state_url.get_secret_value().endswith(":hunter2@db/x")
+
+
+def test_line_numbers_know_tables_arrays_and_dotted_keys() -> None:
+    text = '[a."b c"]\nx = 1\n[[r]]\nt = 1\n[[r]]\nt.u = 2\n'
+    assert line_numbers(text) == {
+        ("a", "b c"): 1,
+        ("a", "b c", "x"): 2,
+        ("r", 0): 3,
+        ("r", 0, "t"): 4,
+        ("r", 1): 5,
+        ("r", 1, "t", "u"): 6,
+    }
