@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol
+from typing import BinaryIO, Protocol
 
 from state.model import (
     Activity,
@@ -12,6 +12,8 @@ from state.model import (
     Cursor,
     Draft,
     Field,
+    Finding,
+    ItemDraft,
     Marker,
     Missing,
     NotCreated,
@@ -134,4 +136,49 @@ class Tracker(Protocol):
 
     def close(self) -> None:
         """Give back connections."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class BadRow:
+    """A row of a source that cannot be taken in: where it starts, which column, and what is wrong with it.
+
+    `at` counts from 1 in `unit`s: physical lines, or elements of a list. `column` is empty when the whole row is meant.
+    """
+
+    at: int
+    column: str
+    what: str
+    unit: str = "line"
+
+    def __str__(self) -> str:
+        return (
+            f"{self.unit} {self.at}, {self.column}: {self.what}"
+            if self.column
+            else f"{self.unit} {self.at}: {self.what}"
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class LeftOut:
+    """A sound row that asks for nothing, such as a finding that somebody muted in the scanner, and why."""
+
+    at: int
+    why: str
+    unit: str = "line"
+
+
+Row = ItemDraft | Finding | BadRow | LeftOut
+"""What a source reads: an item, a test result, or why it is neither."""
+
+
+class Source(Protocol):
+    """One format that items or test results come in."""
+
+    def read(self, stream: BinaryIO) -> Iterator[Row]:
+        """Yield every row of the file in `stream`, in memory that does not grow with its size.
+
+        `stream` is seekable and stands at its beginning. A bad row never stops the reading and no content raises:
+        what cannot be read is a `BadRow`, and is the last one where nothing after it can be told apart.
+        """
         ...
