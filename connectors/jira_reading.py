@@ -1,0 +1,237 @@
+"""From Jira's JSON to our nouns, tolerant of what is missing."""
+
+import re
+from collections.abc import Iterator, Mapping
+from datetime import UTC, date, datetime
+from typing import Any
+
+from connectors.base import MARK
+from state.model import (
+    Account,
+    Activity,
+    ActivityKind,
+    Body,
+    Category,
+    Field,
+    Marker,
+    Ticket,
+    TicketRef,
+    TicketState,
+)
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+PROPERTY = "counterfoil.sync"
+COMMENT_PROPERTY = "counterfoil.comment"
+LABEL = "cf-"
+FIELDS = [
+    *("summary", "description", "status", "resolution", "priority", "assignee", "duedate", "labels", "created"),
+    *("updated", "creator", "project", "issuetype", "comment", "archiveddate"),
+]
+_OUR_FIELDS = {
+    "status": Field.STATUS,
+    "summary": Field.TITLE,
+    "description": Field.BODY,
+    "priority": Field.PRIORITY,
+    "assignee": Field.ASSIGNEE,
+    "duedate": Field.DUE_DATE,
+    "labels": Field.LABELS,
+}
+_MARKING_LABEL = re.compile(rf"{LABEL}([a-z0-9]{{26}})")
+_CATEGORIES = {"new": Category.NEW, "indeterminate": Category.INDETERMINATE, "done": Category.DONE}
+_USUAL_NAMES = {
+    "open": Category.NEW,
+    "to do": Category.NEW,
+    "reopened": Category.NEW,
+    "in progress": Category.INDETERMINATE,
+    "in review": Category.INDETERMINATE,
+    "done": Category.DONE,
+    "closed": Category.DONE,
+    "resolved": Category.DONE,
+}
+_BLOCKS = frozenset({"paragraph", "heading", "listItem", "codeBlock", "blockquote", "tableRow", "rule"})
+
+
+def mapping(value: object) -> Mapping[str, Any]:
+    """`value` if it is a JSON object, else an empty one."""
+    return value if isinstance(value, dict) else {}
+
+
+def rows(value: object) -> list[Mapping[str, Any]]:
+    """The JSON objects in `value` if it is a list, else none."""
+    return [row for row in value if isinstance(row, dict)] if isinstance(value, list) else []
+
+
+def moment(value: object) -> datetime:
+    """A time of Jira's in UTC; the beginning of time where there is none."""
+    try:
+        if isinstance(value, int | float):
+            return datetime.fromtimestamp(value / 1000, UTC)
+        at = datetime.fromisoformat(str(value))
+    except (ValueError, OverflowError, OSError):
+        return EPOCH
+    return at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
+
+
+def account_id(user: object, *, on_cloud: bool) -> str | None:
+    """The id by which this Jira assigns: an account id on Cloud, a user name on Data Center."""
+    known = mapping(user)
+    order = ("accountId", "name", "key") if on_cloud else ("name", "key", "accountId")
+    return next((str(known[key]) for key in order if known.get(key)), None)
+
+
+def state(fields: Mapping[str, Any]) -> TicketState:
+    """The issue's state; a category that is not told is done if there is a resolution, else new."""
+    status = mapping(fields.get("status"))
+    resolution = mapping(fields.get("resolution")).get("name")
+    told = category(status)
+    guessed = Category.DONE if resolution else Category.NEW
+    return TicketState(told or guessed, str(status.get("name", "")), str(resolution) if resolution else None)
+
+
+def category(status: Mapping[str, Any]) -> Category | None:
+    """The kind of a status: as told, else as its name usually means, else `None`."""
+    told = _CATEGORIES.get(str(mapping(status.get("statusCategory")).get("key", "")).lower())
+    return told or _USUAL_NAMES.get(str(status.get("name", "")).lower())
+
+
+def labels(fields: Mapping[str, Any]) -> frozenset[str]:
+    """Every label on the issue."""
+    found = fields.get("labels")
+    return frozenset(str(label) for label in found) if isinstance(found, list) else frozenset()
+
+
+def planted(raw: Mapping[str, Any]) -> Marker | None:
+    """The marker in the entity property, which people cannot edit and a clone does not copy."""
+    value = mapping(mapping(raw.get("properties")).get(PROPERTY))
+    key, item = value.get("k"), value.get("item")
+    return Marker(str(key), str(item or "")) if key else None
+
+
+def labelled(fields: Mapping[str, Any]) -> str | None:
+    """The key that the labels carry, `None` where there is none or more than one."""
+    keys = [match[1] for label in labels(fields) if (match := _MARKING_LABEL.fullmatch(label))]
+    return keys[0] if len(keys) == 1 and MARK in labels(fields) else None
+
+
+def ticket(raw: Mapping[str, Any], *, tracker: str, url: str, on_cloud: bool, marker: Marker | None) -> Ticket:
+    """The issue as a ticket; `url` is the site's, under which people find `/browse/KEY`."""
+    fields = mapping(raw.get("fields"))
+    key = str(raw.get("key", ""))
+    updated = moment(fields.get("updated") or fields.get("created"))
+    comments = _comment_count(fields.get("comment"))
+    return Ticket(
+        ref=TicketRef(tracker, str(raw.get("id", "")), key),
+        url=f"{url}/browse/{key}",
+        title=str(fields.get("summary") or ""),
+        body=_body(fields.get("description")),
+        state=state(fields),
+        priority=mapping(fields.get("priority")).get("name"),
+        assignee=account_id(fields.get("assignee"), on_cloud=on_cloud),
+        due_date=_day(fields.get("duedate")),
+        labels=labels(fields),
+        created=moment(fields.get("created")),
+        updated=updated,
+        revision=_revision(updated, comments),
+        marker=marker,
+        project=str(mapping(fields.get("project")).get("key") or key.rpartition("-")[0]),
+        archived=bool(fields.get("archiveddate") or raw.get("archived")),
+        comments=comments,
+    )
+
+
+def account(user: object, me: str | None, *, on_cloud: bool) -> Account:
+    """Who `user` is; ours if its id is `me`."""
+    known = mapping(user)
+    found = account_id(user, on_cloud=on_cloud) or ""
+    name = str(known.get("displayName") or known.get("name") or found)
+    return Account(found, name, ours=bool(found) and found == me, bot=known.get("accountType") == "app")
+
+
+def plain(body: object) -> str:
+    """The text of a comment: a string as it is, a document tree as its text with a line per block."""
+    if isinstance(body, str):
+        return body
+    parts: list[str] = []
+    todo: list[object] = [body]
+    while todo:
+        node = todo.pop()
+        if isinstance(node, str):
+            parts.append(node)
+        elif isinstance(node, dict):
+            parts.append(_own_text(node))
+            todo += ["\n"] if node.get("type") in _BLOCKS else []
+            todo += reversed(rows(node.get("content")))
+    return re.sub(r"\n{3,}", "\n\n", "".join(parts)).strip()
+
+
+def field_changes(histories: list[Mapping[str, Any]], me: str | None, *, on_cloud: bool) -> Iterator[Activity]:
+    """The field changes and links in a changelog; attachments are told by the issue itself."""
+    for history in histories:
+        by, at = account(history.get("author"), me, on_cloud=on_cloud), moment(history.get("created"))
+        for item in rows(history.get("items")):
+            name = str(item.get("fieldId") or item.get("field") or "").lower()
+            if name == "attachment":
+                continue
+            side = ("from", "to") if name == "assignee" else ("fromString", "toString")
+            before, after = (_text(item.get(key)) for key in side)
+            kind = ActivityKind.LINK if "link" in name else ActivityKind.FIELD
+            ident = f"{history.get('id', '')}:{name}"
+            yield Activity(ident, kind, by, at, field=_OUR_FIELDS.get(name, name), before=before, after=after)
+
+
+def comments(found: list[Mapping[str, Any]], me: str | None, *, on_cloud: bool) -> Iterator[Activity]:
+    """The comments; ours carry the key of their property, where the server shows it."""
+    for row in found:
+        by = account(row.get("author"), me, on_cloud=on_cloud)
+        key = _comment_key(row) if by.ours else None
+        at, text = moment(row.get("created")), plain(row.get("body"))
+        yield Activity(str(row.get("id", "")), ActivityKind.COMMENT, by, at, text=text, marker_key=key)
+
+
+def attachments(found: list[Mapping[str, Any]], me: str | None, *, on_cloud: bool) -> Iterator[Activity]:
+    """The attachments, by file name."""
+    for row in found:
+        by, at = account(row.get("author"), me, on_cloud=on_cloud), moment(row.get("created"))
+        yield Activity(str(row.get("id", "")), ActivityKind.ATTACHMENT, by, at, text=str(row.get("filename", "")))
+
+
+def _comment_key(row: Mapping[str, Any]) -> str | None:
+    for known in rows(row.get("properties")):
+        if known.get("key") == COMMENT_PROPERTY:
+            return _text(mapping(known.get("value")).get("k"))
+    return None
+
+
+def _comment_count(value: object) -> int | None:
+    known = mapping(value)
+    total = known.get("total")
+    if isinstance(total, int):
+        return total
+    return len(rows(known["comments"])) if "comments" in known else None
+
+
+def _revision(updated: datetime, comments: int | None) -> str:
+    at = updated.isoformat(timespec="milliseconds")
+    return at if comments is None else f"{at}/{comments:06d}"
+
+
+def _body(value: object) -> Body:
+    return value if isinstance(value, str | dict) else None
+
+
+def _day(value: object) -> date | None:
+    try:
+        return date.fromisoformat(str(value)[:10])
+    except ValueError:
+        return None
+
+
+def _text(value: object) -> str | None:
+    return None if value is None else str(value)
+
+
+def _own_text(node: Mapping[str, Any]) -> str:
+    attributes = mapping(node.get("attrs"))
+    if node.get("type") == "hardBreak":
+        return "\n"
+    return str(node.get("text") or attributes.get("text") or attributes.get("url") or "")

@@ -1,0 +1,29 @@
+"""What the configuration of a Jira says beyond the keys that every tracker has."""
+
+from typing import Any, Literal
+
+from pydantic import Field as Key
+
+from connectors.settings import Name, TrackerSettings
+
+Omittable = Literal["assignee", "description", "duedate", "labels", "priority"]
+
+
+class JiraSettings(TrackerSettings):
+    """One Jira project on Cloud or Data Center.
+
+    With `email` the token is an API token (Basic), without it a personal access or OAuth token (Bearer). `fields` are
+    sent as they are with every create and fill what a screen demands; `omit` names fields that are never sent.
+    """
+
+    deployment: Literal["cloud", "datacenter"] = "cloud"
+    project: Name
+    issue_type: Name = "Task"
+    email: str | None = None
+    fields: dict[str, Any] = Key(default={})
+    omit: list[Omittable] = Key(default=[])
+
+    @property
+    def on_cloud(self) -> bool:
+        """Whether this is Atlassian's Cloud (REST v3), rather than Data Center (REST v2)."""
+        return self.deployment == "cloud"
