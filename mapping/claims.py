@@ -1,0 +1,55 @@
+"""What a change of a ticket claims about its item, by whom and in which words; never a decision."""
+
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
+
+from mapping.read import ACCEPTANCE_REQUESTED
+from state.model import Activity, ActivityKind, Claim, ClaimKind, Field, Status, Ticket
+
+NEARBY = timedelta(hours=1)
+"""How far from the closing event the comment that explains it may stand."""
+
+_KINDS: Mapping[str, ClaimKind] = {
+    Status.RESOLVED.value: ClaimKind.RESOLVED,
+    ACCEPTANCE_REQUESTED: ClaimKind.ACCEPTANCE_REQUESTED,
+}
+_DECISIVE = (Field.STATUS.value, "resolution")
+
+
+def claim(observed: str | None, before: str | None, activity: Sequence[Activity], ticket: Ticket) -> Claim | None:
+    """What the ticket's new status says of the item; `None` when it says nothing new, or when we said it ourselves.
+
+    Without any event that tells who did it, the claim has no person and the time of the ticket's last change.
+    """
+    kind = _KINDS.get(observed or "")
+    if kind is None or observed == before:
+        return None
+    event = _deciding(activity, kind)
+    if event is None:
+        return None if any(_decides(event) for event in activity) else Claim(kind, at=ticket.updated)
+    return Claim(kind, by=event.by.id, at=event.at, text=_explanation(event, activity))
+
+
+def _deciding(activity: Sequence[Activity], kind: ClaimKind) -> Activity | None:
+    """The latest event by somebody else that led to this claim; a label may ask for acceptance too."""
+    others = sorted((event for event in activity if not event.by.ours), key=lambda event: event.at)
+    decisive = [event for event in others if _decides(event)]
+    if not decisive and kind is ClaimKind.ACCEPTANCE_REQUESTED:
+        decisive = [event for event in others if event.kind is ActivityKind.FIELD and event.field == Field.LABELS]
+    return decisive[-1] if decisive else None
+
+
+def _decides(event: Activity) -> bool:
+    return event.kind is ActivityKind.FIELD and event.field in _DECISIVE
+
+
+def _explanation(event: Activity, activity: Sequence[Activity]) -> str | None:
+    texts = [
+        other.text
+        for other in sorted(activity, key=lambda other: other.at)
+        if other.kind is ActivityKind.COMMENT
+        and other.by.id == event.by.id
+        and abs(other.at - event.at) <= NEARBY
+        and other.text.strip()
+    ]
+    return texts[-1] if texts else None

@@ -1,0 +1,218 @@
+"""Foreign Markdown made harmless and short enough, so that it only ever says what it says."""
+
+import html
+import re
+import unicodedata
+from collections.abc import Iterator
+
+from markdown_it import MarkdownIt
+
+ZERO_WIDTH_SPACE = "\u200b"
+
+_PARSER = MarkdownIt("commonmark", {"html": False}).enable("table")
+_CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff\ufff9-\uffff]")
+_BIDI = re.compile("[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+_SUSPECT = re.compile(r"[@#<&]|gh-|://|counterfoil:|[0-9a-f]{40}", re.IGNORECASE)
+_ENTITY = re.compile(r"&(?=(#[0-9]{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z][A-Za-z0-9]{1,31});)")
+_HTML = re.compile(r"<(?=[A-Za-z/!?])")
+_MENTION = re.compile(r"(?<![A-Za-z0-9])@(?=[^\s\u200b])|@(?=[^\s\u200b])(?![A-Za-z0-9-]+\.[A-Za-z])")
+_REFERENCE = re.compile(r"(?<!&)#(?=[0-9&])|(?<=&)#(?=[0-9])(?![0-9]+;)|\bgh-(?=[0-9&])", re.IGNORECASE)
+_ISSUE_URL = re.compile(
+    r"(?P<url>https?://[^\s<>()\[\]`|\"']+?/(?:issues?|pulls?|pull-requests|merge_requests|discussions|commit|browse)/)"
+    r"(?P<rest>[^\s<>()\[\]`|\"'\u200b]+)",
+    re.IGNORECASE,
+)
+_SHA = re.compile(r"(?<![0-9A-Za-z])(?P<head>[0-9a-f]{7})(?P<tail>[0-9a-f]{33})(?![0-9A-Za-z])", re.IGNORECASE)
+_OUR_MARKER = re.compile(r"(counterfoil:)(?=[A-Za-z])", re.IGNORECASE)
+_TICKS = re.compile(r"\\.|(`+)")
+
+
+def clean(text: str) -> str:
+    """The text with plain newlines, and without control characters and those that change the reading direction."""
+    return _BIDI.sub("", _CONTROL.sub("", text.replace("\r\n", "\n").replace("\r", "\n")))
+
+
+def clean_title(title: str) -> str:
+    """The title as one line of visible text."""
+    return " ".join(_BIDI.sub("", _CONTROL.sub(" ", title)).replace(ZERO_WIDTH_SPACE, "").split())
+
+
+def cut_title(title: str, limit: int) -> str:
+    """The title within `limit` characters, cut after a word, with an ellipsis if anything was cut."""
+    if size(title) <= limit:
+        return title
+    room = _prefix(title, max(limit - 1, 0))
+    head, space, _ = room.rpartition(" ")
+    kept = head if space and len(head) * 2 > len(room) else room
+    return _whole(kept, title).rstrip(" ,;:-\u2013") + "\u2026"
+
+
+def size(text: str) -> int:
+    """The length as the strictest tracker counts it, in UTF-16 units."""
+    return len(text) if text.isascii() else len(text.encode("utf-16-le", "surrogatepass")) // 2
+
+
+def cut_text(text: str, limit: int) -> tuple[str, int]:
+    """As much of the text as fits, cut at a line's or word's end, and how many characters are left out."""
+    if size(text) <= limit:
+        return text, 0
+    room = _prefix(text, max(limit, 0))
+    for separator in ("\n", " "):
+        head, found, _ = room.rpartition(separator)
+        if found and len(head) * 10 > len(room) * 8:
+            room = head
+            break
+    kept = _whole(room, text).rstrip()
+    return kept, len(text) - len(kept)
+
+
+def neutralise(text: str) -> str:
+    """The Markdown with nothing in it that notifies, links to or closes anything, and without live HTML.
+
+    Code stays as it is. Doing it twice changes nothing more. An invisible U+200B breaks what would be live.
+    """
+    if not _SUSPECT.search(text):
+        return text
+    text = unforgeable(text)
+    lines = text.split("\n")
+    for chunk in _prose(text):
+        live = [lines[number] for number in chunk]
+        safe = [_neutralise_line(line) for line in live] if all(map(_balanced, live)) else map(_break, live)
+        for number, line in zip(chunk, safe, strict=True):
+            lines[number] = line
+    return "\n".join(lines)
+
+
+def break_references(text: str) -> str:
+    """Plain text with mentions, references and hashes broken by an invisible character."""
+    text = _ISSUE_URL.sub(rf"\g<url>{ZERO_WIDTH_SPACE}\g<rest>", text)
+    text = _MENTION.sub(f"@{ZERO_WIDTH_SPACE}", text)
+    text = _REFERENCE.sub(lambda found: found[0] + ZERO_WIDTH_SPACE, text)
+    return _SHA.sub(rf"\g<head>{ZERO_WIDTH_SPACE}\g<tail>", text)
+
+
+def unforgeable(text: str) -> str:
+    """The text without anything that reads as one of our markers."""
+    return _OUR_MARKER.sub(rf"\1{ZERO_WIDTH_SPACE}", text)
+
+
+def close_fences(text: str) -> str:
+    """The Markdown with an unfinished code fence finished, so that what follows is not swallowed by it."""
+    if "```" not in text and "~~~" not in text:
+        return text
+    while (mark := _open_fence(text)) is not None:
+        text = f"{text}\n{mark}"
+    return text
+
+
+def escape(text: str) -> str:
+    """Plain text as Markdown that shows it literally, on one line."""
+    return re.sub(r"([\\`*_\[\]|~])", r"\\\1", " ".join(clean(text).split()))
+
+
+def code_span(text: str) -> str:
+    """Plain text as a code span on one line."""
+    line = unforgeable(" ".join(clean(text).split()))
+    fence = "`" * (1 + max((len(run) for run in re.findall(r"`+", line)), default=0))
+    return f"{fence} {line} {fence}" if line.startswith("`") or line.endswith("`") else f"{fence}{line}{fence}"
+
+
+def _prose(text: str) -> Iterator[list[int]]:
+    """Runs of line numbers that are neither code nor blank."""
+    code = {
+        number
+        for token in _PARSER.parse(text)
+        if token.type in ("fence", "code_block") and token.map
+        for number in range(*token.map)
+    }
+    chunk: list[int] = []
+    for number, line in enumerate(text.split("\n")):
+        if number in code or not line.strip():
+            if chunk:
+                yield chunk
+            chunk = []
+        else:
+            chunk.append(number)
+    if chunk:
+        yield chunk
+
+
+def _segments(line: str) -> list[tuple[str, bool]]:
+    """The line in parts that are code spans or not; an opening mark that nothing closes is text."""
+    parts: list[tuple[str, bool]] = []
+    start = at = 0
+    while found := _TICKS.search(line, at):
+        at = found.end()
+        if not found[1]:
+            continue
+        closing = re.compile(rf"(?<!`){found[1]}(?!`)").search(line, at)
+        if closing is None:
+            continue
+        parts += [(line[start : found.start()], False), (line[found.start() : closing.end()], True)]
+        start = at = closing.end()
+    return [*parts, (line[start:], False)]
+
+
+def _balanced(line: str) -> bool:
+    """Whether what looks like a code span within this line is one whatever stands around the line."""
+    segments = _segments(line)
+    return not any("`" in re.sub(r"\\.", "", part) for part, code in segments if not code) and not any(
+        "|" in part for part, code in segments if code
+    )
+
+
+def _neutralise_line(line: str) -> str:
+    return "".join(part if code else _break(part, quote=True) for part, code in _segments(line))
+
+
+def _break(text: str, *, quote: bool = False) -> str:
+    text = _ENTITY.sub(_literal_entity, text)
+    text = _HTML.sub("&lt;", text)
+    parts = _quote_links(text) if quote else [(text, False)]
+    return "".join(part if code else break_references(part) for part, code in parts)
+
+
+def _quote_links(text: str) -> list[tuple[str, bool]]:
+    """The text in parts, those that a tracker would turn into references made code spans where they stand alone."""
+    parts: list[tuple[str, bool]] = []
+    start = 0
+    for found in re.finditer(r"(?<!\S)\S+(?!\S)", text):
+        word = found[0]
+        if _ISSUE_URL.fullmatch(word) or _SHA.fullmatch(word):
+            parts += [(text[start : found.start()], False), (f"`{word}`", True)]
+            start = found.end()
+    return [*parts, (text[start:], False)]
+
+
+def _literal_entity(found: re.Match[str]) -> str:
+    char = html.unescape(f"&{found[1]};")
+    return "&amp;" if char.isascii() and (char.isalnum() or char in "@#/-:._`") else "&"
+
+
+def _open_fence(text: str) -> str | None:
+    tokens = _PARSER.parse(f"{text}\n\n\u241e")
+    last = next((token for token in reversed(tokens) if token.type in ("fence", "inline")), None)
+    return last.markup if last is not None and last.type == "fence" and "\u241e" in last.content else None
+
+
+def _prefix(text: str, limit: int) -> str:
+    if text.isascii():
+        return text[:limit]
+    return text.encode("utf-16-le", "surrogatepass")[: 2 * limit].decode("utf-16-le", "ignore")
+
+
+def _whole(kept: str, text: str) -> str:
+    """`kept`, a beginning of `text`, without a last character that the cut tore apart."""
+    while kept and len(kept) < len(text) and _joined(kept[-1], text[len(kept)]):
+        kept = kept[:-1]
+    return kept
+
+
+def _joined(left: str, right: str) -> bool:
+    return (
+        bool(unicodedata.combining(right))
+        or unicodedata.category(right) in ("Mn", "Me", "Mc")
+        or "\u200d" in (left, right)
+        or "\U0001f3fb" <= right <= "\U0001f3ff"
+        or ("\U0001f1e6" <= left <= "\U0001f1ff" and "\U0001f1e6" <= right <= "\U0001f1ff")
+    )

@@ -1,0 +1,134 @@
+"""How a ticket reads, in the same canonical values as an item renders to."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from mapping import block as blocks
+from mapping.render import Desired, canonical_title
+from mapping.rules import Rules, TrackerRules, folded
+from state.model import Baseline, Category, Field, Status, Ticket
+
+ACCEPTANCE_REQUESTED = "acceptance_requested"
+DUPLICATE = "duplicate"
+UNMAPPED = "unmapped:"
+
+
+@dataclass(frozen=True, slots=True)
+class Observed:
+    """How a ticket reads: canonical values for every field the tracker holds, and what was odd about it.
+
+    The status is one of ours, `acceptance_requested`, `duplicate` or `unmapped:NAME`. The body is `None` when the
+    managed block is missing. An assignee nobody knows is `account:ID`.
+    """
+
+    values: Mapping[Field, str | None]
+    warnings: tuple[str, ...] = ()
+
+
+def observe(
+    ticket: Ticket,
+    rules: Rules,
+    tracker: str,
+    *,
+    baseline: Baseline | None,
+    desired: Desired | None,
+) -> Observed:
+    """How the ticket reads under the rules; baseline and desired tell which assignment was ours."""
+    known = rules.trackers[tracker]
+    assignee = _assignee(ticket, rules, known)
+    values: dict[Field, str | None] = {
+        Field.STATUS: status_of(ticket, known, started=_started(ticket, known, assignee, baseline, desired)),
+        Field.TITLE: canonical_title(ticket.title),
+        Field.BODY: blocks.digest(ticket.body, known.body_format),
+        Field.PRIORITY: _priority(ticket, known),
+        Field.ASSIGNEE: assignee,
+        Field.DUE_DATE: ticket.due_date.isoformat() if ticket.due_date else None,
+        Field.LABELS: "\n".join(sorted(_our_labels(ticket, known))),
+    }
+    return Observed(
+        {field: value for field, value in values.items() if field in known.fields},
+        tuple(_warnings(ticket, known, values)),
+    )
+
+
+def status_of(ticket: Ticket, rules: TrackerRules, *, started: bool) -> str:
+    """What the ticket's state says; `started` says that somebody has begun work on it although it is still new."""
+    asking = {folded(name) for name in rules.status["acceptance"]}
+    if folded(ticket.state.name) in asking or any(folded(label) in asking for label in ticket.labels):
+        return ACCEPTANCE_REQUESTED
+    named = rules.status_named(ticket.state.name)
+    if named == Status.OPEN or (named is None and ticket.state.category is Category.NEW):
+        return Status.IN_PROGRESS.value if started else Status.OPEN.value
+    if named == Status.IN_PROGRESS or (named is None and ticket.state.category is Category.INDETERMINATE):
+        return Status.IN_PROGRESS.value
+    return _closed_as(ticket.state.resolution if ticket.state.category is Category.DONE else None, rules)
+
+
+def _closed_as(resolution: str | None, rules: TrackerRules) -> str:
+    if not resolution:
+        return Status.RESOLVED.value
+    match rules.resolution_named(resolution):
+        case "resolved":
+            return Status.RESOLVED.value
+        case "acceptance":
+            return ACCEPTANCE_REQUESTED
+        case "duplicate":
+            return DUPLICATE
+        case _:
+            return f"{UNMAPPED}{resolution}"
+
+
+def _started(
+    ticket: Ticket, rules: TrackerRules, assignee: str | None, baseline: Baseline | None, desired: Desired | None
+) -> bool:
+    """Whether somebody works on a new ticket: a change is open for it, or a person took it who was not given it.
+
+    Once begun, work goes on for as long as anybody is assigned.
+    """
+    if ticket.linked_change_open:
+        return True
+    if not rules.assignment_starts_work or assignee is None:
+        return False
+    agreed = baseline or {}
+    if Field.STATUS in agreed and agreed[Field.STATUS].theirs == Status.IN_PROGRESS:
+        return True
+    given = {desired.values.get(Field.ASSIGNEE)} if desired is not None else set()
+    if Field.ASSIGNEE in agreed:
+        given |= {agreed[Field.ASSIGNEE].ours, agreed[Field.ASSIGNEE].theirs}
+    return assignee not in given
+
+
+def _assignee(ticket: Ticket, rules: Rules, known: TrackerRules) -> str | None:
+    if not ticket.assignee:
+        return None
+    return rules.person(ticket.assignee, known.account_kind) or f"account:{ticket.assignee}"
+
+
+def _priority(ticket: Ticket, rules: TrackerRules) -> str | None:
+    if ticket.priority is None:
+        return None
+    priority = rules.priority_named(ticket.priority)
+    return priority.value if priority else f"{UNMAPPED}{ticket.priority}"
+
+
+def _our_labels(ticket: Ticket, rules: TrackerRules) -> list[str]:
+    there = {folded(label) for label in ticket.labels}
+    ours = {rules.mark, *rules.labels, *rules.priority_labels} - {""}
+    return [label for label in ours if folded(label) in there]
+
+
+def _warnings(ticket: Ticket, rules: TrackerRules, values: Mapping[Field, str | None]) -> list[str]:
+    called = ticket.ref.key or ticket.ref.id
+    found = []
+    if (values[Field.STATUS] or "").startswith(UNMAPPED):
+        found.append(
+            f"{called}: resolution {ticket.state.resolution!r} is in no list; "
+            f"add it to one in [trackers.{rules.tracker}.resolution]"
+        )
+    if (values[Field.PRIORITY] or "").startswith(UNMAPPED):
+        found.append(
+            f"{called}: priority {ticket.priority!r} is not mapped; name it in [trackers.{rules.tracker}.priority]"
+        )
+    if ticket.state.category is Category.DONE and not ticket.state.resolution:
+        found.append(f"{called}: closed without a resolution")
+    return found
