@@ -43,11 +43,15 @@ class Intent:
 
 @dataclass(frozen=True, slots=True)
 class ItemChange:
-    """New values of an item's fields by attribute name of `ActionItem`, and because of what."""
+    """New values of an item's fields by attribute name of `ActionItem`, and because of what.
+
+    `seen`, where given, is the item's revision that the change was decided for; another one refuses the whole.
+    """
 
     item: str
     values: Mapping[str, Any]
     because: Because
+    seen: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +101,7 @@ class Effects:
 
     `linked` are inserted or replaced, and mark their items clean if the item's revision is still the link's.
     `finished` ends intents by id. `released` closes holds by id, with how. `dirty` marks items to be compared again.
+    `because` is for the records of what has none of its own, such as a touched link whose ticket moved.
     """
 
     begun: Sequence[Intent] = ()
@@ -111,3 +116,4 @@ class Effects:
     notes: Sequence[Note] = ()
     feeds: Sequence[Feed] = ()
     dirty: Sequence[str] = ()
+    because: Because | None = None

@@ -1,0 +1,245 @@
+"""A ledger of every change, each record chained to the one before."""
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from enum import Enum
+from typing import Any
+
+import rfc8785
+from sqlalchemy import Connection, LargeBinary, Row, Select, cast, func, insert, select
+
+from state.effects import Because
+from state.errors import AuditError
+from state.model import AuditRecord
+from state.tables import AuditRow
+
+AUDIT = AuditRow.__table__  # type: ignore[attr-defined]
+GENESIS = "0" * 64
+"""What the first record names as the one before it."""
+
+_PAGE = 2000
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What checking the ledger found.
+
+    `first_bad` is the first record that cannot be trusted and why. `ok` says that what is here is consistent;
+    `anchored` that a copy kept elsewhere agrees, without which a ledger rewritten as a whole is not noticed.
+    """
+
+    ok: bool
+    records: int
+    head: str
+    first_bad: tuple[int, str] | None = None
+    anchored: bool = False
+
+
+def digest(text: str) -> str:
+    """The SHA-256 of a text, for records that prove a text without holding it."""
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def moment(at: datetime) -> str:
+    """An aware date-time in the ledger's form: RFC 3339, UTC, microseconds."""
+    return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+
+def plain(value: Any) -> Any:
+    """A value as the JSON that records are made of; floats and foreign types are an `AuditError`."""
+    match value:
+        case Enum():
+            return plain(value.value)
+        case None | bool() | int() | str():
+            return value
+        case datetime():
+            return moment(value)
+        case date():
+            return value.isoformat()
+        case Mapping():
+            return {str(plain(key)): plain(each) for key, each in value.items()}
+        case Sequence() | set() | frozenset() if not isinstance(value, bytes | bytearray):
+            ordered = value if isinstance(value, Sequence) else sorted(value, key=str)
+            return [plain(each) for each in ordered]
+        case _:
+            raise AuditError(f"a record cannot hold a {type(value).__name__}; nothing was written")
+
+
+def canonical(body: Mapping[str, Any]) -> bytes:
+    """The RFC 8785 bytes of a record's body."""
+    try:
+        return rfc8785.dumps(dict(body))
+    except (ValueError, UnicodeEncodeError) as error:
+        raise AuditError(f"a record has no canonical form: {error}; nothing was written") from error
+
+
+def leaf(body: bytes) -> str:
+    """A record's hash, as RFC 6962 hashes a leaf."""
+    return hashlib.sha256(b"\0" + body).hexdigest()
+
+
+class Ledger:
+    """The records of one transaction, gathered while it writes and appended in one batch at its end."""
+
+    def __init__(self, now: datetime) -> None:
+        self._now = moment(now)
+        self._records: list[dict[str, Any]] = []
+
+    def note(
+        self, action: str, object_: str, because: Because, *, field: str = "", before: Any = None, after: Any = None
+    ) -> None:
+        """Gather one record of one change."""
+        agent = because.agent
+        self._records.append(
+            {
+                "v": 1,
+                "at": self._now if because.at is None else moment(because.at),
+                "recorded": self._now,
+                "actor": {
+                    "kind": agent.kind.value,
+                    "system": agent.system,
+                    "account": agent.account,
+                    "name": agent.name,
+                },
+                "source": {"run": because.run, "event": because.event},
+                "action": action,
+                "object": object_,
+                "field": field,
+                "before": plain(before),
+                "after": plain(after),
+                "reason": because.reason,
+            }
+        )
+
+    def append(self, connection: Connection) -> None:
+        """Chain the gathered records to the ledger's head and write them."""
+        if not self._records:
+            return
+        seq, prev = head(connection)
+        rows = []
+        for body in self._records:
+            seq += 1
+            text = canonical(body | {"seq": seq, "prev": prev})
+            hash_ = leaf(text)
+            rows.append({"seq": seq, "prev": prev, "hash": hash_, "object": body["object"], "body": text.decode()})
+            prev = hash_
+        connection.execute(insert(AUDIT), rows)
+
+
+def head(connection: Connection) -> tuple[int, str]:
+    """The newest record's number and hash."""
+    row = connection.execute(select(AUDIT.c.seq, AUDIT.c.hash).order_by(AUDIT.c.seq.desc()).limit(1)).first()
+    return (row.seq, row.hash) if row else (0, GENESIS)
+
+
+def log(
+    connection: Connection,
+    *,
+    objects: Sequence[str] | None = None,
+    action: str | None = None,
+    run: str | None = None,
+    since: int = 0,
+    newest: int | None = None,
+) -> Iterator[AuditRecord]:
+    """Yield records in their order, of some objects, one action or one run; `newest` keeps only that many last."""
+    query = select(AUDIT).where(AUDIT.c.seq > since)
+    if objects is not None:
+        query = query.where(AUDIT.c.object.in_(list(objects)))
+    if newest is None or action or run:
+        found = (record for record in _paged(connection, query) if _is(record, action, run))
+        yield from found if newest is None else list(found)[-newest:]
+        return
+    for row in reversed(connection.execute(query.order_by(AUDIT.c.seq.desc()).limit(newest)).all()):
+        yield _record(row)
+
+
+def _record(row: Row[Any]) -> AuditRecord:
+    return AuditRecord(row.seq, row.prev, row.hash, row.body)
+
+
+def _is(record: AuditRecord, action: str | None, run: str | None) -> bool:
+    if action is None and run is None:
+        return True
+    body = json.loads(record.body)
+    return action in (None, body["action"]) and run in (None, body["source"]["run"])
+
+
+def _paged(connection: Connection, query: Select[Any]) -> Iterator[AuditRecord]:
+    last = 0
+    while rows := connection.execute(query.where(AUDIT.c.seq > last).order_by(AUDIT.c.seq).limit(_PAGE)).all():
+        yield from map(_record, rows)
+        last = rows[-1].seq
+
+
+def verify(connection: Connection, *, last: int | None = None) -> Verdict:
+    """Check every record, or the `last` so many: its text, its hash, its number, and that it follows the one before."""
+    newest = connection.execute(select(func.max(AUDIT.c.seq))).scalar() or 0
+    seq = 0 if last is None else max(0, newest - last)
+    prev, records = _hash_of(connection, seq), 0
+    for row in _raw(connection, seq or None):
+        stored = _Stored(row.seq, *(_text(each) for each in (row.prev, row.hash, row.object, row.body)))
+        if (bad := _fault(stored, seq, prev)) is not None:
+            return Verdict(False, records, prev, bad)
+        seq, prev, records = stored.seq, stored.hash, records + 1
+    return Verdict(True, records, prev)
+
+
+@dataclass(frozen=True, slots=True)
+class _Stored:
+    seq: int
+    prev: str
+    hash: str
+    object: str
+    body: str
+
+
+def _fault(row: _Stored, seq: int, prev: str) -> tuple[int, str] | None:
+    """What is wrong with a record that should come after number `seq` with hash `prev`."""
+    if row.seq != seq + 1:
+        return seq + 1, f"record {seq + 1} is missing: record {row.seq} comes after record {seq}"
+    if (wrong := _inner_fault(row)) is not None:
+        return row.seq, f"record {row.seq} {wrong}"
+    if row.prev != prev:
+        if seq == 0:
+            return 1, "record 1 is not the first of its chain"
+        return seq, f"record {seq} was changed or replaced: record {row.seq} does not follow it"
+    return None
+
+
+def _inner_fault(row: _Stored) -> str | None:
+    """What is wrong with a record by itself."""
+    text = row.body.encode("utf-8", "surrogateescape")
+    if leaf(text) != row.hash:
+        return "does not match its hash: its text or its hash was changed"
+    try:
+        body = json.loads(text)
+        if canonical(body) != text:
+            return "is not in canonical form"
+    except (ValueError, TypeError, RecursionError, AuditError):
+        return "is not a record"
+    copies = {"seq": row.seq, "prev": row.prev, "object": row.object}
+    wrong = [name for name, value in copies.items() if body.get(name) != value]
+    return f"says another {wrong[0]} in its text than beside it" if wrong else None
+
+
+def _raw(connection: Connection, after: int | None) -> Iterator[Row[Any]]:
+    """The stored records in order of number, read so that even broken text arrives."""
+    names = ("prev", "hash", "object", "body")
+    bare = connection.dialect.name == "sqlite"
+    columns = [cast(AUDIT.c[name], LargeBinary).label(name) if bare else AUDIT.c[name] for name in names]
+    query = select(AUDIT.c.seq, *columns).order_by(AUDIT.c.seq).limit(_PAGE)
+    while rows := connection.execute(query if after is None else query.where(AUDIT.c.seq > after)).all():
+        yield from rows
+        after = rows[-1].seq
+
+
+def _text(value: str | bytes | None) -> str:
+    return value.decode("utf-8", "surrogateescape") if isinstance(value, bytes) else value or ""
+
+
+def _hash_of(connection: Connection, seq: int) -> str:
+    found = connection.execute(select(AUDIT.c.hash).where(AUDIT.c.seq == seq)).scalar()
+    return found or (GENESIS if seq == 0 else "")

@@ -1,0 +1,145 @@
+"""A database of ours: where it is, which version it has, and its two kinds of transaction."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, Engine, create_engine, event, inspect, text
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
+
+from state.errors import NotInitialised, StateError, TooNew
+from state.tables import HEAD
+
+_PRAGMAS = ("journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON", "busy_timeout = 5000")
+
+
+class Database:
+    """Short transactions on one database; every failure of the database is a `StateError`."""
+
+    def __init__(self, url: str) -> None:
+        self.url = _parsed(url)
+        self._engine = _engine(self.url)
+
+    def close(self) -> None:
+        """Close every connection."""
+        self._engine.dispose()
+
+    @contextmanager
+    def reading(self) -> Iterator[Connection]:
+        """A transaction that sees one moment and writes nothing."""
+        with self._failing("read"), self._engine.connect() as connection:
+            yield connection
+
+    @contextmanager
+    def writing(self) -> Iterator[Connection]:
+        """A transaction that excludes every other writer, and is kept only if nothing was raised in it."""
+        with self._failing("write"), self._transaction() as connection:
+            if connection.dialect.name == "postgresql":
+                connection.exec_driver_sql("LOCK TABLE audit IN SHARE ROW EXCLUSIVE MODE")
+            yield connection
+
+    def migrate(self, *steps: Callable[[Connection], None]) -> None:
+        """Take steps in one writing transaction on a database that may have no tables yet, unless it is too new."""
+        path = sqlite_path(self.url)
+        if path is not None and not path.absolute().parent.is_dir():
+            raise StateError(f"there is no folder {path.absolute().parent} for the database; make it first")
+        if self.exists() and (found := self.version()) is not None and found > HEAD:
+            raise self._too_new(found)
+        with self._failing("write"), self._transaction() as connection:
+            for step in steps:
+                step(connection)
+
+    @contextmanager
+    def _transaction(self) -> Iterator[Connection]:
+        with self._engine.connect() as plain:
+            connection = plain.execution_options(counterfoil_writes=True)
+            with connection.begin():
+                yield connection
+
+    def exists(self) -> bool:
+        """Whether there is a file to open, or a server to ask."""
+        path = sqlite_path(self.url)
+        return path is None or path.exists()
+
+    def check_version(self) -> None:
+        """Raise unless the database has exactly the tables this program knows."""
+        found = self.version() if self.exists() else None
+        if found is None:
+            raise NotInitialised(f"there is no database at {self.name}; run `counterfoil init`")
+        if found > HEAD:
+            raise self._too_new(found)
+        if found < HEAD:
+            raise StateError(
+                f"the database at {self.name} has version {found}, and this program needs {HEAD}; "
+                "run `counterfoil init` to bring it up to date"
+            )
+
+    def version(self) -> str | None:
+        """The migration the database is at, if it is one of ours."""
+        with self.reading() as connection:
+            if not inspect(connection).has_table("alembic_version"):
+                return None
+            found = connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
+            return None if found is None else str(found)
+
+    def _too_new(self, found: str) -> TooNew:
+        return TooNew(
+            f"the database at {self.name} has version {found}, newer than {HEAD}, the newest this program knows; "
+            "install the newer counterfoil"
+        )
+
+    @property
+    def name(self) -> str:
+        """The URL without its password."""
+        return self.url.render_as_string(hide_password=True)
+
+    @contextmanager
+    def _failing(self, doing: str) -> Iterator[None]:
+        try:
+            yield
+        except DBAPIError as error:
+            raise StateError(
+                f"could not {doing} the database at {self.name}: {error.orig}; nothing of this step was kept. "
+                "See that the disk has room, the file may be written and no other program holds it, then run it again"
+            ) from error
+
+
+def _parsed(url: str) -> URL:
+    try:
+        parsed = make_url(url)
+        parsed.get_dialect()
+    except (ArgumentError, NoSuchModuleError, ModuleNotFoundError) as error:
+        raise StateError(
+            "the database URL cannot be used; write sqlite:///FILE or postgresql+psycopg://USER@HOST/NAME "
+            "as `url` under [state]"
+        ) from error
+    return parsed
+
+
+def sqlite_path(url: URL) -> Path | None:
+    """The file behind a URL, `None` where it is not one."""
+    if url.get_backend_name() != "sqlite" or not url.database or url.database == ":memory:":
+        return None
+    return Path(url.database)
+
+
+def _engine(url: URL) -> Engine:
+    engine = create_engine(url, hide_parameters=True)
+    if url.get_backend_name() == "sqlite":
+        event.listen(engine, "connect", _prepare)
+        event.listen(engine, "begin", _begin)
+    return engine
+
+
+def _prepare(connection: Any, _record: object) -> None:
+    """Let us say BEGIN ourselves, and make what is committed survive a power cut."""
+    connection.isolation_level = None
+    for pragma in _PRAGMAS:
+        connection.execute(f"PRAGMA {pragma}")
+
+
+def _begin(connection: Connection) -> None:
+    writes = connection.get_execution_options().get("counterfoil_writes", False)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")

@@ -1,0 +1,52 @@
+"""What can go wrong with what we know, each saying what, where and what to run next."""
+
+from datetime import datetime
+
+
+class StateError(Exception):
+    """The state could not be read or written; the message says what, where and the next command."""
+
+
+class NotInitialised(StateError):
+    """There is no database at this URL yet."""
+
+
+class TooNew(StateError):
+    """The database was written by a newer program than this one."""
+
+
+class LeaseLost(StateError):
+    """Another process holds the lease now, so nothing of this transaction was written."""
+
+
+class LeaseHeld(StateError):
+    """Another run is under way; `holder` says whose, `since` and `expires` (UTC) from when until when."""
+
+    def __init__(self, holder: str, since: datetime, expires: datetime) -> None:
+        super().__init__(
+            f"another run holds the lease: {holder}, since {since:%Y-%m-%d %H:%M:%S} UTC; wait for it to end, "
+            f"or until {expires:%H:%M:%S} UTC if it died, and run the command again"
+        )
+        self.holder = holder
+        self.since = since
+        self.expires = expires
+
+
+class UnknownRef(StateError):
+    """Nothing has this reference."""
+
+    def __init__(self, ref: str) -> None:
+        super().__init__(f"nothing is called {ref!r}; `counterfoil item list` shows every item")
+        self.ref = ref
+
+
+class Moved(StateError):
+    """An item changed after the change to it was decided, so nothing of this transaction was written."""
+
+    def __init__(self, ref: str, seen: int, now: int) -> None:
+        super().__init__(f"{ref} is at revision {now}, but the change was made for revision {seen}; plan it again")
+        self.ref = ref
+
+
+class AuditError(StateError):
+    """A record cannot be written in the ledger's canonical form, so nothing of this transaction was written."""

@@ -1,0 +1,30 @@
+"""Feeds as rows: where each tracker's change feed stands."""
+
+from collections.abc import Iterable
+from datetime import datetime
+
+from sqlalchemy import Connection, delete, insert, select
+
+from state.effects import Feed
+from state.rows import feed_columns, feed_of
+from state.tables import FeedRow
+
+FEED = FeedRow.__table__  # type: ignore[attr-defined]
+
+
+def feed(connection: Connection, tracker: str) -> Feed:
+    """Where a tracker's feed stands; at its beginning if it was never read."""
+    row = connection.execute(select(FEED).where(FEED.c.tracker == tracker)).first()
+    return Feed(tracker) if row is None else feed_of(row)
+
+
+def last_stored(connection: Connection) -> dict[str, datetime]:
+    """When each tracker's feed was last read to where it stands."""
+    return {row.tracker: row.stored_at for row in connection.execute(select(FEED.c.tracker, FEED.c.stored_at))}
+
+
+def put(connection: Connection, feeds: Iterable[Feed], now: datetime) -> None:
+    """Store where feeds stand."""
+    for each in feeds:
+        connection.execute(delete(FEED).where(FEED.c.tracker == each.tracker))
+        connection.execute(insert(FEED).values(dict(feed_columns(each, now))))

@@ -1,0 +1,329 @@
+"""Items as rows: found, added and changed."""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import date, datetime
+from enum import Enum
+from fnmatch import fnmatchcase
+from typing import Any, NamedTuple
+
+from sqlalchemy import Connection, Row, Select, bindparam, func, insert, literal_column, select, tuple_, update
+from sqlalchemy.exc import IntegrityError
+
+from state import lifecycle
+from state.audit import Ledger, digest
+from state.effects import Because, ItemChange
+from state.errors import Moved, StateError, UnknownRef
+from state.model import ActionItem, Claim, ItemDraft, Priority, Status, TestOutcome
+from state.rows import URGENCY, claim_columns, item_of
+from state.series import PAGE, chunks, next_numbers
+from state.tables import ItemRow, ResultRow
+
+ITEM = ItemRow.__table__  # type: ignore[attr-defined]
+RESULT = ResultRow.__table__  # type: ignore[attr-defined]
+
+Decided = tuple[ItemDraft, date, Priority]
+"""A draft, with the due date and the priority that were decided for it."""
+
+Rows = Callable[[Select[Any]], Sequence[Row[Any]]]
+"""Runs one short reading transaction."""
+
+CHANGEABLE = frozenset(
+    {
+        *("title", "description", "priority", "status", "owner", "due_date", "controls", "risks"),
+        *("source_ref", "external_ref", "fingerprint", "claim"),
+    }
+)
+"""The attributes of an item that a change may name."""
+
+IS_DIRTY = literal_column("item.dirty") == literal_column("1")
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Which items are asked for; what is `None` or empty does not matter. `control` may hold `*` and `?`."""
+
+    status: frozenset[Status] = frozenset()
+    priority: frozenset[Priority] = frozenset()
+    owner: str | None = None
+    control: str | None = None
+    text: str | None = None
+    overdue_on: date | None = None
+
+
+class Result(NamedTuple):
+    """What a test said about an item at one time (UTC), and which finding said it."""
+
+    item: str
+    outcome: TestOutcome
+    observed_at: datetime
+    source_ref: str = ""
+
+
+Said = tuple[str, TestOutcome, datetime, str]
+"""A `Result`, or its plain tuple."""
+
+
+def get(connection: Connection, refs: Iterable[str]) -> dict[str, ActionItem]:
+    """The items that have these refs; unknown refs are left out."""
+    found: dict[str, ActionItem] = {}
+    for some in chunks(dict.fromkeys(refs)):
+        rows = connection.execute(select(ITEM).where(ITEM.c.ref.in_(some)))
+        found.update((row.ref, item_of(row)) for row in rows)
+    return found
+
+
+def existing(
+    connection: Connection, external_refs: Iterable[str], fingerprints: Iterable[str]
+) -> dict[tuple[str, str], ActionItem]:
+    """The items found by what a source calls them, under `("external_ref", value)` and `("fingerprint", value)`."""
+    found: dict[tuple[str, str], ActionItem] = {}
+    for name, values in (("external_ref", external_refs), ("fingerprint", fingerprints)):
+        for some in chunks(dict.fromkeys(values)):
+            rows = connection.execute(select(ITEM).where(ITEM.c[name].in_(some)))
+            found.update(((name, getattr(row, name)), item_of(row)) for row in rows)
+    return found
+
+
+def in_order(rows: Rows, wanted: Wanted) -> Iterator[ActionItem]:
+    """Yield the wanted items in the order of their refs."""
+    query, last = _wanted(wanted).order_by(ITEM.c.seq).limit(PAGE), 0
+    while page := rows(query.where(ITEM.c.seq > last)):
+        yield from (item for item in map(item_of, page) if _has_control(item, wanted.control))
+        last = page[-1].seq
+
+
+def dirty(rows: Rows) -> Iterator[ActionItem]:
+    """Yield the items to be compared again, by priority, due date and ref."""
+    query = dirty_query()
+    last: tuple[Any, ...] | None = None
+    while page := rows(query if last is None else query.where(_need() > last)):
+        yield from map(item_of, page)
+        last = (page[-1].urgency, page[-1].due_date, page[-1].seq)
+
+
+def dirty_query() -> Select[Any]:
+    """One page of the items to be compared again."""
+    return select(ITEM).where(IS_DIRTY).order_by(ITEM.c.urgency, ITEM.c.due_date, ITEM.c.seq).limit(PAGE)
+
+
+def _need() -> Any:
+    return tuple_(ITEM.c.urgency, ITEM.c.due_date, ITEM.c.seq)
+
+
+def _wanted(wanted: Wanted) -> Select[Any]:
+    query = select(ITEM)
+    if wanted.status:
+        query = query.where(ITEM.c.status.in_(sorted(wanted.status)))
+    if wanted.priority:
+        query = query.where(ITEM.c.priority.in_(sorted(wanted.priority)))
+    if wanted.owner is not None:
+        query = query.where(func.lower(ITEM.c.owner) == wanted.owner.lower())
+    if wanted.text:
+        near = (ITEM.c[name].icontains(wanted.text, autoescape=True) for name in ("ref", "title", "description"))
+        first, second, third = near
+        query = query.where(first | second | third)
+    if wanted.overdue_on is not None:
+        unfinished = ITEM.c.status.in_(sorted(lifecycle.UNFINISHED))
+        query = query.where(unfinished, ITEM.c.due_date < wanted.overdue_on)
+    return query
+
+
+def _has_control(item: ActionItem, pattern: str | None) -> bool:
+    return pattern is None or any(fnmatchcase(control, pattern) for control in item.controls)
+
+
+def add(
+    connection: Connection, ledger: Ledger, now: datetime, drafts: Sequence[Decided], because: Because
+) -> list[ActionItem]:
+    """Add items in the given order, dirty and open."""
+    if not drafts:
+        return []
+    numbers = next_numbers(connection, "item", len(drafts))
+    items = [_new(number, decided, now) for number, decided in zip(numbers, drafts, strict=True)]
+    columns = [_columns(item) | _constant(item, number) for item, number in zip(items, numbers, strict=True)]
+    try:
+        connection.execute(insert(ITEM), columns)
+    except IntegrityError as error:
+        raise StateError(
+            "an item with one of these external references or fingerprints exists already; none of this batch was "
+            "added. Look for it with `counterfoil item list`"
+        ) from error
+    for item in items:
+        ledger.note("item.created", item.ref, because, after=_shown(item))
+    return items
+
+
+def _new(number: int, decided: Decided, now: datetime) -> ActionItem:
+    draft, due_date, priority = decided
+    return ActionItem(
+        ref=f"AI-{number:06d}",
+        title=draft.title,
+        description=draft.description,
+        priority=priority,
+        original_priority=priority,
+        status=Status.OPEN,
+        owner=draft.owner,
+        due_date=due_date,
+        original_due_date=due_date,
+        controls=tuple(draft.controls or ()),
+        risks=tuple(draft.risks or ()),
+        source_kind=draft.source_kind,
+        source_ref=draft.source_ref,
+        external_ref=draft.external_ref,
+        fingerprint=draft.fingerprint,
+        claim=None,
+        created_at=now,
+        updated_at=now,
+        resolved_at=None,
+        revision=1,
+    )
+
+
+def _constant(item: ActionItem, number: int) -> dict[str, Any]:
+    return {
+        "seq": number,
+        "ref": item.ref,
+        "original_priority": item.original_priority.value,
+        "original_due_date": item.original_due_date,
+        "source_kind": item.source_kind.value,
+        "created_at": item.created_at,
+        "dirty": 1,
+    }
+
+
+def _columns(item: ActionItem) -> dict[str, Any]:
+    """The columns that a change may touch."""
+    return {
+        "title": item.title,
+        "description": item.description,
+        "priority": item.priority.value,
+        "urgency": URGENCY[item.priority.value],
+        "status": item.status.value,
+        "owner": item.owner,
+        "due_date": item.due_date,
+        "controls": item.controls,
+        "risks": item.risks,
+        "source_ref": item.source_ref,
+        "external_ref": item.external_ref,
+        "fingerprint": item.fingerprint,
+        **claim_columns(item.claim),
+        "updated_at": item.updated_at,
+        "resolved_at": item.resolved_at,
+        "revision": item.revision,
+    }
+
+
+def change(connection: Connection, ledger: Ledger, now: datetime, changes: Sequence[ItemChange]) -> None:
+    """Give items new values; each changed item is dirty and one revision on, and what was so already is skipped."""
+    if not changes:
+        return
+    items = get(connection, (each.item for each in changes))
+    changed: dict[str, ActionItem] = {}
+    for each in changes:
+        if (item := items.get(each.item)) is None:
+            raise UnknownRef(each.item)
+        if each.seen is not None and each.seen != item.revision:
+            raise Moved(item.ref, each.seen, item.revision)
+        if values := _moved(item, each):
+            _record(ledger, item, values, each.because)
+            items[item.ref] = changed[item.ref] = _after(item, values, each.because.at or now, now)
+    if changed:
+        rows = [_columns(item) | {"which": ref} for ref, item in changed.items()]
+        columns: dict[str, Any] = {name: bindparam(name) for name in rows[0] if name != "which"}
+        connection.execute(update(ITEM).where(ITEM.c.ref == bindparam("which")).values(dirty=1, **columns), rows)
+
+
+def _moved(item: ActionItem, change: ItemChange) -> dict[str, Any]:
+    """The values that differ from what the item has, in the model's types; refuses what may not be."""
+    if unknown := change.values.keys() - CHANGEABLE:
+        raise StateError(f"{item.ref}: {', '.join(sorted(unknown))} cannot be changed")
+    values = {name: _typed(name, value) for name, value in change.values.items()}
+    moved = {name: value for name, value in values.items() if value != getattr(item, name)}
+    if "status" in moved and (why := lifecycle.refusal(item.status, moved["status"], change.because.agent.system)):
+        raise StateError(f"{item.ref} cannot become {moved['status'].value}: {why}")
+    return moved
+
+
+def _typed(name: str, value: Any) -> Any:
+    match name:
+        case "status":
+            return Status(value)
+        case "priority":
+            return Priority(value)
+        case "controls" | "risks":
+            return tuple(value)
+        case _:
+            return value
+
+
+def _after(item: ActionItem, values: dict[str, Any], at: datetime, now: datetime) -> ActionItem:
+    if "status" in values:
+        values = values | {"resolved_at": at if values["status"] is Status.RESOLVED else None}
+    return replace(item, **values, updated_at=now, revision=item.revision + 1)
+
+
+def _record(ledger: Ledger, item: ActionItem, values: dict[str, Any], because: Because) -> None:
+    for name, value in sorted(values.items()):
+        before, after = _provable(name, getattr(item, name)), _provable(name, value)
+        ledger.note("item.changed", item.ref, because, field=name, before=before, after=after)
+
+
+def _provable(name: str, value: Any) -> Any:
+    """A value as records hold it: long or personal text as its digest, which proves it without keeping it."""
+    if name == "description":
+        return {"sha256": digest(value), "characters": len(value)}
+    if isinstance(value, Claim):
+        text = None if value.text is None else digest(value.text)
+        return {"kind": value.kind, "by": value.by, "at": value.at, "text_sha256": text}
+    return value
+
+
+def _shown(item: ActionItem) -> dict[str, Any]:
+    names = ("title", "description", "priority", "status", "owner", "due_date", "controls", "risks")
+    sources = ("source_kind", "source_ref", "external_ref", "fingerprint")
+    values = ((name, _provable(name, getattr(item, name))) for name in (*names, *sources))
+    return {name: value.value if isinstance(value, Enum) else value for name, value in values}
+
+
+def record_results(connection: Connection, ledger: Ledger, results: Sequence[Said], because: Because) -> list[Result]:
+    """Keep what tests said, each result once, and return those that were new."""
+    first: dict[tuple[str, TestOutcome, datetime], Result] = {}
+    for said in map(Result._make, results):
+        first.setdefault(said[:3], said)
+    new = [each for each in first.values() if not _is_known(connection, each)]
+    for each in new:
+        after = {"outcome": each.outcome, "observed_at": each.observed_at, "source": each.source_ref}
+        ledger.note("test.recorded", each.item, because, after=after)
+    if new:
+        connection.execute(insert(RESULT), [_result_columns(each) for each in new])
+    return new
+
+
+def _is_known(connection: Connection, result: Result) -> bool:
+    same = (RESULT.c.item == result.item, RESULT.c.outcome == result.outcome.value)
+    query = select(RESULT.c.item).where(*same, RESULT.c.observed_at == result.observed_at)
+    return connection.execute(query).first() is not None
+
+
+def _result_columns(result: Result) -> dict[str, Any]:
+    return {
+        "item": result.item,
+        "outcome": result.outcome.value,
+        "observed_at": result.observed_at,
+        "source_ref": result.source_ref,
+    }
+
+
+def mark_dirty(connection: Connection, refs: Iterable[str]) -> None:
+    """Have items compared again."""
+    for some in chunks(refs):
+        connection.execute(update(ITEM).where(ITEM.c.ref.in_(some)).values(dirty=1))
+
+
+def mark_clean(connection: Connection, revisions: Sequence[tuple[str, int]]) -> None:
+    """End the comparing of items that still have the revision they were compared at."""
+    if revisions:
+        same = (ITEM.c.ref == bindparam("which")) & (ITEM.c.revision == bindparam("seen"))
+        rows = [{"which": ref, "seen": revision} for ref, revision in revisions]
+        connection.execute(update(ITEM).where(same).values(dirty=0), rows)

@@ -1,0 +1,88 @@
+"""Intents: written down before acting, crossed out after, left open by a crash."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime, timedelta
+
+from sqlalchemy import Connection, bindparam, delete, func, insert, select, update
+from sqlalchemy.exc import IntegrityError
+
+from state.effects import Intent
+from state.errors import StateError
+from state.model import OperationKind, Outcome
+from state.rows import intent_columns, intent_of
+from state.series import chunks
+from state.tables import IntentRow
+
+INTENT = IntentRow.__table__  # type: ignore[attr-defined]
+OPEN = INTENT.c.finished_at.is_(None)
+KEPT = timedelta(days=7)
+"""How long a done intent is kept, for counting what was written lately."""
+
+_CONTENT = (OperationKind.CREATE.value, OperationKind.COMMENT.value)
+
+
+def begin(connection: Connection, intents: Sequence[Intent]) -> None:
+    """Write intents down; an id that was used before is an error."""
+    if not intents:
+        return
+    try:
+        connection.execute(insert(INTENT), [intent_columns(each) for each in intents])
+    except IntegrityError as error:
+        raise StateError("an intent with this id was begun before; nothing of this step was kept") from error
+
+
+def finish(connection: Connection, finished: Mapping[str, Outcome], now: datetime) -> None:
+    """Cross intents out, with how they ended."""
+    if not finished:
+        return
+    same = (INTENT.c.id == bindparam("which")) & OPEN
+    rows = [{"which": id_, "outcome": outcome.kind, "reason": outcome.reason} for id_, outcome in finished.items()]
+    values = {"outcome": bindparam("outcome"), "reason": bindparam("reason"), "finished_at": now}
+    if connection.execute(update(INTENT).where(same).values(values), rows).rowcount != len(rows):
+        raise StateError(f"no open intent is called {' or '.join(finished)}; nothing of this step was kept")
+    done = [id_ for id_, outcome in finished.items() if outcome.kind == "done"]
+    for some in chunks(done):
+        connection.execute(update(INTENT).where(INTENT.c.id.in_(some)).values(payload="{}"))
+
+
+def ask(connection: Connection, ids: Iterable[str], now: datetime) -> None:
+    """Note that the tracker was asked for these just now and had nothing."""
+    for some in chunks(ids):
+        connection.execute(update(INTENT).where(INTENT.c.id.in_(some), OPEN).values(asked_at=now))
+
+
+def forget(connection: Connection, now: datetime) -> None:
+    """Drop done intents that nothing asks for any more."""
+    connection.execute(delete(INTENT).where(INTENT.c.outcome == "done", INTENT.c.finished_at < now - KEPT))
+
+
+def open_intents(connection: Connection, tracker: str | None = None, item: str | None = None) -> list[Intent]:
+    """The intents not yet known to have happened or not, oldest first."""
+    query = select(INTENT).where(OPEN).order_by(INTENT.c.begun_at, INTENT.c.id)
+    if tracker is not None:
+        query = query.where(INTENT.c.tracker == tracker)
+    if item is not None:
+        query = query.where(INTENT.c.item == item)
+    return [intent_of(row) for row in connection.execute(query)]
+
+
+def last_failure(connection: Connection, item: str) -> tuple[Intent, Outcome, datetime] | None:
+    """The newest operation on an item that did not end well, how it ended and when."""
+    failed = (INTENT.c.item == item, INTENT.c.finished_at.is_not(None), INTENT.c.outcome != "done")
+    row = connection.execute(select(INTENT).where(*failed).order_by(INTENT.c.finished_at.desc()).limit(1)).first()
+    return None if row is None else (intent_of(row), Outcome(row.outcome, row.reason), row.finished_at)
+
+
+def content_count(connection: Connection, tracker: str, since: datetime) -> int:
+    """How many creates and comments were begun in a tracker at or after `since`."""
+    same = (INTENT.c.tracker == tracker, INTENT.c.kind.in_(_CONTENT), INTENT.c.begun_at >= since)
+    return int(connection.execute(select(func.count()).select_from(INTENT).where(*same)).scalar_one())
+
+
+def created_keys(connection: Connection, items: Iterable[str]) -> frozenset[str]:
+    """The keys of the tickets that we set out to create for these items."""
+    keys: set[str] = set()
+    for some in chunks(items):
+        query = select(INTENT.c.key).where(INTENT.c.item.in_(some), INTENT.c.kind == OperationKind.CREATE.value)
+        keys.update(connection.execute(query).scalars())
+    return frozenset(keys)

@@ -1,0 +1,119 @@
+"""The right to run, held by one process at a time, with a number that fences off the others."""
+
+import os
+import socket
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from sqlalchemy import Connection, insert, select, update
+
+from state.effects import Lease
+from state.errors import LeaseHeld, LeaseLost
+from state.tables import LeaseRow
+
+LEASE = LeaseRow.__table__  # type: ignore[attr-defined]
+NAME = "sync"
+
+_PROC = Path("/proc")
+
+
+@dataclass(frozen=True, slots=True)
+class Holder:
+    """A process among all processes of all machines: `boot` and `started` tell apart those that shared a number.
+
+    Both are empty where the system does not tell, and then the process counts as alive until its lease ends.
+    """
+
+    host: str
+    pid: int
+    boot: str = ""
+    started: str = ""
+
+    def __str__(self) -> str:
+        return f"process {self.pid} on {self.host}"
+
+
+def this_process() -> Holder:
+    """The holder that stands for the process that asks."""
+    return Holder(socket.gethostname(), os.getpid(), _boot(), _started(os.getpid()))
+
+
+def is_dead(holder: Holder, asking: Holder) -> bool:
+    """Whether `holder` certainly runs no more, as seen by `asking`; only the same host and boot can tell."""
+    if not holder.boot or (holder.host, holder.boot) != (asking.host, asking.boot):
+        return False
+    return _started(holder.pid) != holder.started
+
+
+def _boot() -> str:
+    """This boot of this machine and this process's own space of process numbers."""
+    try:
+        boot = (_PROC / "sys/kernel/random/boot_id").read_text().strip()
+        return f"{boot} {(_PROC / 'self/ns/pid').readlink()}"
+    except OSError:
+        return ""
+
+
+def _started(pid: int) -> str:
+    """When a process started, in the kernel's ticks; empty when there is none."""
+    try:
+        stat = (_PROC / str(pid) / "stat").read_text()
+    except OSError:
+        return ""
+    after_name = stat.rpartition(")")[2].split()
+    return "" if after_name[0] in ("Z", "X") else after_name[19]
+
+
+def take(connection: Connection, holder: Holder, ttl_seconds: float, now: datetime) -> Lease:
+    """Take the lease if nobody has it, its time is over, or its holder is certainly dead; else `LeaseHeld`."""
+    row = connection.execute(select(LEASE).where(LEASE.c.name == NAME).with_for_update()).first()
+    expires = now + timedelta(seconds=ttl_seconds)
+    values = {
+        "host": holder.host,
+        "boot": holder.boot,
+        "pid": holder.pid,
+        "started": holder.started,
+        "since": now,
+        "expires_at": expires,
+    }
+    if row is None:
+        connection.execute(insert(LEASE).values(name=NAME, token=1, **values))
+        return Lease(str(holder), 1, expires)
+    before = Holder(row.host, row.pid, row.boot, row.started)
+    if row.expires_at is not None and row.expires_at > now and not is_dead(before, holder):
+        raise LeaseHeld(str(before), row.since, row.expires_at)
+    connection.execute(update(LEASE).where(LEASE.c.name == NAME).values(token=row.token + 1, **values))
+    return Lease(str(holder), row.token + 1, expires)
+
+
+def renew(connection: Connection, lease: Lease, ttl_seconds: float, now: datetime) -> Lease:
+    """Hold the lease longer; `LeaseLost` if it is another's now."""
+    expires = now + timedelta(seconds=ttl_seconds)
+    _set_expiry(connection, lease, expires)
+    return Lease(lease.holder, lease.token, expires)
+
+
+def release(connection: Connection, lease: Lease) -> None:
+    """Give the lease back; nothing happens if it is another's now."""
+    ours = (LEASE.c.name == NAME) & (LEASE.c.token == lease.token)
+    connection.execute(update(LEASE).where(ours).values(expires_at=None))
+
+
+def check(connection: Connection, lease: Lease) -> None:
+    """Raise `LeaseLost` unless `lease` is the one in force; its token stands as read until the transaction ends."""
+    query = select(LEASE.c.token).where(LEASE.c.name == NAME, LEASE.c.expires_at.is_not(None)).with_for_update()
+    if connection.execute(query).scalar() != lease.token:
+        raise _lost(lease)
+
+
+def _set_expiry(connection: Connection, lease: Lease, expires: datetime) -> None:
+    check(connection, lease)
+    connection.execute(update(LEASE).where(LEASE.c.name == NAME).values(expires_at=expires))
+
+
+def _lost(lease: Lease) -> LeaseLost:
+    return LeaseLost(
+        f"the lease of {lease.holder} was taken over by another run, so this one stops and has written nothing more; "
+        "run `counterfoil status`, then the command again"
+    )

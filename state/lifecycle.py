@@ -1,0 +1,64 @@
+"""Which status may follow which, who may decide it, and what is wrong with an item as it stands."""
+
+import re
+from datetime import date
+
+from state.model import ActionItem, Status
+
+OURS = "counterfoil"
+"""The system of agents who act on our side; every other system is a tracker or a source."""
+
+UNFINISHED = frozenset({Status.OPEN, Status.IN_PROGRESS})
+"""The statuses of items that somebody must still do something about."""
+
+_VAGUE = frozenset(
+    {
+        *("improve", "enhance", "strengthen", "better", "increase", "optimize", "optimise"),
+        *("address", "ensure", "consider", "manage", "handle", "maintain", "support"),
+        *("work", "look", "think", "discuss", "investigate", "revisit"),
+    }
+)
+_SPECIFIC = re.compile(r"\d|[/_.:`'\"()@#-]|(?<=\s)\S*[A-Z]|^\S+[A-Z]")
+
+
+def refusal(before: Status, after: Status, system: str) -> str | None:
+    """Why an agent of `system` may not move an item from one status to the other; `None` if it may."""
+    if after is Status.ACCEPTED_AS_RISK and before is not after:
+        who = "" if system == OURS else f", least of all {system}"
+        return (
+            "only a named approver accepts a risk, with a reason and an end date, and no decision of one is recorded"
+            f"{who}; leave it {before.value}"
+        )
+    if before is Status.ACCEPTED_AS_RISK and before is not after and system != OURS:
+        return f"{system} may not end the acceptance of a risk; a person on our side decides that"
+    return None
+
+
+def is_overdue(item: ActionItem, today: date) -> bool:
+    """Whether somebody should have finished the item before `today`."""
+    return item.status in UNFINISHED and item.due_date < today
+
+
+def is_vague(title: str) -> bool:
+    """Whether a title says nothing that can be done: a wish about a whole subject, or a subject alone.
+
+    Anything specific in it (a number, a name, an abbreviation, a path) or a fifth word makes it good enough.
+    """
+    words = re.findall(r"[^\W\d_]+", title)
+    if len(words) < 2 and not _SPECIFIC.search(title):
+        return True
+    if len(words) > 4 or _SPECIFIC.search(title):
+        return False
+    return words[0].lower() in _VAGUE
+
+
+def lint(item: ActionItem, today: date) -> list[str]:
+    """What a reader of the item would miss; never a reason to refuse it, and nothing once it is finished."""
+    if item.status not in UNFINISHED:
+        return []
+    warnings = {
+        "no owner": item.owner is None,
+        "past its due date": is_overdue(item, today),
+        "the title does not say what to do": is_vague(item.title),
+    }
+    return [text for text, applies in warnings.items() if applies]

@@ -1,0 +1,154 @@
+"""Links as rows: which ticket an item has, and how both read when they last agreed."""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, Row, Select, bindparam, func, insert, select, update
+from sqlalchemy.exc import IntegrityError
+
+from state.audit import Ledger
+from state.effects import Because
+from state.errors import StateError
+from state.model import Link, TicketRef
+from state.rows import link_columns, link_of
+from state.series import chunks
+from state.tables import LinkRow
+
+LINK = LinkRow.__table__  # type: ignore[attr-defined]
+CURRENT = LINK.c.ended_at.is_(None)
+_PAGE = 5000
+
+
+def of_items(connection: Connection, items: Iterable[str]) -> dict[str, Link]:
+    """The current link of each item that has one."""
+    return {link.item: link for link in _current(connection, LINK.c.item, items)}
+
+
+def by_ticket(connection: Connection, tracker: str, ids: Iterable[str]) -> dict[str, Link]:
+    """The current link of each ticket that has one, by the ticket's id."""
+    same = LINK.c.tracker == tracker
+    return {link.ref.id: link for link in _current(connection, LINK.c.ticket_id, ids, same)}
+
+
+def by_key(connection: Connection, tracker: str, keys: Iterable[str]) -> dict[str, Link]:
+    """The current link of each marker's key that has one."""
+    same = LINK.c.tracker == tracker
+    return {link.marker.key: link for link in _current(connection, LINK.c.marker_key, keys, same)}
+
+
+def _current(connection: Connection, column: Any, values: Iterable[str], *conditions: Any) -> Iterator[Link]:
+    for some in chunks(dict.fromkeys(values)):
+        query = select(LINK).where(column.in_(some), CURRENT, *conditions)
+        yield from map(link_of, connection.execute(query))
+
+
+def count(connection: Connection, tracker: str) -> int:
+    """How many tickets of a tracker are linked."""
+    query = select(func.count()).select_from(LINK).where(LINK.c.tracker == tracker, CURRENT)
+    return int(connection.execute(query).scalar_one())
+
+
+def refs(rows: Callable[[Select[Any]], Sequence[Row[Any]]], tracker: str) -> Iterator[TicketRef]:
+    """Yield the linked tickets of a tracker."""
+    names = (LINK.c.id, LINK.c.ticket_id, LINK.c.ticket_key)
+    query, last = select(*names).where(LINK.c.tracker == tracker, CURRENT).order_by(LINK.c.id).limit(_PAGE), 0
+    while page := rows(query.where(LINK.c.id > last)):
+        yield from (TicketRef(tracker, row.ticket_id, row.ticket_key) for row in page)
+        last = page[-1].id
+
+
+def next_generation(connection: Connection, item: str, tracker: str) -> int:
+    """The number of the next ticket this item would have in this tracker, from 1."""
+    query = select(func.max(LINK.c.generation)).where(LINK.c.item == item, LINK.c.tracker == tracker)
+    return (connection.execute(query).scalar() or 0) + 1
+
+
+def link(
+    connection: Connection,
+    ledger: Ledger,
+    now: datetime,
+    linked: Sequence[tuple[Link, Because]],
+    created: frozenset[str],
+) -> None:
+    """Make these the current links of their items; a link to another ticket is ended by it.
+
+    `created` are the keys that we planted in creating a ticket; any other was linked as it was.
+    """
+    known = of_items(connection, (each.item for each, _ in linked))
+    for each, because in linked:
+        action = "ticket.created" if each.marker.key in created else "ticket.linked"
+        ledger.note(action, each.item, because, before=_shown(known.get(each.item)), after=_shown(each))
+    last = {each.item: each for each, _ in linked}.values()
+    same = [each for each in last if each.item in known and known[each.item].ref == each.ref]
+    others = [each for each in last if not (each.item in known and known[each.item].ref == each.ref)]
+    _replace(connection, same)
+    _end(connection, [each.item for each in others if each.item in known], now)
+    _insert(connection, others)
+
+
+def touch(connection: Connection, ledger: Ledger, links: Sequence[Link], because: Because) -> list[Link]:
+    """Bring links up to date; those that are no longer current are left alone and not returned.
+
+    What people see of a link (its key, URL, whether it is archived or missing) leaves a record when it changes.
+    """
+    known = of_items(connection, (each.item for each in links))
+    current = [each for each in links if each.item in known and known[each.item].ref == each.ref]
+    for each in current:
+        _record(ledger, known[each.item], each, because)
+    _replace(connection, current)
+    return current
+
+
+def _record(ledger: Ledger, before: Link, after: Link, because: Because) -> None:
+    if (before.ref.key, before.url) != (after.ref.key, after.url):
+        ledger.note("ticket.moved", after.item, because, before=_shown(before), after=_shown(after))
+    if before.archived != after.archived:
+        action = "ticket.archived" if after.archived else "ticket.unarchived"
+        ledger.note(action, after.item, because, before=before.archived, after=after.archived, field="archived")
+    if (before.missing_since is None) != (after.missing_since is None):
+        action = "ticket.found" if after.missing_since is None else "ticket.missing"
+        times = {"before": before.missing_since, "after": after.missing_since}
+        ledger.note(action, after.item, because, field="missing_since", **times)
+
+
+def unlink(connection: Connection, ledger: Ledger, now: datetime, item: str, because: Because) -> Link | None:
+    """End an item's current link and return it as it was; `None` if it has none."""
+    link = of_items(connection, [item]).get(item)
+    if link is not None:
+        _end(connection, [item], now)
+        ledger.note("ticket.unlinked", item, because, before=_shown(link))
+    return link
+
+
+def _shown(link: Link | None) -> dict[str, Any] | None:
+    """A link as records hold it."""
+    if link is None:
+        return None
+    return {"tracker": link.ref.tracker, "id": link.ref.id, "key": link.ref.key, "url": link.url}
+
+
+def _insert(connection: Connection, links: Sequence[Link]) -> None:
+    if not links:
+        return
+    try:
+        connection.execute(insert(LINK), [link_columns(each) for each in links])
+    except IntegrityError as error:
+        names = ", ".join(f"{each.item} to {each.ref.key or each.ref.id}" for each in links)
+        raise StateError(
+            f"could not link {names}: the item does not exist, or the ticket belongs to another item. "
+            "Nothing of this step was kept; see `counterfoil item list` and unlink the other item first"
+        ) from error
+
+
+def _replace(connection: Connection, links: Sequence[Link]) -> None:
+    if not links:
+        return
+    rows = [link_columns(each) | {"which": each.item} for each in links]
+    columns: dict[str, Any] = {name: bindparam(name) for name in rows[0] if name != "which"}
+    connection.execute(update(LINK).where(LINK.c.item == bindparam("which"), CURRENT).values(columns), rows)
+
+
+def _end(connection: Connection, items: Iterable[str], now: datetime) -> None:
+    for some in chunks(items):
+        connection.execute(update(LINK).where(LINK.c.item.in_(some), CURRENT).values(ended_at=now))

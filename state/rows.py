@@ -1,0 +1,219 @@
+"""Rows as the values that the rest of the program knows."""
+
+import json
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Row
+
+from state.effects import Feed, Intent
+from state.model import (
+    ActionItem,
+    Agreed,
+    Baseline,
+    Claim,
+    ClaimKind,
+    Comment,
+    Cursor,
+    Field,
+    Hold,
+    HoldKind,
+    Link,
+    Marker,
+    OperationKind,
+    Priority,
+    SourceKind,
+    Status,
+    TicketRef,
+)
+
+URGENCY = {priority.value: rank for rank, priority in enumerate(Priority)}
+"""A priority as a number, most urgent first."""
+
+CLAIM = ("claim_kind", "claim_by", "claim_at", "claim_text")
+
+
+def item_of(row: Row[Any]) -> ActionItem:
+    """The item that a row of the item table holds."""
+    return ActionItem(
+        ref=row.ref,
+        title=row.title,
+        description=row.description,
+        priority=Priority(row.priority),
+        original_priority=Priority(row.original_priority),
+        status=Status(row.status),
+        owner=row.owner,
+        due_date=row.due_date,
+        original_due_date=row.original_due_date,
+        controls=row.controls,
+        risks=row.risks,
+        source_kind=SourceKind(row.source_kind),
+        source_ref=row.source_ref,
+        external_ref=row.external_ref,
+        fingerprint=row.fingerprint,
+        claim=_claim(row),
+        created_at=row.created_at,
+        updated_at=row.updated_at,
+        resolved_at=row.resolved_at,
+        revision=row.revision,
+    )
+
+
+def _claim(row: Row[Any]) -> Claim | None:
+    if row.claim_kind is None:
+        return None
+    return Claim(ClaimKind(row.claim_kind), row.claim_by, row.claim_at, row.claim_text)
+
+
+def claim_columns(claim: Claim | None) -> dict[str, Any]:
+    """The columns that hold a claim."""
+    if claim is None:
+        return dict.fromkeys(CLAIM)
+    return dict(zip(CLAIM, (claim.kind.value, claim.by, claim.at, claim.text), strict=True))
+
+
+def baseline_text(baseline: Baseline) -> str:
+    """A baseline as JSON text."""
+    pairs = {field.value: [agreed.ours, agreed.theirs] for field, agreed in baseline.items()}
+    return json.dumps(pairs, ensure_ascii=False, separators=(",", ":"))
+
+
+def _baseline(text: str) -> Baseline:
+    return {Field(name): Agreed(ours, theirs) for name, (ours, theirs) in json.loads(text).items()}
+
+
+def link_of(row: Row[Any]) -> Link:
+    """The link that a row of the link table holds."""
+    return Link(
+        item=row.item,
+        ref=TicketRef(row.tracker, row.ticket_id, row.ticket_key),
+        url=row.url,
+        marker=Marker(row.marker_key, row.item),
+        baseline=_baseline(row.baseline),
+        item_revision=row.item_revision,
+        ticket_revision=row.ticket_revision,
+        linked_at=row.linked_at,
+        linked_by=row.linked_by,
+        generation=row.generation,
+        missing_since=row.missing_since,
+        archived=row.archived,
+        comments=row.comments,
+        seen_at=row.seen_at,
+    )
+
+
+def link_columns(link: Link) -> dict[str, Any]:
+    """The columns that hold a current link."""
+    return {
+        "item": link.item,
+        "tracker": link.ref.tracker,
+        "ticket_id": link.ref.id,
+        "ticket_key": link.ref.key,
+        "url": link.url,
+        "marker_key": link.marker.key,
+        "generation": link.generation,
+        "baseline": baseline_text(link.baseline),
+        "item_revision": link.item_revision,
+        "ticket_revision": link.ticket_revision,
+        "linked_at": link.linked_at,
+        "linked_by": link.linked_by,
+        "missing_since": link.missing_since,
+        "archived": link.archived,
+        "comments": link.comments,
+        "seen_at": link.seen_at,
+        "ended_at": None,
+    }
+
+
+def intent_of(row: Row[Any]) -> Intent:
+    """The intent that a row of the intent table holds."""
+    return Intent(
+        id=row.id,
+        run=row.run,
+        kind=OperationKind(row.kind),
+        item=row.item,
+        tracker=row.tracker,
+        key=row.key,
+        payload=json.loads(row.payload),
+        begun_at=row.begun_at,
+        asked_at=row.asked_at,
+    )
+
+
+def intent_columns(intent: Intent) -> dict[str, Any]:
+    """The columns that hold an open intent."""
+    return {
+        "id": intent.id,
+        "run": intent.run,
+        "kind": intent.kind.value,
+        "item": intent.item,
+        "tracker": intent.tracker,
+        "key": intent.key,
+        "payload": json.dumps(dict(intent.payload), ensure_ascii=False, separators=(",", ":")),
+        "begun_at": intent.begun_at,
+        "asked_at": intent.asked_at,
+        "finished_at": None,
+        "outcome": None,
+        "reason": None,
+    }
+
+
+def hold_of(row: Row[Any]) -> Hold:
+    """The hold that a row of the hold table holds."""
+    return Hold(
+        kind=HoldKind(row.kind),
+        item=row.item,
+        tracker=row.tracker,
+        detail=row.detail,
+        field=Field(row.field) if row.field else None,
+        ours=row.ours,
+        theirs=row.theirs,
+        id=f"H-{row.seq}",
+        opened_at=row.opened_at,
+    )
+
+
+def comment_of(row: Row[Any]) -> Comment:
+    """The comment that a row of the comment table holds."""
+    return Comment(
+        id=f"C-{row.seq:06d}",
+        item=row.item,
+        author=row.author,
+        text=row.text,
+        at=row.at,
+        inbound=bool(row.inbound),
+        tracker=row.tracker,
+        remote_id=row.remote_id,
+    )
+
+
+def feed_of(row: Row[Any]) -> Feed:
+    """Where a row of the feed table says that a tracker's feed stands."""
+    return Feed(
+        tracker=row.tracker,
+        settled=_cursor(row.settled_at, row.settled_validator),
+        fresh=_cursor(row.fresh_at, row.fresh_validator),
+        settle_at=row.settle_at,
+        rules=row.rules,
+        audited_at=row.audited_at,
+    )
+
+
+def _cursor(at: datetime | None, validator: str) -> Cursor | None:
+    return None if at is None else Cursor(at, validator)
+
+
+def feed_columns(feed: Feed, now: datetime) -> Mapping[str, Any]:
+    """The columns that hold where a feed stands."""
+    return {
+        "tracker": feed.tracker,
+        "settled_at": feed.settled.at if feed.settled else None,
+        "settled_validator": feed.settled.validator if feed.settled else "",
+        "fresh_at": feed.fresh.at if feed.fresh else None,
+        "fresh_validator": feed.fresh.validator if feed.fresh else "",
+        "settle_at": feed.settle_at,
+        "rules": feed.rules,
+        "audited_at": feed.audited_at,
+        "stored_at": now,
+    }

@@ -1,0 +1,31 @@
+"""Numbers and pages: series that never repeat, and long reads in short steps."""
+
+from collections.abc import Iterable, Iterator
+from itertools import islice
+from typing import TypeVar
+
+from sqlalchemy import Connection, insert, select, update
+
+from state.tables import Counter
+
+COUNTER = Counter.__table__  # type: ignore[attr-defined]
+PAGE = 500
+"""How many rows one statement asks for or names."""
+
+T = TypeVar("T")
+
+
+def next_numbers(connection: Connection, series: str, count: int) -> range:
+    """The next `count` numbers of a series, from 1; none is ever given out twice."""
+    same = COUNTER.c.name == series
+    if connection.execute(update(COUNTER).where(same).values(value=COUNTER.c.value + count)).rowcount == 0:
+        connection.execute(insert(COUNTER).values(name=series, value=count))
+    last: int = connection.execute(select(COUNTER.c.value).where(same)).scalar_one()
+    return range(last - count + 1, last + 1)
+
+
+def chunks(values: Iterable[T], size: int = PAGE) -> Iterator[list[T]]:
+    """The values, in lists of at most `size`."""
+    remaining = iter(values)
+    while chunk := list(islice(remaining, size)):
+        yield chunk

@@ -1,0 +1,261 @@
+"""The tables behind the store."""
+
+import json
+from collections.abc import Sequence
+from datetime import UTC, date, datetime
+from typing import Any, ClassVar
+
+from sqlalchemy import CheckConstraint, DateTime, Dialect, Index, Text, TypeDecorator, text
+from sqlmodel import Field, SQLModel
+
+HEAD = "0001"
+"""The newest migration; a database at this version is up to date."""
+
+
+class Utc(TypeDecorator[datetime]):
+    """A date-time that is aware and UTC on both sides, whatever the database can hold."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """Refuse a naive date-time, and store UTC."""
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError(f"a date-time without a zone cannot be stored: {value}")
+        moment = value.astimezone(UTC)
+        return moment.replace(tzinfo=None) if dialect.name == "sqlite" else moment
+
+    def process_result_value(self, value: datetime | None, _dialect: Dialect) -> datetime | None:
+        """Give the zone back."""
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+class Names(TypeDecorator[tuple[str, ...]]):
+    """A list of names, as JSON text."""
+
+    impl = Text
+    cache_ok = True
+
+    def process_bind_param(self, value: Sequence[str] | None, _dialect: Dialect) -> str | None:
+        """Store the list in its order."""
+        return None if value is None else json.dumps(list(value), ensure_ascii=False)
+
+    def process_result_value(self, value: str | None, _dialect: Dialect) -> tuple[str, ...] | None:
+        """Give the list back as a tuple."""
+        return None if value is None else tuple(json.loads(value))
+
+
+def _only(condition: str) -> dict[str, Any]:
+    """The options of an index over the rows of which `condition` holds."""
+    return {"sqlite_where": text(condition), "postgresql_where": text(condition)}
+
+
+class Meta(SQLModel, table=True):
+    """A fact about this installation."""
+
+    __tablename__: ClassVar[Any] = "meta"
+
+    name: str = Field(primary_key=True)
+    value: str
+
+
+class Counter(SQLModel, table=True):
+    """The last number given out in a series that never repeats."""
+
+    __tablename__: ClassVar[Any] = "counter"
+
+    name: str = Field(primary_key=True)
+    value: int
+
+
+class LeaseRow(SQLModel, table=True):
+    """Who may run; `token` grows with each holder."""
+
+    __tablename__: ClassVar[Any] = "lease"
+
+    name: str = Field(primary_key=True)
+    token: int
+    host: str
+    boot: str
+    pid: int
+    started: str
+    since: datetime = Field(sa_type=Utc)
+    expires_at: datetime | None = Field(default=None, sa_type=Utc)
+
+
+class ItemRow(SQLModel, table=True):
+    """An action item; `urgency` is its priority as a number, `dirty` says that it is to be compared again."""
+
+    __tablename__: ClassVar[Any] = "item"
+    __table_args__ = (
+        CheckConstraint("dirty IN (0, 1)", name="item_dirty"),
+        Index("item_by_need", "urgency", "due_date", "seq", **_only("dirty = 1")),
+        Index("item_by_status", "status", "priority"),
+    )
+
+    seq: int = Field(primary_key=True, sa_column_kwargs={"autoincrement": False})
+    ref: str = Field(unique=True)
+    title: str = Field(sa_type=Text)
+    description: str = Field(sa_type=Text)
+    priority: str
+    original_priority: str
+    urgency: int
+    status: str
+    owner: str | None
+    due_date: date
+    original_due_date: date
+    controls: str = Field(sa_type=Names)
+    risks: str = Field(sa_type=Names)
+    source_kind: str
+    source_ref: str
+    external_ref: str | None = Field(unique=True)
+    fingerprint: str | None = Field(unique=True)
+    claim_kind: str | None
+    claim_by: str | None
+    claim_at: datetime | None = Field(sa_type=Utc)
+    claim_text: str | None = Field(sa_type=Text)
+    created_at: datetime = Field(sa_type=Utc)
+    updated_at: datetime = Field(sa_type=Utc)
+    resolved_at: datetime | None = Field(sa_type=Utc)
+    revision: int
+    dirty: int
+
+
+class LinkRow(SQLModel, table=True):
+    """A ticket that an item has, or had until `ended_at`."""
+
+    __tablename__: ClassVar[Any] = "link"
+    __table_args__ = (
+        Index("link_current_item", "item", unique=True, **_only("ended_at IS NULL")),
+        Index("link_current_ticket", "tracker", "ticket_id", unique=True, **_only("ended_at IS NULL")),
+        Index("link_by_key", "marker_key"),
+        Index("link_by_item", "item", "tracker"),
+    )
+
+    id: int | None = Field(default=None, primary_key=True)
+    item: str = Field(foreign_key="item.ref")
+    tracker: str
+    ticket_id: str
+    ticket_key: str
+    url: str = Field(sa_type=Text)
+    marker_key: str
+    generation: int
+    baseline: str = Field(sa_type=Text)
+    item_revision: int
+    ticket_revision: str
+    linked_at: datetime = Field(sa_type=Utc)
+    linked_by: str
+    missing_since: datetime | None = Field(sa_type=Utc)
+    archived: bool
+    comments: int
+    seen_at: datetime | None = Field(sa_type=Utc)
+    ended_at: datetime | None = Field(sa_type=Utc)
+
+
+class IntentRow(SQLModel, table=True):
+    """A journalled operation, open until `finished_at`."""
+
+    __tablename__: ClassVar[Any] = "intent"
+    __table_args__ = (
+        Index("intent_open", "tracker", "begun_at", **_only("finished_at IS NULL")),
+        Index("intent_by_tracker", "tracker", "kind", "begun_at"),
+        Index("intent_by_item", "item"),
+    )
+
+    id: str = Field(primary_key=True)
+    run: str
+    kind: str
+    item: str
+    tracker: str
+    key: str
+    payload: str = Field(sa_type=Text)
+    begun_at: datetime = Field(sa_type=Utc)
+    asked_at: datetime | None = Field(sa_type=Utc)
+    finished_at: datetime | None = Field(sa_type=Utc)
+    outcome: str | None
+    reason: str | None = Field(sa_type=Text)
+
+
+class HoldRow(SQLModel, table=True):
+    """Something that waits for a person, or did until `closed_at`; `field` is empty where none is meant."""
+
+    __tablename__: ClassVar[Any] = "hold"
+    __table_args__ = (
+        Index("hold_open", "item", "tracker", "kind", "field", unique=True, **_only("closed_at IS NULL")),
+    )
+
+    seq: int = Field(primary_key=True, sa_column_kwargs={"autoincrement": False})
+    kind: str
+    item: str
+    tracker: str
+    detail: str = Field(sa_type=Text)
+    field: str
+    ours: str | None = Field(sa_type=Text)
+    theirs: str | None = Field(sa_type=Text)
+    opened_at: datetime = Field(sa_type=Utc)
+    closed_at: datetime | None = Field(sa_type=Utc)
+    closed_how: str | None = Field(sa_type=Text)
+
+
+class CommentRow(SQLModel, table=True):
+    """Something said about an item; `remote_id` is empty until it stands in the tracker."""
+
+    __tablename__: ClassVar[Any] = "comment"
+    __table_args__ = (
+        Index("comment_remote", "tracker", "remote_id", unique=True, **_only("remote_id <> ''")),
+        Index("comment_waiting", "item", **_only("remote_id = '' AND inbound = 0")),
+        Index("comment_by_item", "item"),
+    )
+
+    seq: int = Field(primary_key=True, sa_column_kwargs={"autoincrement": False})
+    item: str = Field(foreign_key="item.ref")
+    author: str
+    text: str = Field(sa_type=Text)
+    at: datetime = Field(sa_type=Utc)
+    inbound: int
+    tracker: str
+    remote_id: str
+
+
+class ResultRow(SQLModel, table=True):
+    """What an automated test said about an item at one time."""
+
+    __tablename__: ClassVar[Any] = "test_result"
+
+    item: str = Field(primary_key=True, foreign_key="item.ref")
+    outcome: str = Field(primary_key=True)
+    observed_at: datetime = Field(primary_key=True, sa_type=Utc)
+    source_ref: str = Field(sa_type=Text)
+
+
+class FeedRow(SQLModel, table=True):
+    """Where a tracker's change feed stands; `stored_at` is when that was last written."""
+
+    __tablename__: ClassVar[Any] = "feed"
+
+    tracker: str = Field(primary_key=True)
+    settled_at: datetime | None = Field(sa_type=Utc)
+    settled_validator: str
+    fresh_at: datetime | None = Field(sa_type=Utc)
+    fresh_validator: str
+    settle_at: datetime | None = Field(sa_type=Utc)
+    rules: str
+    audited_at: datetime | None = Field(sa_type=Utc)
+    stored_at: datetime = Field(sa_type=Utc)
+
+
+class AuditRow(SQLModel, table=True):
+    """One record of the ledger: `body` is the text that was hashed, `object` a copy from it to search by."""
+
+    __tablename__: ClassVar[Any] = "audit"
+    __table_args__ = (Index("audit_by_object", "object", "seq"),)
+
+    seq: int = Field(primary_key=True, sa_column_kwargs={"autoincrement": False})
+    prev: str
+    hash: str
+    object: str
+    body: str = Field(sa_type=Text)
