@@ -139,7 +139,3 @@ class Occurrence:
     actor: str
     comment: int | None = None
     facts: dict[str, Any] = field(default_factory=dict)
-
-
-Record = Person | Repository | Issue | Comment
-"""What is kept across a restart."""

@@ -16,7 +16,7 @@ ASSIGNEE_LIMIT = 10
 REASONS = ("completed", "not_planned", "duplicate", "reopened")
 
 
-class Refusal(Exception):  # noqa: N818 - the vendor's answer, not a failure of ours
+class Refusal(Exception):
     """An answer other than success, with the vendor's message."""
 
     def __init__(
@@ -108,9 +108,10 @@ def names(body: Json, key: str, inner: str) -> list[str] | None:
     if not isinstance(value, list):
         raise malformed(f"For 'properties/{key}', {json.dumps(value)} is not an array.")
     found = [one.get(inner) if isinstance(one, dict) else one for one in value]
-    if not all(isinstance(one, str) for one in found):
+    strings = [one for one in found if isinstance(one, str)]
+    if len(strings) != len(found):
         raise malformed(f"For 'properties/{key}', {json.dumps(value)} holds something that is not a string.")
-    return found
+    return strings
 
 
 def label_name(name: str) -> str:

@@ -1,11 +1,11 @@
 """The state of an embedded GitHub, and the changes that the vendor would make to it."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from copy import copy
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from connectors.sandbox.github_model import Comment, Event, Issue, Label, Occurrence, Person, Pull, Record, Repository
+from connectors.sandbox.github_model import Comment, Event, Issue, Label, Occurrence, Person, Pull, Repository
 
 FIRST_ID = 3_000_000_000
 """Ids are wider than 32 bits, as the vendor's are."""
@@ -14,58 +14,33 @@ FIRST_ID = 3_000_000_000
 class GithubState:
     """All that an embedded GitHub knows; every change keeps time, order, events and webhooks right.
 
-    Times never go back, even where `clock` does. `lag` is how long a change stays invisible to lists.
+    `at` is the time of the call being answered; `lag` is how long a change stays invisible to lists.
     """
 
-    def __init__(self, clock: Callable[[], datetime]) -> None:
-        self._clock = clock
-        self._latest = datetime.min.replace(tzinfo=UTC)
+    def __init__(self) -> None:
         self._last_id = FIRST_ID
         self._past: dict[tuple[int, int], list[tuple[datetime, Issue | None]]] = {}
+        self.at = datetime.min.replace(tzinfo=UTC)
         self.lag = timedelta()
         self.people: dict[str, Person] = {}
         self.repositories: dict[int, Repository] = {}
         self.names: dict[str, int] = {}
         self.issues: dict[tuple[int, int], Issue] = {}
         self.comments: dict[int, Comment] = {}
-        self.unsaved: dict[tuple[str, object], Record | None] = {}
         self.outbox: list[Occurrence] = []
-
-    def now(self) -> datetime:
-        """The sandbox's time in UTC."""
-        self._latest = max(self._latest, self._clock().astimezone(UTC))
-        return self._latest
 
     def stamp(self) -> str:
         """Now as the vendor writes it: UTC, whole seconds."""
-        return self.now().strftime("%Y-%m-%dT%H:%M:%SZ")
+        return self.at.strftime("%Y-%m-%dT%H:%M:%SZ")
 
     def new_id(self) -> int:
         """An id that was never given before."""
         self._last_id += 1
         return self._last_id
 
-    def seen_id(self, number: int) -> None:
-        """Take note of an id from an earlier life."""
-        self._last_id = max(self._last_id, number)
-
-    def save(self, record: Record) -> None:
-        """Note that a record changed and belongs on disk."""
-        match record:
-            case Person():
-                self.unsaved["person", record.login] = record
-            case Repository():
-                record.version += 1
-                self.unsaved["repository", record.id] = record
-            case Issue():
-                self.unsaved["issue", (record.repository, record.number)] = record
-            case Comment():
-                self.unsaved["comment", record.id] = record
-
     def add_person(self, person: Person) -> Person:
         """Make an account known; its login is unique whatever its case."""
         self.people[person.login.lower()] = person
-        self.save(person)
         return person
 
     def add_repository(self, full_name: str) -> Repository:
@@ -73,21 +48,19 @@ class GithubState:
         repository = Repository(id=self.new_id(), full_name=full_name, created_at=self.stamp())
         self.repositories[repository.id] = repository
         self.names[full_name.lower()] = repository.id
-        self.save(repository)
         return repository
 
     def rename(self, repository: Repository, full_name: str) -> None:
         """Call a repository something else; its old names go on leading to it."""
         repository.full_name = full_name
         self.names[full_name.lower()] = repository.id
-        self.save(repository)
 
     def label(self, repository: Repository, name: str) -> Label:
         """The repository's label of that name, made on first use as the vendor does."""
         found = repository.labels.get(name.lower())
         if found is None:
             found = repository.labels[name.lower()] = Label(id=self.new_id(), name=name)
-            self.save(repository)
+            repository.version += 1
         return found
 
     def touch(self, issue: Issue) -> None:
@@ -104,10 +77,9 @@ class GithubState:
         if len(repository.touched) > 2 * repository.next_number + 1000:
             repository.touched = [row for row in repository.touched if self.current(repository, row)]
         repository.version += 1
-        self.save(issue)
 
     def _remember(self, issue: Issue, before: Issue | None) -> None:
-        self._past.setdefault((issue.repository, issue.number), []).append((self.now(), before))
+        self._past.setdefault((issue.repository, issue.number), []).append((self.at, before))
 
     def current(self, repository: Repository, row: tuple[str, int, int]) -> bool:
         """Whether a row of `touched` is an issue's latest."""
@@ -115,7 +87,7 @@ class GithubState:
 
     def as_listed(self, issue: Issue) -> Issue | None:
         """The issue as a lagging list shows it, `None` while it is not yet there."""
-        horizon = self.now() - self.lag
+        horizon = self.at - self.lag
         for changed, before in self._past.get((issue.repository, issue.number), ()):
             if changed > horizon:
                 return before
@@ -151,7 +123,6 @@ class GithubState:
         issue.via_app, issue.pull = actor.kind == "Bot", pull
         repository.next_number += 1
         self.issues[repository.id, issue.number] = issue
-        self.save(repository)
         if self.lag:
             self._remember(issue, None)
         self._stamp(issue)
@@ -245,7 +216,6 @@ class GithubState:
         comment.via_app = actor.kind == "Bot"
         self.comments[comment.id] = comment
         issue.comments = (*issue.comments, comment.id)
-        self.save(comment)
         self.tell("issue_comment", "created", issue, actor, comment=comment.id)
         return comment
 
@@ -255,7 +225,6 @@ class GithubState:
         self.touch(issue)
         self.tell("issue_comment", "edited", issue, actor, comment=comment.id, changes={"body": {"from": comment.body}})
         comment.body, comment.updated_at = body, issue.updated_at
-        self.save(comment)
 
     def remove_comment(self, comment: Comment) -> None:
         """Delete a comment; its issue remembers nothing of it."""
@@ -263,7 +232,6 @@ class GithubState:
         self.touch(issue)
         issue.comments = tuple(one for one in issue.comments if one != comment.id)
         del self.comments[comment.id]
-        self.unsaved["comment", comment.id] = None
 
     def delete(self, issue: Issue, actor: Person) -> None:
         """Delete an issue for good: lists lose it without a trace, and its number is gone."""
@@ -280,7 +248,6 @@ class GithubState:
         moved.closed_at, moved.closed_by = issue.closed_at, issue.closed_by
         for key in issue.comments:
             self.comments[key].repository, self.comments[key].issue = target.id, moved.number
-            self.save(self.comments[key])
         moved.comments = issue.comments
         self.record(moved, "transferred", actor)
         self.tell("issues", "transferred", issue, actor)
