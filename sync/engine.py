@@ -1,0 +1,311 @@
+"""One run, top to bottom: lease, recover, pull, compare, plan, apply, record."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from typing import Any
+
+from connectors.base import Tracker
+from connectors.errors import Denied, TrackerError
+from mapping.rules import Rules
+from state.effects import Because, Effects, Feed, Lease, Note
+from state.lease import Holder
+from state.model import ActionItem, Agent, Comment, HoldKind, Marker, Status
+from state.store import Store
+from sync.apply import LEASE_SECONDS, Apply, Tally
+from sync.gather import Reading, Scope, advanced, read
+from sync.pace import Pace
+from sync.plan import Brake, Plan, Safety, Step, brake, in_order
+from sync.recover import Recovery
+from sync.steps import begin, unrouted
+
+CRASH_POINTS = (
+    "lease.before",
+    "lease.after",
+    "recover.before",
+    "recover.after",
+    "read.before",
+    "read.after",
+    "plan.after",
+    "pull.before",
+    "pull.after",
+    "update.before",
+    "update.after",
+    "update.record",
+    "update.recorded",
+    "comment.begin",
+    "comment.before",
+    "comment.after",
+    "comment.record",
+    "comment.recorded",
+    "create.begin",
+    "create.before",
+    "create.after",
+    "create.record",
+    "create.recorded",
+    "feed.before",
+    "feed.after",
+    "release.before",
+    "release.after",
+)
+"""The named places at which a run may be killed on purpose, before and after each durable step and each write."""
+
+
+_UNFINISHED = frozenset({Status.OPEN, Status.IN_PROGRESS})
+_STOPS = frozenset({HoldKind.MANY_TICKETS, HoldKind.GONE})
+
+
+class ExpectationFailed(Exception):
+    """The plan is not the one that was approved, so nothing was applied."""
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What a run planned and did; `requests` counts what went over the wire, by tracker."""
+
+    run: str
+    plan: Plan
+    tally: Tally
+    requests: Mapping[str, int]
+    problems: tuple[str, ...]
+    denied: bool
+    waiting: int
+
+    @property
+    def exit_code(self) -> int:
+        """0 in order, 3 something was put off or refused, 4 the plan was refused, 5 a person is needed."""
+        if self.plan.refused is not None:
+            return 4
+        if self.waiting or self.denied:
+            return 5
+        return 3 if self.tally.deferred or self.tally.failed or self.problems else 0
+
+    def as_json(self) -> dict[str, Any]:
+        """The plan's keys and `run`, the counts, and `requests`."""
+        counts = {name: getattr(self.tally, name) for name in Tally.__dataclass_fields__}
+        problems = {"problems": [*self.plan.problems, *self.problems]}
+        return {**self.plan.as_json(), **problems, "run": self.run, **counts, "requests": dict(self.requests)}
+
+
+@dataclass(slots=True)
+class _Gathered:
+    """What a run found out before it writes."""
+
+    plan: Plan
+    readings: dict[str, Reading] = field(default_factory=dict)
+    failed: dict[str, TrackerError] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Engine:
+    """Everything a run works with.
+
+    `waits` is, by tracker, the seconds it may take to show what it did; `audit_hours` how often every linked ticket
+    is looked at directly. `crash` is called with each of `CRASH_POINTS`; `progress` with a stage, done and total.
+    """
+
+    store: Store
+    trackers: Mapping[str, Tracker]
+    rules: Rules
+    safety: Safety
+    waits: Mapping[str, int]
+    audit_hours: Mapping[str, float]
+    clock: Callable[[], datetime]
+    sleep: Callable[[float], None]
+    crash: Callable[[str], None] = lambda _: None
+    progress: Callable[[str, int, int], None] = lambda *_: None
+
+    def plan(self, run: str, *, only: str | None = None, full: bool = False) -> Plan:
+        """What `sync` would do now. Writes nothing, not even cursors, and needs no lease."""
+        doubt = frozenset(i.item for i in self.store.open_intents(None))
+        return self._gather(run, self._chosen(only), full=full, doubt=doubt).plan
+
+    def sync(
+        self,
+        run: str,
+        *,
+        holder: Holder,
+        agent: Agent,
+        only: str | None = None,
+        full: bool = False,
+        expect: str | None = None,
+        force: str | None = None,
+    ) -> Report:
+        """Plan and apply. `expect` is the digest of the approved plan, `force` the reason to override a brake.
+
+        Raises `state.store.LeaseHeld` when another run is under way, and `ExpectationFailed`.
+        """
+        self.crash("lease.before")
+        lease = self.store.take_lease(holder, LEASE_SECONDS)
+        self.crash("lease.after")
+        try:
+            return self._run(run, lease, self._chosen(only), Because(agent, run), full, expect, force)
+        finally:
+            self.crash("release.before")
+            self.store.release_lease(lease)
+            self.crash("release.after")
+
+    def _chosen(self, only: str | None) -> Mapping[str, Tracker]:
+        return self.trackers if only is None else {only: self.trackers[only]}
+
+    def _run(
+        self,
+        run: str,
+        lease: Lease,
+        trackers: Mapping[str, Tracker],
+        because: Because,
+        full: bool,
+        expect: str | None,
+        force: str | None,
+    ) -> Report:
+        self.crash("recover.before")
+        doubt, lost = self._recover(trackers, lease, because)
+        self.crash("recover.after")
+        found = self._gather(run, {n: t for n, t in trackers.items() if n not in lost}, full=full, doubt=doubt)
+        found.failed |= lost
+        self.crash("plan.after")
+        if expect is not None and found.plan.digest != expect:
+            raise ExpectationFailed(
+                f"the plan is now {found.plan.digest}, not the approved {expect}; nothing was applied. "
+                "Look at `counterfoil plan` again"
+            )
+        work = Apply(
+            self.store,
+            lease,
+            trackers,
+            self.rules,
+            because,
+            self.clock,
+            Pace(self.store, self.clock, self.sleep),
+            self.crash,
+            self.progress,
+        )
+        if found.plan.refused is not None and force is not None:
+            self._force(lease, because, found.plan.refused, force)
+            found.plan = replace(found.plan, refused=None)
+        if found.plan.refused is None:
+            self._apply(work, found)
+        return self._report(run, found, work, len(doubt))
+
+    def _force(self, lease: Lease, because: Because, refused: Brake, reason: str) -> None:
+        note = Note("brake.overridden", refused.name, replace(because, reason=reason), after=refused.detail)
+        self.store.commit(lease, Effects(notes=[note]))
+
+    def _apply(self, work: Apply, found: _Gathered) -> None:
+        for reading in found.readings.values():
+            work.refresh(reading.touched, reading.lost)
+        work.run(found.plan.steps)
+        self.crash("feed.before")
+        feeds = [self._feed(reading.feed, work) for reading in found.readings.values()]
+        if feeds:
+            self.store.commit(work.lease, Effects(feeds=feeds))
+        self.crash("feed.after")
+
+    def _feed(self, feed: Feed, work: Apply) -> Feed:
+        """Where the feed resumes: behind our own writes, whose times are asked for where no answer told them."""
+        tracker = self.trackers[feed.tracker]
+        written = work.written.get(feed.tracker, [])
+        unseen = work.unseen.get(feed.tracker, [])
+        if unseen and feed.tracker not in work.stopped:
+            ends = [unseen[0]] if len(unseen) == 1 else [unseen[0], unseen[-1]]
+            try:
+                written = [*written, *(t.updated for t in tracker.fetch(ends) if hasattr(t, "updated"))]
+            except TrackerError as error:
+                work.refused.append(f"{feed.tracker}: {error}")
+        lag = timedelta(seconds=self.waits[feed.tracker])
+        return advanced(feed, None, written, self.clock(), lag)
+
+    def _recover(
+        self, trackers: Mapping[str, Tracker], lease: Lease, because: Because
+    ) -> tuple[frozenset[str], dict[str, TrackerError]]:
+        doubt: set[str] = set()
+        failed: dict[str, TrackerError] = {}
+        for name, tracker in trackers.items():
+            wait = timedelta(seconds=self.waits[name])
+            try:
+                doubt |= Recovery(self.store, lease, tracker, wait, self.clock(), because).run()
+            except TrackerError as error:
+                failed[name] = error
+                doubt |= {i.item for i in self.store.open_intents(name)}
+        return frozenset(doubt), failed
+
+    def _gather(self, run: str, trackers: Mapping[str, Tracker], *, full: bool, doubt: frozenset[str]) -> _Gathered:
+        changed = {item.ref: item for item in self.store.dirty_items() if item.ref not in doubt}
+        linked = self.store.links(list(changed))
+        waiting: dict[str, tuple[Comment, ...]] = {}
+        for comment in self.store.waiting_comments():
+            if comment.item not in doubt:
+                waiting[comment.item] = (*waiting.get(comment.item, ()), comment)
+        found = _Gathered(Plan(()))
+        for name, tracker in trackers.items():
+            feed = self.store.feed(name)
+            every = full or self._due(feed)
+            mine = {ref: item for ref, item in changed.items() if ref in linked}
+            scope = Scope(
+                self.store,
+                tracker,
+                self.rules,
+                run,
+                self.clock(),
+                every,
+                mine,
+                waiting,
+                doubt,
+                lambda stage, done: self.progress(f"read {stage}", done, 0),
+            )
+            self.crash("read.before")
+            try:
+                found.readings[name] = read(scope, feed)
+            except TrackerError as error:
+                found.failed[name] = error
+            self.crash("read.after")
+        new = [item for ref, item in changed.items() if ref not in linked and item.status in _UNFINISHED]
+        steps = [s for r in found.readings.values() for s in r.steps]
+        steps += [s for s in self._begin(new, trackers, found.failed) if s is not None]
+        found.plan = self._plan(steps, found, trackers)
+        return found
+
+    def _plan(self, steps: Sequence[Step], found: _Gathered, trackers: Mapping[str, Tracker]) -> Plan:
+        ordered = in_order(steps)
+        sightings = [s for r in found.readings.values() for s in r.sighted]
+        links = sum(self.store.link_count(name) for name in trackers)
+        refused = brake(ordered, links=links, sightings=sightings, safety=self.safety)
+        problems = tuple(f"{name}: {error}" for name, error in found.failed.items())
+        opened = tuple(h for s in ordered for h in s.held)
+        over = {i for s in ordered for i in s.released}
+        holds = (*(h for h in self.store.holds(None) if h.id not in over), *opened)
+        return Plan(ordered, holds, refused, problems)
+
+    def _due(self, feed: Feed) -> bool:
+        """Whether every linked ticket is to be looked at: the mapping changed, or the last look is long ago."""
+        if feed.rules and feed.rules != self.rules.digest(feed.tracker):
+            return True
+        if feed.audited_at is None:
+            return False
+        return self.clock() - feed.audited_at >= timedelta(hours=self.audit_hours[feed.tracker])
+
+    def _begin(
+        self, items: Sequence[ActionItem], trackers: Mapping[str, Tracker], failed: Mapping[str, TrackerError]
+    ) -> Iterator[Step | None]:
+        for item in items:
+            holds = tuple(self.store.holds(item.ref))
+            name = self.rules.route(item)
+            if name is None:
+                yield unrouted(item, holds)
+            elif name in trackers and name not in failed and not any(h.kind in _STOPS for h in holds):
+                generation = self.store.generation(item.ref, name)
+                marker = Marker(self.store.marker_key(item.ref, name, generation), item.ref)
+                yield begin(item, self.rules, marker, name, holds)
+
+    def _report(self, run: str, found: _Gathered, work: Apply, doubt: int) -> Report:
+        errors = [*found.failed.values(), *work.stopped.values()]
+        work.tally.deferred += doubt + len(found.failed)
+        return Report(
+            run,
+            found.plan,
+            work.tally,
+            {name: tracker.requests for name, tracker in self.trackers.items()},
+            tuple(dict.fromkeys(work.refused)),
+            any(isinstance(e, Denied) for e in errors),
+            len(self.store.holds(None)),
+        )

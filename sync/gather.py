@@ -1,0 +1,274 @@
+"""What one tracker shows now, reduced to what is new: the reading half of a run, which writes nothing."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from itertools import islice
+
+from connectors.base import Tracker
+from mapping.read import observe
+from mapping.render import desired
+from mapping.rules import Rules
+from state.effects import Feed
+from state.model import (
+    ActionItem,
+    ActivityKind,
+    Category,
+    Comment,
+    Cursor,
+    Field,
+    Hold,
+    HoldKind,
+    Link,
+    Missing,
+    OperationKind,
+    Status,
+    Ticket,
+    TicketRef,
+)
+from state.store import Store
+from sync.diff import Change, compare
+from sync.plan import Operation, Sighted, Step
+from sync.steps import Sighting, answer, vanished
+
+CHUNK = 100
+"""How many tickets are compared at a time."""
+
+
+@dataclass(slots=True)
+class Reading:
+    """One tracker's part of a plan: steps, links to refresh, and where its feed stands afterwards.
+
+    `lost` are the items whose ticket was missed for the first time, to be looked at again.
+    """
+
+    feed: Feed
+    steps: list[Step] = field(default_factory=list)
+    touched: list[Link] = field(default_factory=list)
+    sighted: list[Sighted] = field(default_factory=list)
+    lost: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """What the reading of one tracker may use and what it is asked to look at.
+
+    `changed` are the items that moved here, `waiting` the comments to be sent by item, `in_doubt` the items whose
+    outcome is not known yet. `every` asks for each linked ticket, whatever the feed says.
+    """
+
+    store: Store
+    tracker: Tracker
+    rules: Rules
+    run: str
+    now: datetime
+    every: bool
+    changed: Mapping[str, ActionItem]
+    waiting: Mapping[str, tuple[Comment, ...]]
+    in_doubt: frozenset[str]
+    progress: Callable[[str, int], None]
+
+
+def read(scope: Scope, feed: Feed) -> Reading:
+    """Read the feed from where it stood, then the tickets of items that changed here, and every one if asked.
+
+    Raises the errors of `connectors.errors`; nothing is stored, so a failed reading is read again as a whole.
+    """
+    reading = Reading(replace(feed, rules=scope.rules.digest(scope.tracker.name), read_at=scope.now))
+    looked: set[str] = set()
+    if feed.fresh is not None or scope.store.link_count(scope.tracker.name):
+        _follow(scope, feed, reading, looked)
+    refs = (ref for ref in _refs(scope) if ref.id not in looked)
+    _look(scope, refs, reading)
+    if scope.every or feed.audited_at is None:
+        reading.feed = replace(reading.feed, audited_at=scope.now)
+    return reading
+
+
+def advanced(feed: Feed, newest: Cursor | None, written: Sequence[datetime], now: datetime, lag: timedelta) -> Feed:
+    """The feed's stand after a run that read up to `newest` and wrote to tickets at `written` (the tracker's times).
+
+    What is young is read once more, after `lag`. A second that is crowded with our own writes is then read, not at
+    once, since a quiet run would else read all of them again.
+    """
+    points = [c for c in (newest, feed.fresh) if c is not None]
+    top = max(points, key=lambda c: c.at, default=None)
+    if written and (top is None or max(written) > top.at):
+        second = max(written).replace(microsecond=0)
+        crowded = sum(second <= at for at in written) > CHUNK - 10
+        top = Cursor(second + timedelta(seconds=1) if crowded else max(written))
+    if top is None:
+        return feed
+    settled = feed.settled or Cursor(min([*written, top.at]))
+    moved = feed.fresh is None or top.at > feed.fresh.at
+    if feed.settle_at is None and moved:
+        pause = max(lag, timedelta(seconds=2))
+        return replace(feed, settled=settled, fresh=top, settling=top, settle_at=now + pause)
+    return replace(feed, settled=settled, fresh=top)
+
+
+def _follow(scope: Scope, feed: Feed, reading: Reading, looked: set[str]) -> None:
+    """Page through the feed; a reading from the settled point moves that point up."""
+    settling = feed.settle_at is not None and scope.now >= feed.settle_at
+    start = feed.settled if settling else feed.fresh
+    newest = start
+    for page in scope.tracker.changes(start):
+        _page(scope, page.tickets, reading, looked)
+        newest = page.cursor
+        scope.progress(scope.tracker.name, len(page.tickets))
+    if settling:
+        reading.feed = replace(reading.feed, settled=feed.settling, settling=None, settle_at=None)
+    reading.feed = advanced(reading.feed, newest, (), scope.now, _lag(scope))
+
+
+def _lag(scope: Scope) -> timedelta:
+    return timedelta(seconds=scope.tracker.caps.visibility_lag_seconds)
+
+
+def _page(scope: Scope, tickets: Sequence[Ticket], reading: Reading, looked: set[str]) -> None:
+    links = scope.store.links_by_ticket(scope.tracker.name, [t.ref.id for t in tickets])
+    _strangers(scope, [t for t in tickets if t.ref.id not in links], reading)
+    news = [t for t in tickets if t.ref.id in links and _is_news(t, links[t.ref.id])]
+    items = scope.store.items([links[t.ref.id].item for t in news])
+    fresh = []
+    for ticket in news:
+        link = links[ticket.ref.id]
+        if link.ticket_revision or not _quiet(scope, items[link.item], link, ticket):
+            fresh.append(ticket)
+        else:
+            reading.touched.append(refreshed(link, ticket, items[link.item].revision))
+    looked |= {t.ref.id for t in fresh}
+    if scope.tracker.caps.stale_feed:
+        _look(scope, (t.ref for t in fresh), reading, count=False)
+    else:
+        _answer(scope, fresh, reading)
+
+
+def _is_news(ticket: Ticket, link: Link) -> bool:
+    """Whether the ticket is newer than what the link knows; an older one comes from an index that lags."""
+    return ticket.revision > link.ticket_revision
+
+
+def _moves(scope: Scope, item: ActionItem, link: Link, ticket: Ticket) -> tuple[Change, ...]:
+    wanted = desired(item, scope.rules, link.ref.tracker, link.marker)
+    there = observe(_as_known(link, ticket), scope.rules, link.ref.tracker, baseline=link.baseline, desired=wanted)
+    return compare(link.baseline, wanted.values, there.values, scope.rules.trackers[link.ref.tracker].authority)
+
+
+def _quiet(scope: Scope, item: ActionItem, link: Link, ticket: Ticket) -> bool:
+    """Whether there is nothing to do: no field moved on either side, no comment came or waits to be sent."""
+    heard = ticket.comments not in (None, link.comments)
+    return not heard and item.ref not in scope.waiting and not _moves(scope, item, link, ticket)
+
+
+def _as_known(link: Link, ticket: Ticket) -> Ticket:
+    """The ticket with an open change request if that is why its work was last seen as begun."""
+    status = link.baseline.get(Field.STATUS)
+    begun = status is not None and status.theirs == Status.IN_PROGRESS and ticket.state.category is Category.NEW
+    return replace(ticket, linked_change_open=True) if begun else ticket
+
+
+def refreshed(link: Link, ticket: Ticket, item_revision: int) -> Link:
+    """The link with what the ticket shows now, its baseline apart."""
+    return replace(
+        link,
+        ref=ticket.ref,
+        url=ticket.url,
+        item_revision=item_revision,
+        ticket_revision=ticket.revision,
+        comments=link.comments if ticket.comments is None else ticket.comments,
+        seen_at=ticket.updated,
+        missing_since=None,
+        archived=ticket.archived,
+    )
+
+
+def _strangers(scope: Scope, tickets: Sequence[Ticket], reading: Reading) -> None:
+    """Hold items whose key stands in a second ticket: somebody copied it, or it was created twice."""
+    marked = {t.marker.key: t for t in tickets if t.marker is not None}
+    for key, link in scope.store.find_link_by_key(scope.tracker.name, list(marked)).items():
+        other = marked[key]
+        detail = f"both {link.ref.key} and {other.ref.key} carry the marker of {link.item}; close or delete one of them"
+        hold = Hold(HoldKind.MANY_TICKETS, link.item, link.ref.tracker, detail, theirs=other.ref.id)
+        known = [h for h in scope.store.holds(link.item) if h.kind is hold.kind and h.theirs == hold.theirs]
+        if known:
+            continue
+        operation = Operation(OperationKind.HOLD, link.item, link.ref.tracker, f"{hold.kind}: {detail}")
+        item = scope.store.item(link.item)
+        reading.steps.append(Step(item, link.ref.tracker, (operation,), link=link, pulled=link.baseline, held=(hold,)))
+
+
+def _refs(scope: Scope) -> Iterator[TicketRef]:
+    """The tickets to read directly, whatever the feed shows."""
+    if scope.every:
+        yield from scope.store.link_refs(scope.tracker.name)
+        return
+    wanted = list({*scope.changed, *scope.waiting})
+    links = scope.store.links(wanted)
+    yield from (link.ref for _, link in sorted(links.items()) if link.ref.tracker == scope.tracker.name)
+
+
+def _look(scope: Scope, refs: Iterable[TicketRef], reading: Reading, *, count: bool = True) -> None:
+    """Read tickets directly, a chunk at a time."""
+    source = iter(refs)
+    looked = there = 0
+    while chunk := list(islice(source, CHUNK)):
+        found = list(scope.tracker.fetch(chunk))
+        tickets = [f for f in found if isinstance(f, Ticket)]
+        looked, there = looked + len(chunk), there + len(tickets)
+        _answer(scope, tickets, reading)
+        _miss(scope, [f for f in found if isinstance(f, Missing)], reading)
+        scope.progress(scope.tracker.name, len(chunk))
+    if count and looked:
+        reading.sighted.append(Sighted(scope.tracker.name, looked, there))
+
+
+def _answer(scope: Scope, tickets: Sequence[Ticket], reading: Reading) -> None:
+    links = scope.store.links_by_ticket(scope.tracker.name, [t.ref.id for t in tickets])
+    items = scope.store.items([link.item for link in links.values()])
+    for ticket in tickets:
+        link = links[ticket.ref.id]
+        item = items[link.item]
+        if item.ref in scope.in_doubt:
+            continue
+        others = bool(link.ticket_revision) and ticket.revision != link.ticket_revision
+        if not others and _quiet(scope, item, link, ticket):
+            if refreshed(link, ticket, item.revision) != link:
+                reading.touched.append(refreshed(link, ticket, item.revision))
+            continue
+        step = answer(_sighting(scope, item, link, ticket, others=others), scope.rules, scope.run)
+        if step.operations:
+            reading.steps.append(step)
+        else:
+            reading.touched.append(replace(refreshed(link, ticket, step.item.revision), baseline=step.pulled))
+
+
+def _sighting(scope: Scope, item: ActionItem, link: Link, ticket: Ticket, *, others: bool) -> Sighting:
+    """All that is known of a linked item; the ticket's history is read only if it may hold something new."""
+    heard = ticket.comments not in (None, link.comments)
+    if others or heard or any(c.theirs_moved for c in _moves(scope, item, link, ticket)):
+        activity = scope.tracker.activity(ticket.ref, link.seen_at or link.linked_at)
+        requests = [a for a in activity if a.kind is ActivityKind.LINK]
+        ticket = replace(ticket, linked_change_open=any(a.after == "open" for a in requests))
+    else:
+        activity, ticket = [], _as_known(link, ticket)
+    known = scope.store.known_comments(scope.tracker.name, [a.id for a in activity])
+    holds = tuple(scope.store.holds(item.ref))
+    return Sighting(item, link, ticket, activity, holds, frozenset(known), scope.waiting.get(item.ref, ()))
+
+
+def _miss(scope: Scope, missing: Sequence[Missing], reading: Reading) -> None:
+    """Remember tickets that a direct read did not find, and hold those that were missing before."""
+    links = scope.store.links_by_ticket(scope.tracker.name, [m.ref.id for m in missing])
+    items = scope.store.items([link.item for link in links.values()])
+    for one in missing:
+        link = links[one.ref.id]
+        item = items[link.item]
+        step = vanished(item, link, one, tuple(scope.store.holds(item.ref)))
+        if step.operations:
+            reading.steps.append(step)
+        elif link.missing_since is None:
+            reading.touched.append(replace(link, missing_since=scope.now, item_revision=0))
+            reading.lost.append(item.ref)
+        else:
+            reading.touched.append(replace(link, item_revision=item.revision))

@@ -1,0 +1,214 @@
+"""The ordered operations of a run: printable, hashable, refusable."""
+
+import hashlib
+import json
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from state.effects import Because, ItemChange
+from state.model import (
+    ActionItem,
+    Baseline,
+    Comment,
+    Draft,
+    Field,
+    Hold,
+    Link,
+    OperationKind,
+    Patch,
+    Priority,
+    Ticket,
+)
+
+_PRIORITIES = list(Priority)
+
+
+@dataclass(frozen=True, slots=True)
+class FieldMove:
+    """One field's canonical value before and after an operation."""
+
+    field: Field
+    before: str | None
+    after: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """One write to one ticket or to the record, with its reason; `assumes` names the revisions it was made for."""
+
+    kind: OperationKind
+    item: str
+    tracker: str
+    reason: str
+    fields: tuple[FieldMove, ...] = ()
+    assumes: str = ""
+
+    def as_json(self) -> dict[str, Any]:
+        """The operation with the keys `kind`, `item`, `tracker`, `reason` and `fields`."""
+        moves = [{"field": m.field.value, "before": m.before, "after": m.after} for m in self.fields]
+        return {
+            "kind": self.kind.value,
+            "item": self.item,
+            "tracker": self.tracker,
+            "reason": self.reason,
+            "fields": moves,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """All that a run does about one item, and what is needed to do it.
+
+    `item` is the item as it will be once `changes` are made, `link` and `ticket` are as they were found.
+    `pulled` is the baseline after the pull, `pushed` after the patch or the draft too. `say` are new comments of ours
+    and `waiting` those stored already; both are to be sent. `released` gives, by hold id, why a hold is over.
+    """
+
+    item: ActionItem
+    tracker: str
+    operations: tuple[Operation, ...]
+    link: Link | None = None
+    ticket: Ticket | None = None
+    changes: tuple[ItemChange, ...] = ()
+    pulled: Baseline = field(default_factory=dict)
+    draft: Draft | None = None
+    patch: Patch | None = None
+    pushed: Baseline = field(default_factory=dict)
+    heard: tuple[tuple[Comment, Because], ...] = ()
+    say: tuple[str, ...] = ()
+    waiting: tuple[Comment, ...] = ()
+    held: tuple[Hold, ...] = ()
+    released: Mapping[str, str] = field(default_factory=dict)
+    warnings: tuple[str, ...] = ()
+
+    def moved_fields(self) -> frozenset[Field]:
+        """The fields that the step changes on either side of an existing link."""
+        kinds = (OperationKind.UPDATE, OperationKind.PULL)
+        return frozenset(m.field for o in self.operations if o.kind in kinds for m in o.fields)
+
+
+@dataclass(frozen=True, slots=True)
+class Brake:
+    """Why a plan is refused as a whole."""
+
+    name: str
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class Safety:
+    """How much a run may do without being told that it is meant."""
+
+    max_creates: int = 200
+    change_share: float = 0.30
+
+
+@dataclass(frozen=True, slots=True)
+class Sighted:
+    """How many linked tickets of one tracker were looked at directly, and how many of them were there."""
+
+    tracker: str
+    looked: int
+    there: int
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What a run would do, in order, and whether it is refused."""
+
+    steps: tuple[Step, ...]
+    holds: tuple[Hold, ...] = ()
+    refused: Brake | None = None
+    problems: tuple[str, ...] = ()
+
+    @property
+    def operations(self) -> tuple[Operation, ...]:
+        """Every operation, in the order in which it is applied."""
+        return tuple(operation for step in self.steps for operation in step.operations)
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What somebody should know, each once."""
+        return tuple(dict.fromkeys(w for step in self.steps for w in step.warnings))
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 over the operations and the revisions they assume; equal digests mean the same plan."""
+        content = [[*o.as_json().values(), o.assumes] for o in self.operations]
+        return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+
+    def as_json(self) -> dict[str, Any]:
+        """The plan with the keys `digest`, `operations`, `refused`, `holds`, `problems` and `warnings`."""
+        return {
+            "digest": self.digest,
+            "operations": [o.as_json() for o in self.operations],
+            "refused": None if self.refused is None else {"brake": self.refused.name, "detail": self.refused.detail},
+            "holds": [hold_json(h) for h in self.holds],
+            "problems": list(self.problems),
+            "warnings": list(self.warnings),
+        }
+
+
+def hold_json(hold: Hold) -> dict[str, Any]:
+    """A hold as every command prints it."""
+    return {
+        "id": hold.id or None,
+        "kind": hold.kind.value,
+        "item": hold.item,
+        "tracker": hold.tracker or None,
+        "field": hold.field.value if hold.field else None,
+        "detail": hold.detail,
+        "ours": hold.ours,
+        "theirs": hold.theirs,
+        "command": hold.command,
+        "opened_at": hold.opened_at.isoformat() if hold.opened_at else None,
+    }
+
+
+def in_order(steps: Sequence[Step]) -> tuple[Step, ...]:
+    """The steps as they are applied: what tickets say first, new tickets last, urgent and early due ones first."""
+    return tuple(sorted(steps, key=_rank))
+
+
+def _rank(step: Step) -> tuple[bool, str, int, str, str]:
+    item = step.item
+    return (
+        step.draft is not None,
+        step.tracker,
+        _PRIORITIES.index(item.priority),
+        item.due_date.isoformat(),
+        item.ref,
+    )
+
+
+def brake(steps: Sequence[Step], *, links: int, sightings: Sequence[Sighted], safety: Safety) -> Brake | None:
+    """The first reason to refuse the steps as a whole, or none.
+
+    `links` is how many links exist in the trackers of the run.
+    """
+    for seen in sightings:
+        if seen.looked > 1 and not seen.there:
+            detail = f"{seen.tracker} shows none of its {seen.looked} linked tickets"
+            return Brake("empty_tracker", f"{detail}; is it the right project, and may the account read it?")
+    creates = sum(step.draft is not None for step in steps)
+    if creates > safety.max_creates:
+        detail = f"{creates} tickets would be created, more than safety.max_creates = {safety.max_creates}"
+        return Brake("max_creates", detail)
+    return _too_many_changes(steps, links, safety)
+
+
+def _too_many_changes(steps: Sequence[Step], links: int, safety: Safety) -> Brake | None:
+    if links < 10:
+        return None
+    moved = [fields for step in steps if (fields := step.moved_fields())]
+    most = Counter(f for fields in moved for f in fields).most_common(1)
+    if most and most[0][1] > links / 2:
+        name, count = most[0]
+        detail = f"{count} of {links} linked items would change the same field, {name.value}: a fault in the mapping?"
+        return Brake("same_field", detail)
+    if len(moved) > safety.change_share * links:
+        detail = f"{len(moved)} of {links} linked items would change, more than {safety.change_share:.0%}"
+        return Brake("change_share", f"{detail} (safety.change_share)")
+    return None

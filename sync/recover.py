@@ -1,0 +1,155 @@
+"""Intents that a crash or a lost answer left open: looked for by their markers, never sent again blind."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from connectors.base import Tracker
+from state.effects import Because, Effects, Intent, Lease
+from state.model import (
+    Agreed,
+    Baseline,
+    Comment,
+    Field,
+    Hold,
+    HoldKind,
+    Link,
+    Marker,
+    OperationKind,
+    Outcome,
+    Ticket,
+)
+from state.store import Store
+
+_SLACK = timedelta(days=1)
+"""How far our clock may run ahead of a tracker's before a lost ticket would be looked for too late in its feed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Recovery:
+    """What recovery may use. `wait` is how long a tracker may take to show what it did."""
+
+    store: Store
+    lease: Lease
+    tracker: Tracker
+    wait: timedelta
+    now: datetime
+    because: Because
+
+    def run(self) -> frozenset[str]:
+        """Settle what can be settled, and return the items whose outcome is still in doubt.
+
+        A create or a comment counts as not sent only after two negative answers, the last of them once `wait` has
+        passed since the intent; that item is left alone until then, and the rest of the run goes on.
+        """
+        intents = self.store.open_intents(self.tracker.name)
+        doubt: set[str] = set()
+        for _ in range(2):
+            doubt = {i.item for i in self._creates(intents)} | {i.item for i in self._comments(intents)}
+            intents = [i for i in self.store.open_intents(self.tracker.name) if self._aged(i)]
+            if not intents:
+                break
+        for intent in self.store.open_intents(self.tracker.name):
+            if intent.kind is OperationKind.UPDATE:
+                self._forget(intent, "may have been written; both sides are compared again")
+        return frozenset(doubt)
+
+    def _aged(self, intent: Intent) -> bool:
+        return self.now - intent.begun_at >= self.wait
+
+    def _creates(self, intents: list[Intent]) -> list[Intent]:
+        creates = [i for i in intents if i.kind is OperationKind.CREATE]
+        if not creates:
+            return []
+        markers = [Marker(i.key, i.item) for i in creates]
+        found: dict[str, list[Ticket]] = {}
+        for ticket in self.tracker.find(markers, min(i.begun_at for i in creates) - _SLACK):
+            if ticket.marker is not None:
+                found.setdefault(ticket.marker.key, []).append(ticket)
+        return [i for i in creates if not self._settled(i, found.get(i.key, []))]
+
+    def _settled(self, intent: Intent, tickets: list[Ticket]) -> bool:
+        match tickets:
+            case []:
+                return self._absent(intent)
+            case [ticket]:
+                self._link(intent, ticket)
+            case _:
+                self._park(intent, tickets)
+        return True
+
+    def _absent(self, intent: Intent) -> bool:
+        """Note a negative answer; whether it was the one that settles the matter."""
+        if intent.asked_at is not None and self._aged(intent):
+            self._forget(intent, "not there after the wait; it will be sent again")
+            return True
+        self.store.commit(self.lease, Effects(asked=[intent.id]))
+        return False
+
+    def _link(self, intent: Intent, ticket: Ticket) -> None:
+        """Take the ticket as ours, with what we meant to write as the baseline, not what stands there now."""
+        link = link_of(intent, ticket, self.because.run)
+        because = replace(self.because, reason="found by its marker after a lost answer")
+        done = {intent.id: Outcome("done", because.reason)}
+        self.store.commit(self.lease, Effects(finished=done, linked=[(link, because)], dirty=[intent.item]))
+
+    def _park(self, intent: Intent, tickets: list[Ticket]) -> None:
+        keys = ", ".join(sorted(t.ref.key for t in tickets))
+        detail = f"{keys} all carry the marker of {intent.item}; delete all but one, then link that one"
+        hold = Hold(HoldKind.MANY_TICKETS, intent.item, self.tracker.name, detail)
+        refused = {intent.id: Outcome("refused", detail)}
+        self.store.commit(self.lease, Effects(finished=refused, held=[(hold, self.because)]))
+
+    def _forget(self, intent: Intent, reason: str) -> None:
+        outcome = {intent.id: Outcome("deferred", reason)}
+        self.store.commit(self.lease, Effects(finished=outcome, dirty=[intent.item]))
+
+    def _comments(self, intents: list[Intent]) -> list[Intent]:
+        waiting = {c.id: c for c in self.store.waiting_comments()}
+        return [
+            i
+            for i in intents
+            if i.kind is OperationKind.COMMENT and not self._said(i, waiting.get(str(i.payload["comment"])))
+        ]
+
+    def _said(self, intent: Intent, comment: Comment | None) -> bool:
+        link = self.store.link(intent.item)
+        if comment is None or link is None or link.ref.tracker != self.tracker.name:
+            self._forget(intent, "nothing to say any more")
+            return True
+        since = intent.begun_at - _SLACK
+        there = [a for a in self.tracker.activity(link.ref, since) if a.marker_key == intent.key]
+        if not there:
+            return self._absent(intent)
+        sent = replace(comment, tracker=self.tracker.name, remote_id=there[0].id)
+        done = {intent.id: Outcome("done", "found by its marker after a lost answer")}
+        known = replace(link, ticket_revision="", comments=link.comments + 1)
+        effects = Effects(finished=done, comments=[(sent, self.because)], touched=[known])
+        self.store.commit(self.lease, effects)
+        return True
+
+
+def link_of(intent: Intent, ticket: Ticket, run: str) -> Link:
+    """The link that a create intent leads to, once its ticket is known."""
+    return Link(
+        item=intent.item,
+        ref=ticket.ref,
+        url=ticket.url,
+        marker=Marker(intent.key, intent.item),
+        baseline=baseline_from(intent.payload["baseline"]),
+        item_revision=int(intent.payload["revision"]),
+        ticket_revision="",
+        linked_at=ticket.created,
+        linked_by=run,
+        generation=int(intent.payload["generation"]),
+    )
+
+
+def baseline_from(stored: Mapping[str, tuple[str | None, str | None]]) -> Baseline:
+    """A baseline as an intent's payload keeps it."""
+    return {Field(name): Agreed(ours, theirs) for name, (ours, theirs) in stored.items()}
+
+
+def baseline_payload(baseline: Baseline) -> dict[str, list[str | None]]:
+    """A baseline in the form that an intent's payload can keep."""
+    return {name.value: [agreed.ours, agreed.theirs] for name, agreed in baseline.items()}
