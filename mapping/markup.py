@@ -14,6 +14,7 @@ _CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028\u2029\ud800-\u
 _BIDI = re.compile("[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 _SUSPECT = re.compile(r"[@#<&]|gh-|://|counterfoil:|[0-9a-f]{40}", re.IGNORECASE)
 _ENTITY = re.compile(r"&(?=(#[0-9]{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z][A-Za-z0-9]{1,31});)")
+_AUTOLINK = re.compile(r"<(https?://[^\s<>`]+)>", re.IGNORECASE)
 _HTML = re.compile(r"<(?=[A-Za-z/!?])")
 _MENTION = re.compile(r"(?<![A-Za-z0-9])@(?=[^\s\u200b])|@(?=[^\s\u200b])(?![A-Za-z0-9-]+\.[A-Za-z])")
 _REFERENCE = re.compile(r"(?<!&)#(?=[0-9&])|(?<=&)#(?=[0-9])(?![0-9]+;)|\bgh-(?=[0-9&])", re.IGNORECASE)
@@ -167,7 +168,7 @@ def _neutralise_line(line: str) -> str:
 
 def _break(text: str, *, quote: bool = False) -> str:
     text = _ENTITY.sub(_literal_entity, text)
-    text = _HTML.sub("&lt;", text)
+    text = _HTML.sub(f"<{ZERO_WIDTH_SPACE}", _AUTOLINK.sub(r"\1", text))
     parts = _quote_links(text) if quote else [(text, False)]
     return "".join(part if code else break_references(part) for part, code in parts)
 
@@ -186,7 +187,7 @@ def _quote_links(text: str) -> list[tuple[str, bool]]:
 
 def _literal_entity(found: re.Match[str]) -> str:
     char = html.unescape(f"&{found[1]};")
-    return "&amp;" if char.isascii() and (char.isalnum() or char in "@#/-:._`") else "&"
+    return f"&{ZERO_WIDTH_SPACE}" if char.isascii() and (char.isalnum() or char in "@#/-:._`") else "&"
 
 
 def _open_fence(text: str) -> str | None:
