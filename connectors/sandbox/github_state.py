@@ -10,6 +10,9 @@ from connectors.sandbox.github_model import Comment, Event, Issue, Label, Occurr
 FIRST_ID = 3_000_000_000
 """Ids are wider than 32 bits, as the vendor's are."""
 
+FOUNDED = datetime(2020, 1, 1, tzinfo=UTC)
+"""When what was there from the beginning began."""
+
 
 class GithubState:
     """All that an embedded GitHub knows; every change keeps time, order, events and webhooks right.
@@ -20,7 +23,7 @@ class GithubState:
     def __init__(self) -> None:
         self._last_id = FIRST_ID
         self._past: dict[tuple[int, int], list[tuple[datetime, Issue | None]]] = {}
-        self.at = datetime.min.replace(tzinfo=UTC)
+        self.at = FOUNDED
         self.lag = timedelta()
         self.people: dict[str, Person] = {}
         self.repositories: dict[int, Repository] = {}
