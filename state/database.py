@@ -12,7 +12,7 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
 from state.errors import NotInitialised, StateError, TooNew
 from state.tables import HEAD
 
-_PRAGMAS = ("journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON", "busy_timeout = 5000")
+_PRAGMAS = ("busy_timeout = 5000", "journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON")
 
 
 class Database:
@@ -103,6 +103,11 @@ class Database:
             raise StateError(
                 f"could not {doing} the database at {self.name}: {error.orig}; nothing of this step was kept. "
                 "See that the disk has room, the file may be written and no other program holds it, then run it again"
+            ) from error
+        except UnicodeEncodeError as error:
+            raise StateError(
+                f"could not {doing} the database at {self.name}: a text holds half a character; nothing of this step "
+                "was kept. Mend the text where it comes from"
             ) from error
 
 

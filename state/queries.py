@@ -1,0 +1,178 @@
+"""Answers for people: how everything stands, and why one item does."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+
+from sqlalchemy import Connection, Select, func, select
+
+from state import audit, comments, feeds, items, journal, links, waiting
+from state.effects import Intent
+from state.errors import UnknownRef
+from state.items import ITEM, Result
+from state.lifecycle import UNFINISHED, lint
+from state.model import ActionItem, AuditRecord, Comment, Hold, HoldKind, Link, Outcome, Priority, Status, TestOutcome
+from state.rows import item_of
+from state.store import Store
+from state.waiting import HOLD
+
+_PAGE = 2000
+
+
+@dataclass(frozen=True, slots=True)
+class Overview:
+    """How everything stands.
+
+    `overdue` and `unlinked` count unfinished items only. `dirty` items are to be compared by the next run. `synced`
+    says per tracker when its feed was last read. `warned` are the first items that lint has words for, `warnings`
+    counts all of them by what is said. `records` and `head` are the ledger's length and newest hash.
+    """
+
+    items: Mapping[tuple[Status, Priority], int]
+    overdue: int
+    unlinked: int
+    dirty: int
+    holds: Mapping[HoldKind, int]
+    intents: int
+    waiting_comments: int
+    links: Mapping[str, int]
+    synced: Mapping[str, datetime]
+    warnings: Mapping[str, int]
+    warned: tuple[tuple[str, str], ...]
+    records: int
+    head: str
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """An operation that did not end well, how it ended and when (UTC)."""
+
+    intent: Intent
+    outcome: Outcome
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """Why an item and its ticket look as they do, as far as we know without asking the tracker.
+
+    `waiting` are comments not sent yet. `records` are the newest on the item and its ticket, oldest first.
+    """
+
+    item: ActionItem
+    warnings: tuple[str, ...]
+    link: Link | None
+    holds: tuple[Hold, ...]
+    intents: tuple[Intent, ...]
+    waiting: tuple[Comment, ...]
+    results: tuple[Result, ...]
+    failure: Failure | None
+    records: tuple[AuditRecord, ...]
+
+
+def status(store: Store, today: date, *, warned: int = 20) -> Overview:
+    """How everything stands on `today`, with at most `warned` items that lint has words for."""
+    with store.reading() as connection:
+        counts, first = _warnings(connection, today, warned)
+        records, head = audit.head(connection)
+        return Overview(
+            items=_by_status(connection),
+            overdue=_count(connection, select(ITEM.c.ref).where(_unfinished(), ITEM.c.due_date < today)),
+            unlinked=_count(connection, _unlinked()),
+            dirty=_count(connection, select(ITEM.c.ref).where(items.IS_DIRTY)),
+            holds=_holds_by_kind(connection),
+            intents=len(journal.open_intents(connection)),
+            waiting_comments=len(comments.waiting(connection, linked_only=False)),
+            links=_links(connection),
+            synced=feeds.last_stored(connection),
+            warnings=counts,
+            warned=first,
+            records=records,
+            head=head,
+        )
+
+
+def explain(store: Store, ref: str, today: date, *, records: int = 20) -> Explanation:
+    """Why an item and its ticket look as they do; raises `UnknownRef`."""
+    with store.reading() as connection:
+        item = items.get(connection, [ref]).get(ref)
+        if item is None:
+            raise UnknownRef(ref)
+        link = links.of_items(connection, [ref]).get(ref)
+        failed = journal.last_failure(connection, ref)
+        return Explanation(
+            item=item,
+            warnings=tuple(lint(item, today)),
+            link=link,
+            holds=tuple(waiting.holds(connection, ref)),
+            intents=tuple(journal.open_intents(connection, item=ref)),
+            waiting=tuple(comments.waiting(connection, ref, linked_only=False)),
+            results=tuple(_results(connection, ref)),
+            failure=None if failed is None else Failure(*failed),
+            records=tuple(audit.log(connection, objects=_objects(ref, link), newest=records)),
+        )
+
+
+def _objects(ref: str, link: Link | None) -> list[str]:
+    """What records about an item and its ticket call their object."""
+    if link is None:
+        return [ref]
+    names = {link.ref.id, link.ref.key} - {""}
+    return [ref, *(f"{link.ref.tracker}{mark}{name}" for name in sorted(names) for mark in ":/")]
+
+
+def _unfinished() -> Any:
+    return ITEM.c.status.in_(sorted(UNFINISHED))
+
+
+def _unlinked() -> Select[Any]:
+    linked = select(links.LINK.c.id).where(links.LINK.c.item == ITEM.c.ref, links.CURRENT)
+    return select(ITEM.c.ref).where(_unfinished(), ~linked.exists())
+
+
+def _count(connection: Connection, query: Select[Any]) -> int:
+    return int(connection.execute(select(func.count()).select_from(query.subquery())).scalar_one())
+
+
+def _by_status(connection: Connection) -> dict[tuple[Status, Priority], int]:
+    query = select(ITEM.c.status, ITEM.c.priority, func.count().label("n")).group_by(ITEM.c.status, ITEM.c.priority)
+    return {(Status(row.status), Priority(row.priority)): row.n for row in connection.execute(query)}
+
+
+def _holds_by_kind(connection: Connection) -> dict[HoldKind, int]:
+    query = select(HOLD.c.kind, func.count().label("n")).where(waiting.OPEN).group_by(HOLD.c.kind)
+    return {HoldKind(row.kind): row.n for row in connection.execute(query)}
+
+
+def _links(connection: Connection) -> dict[str, int]:
+    tracker = links.LINK.c.tracker
+    query = select(tracker, func.count().label("n")).where(links.CURRENT).group_by(tracker).order_by(tracker)
+    return {row.tracker: row.n for row in connection.execute(query)}
+
+
+def _warnings(connection: Connection, today: date, most: int) -> tuple[dict[str, int], tuple[tuple[str, str], ...]]:
+    counts: dict[str, int] = {}
+    first: list[tuple[str, str]] = []
+    for item in _unfinished_items(connection):
+        said = lint(item, today)
+        for text in said:
+            counts[text] = counts.get(text, 0) + 1
+        if said and len(first) < most:
+            first.append((item.ref, "; ".join(said)))
+    return counts, tuple(first)
+
+
+def _unfinished_items(connection: Connection) -> Iterator[ActionItem]:
+    last = 0
+    query = select(ITEM).where(_unfinished()).order_by(ITEM.c.seq).limit(_PAGE)
+    while rows := connection.execute(query.where(ITEM.c.seq > last)).all():
+        yield from map(item_of, rows)
+        last = rows[-1].seq
+
+
+def _results(connection: Connection, ref: str) -> list[Result]:
+    result = items.RESULT
+    query = select(result).where(result.c.item == ref).order_by(result.c.observed_at)
+    rows = connection.execute(query)
+    return [Result(row.item, TestOutcome(row.outcome), row.observed_at, row.source_ref) for row in rows]
