@@ -30,7 +30,6 @@ from state.model import (
     Body,
     BodyFormat,
     Category,
-    Comment,
     Draft,
     Field,
     Keep,
@@ -54,9 +53,6 @@ _CATEGORIES: Mapping[Status, Category] = {
     Status.RESOLVED: Category.DONE,
     Status.ACCEPTED_AS_RISK: Category.DONE,
 }
-_PROGRAM = "counterfoil"
-_COMMENT_RESERVE = 256
-"""Characters that a tracker's own key in a comment may take."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,20 +162,6 @@ def transition(status: Status, rules: TrackerRules) -> TransitionTo:
     elif status is Status.ACCEPTED_AS_RISK:
         resolution = rules.resolution_to_write("acceptance")
     return TransitionTo(_CATEGORIES[status], rules.status[transition_key(status)], resolution)
-
-
-def spoken(comment: Comment, limit: int) -> str:
-    """A comment of ours as harmless Markdown within the limit: who says it, unless it is the program, and the words."""
-    lead = "" if comment.author == _PROGRAM else f"**{escape(comment.author)}** wrote:\n\n"
-    room = limit - _COMMENT_RESERVE
-    text = clean(comment.text).strip("\n")
-    while True:
-        kept, left_out = cut_text(text, room)
-        rest = f"\n\n*{left_out} more characters: see* `counterfoil item show {comment.item}`*.*" if left_out else ""
-        said = neutralise(f"{lead}{close_fences(kept)}{rest}")
-        if size(said) <= limit - _COMMENT_RESERVE or room <= 0:
-            return said
-        room = max(0, min(room, size(kept)) - max((size(said) - limit + _COMMENT_RESERVE) // 4, 64))
 
 
 def rendered_title(item: ActionItem, rules: TrackerRules) -> str:

@@ -1,7 +1,10 @@
 """How a comment of ours reads in a tracker."""
 
-from mapping.markup import cut_text, neutralise
+from mapping.markup import clean, close_fences, cut_text, escape, neutralise, size
 from state.model import Comment
+
+_RESERVE = 256
+"""Characters that a tracker's own key in a comment may take."""
 
 
 def spoken(comment: Comment, limit: int) -> str:
@@ -9,11 +12,19 @@ def spoken(comment: Comment, limit: int) -> str:
 
     What exceeds `limit` characters is cut at a word, and the last line then names the command that shows all of it.
     """
-    author = neutralise(comment.author)
-    foot = f"\n\n*{author}, through Counterfoil, on {comment.item}*"
-    text = neutralise(comment.text)
-    if len(text) + len(foot) <= limit:
-        return text + foot
-    foot = f"{foot[:-1]}; cut here, `counterfoil item show {comment.item}` has all of it*"
-    text, _ = cut_text(text, limit - len(foot))
-    return text + foot
+    text = clean(comment.text).strip("\n")
+    room = limit - _RESERVE
+    while True:
+        kept, left_out = cut_text(text, room)
+        said = _said(kept, left_out, comment)
+        excess = size(said) - (limit - _RESERVE)
+        if excess <= 0 or room <= 0:
+            return said
+        room = max(0, min(room, size(kept)) - max(excess // 4, 64))
+
+
+def _said(text: str, left_out: int, comment: Comment) -> str:
+    foot = f"*{escape(comment.author)}, through Counterfoil, on {comment.item}*"
+    if left_out:
+        foot += f" *\u2014 {left_out} more characters:* `counterfoil item show {comment.item}` *has all of it*"
+    return neutralise("\n\n".join((close_fences(text), foot)))
