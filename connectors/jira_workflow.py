@@ -2,6 +2,7 @@
 
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -68,9 +69,9 @@ class Workflow:
         here = place if place is not None else locate()
         try:
             self._walk(issue, here, target)
-        except Rejected:
+        except Rejected as refusal:
             fresh = locate() if learned else here
-            if not learned or (fresh == here and here not in self._steps):
+            if not learned or (isinstance(refusal, NoWay) and fresh == here):
                 raise
             self._forget(fresh)
             self._walk(issue, fresh, target)
@@ -156,8 +157,11 @@ class Workflow:
     def _go_home(self, issue: str, here: Place, start: Place) -> None:
         back = TransitionTo(start.category, (start.status,))
         route = self._route(issue, here, back, HOPS) if here != start else []
-        for _, step in route:
-            self._take(issue, step, back)
+        if not route or route[-1][1].status != start.status:
+            return
+        with suppress(Rejected):
+            for _, step in route:
+                self._take(issue, step, back)
 
     def _fill(self, step: Step, target: TransitionTo) -> tuple[dict[str, Any], list[str]]:
         """What to send with the step, and what its screen demands that we do not have."""

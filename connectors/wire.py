@@ -357,11 +357,12 @@ def _json(response: httpx.Response) -> Any:
 def _vendor_message(response: httpx.Response) -> str:
     said = _json(response)
     if isinstance(said, dict):
-        return "; ".join(_parts(said))
+        return "; ".join(words(said))
     return response.text if "text/plain" in response.headers.get("content-type", "") else ""
 
 
-def _parts(said: Mapping[str, Any]) -> list[str]:
+def words(said: Mapping[str, Any]) -> list[str]:
+    """What a vendor's JSON says went wrong, in its own words."""
     parts = [said[key] for key in ("message", "errorMessage") if isinstance(said.get(key), str)]
     many = said.get("errorMessages")
     parts += [str(text) for text in many] if isinstance(many, list) else []

@@ -1,0 +1,405 @@
+"""Jira's issues as tickets, on Cloud and on Data Center."""
+
+import hmac
+import json
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+from functools import partial
+from typing import Any, ClassVar
+
+import httpx
+import marklas
+from mistletoe import markdown
+from mistletoe.contrib.jira_renderer import JiraRenderer
+
+from connectors import jira_reading as read
+from connectors.base import MARK, Capabilities, Page
+from connectors.errors import Ambiguous, Denied, NotFound, Rejected
+from connectors.jira_check import Checkup
+from connectors.jira_client import JiraClient, Json, unreadable
+from connectors.jira_history import comment_rows, histories
+from connectors.jira_search import JiraSearch
+from connectors.jira_settings import JiraSettings
+from connectors.jira_workflow import Place, Workflow, place
+from connectors.settings import Secrets
+from connectors.wire import Exchange, words
+from state.model import (
+    Activity,
+    BodyFormat,
+    Created,
+    Cursor,
+    Draft,
+    Field,
+    Gone,
+    Keep,
+    Marker,
+    Missing,
+    NotCreated,
+    Patch,
+    Problem,
+    Ticket,
+    TicketRef,
+)
+
+PAGE = 100
+BATCH = 50
+TEXT_LIMIT = 32_767
+EARLIER = timedelta(days=1)
+"""How far a created ticket's own time may lie before ours, where two clocks disagree."""
+_FIELD_NAMES = {
+    Field.PRIORITY: "priority",
+    Field.DUE_DATE: "duedate",
+    Field.LABELS: "labels",
+    Field.ASSIGNEE: "assignee",
+    Field.BODY: "description",
+}
+_KEY = re.compile(r"(?:^|[/=])([A-Za-z][A-Za-z0-9_]*-\d+|\d+)/?$")
+
+
+class JiraIssues:
+    """The issues of one Jira project; marked issues are followed wherever they are moved.
+
+    A marker is vouched for by the entity property; where the server does not show properties, by our label on an
+    issue that our own account created, and then the marker's `item` is empty unless it was seen before.
+    A comment of ours is recognised by its property alone.
+    """
+
+    Settings: ClassVar[type[JiraSettings]] = JiraSettings
+
+    def __init__(
+        self,
+        name: str,
+        settings: JiraSettings,
+        secrets: Secrets,
+        *,
+        clock: Callable[[], datetime],
+        sleep: Callable[[float], None],
+        transport: httpx.BaseTransport | None = None,
+        observer: Callable[[Exchange], None] | None = None,
+    ) -> None:
+        self.name, self.caps = name, _capabilities(settings)
+        self._settings, self._secrets, self._clock = settings, secrets, clock
+        self._cloud, self._url = settings.on_cloud, settings.url.rstrip("/")
+        self._client = JiraClient(settings, secrets, clock=clock, sleep=sleep, transport=transport, observer=observer)
+        self._search = JiraSearch(self._client, on_cloud=self._cloud)
+        self._workflow = Workflow(self._client, settings.fields)
+        self._places: dict[str, Place] = {}
+        self._items: dict[str, str] = {}
+        self._markers: dict[str, Marker] = {}
+        self._me: str | None = None
+        self._me_asked = False
+
+    @property
+    def requests(self) -> int:
+        """How many requests went over the wire since this object was made."""
+        return self._client.wire.count
+
+    def close(self) -> None:
+        """Give back connections."""
+        self._client.close()
+
+    def check(self) -> list[Problem]:
+        """Everything that would stop or bend a run, most serious first; writes nothing."""
+        return Checkup(self.name, self._settings, self._client).problems()
+
+    def changes(self, cursor: Cursor | None) -> Iterator[Page]:
+        """Yield the marked tickets that changed at or after `cursor`, oldest first."""
+        at = cursor.at if cursor else read.EPOCH
+        pages = 0
+        for found in self._search.pages(self._scope(), at):
+            tickets = [ticket for ticket in map(self._ticket, found) if ticket.updated >= at and _ours(ticket)]
+            at = max([at, *(ticket.updated for ticket in tickets)])
+            pages += 1
+            yield Page(sorted(tickets, key=lambda ticket: ticket.updated), Cursor(at))
+        if not pages:
+            yield Page([], Cursor(at))
+
+    def fetch(self, refs: Sequence[TicketRef]) -> Iterator[Ticket | Missing]:
+        """Yield each ticket as it is now, read from the database and not from the search index."""
+        for start in range(0, len(refs), PAGE):
+            chunk = refs[start : start + PAGE]
+            found = self._bulk_fetch(chunk) if self._cloud and "issue/bulkfetch" not in self._client.absent else None
+            yield from map(self._fetch_one, chunk) if found is None else found
+
+    def find(self, markers: Sequence[Marker], since: datetime) -> list[Ticket]:
+        """Every ticket that carries one of the markers, found through the search index, which lags."""
+        wanted = {marker.key: marker.item for marker in markers}
+        self._items |= wanted
+        found: dict[str, Ticket] = {}
+        early = since - EARLIER
+        for start in range(0, len(markers), BATCH):
+            keys = [marker.key for marker in markers[start : start + BATCH]]
+            for page in self._search.pages(self._scope(keys), early):
+                found |= {ticket.ref.id: ticket for ticket in map(self._ticket, page)}
+        return [t for t in found.values() if t.marker and t.marker.key in wanted and t.created >= early]
+
+    def create(self, drafts: Sequence[Draft]) -> Iterator[Created | NotCreated]:
+        """Create the tickets with one request, or with one each where the server cannot take them together."""
+        self._items |= {draft.marker.key: draft.marker.item for draft in drafts}
+        results = self._create_together(drafts) if len(drafts) > 1 and self.caps.bulk_create > 1 else None
+        yield from map(self._create_one, drafts) if results is None else results
+
+    def update(self, ref: TicketRef, patch: Patch, *, seen: str) -> Ticket:  # noqa: ARG002
+        """Change exactly what `patch` says, by transitions first, and return the ticket as it is then."""
+        if patch.state is not None:
+            locate = partial(self._locate, ref.id)
+            self._workflow.bring(ref.id, self._places.get(ref.id), locate, patch.state)
+        payload = self._edit(patch)
+        answer: Json = {}
+        if payload:
+            options = {"returnIssue": "true"} if self._cloud else {}
+            answer = self._client.put(f"issue/{ref.id}", payload, **options)
+        if patch.marker is not None:
+            self._markers[ref.id] = patch.marker
+        ticket = self._ticket(answer if read.mapping(answer.get("fields")) else self._read(ref.id))
+        return ticket if patch.marker is None else replace(ticket, marker=patch.marker)
+
+    def comment(self, ref: TicketRef, text: str, *, marker: str) -> str:
+        """Add a comment of ours, with its key as a property of the comment."""
+        if len(text) > TEXT_LIMIT:
+            raise Rejected(f"the comment is longer than {TEXT_LIMIT} characters")
+        body = marklas.to_adf(text) if self._cloud else markdown(text, JiraRenderer)
+        properties = [{"key": read.COMMENT_PROPERTY, "value": {"k": marker}}]
+        answer = self._client.post(f"issue/{ref.id}/comment", {"body": body, "properties": properties})
+        if not read.mapping(answer).get("id"):
+            raise unreadable(f"comment on {ref.key or ref.id}")
+        return str(answer["id"])
+
+    def activity(self, ref: TicketRef, since: datetime) -> list[Activity]:
+        """Who did what to the ticket at or after `since`, oldest first.
+
+        Takes one request, and more for long histories or where comments of ours must be told apart.
+        """
+        raw = self._client.get(f"issue/{ref.id}", fields="comment,attachment", expand="changelog")
+        fields, me, cloud = read.mapping(read.mapping(raw).get("fields")), self._myself(), self._cloud
+        said = comment_rows(
+            self._client, ref.id, fields, since, mine=lambda user: read.account_id(user, on_cloud=cloud) == me
+        )
+        found = [
+            *read.field_changes(histories(self._client, ref.id, raw, since), me, on_cloud=cloud),
+            *read.comments(said, me, on_cloud=cloud),
+            *read.attachments(read.rows(fields.get("attachment")), me, on_cloud=cloud),
+        ]
+        return sorted((event for event in found if event.at >= since), key=lambda event: event.at)
+
+    def hint(self, headers: Mapping[str, str], body: bytes) -> list[TicketRef]:
+        """Verify a webhook delivery by its `X-Hub-Signature`, and name its issue."""
+        secret = self._secrets.webhook
+        given = next((value for name, value in headers.items() if name.lower() == "x-hub-signature"), "")
+        if secret is None:
+            raise Denied("no webhook secret is configured")
+        expected = f"sha256={hmac.digest(secret.get_secret_value().encode(), body, 'sha256').hex()}"
+        if not hmac.compare_digest(given.strip().encode(), expected.encode()):
+            raise Denied("the delivery's signature is missing or wrong")
+        try:
+            issue = read.mapping(read.mapping(json.loads(body)).get("issue"))
+        except (ValueError, RecursionError):
+            return []
+        return [TicketRef(self.name, str(issue["id"]), str(issue.get("key", "")))] if issue.get("id") else []
+
+    def resolve(self, key: str) -> Ticket:
+        """The ticket that people call `key`, or whose page is at the URL `key`."""
+        elsewhere = "://" in key and httpx.URL(key).host != httpx.URL(self._url).host
+        match = None if elsewhere else _KEY.search(key.partition("?")[0] if "/browse/" in key else key)
+        if match is None:
+            raise NotFound(f"{key}: not the key or address of an issue here")
+        return self._ticket(self._read(match[1].upper()))
+
+    def _scope(self, keys: Sequence[str] = ()) -> str:
+        if "labels" in self._settings.omit:
+            return f'project = "{self._settings.project}"'
+        named = ", ".join(f'"{read.LABEL}{key}"' for key in keys)
+        return f"labels in ({named})" if named else f"labels = {MARK}"
+
+    def _ticket(self, raw: Mapping[str, Any]) -> Ticket:
+        marker = self._vouched(raw)
+        ticket = read.ticket(raw, tracker=self.name, url=self._url, on_cloud=self._cloud, marker=marker)
+        self._places[ticket.ref.id] = place(raw)
+        return ticket
+
+    def _vouched(self, raw: Mapping[str, Any]) -> Marker | None:
+        ident, fields = str(raw.get("id", "")), read.mapping(raw.get("fields"))
+        if marker := read.planted(raw):
+            self._markers[ident], self._items[marker.key] = marker, marker.item
+            return marker
+        key = read.labelled(fields)
+        if key is None or "properties" in raw:
+            return None
+        known = self._markers.get(ident)
+        if known is not None and known.key == key:
+            return known
+        me = self._myself()
+        creator = read.account_id(fields.get("creator"), on_cloud=self._cloud)
+        return Marker(key, self._items.get(key, "")) if me is None or creator == me else None
+
+    def _myself(self) -> str | None:
+        """Our own account's id; `None` where the server does not tell."""
+        if not self._me_asked:
+            try:
+                self._me = read.account_id(self._client.get("myself"), on_cloud=self._cloud)
+            except (NotFound, Rejected) as error:
+                if not self._client.lacks("myself", error):
+                    raise
+            self._me_asked = True
+        return self._me
+
+    def _read(self, ident: str) -> Json:
+        raw: Json = self._client.get(f"issue/{ident}", fields=",".join(read.FIELDS), properties=read.PROPERTY)
+        return raw
+
+    def _locate(self, ident: str) -> Place:
+        return place(self._read(ident))
+
+    def _fetch_one(self, ref: TicketRef) -> Ticket | Missing:
+        try:
+            return self._ticket(self._read(ref.id))
+        except NotFound as error:
+            return self._fetch_by_key(ref) or Missing(ref, Gone.NOT_FOUND, str(error))
+        except Denied as error:
+            if error.status != httpx.codes.FORBIDDEN:
+                raise
+            return Missing(ref, Gone.HIDDEN, str(error))
+
+    def _fetch_by_key(self, ref: TicketRef) -> Ticket | None:
+        """For servers that read by key only; the id must still be the same."""
+        try:
+            raw = self._read(ref.key) if ref.key else {}
+        except NotFound:
+            return None
+        return self._ticket(raw) if str(raw.get("id", "")) == ref.id else None
+
+    def _bulk_fetch(self, refs: Sequence[TicketRef]) -> list[Ticket | Missing] | None:
+        wanted = {ref.id: ref for ref in refs}
+        payload = {"issueIdsOrKeys": list(wanted), "fields": read.FIELDS, "properties": [read.PROPERTY]}
+        try:
+            answer = read.mapping(self._client.post("issue/bulkfetch", payload))
+        except (NotFound, Rejected) as error:
+            if self._client.lacks("issue/bulkfetch", error):
+                return None
+            raise
+        tickets = [self._ticket(raw) for raw in read.rows(answer.get("issues"))]
+        told = {
+            str(row.get("id", "")): str(row.get("errorMessage", "")) for row in read.rows(answer.get("issueErrors"))
+        }
+        gone = wanted.keys() - {ticket.ref.id for ticket in tickets}
+        missing = [Missing(wanted[i], Gone.NOT_FOUND, told.get(i) or "not among the issues answered") for i in gone]
+        return [*(ticket for ticket in tickets if ticket.ref.id in wanted), *missing]
+
+    def _element(self, draft: Draft) -> Json:
+        labels = [MARK, read.LABEL + draft.marker.key, *draft.labels]
+        values = {
+            "summary": draft.title,
+            "description": draft.body,
+            "labels": list(dict.fromkeys(labels)),
+            "priority": draft.priority and {"name": draft.priority},
+            "assignee": draft.assignee and self._person(draft.assignee),
+            "duedate": draft.due_date and draft.due_date.isoformat(),
+        }
+        kind = self._settings.issue_type
+        fields = {
+            **self._settings.fields,
+            "project": {"key": self._settings.project},
+            "issuetype": {"id": kind} if kind.isdigit() else {"name": kind},
+            **{name: value for name, value in values.items() if value and name not in self._settings.omit},
+        }
+        return {"fields": fields, "properties": [_property(draft.marker)]}
+
+    def _person(self, account: str) -> Json:
+        return {"accountId": account} if self._cloud else {"name": account}
+
+    def _create_together(self, drafts: Sequence[Draft]) -> list[Created | NotCreated] | None:
+        """One result per draft; `None` when certainly nothing was created and each must be sent alone."""
+        try:
+            answer = self._client.post("issue/bulk", {"issueUpdates": [self._element(draft) for draft in drafts]})
+        except (NotFound, Rejected) as error:
+            if self._client.lacks("issue/bulk", error):
+                self.caps = replace(self.caps, bulk_create=1)
+                return None
+            if isinstance(error, NotFound):
+                raise
+            answer = read.mapping(error.answer)
+            if not read.rows(answer.get("errors")):
+                return None
+        return self._paired(drafts, read.mapping(answer))
+
+    def _paired(self, drafts: Sequence[Draft], answer: Mapping[str, Any]) -> list[Created | NotCreated]:
+        failed = {row.get("failedElementNumber"): _reason(row) for row in read.rows(answer.get("errors"))}
+        made = read.rows(answer.get("issues"))
+        if len(made) != sum(n not in failed for n in range(len(drafts))):
+            raise Ambiguous(f"POST issue/bulk: {len(drafts)} sent, {len(made)} created, {len(failed)} refused")
+        issues = iter(made)
+        return [
+            NotCreated(draft.marker, failed[n]) if n in failed else self._created(draft, next(issues))
+            for n, draft in enumerate(drafts)
+        ]
+
+    def _create_one(self, draft: Draft) -> Created | NotCreated:
+        try:
+            return self._created(draft, read.mapping(self._client.post("issue", self._element(draft))))
+        except Rejected as error:
+            return NotCreated(draft.marker, str(error))
+
+    def _created(self, draft: Draft, answer: Mapping[str, Any]) -> Created:
+        ident, key = answer.get("id"), answer.get("key")
+        if not ident or not key:
+            raise unreadable(f"create of {draft.marker.item}")
+        self._markers[str(ident)] = draft.marker
+        ref = TicketRef(self.name, str(ident), str(key))
+        return Created(draft.marker, ref, f"{self._url}/browse/{key}", self._clock())
+
+    def _edit(self, patch: Patch) -> Json:
+        omit = self._settings.omit
+        fields = {name: value for name, value in self._new_values(patch) if name not in omit}
+        planted = (MARK, read.LABEL + patch.marker.key) if patch.marker else ()
+        added = [{"add": label} for label in dict.fromkeys((*planted, *patch.add_labels))]
+        changed = [*added, *({"remove": label} for label in patch.remove_labels)]
+        payload: Json = {"fields": fields} if fields else {}
+        if changed and "labels" not in omit:
+            payload["update"] = {"labels": changed}
+        if patch.marker:
+            payload["properties"] = [_property(patch.marker)]
+        return payload
+
+    def _new_values(self, patch: Patch) -> Iterator[tuple[str, object]]:
+        if not isinstance(patch.title, Keep):
+            yield "summary", patch.title
+        if not isinstance(patch.body, Keep):
+            yield "description", patch.body
+        if not isinstance(patch.priority, Keep):
+            yield "priority", patch.priority and {"name": patch.priority}
+        if not isinstance(patch.assignee, Keep):
+            yield "assignee", patch.assignee and self._person(patch.assignee)
+        if not isinstance(patch.due_date, Keep):
+            yield "duedate", patch.due_date and patch.due_date.isoformat()
+
+
+def _capabilities(settings: JiraSettings) -> Capabilities:
+    wait = settings.visibility_wait_seconds
+    return Capabilities(
+        fields=frozenset(field for field in Field if _FIELD_NAMES.get(field) not in settings.omit),
+        account_kind="jira",
+        body_format=BodyFormat.ADF if settings.on_cloud else BodyFormat.WIKI,
+        title_limit=255,
+        body_limit=TEXT_LIMIT,
+        comment_limit=TEXT_LIMIT,
+        bulk_create=BATCH,
+        stale_feed=True,
+        visibility_lag_seconds=120 if wait is None else wait,
+        content_per_minute=settings.content_per_minute,
+        content_per_hour=settings.content_per_hour,
+    )
+
+
+def _ours(ticket: Ticket) -> bool:
+    return MARK in ticket.labels or ticket.marker is not None
+
+
+def _property(marker: Marker) -> Json:
+    return {"key": read.PROPERTY, "value": {"k": marker.key, "item": marker.item, "v": 1}}
+
+
+def _reason(row: Mapping[str, Any]) -> str:
+    told = "; ".join(words(read.mapping(row.get("elementErrors"))))
+    return told or f"refused with status {row.get('status', 'unknown')}"
