@@ -1,0 +1,374 @@
+"""The wire: what goes out, how often, and what each failure is called."""
+
+import base64
+import gzip
+import ssl
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import httpx
+import pytest
+import requests
+from pydantic import SecretStr
+
+from connectors.errors import (
+    Ambiguous,
+    Denied,
+    NotFound,
+    RateLimited,
+    Rejected,
+    Stale,
+    TrackerError,
+    Unavailable,
+)
+from connectors.wire import Exchange, Wire, retry_at
+
+NOW = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
+URL = "https://tracker.test/base"
+Handler = Callable[[httpx.Request], httpx.Response]
+
+
+class Line:
+    """A wire to a handler, with the requests that arrived and the waits that were slept."""
+
+    def __init__(self, handler: Handler, **options: object) -> None:
+        self.arrived: list[httpx.Request] = []
+        self.waits: list[float] = []
+        self.exchanges: list[Exchange] = []
+
+        def handle(request: httpx.Request) -> httpx.Response:
+            self.arrived.append(request)
+            return handler(request)
+
+        self.wire = Wire(
+            URL,
+            clock=lambda: NOW,
+            sleep=self.waits.append,
+            transport=httpx.MockTransport(handle),
+            observer=self.exchanges.append,
+            reads=("/search",),
+            **options,  # type: ignore[arg-type]
+        )
+        self.session = requests.Session()
+        self.session.mount("https://", self.wire.adapter)
+
+    def raised(self, method: str, path: str = "/thing", **more: object) -> TrackerError:
+        with pytest.raises(TrackerError) as caught:
+            self.session.request(method, URL + path, **more)  # type: ignore[arg-type]
+        return caught.value
+
+
+def always(status: int, headers: dict[str, str] | None = None, json: object = None) -> Handler:
+    return lambda _: httpx.Response(status, headers=headers, json={} if json is None else json)
+
+
+def failing(error: type[httpx.TransportError], text: str = "broken") -> Handler:
+    def handle(request: httpx.Request) -> httpx.Response:
+        raise error(text, request=request)
+
+    return handle
+
+
+def in_turn(*responses: httpx.Response) -> Handler:
+    left = list(responses)
+    return lambda _: left.pop(0)
+
+
+def test_a_request_built_by_requests_arrives_whole_and_its_answer_returns_whole() -> None:
+    line = Line(lambda _: httpx.Response(201, headers={"ETag": "e", "X-More": "1"}, json={"id": 7}))
+    answer = line.session.post(f"{URL}/a%20b?q=x%2By", json={"n": "ü"}, headers={"X-Own": "yes"})
+    sent = line.arrived[0]
+    assert (sent.url.raw_path, sent.headers["x-own"]) == (b"/base/a%20b?q=x%2By", "yes")
+    assert sent.read() == requests.Request("POST", URL, json={"n": "ü"}).prepare().body
+    assert (answer.status_code, answer.json(), answer.headers["etag"]) == (201, {"id": 7}, "e")
+
+
+def test_a_compressed_answer_is_read_once() -> None:
+    packed = gzip.compress(b'{"ok": true}')
+    line = Line(lambda _: httpx.Response(200, headers={"Content-Encoding": "gzip"}, content=packed))
+    answer = line.session.get(f"{URL}/x")
+    assert answer.json() == {"ok": True}
+    assert "content-encoding" not in answer.headers
+
+
+@pytest.mark.parametrize("status", [400, 401, 403, 404, 409, 422, 429, 500, 502, 503, 504])
+@pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "DELETE"])
+def test_a_write_is_sent_exactly_once_whatever_the_answer(method: str, status: int) -> None:
+    line = Line(always(status, {"Retry-After": "1"}))
+    line.raised(method)
+    assert (len(line.arrived), line.waits, line.wire.count) == (1, [], 1)
+
+
+@pytest.mark.parametrize("error", [httpx.ConnectError, httpx.ReadTimeout, httpx.RemoteProtocolError])
+def test_a_write_without_an_answer_is_sent_exactly_once(error: type[httpx.TransportError]) -> None:
+    line = Line(failing(error))
+    line.raised("POST")
+    assert len(line.arrived) == 1
+
+
+@pytest.mark.parametrize(
+    ("status", "on_write", "on_read"),
+    [
+        (400, Rejected, Rejected),
+        (401, Denied, Denied),
+        (403, Denied, Denied),
+        (404, NotFound, NotFound),
+        (405, Rejected, Rejected),
+        (409, Rejected, Rejected),
+        (410, NotFound, NotFound),
+        (413, Rejected, Rejected),
+        (415, Rejected, Rejected),
+        (422, Rejected, Rejected),
+        (500, Ambiguous, Unavailable),
+        (501, Rejected, Rejected),
+        (502, Ambiguous, Unavailable),
+        (503, Ambiguous, Unavailable),
+        (504, Ambiguous, Unavailable),
+        (408, Ambiguous, Unavailable),
+    ],
+)
+def test_each_status_is_named_by_what_to_do_next(
+    status: int, on_write: type[TrackerError], on_read: type[TrackerError]
+) -> None:
+    line = Line(always(status))
+    assert type(line.raised("POST")) is on_write
+    assert type(line.raised("GET")) is on_read
+    assert line.raised("PUT").status == status
+
+
+def test_a_conflict_is_stale_where_told() -> None:
+    line = Line(always(409), conflict_is_stale=True)
+    assert type(line.raised("PUT")) is Stale
+
+
+@pytest.mark.parametrize(
+    ("error", "on_write"),
+    [
+        (httpx.ConnectError, Unavailable),
+        (httpx.ConnectTimeout, Unavailable),
+        (httpx.PoolTimeout, Unavailable),
+        (httpx.ProxyError, Unavailable),
+        (httpx.UnsupportedProtocol, Unavailable),
+        (httpx.LocalProtocolError, Unavailable),
+        (httpx.ReadTimeout, Ambiguous),
+        (httpx.WriteTimeout, Ambiguous),
+        (httpx.ReadError, Ambiguous),
+        (httpx.WriteError, Ambiguous),
+        (httpx.RemoteProtocolError, Ambiguous),
+    ],
+)
+def test_a_lost_write_is_ambiguous_unless_it_was_never_sent(
+    error: type[httpx.TransportError], on_write: type[TrackerError]
+) -> None:
+    line = Line(failing(error))
+    assert type(line.raised("POST")) is on_write
+    assert type(line.raised("GET")) is Unavailable
+
+
+def test_a_read_is_tried_three_times_and_then_given_up() -> None:
+    line = Line(always(502))
+    line.raised("GET")
+    assert (len(line.arrived), line.waits) == (3, [0.5, 1.0])
+
+
+def test_a_read_that_recovers_is_answered() -> None:
+    line = Line(in_turn(httpx.Response(503), httpx.Response(200, json={"ok": 1})))
+    assert line.session.get(f"{URL}/x").json() == {"ok": 1}
+
+
+def test_a_search_by_post_is_a_read() -> None:
+    line = Line(in_turn(httpx.Response(500), httpx.Response(200, json={"ok": 1})))
+    assert line.session.post(f"{URL}/search", json={"q": 1}).json() == {"ok": 1}
+    assert [request.read() for request in line.arrived] == [b'{"q": 1}'] * 2
+
+
+def test_a_read_waits_as_asked_when_that_is_short() -> None:
+    line = Line(in_turn(httpx.Response(429, headers={"Retry-After": "7"}), httpx.Response(200, json={})))
+    line.session.get(f"{URL}/x")
+    assert line.waits == [7.0]
+
+
+def test_a_read_does_not_sit_out_a_long_wait() -> None:
+    line = Line(always(429, {"Retry-After": "11"}))
+    error = line.raised("GET")
+    assert isinstance(error, RateLimited)
+    assert (error.retry_at, len(line.arrived), line.waits) == (NOW + timedelta(seconds=11), 1, [])
+
+
+@pytest.mark.parametrize(
+    ("headers", "seconds"),
+    [
+        ({"retry-after": "30"}, 30),
+        ({"retry-after": "0"}, 0),
+        ({"retry-after": "Fri, 20 Nov 2026 12:02:00 GMT"}, 120),
+        ({"x-ratelimit-reset": str(int(NOW.timestamp()) + 90)}, 90),
+        ({"x-ratelimit-reset": "2026-11-20T12:05Z"}, 300),
+        ({"x-ratelimit-reset": "2026-11-20T13:05:30+01:00"}, 330),
+        ({"retry-after": "5", "x-ratelimit-reset": "2026-11-20T12:05Z"}, 5),
+        ({}, 60),
+        ({"retry-after": "soon"}, 60),
+        ({"retry-after": "-5"}, 60),
+        ({"retry-after": "nan"}, 60),
+        ({"retry-after": "Fri, 20 Nov 2020 12:02:00 GMT"}, 60),
+        ({"x-ratelimit-reset": "1"}, 60),
+        ({"x-ratelimit-reset": "9" * 400}, 60),
+        ({"retry-after": "999999999"}, 3600),
+        ({"x-ratelimit-reset": "2099-01-01T00:00Z"}, 3660),
+    ],
+)
+def test_when_to_come_back_is_read_from_headers_and_never_from_nonsense(headers: dict[str, str], seconds: int) -> None:
+    assert retry_at(headers, NOW) - NOW == timedelta(seconds=seconds)
+
+
+@pytest.mark.parametrize(
+    ("headers", "said"),
+    [
+        ({"retry-after": "60"}, {}),
+        ({"x-ratelimit-remaining": "0"}, {}),
+        ({}, {"message": "You have exceeded a secondary rate limit"}),
+        ({}, {"message": "This was submitted too quickly"}),
+    ],
+)
+def test_a_403_about_a_limit_is_a_limit(headers: dict[str, str], said: dict[str, str]) -> None:
+    line = Line(always(403, headers, said))
+    assert type(line.raised("POST")) is RateLimited
+
+
+def test_a_403_with_quota_left_is_a_denial() -> None:
+    line = Line(always(403, {"x-ratelimit-remaining": "12"}, {"message": "Resource not accessible"}))
+    assert type(line.raised("POST")) is Denied
+
+
+def test_a_503_that_names_a_time_is_a_limit_on_a_read_and_ambiguous_on_a_write() -> None:
+    line = Line(always(503, {"retry-after": "60"}))
+    assert type(line.raised("GET")) is RateLimited
+    assert type(line.raised("POST")) is Ambiguous
+
+
+@pytest.mark.parametrize("status", [301, 302, 307, 308])
+def test_a_redirected_write_is_never_followed(status: int) -> None:
+    line = Line(always(status, {"Location": f"{URL}/elsewhere"}))
+    assert type(line.raised("POST", json={})) is Ambiguous
+    assert len(line.arrived) == 1
+
+
+def test_a_redirected_read_is_followed_and_keeps_its_query_and_credentials() -> None:
+    moved = httpx.Response(301, headers={"Location": "/base/new"})
+    line = Line(in_turn(moved, httpx.Response(200, json={"ok": 1})))
+    line.session.get(f"{URL}/old?state=all&page=2", headers={"Authorization": "Bearer t"})
+    assert str(line.arrived[1].url) == f"{URL}/new?state=all&page=2"
+    assert line.arrived[1].headers["authorization"] == "Bearer t"
+
+
+def test_a_redirect_to_another_host_gets_no_credentials() -> None:
+    line = Line(always(302, {"Location": "https://elsewhere.test/login"}))
+    assert type(line.raised("GET", headers={"Authorization": "Bearer t"})) is Unavailable
+    assert {request.url.host for request in line.arrived} == {"tracker.test"}
+
+
+def test_a_redirect_from_https_to_http_is_not_followed() -> None:
+    line = Line(always(302, {"Location": "http://tracker.test/base/x"}))
+    line.raised("GET")
+    assert {request.url.scheme for request in line.arrived} == {"https"}
+
+
+def test_redirects_end() -> None:
+    line = Line(always(302, {"Location": f"{URL}/thing"}))
+    assert "too often" in str(line.raised("GET"))
+
+
+def test_an_address_on_another_host_is_never_asked() -> None:
+    line = Line(always(200))
+    with pytest.raises(Denied, match=r"elsewhere\.test"):
+        line.session.get("https://elsewhere.test/next?page=2")
+    assert (line.arrived, line.wire.count) == ([], 0)
+
+
+def test_an_answer_that_cannot_be_read_is_not_success() -> None:
+    line = Line(lambda _: httpx.Response(200, html="<html>Please sign in</html>"))
+    assert type(line.raised("POST")) is Ambiguous
+    assert type(line.raised("GET")) is Unavailable
+
+
+def test_an_empty_answer_is_success() -> None:
+    assert Line(lambda _: httpx.Response(204)).session.put(f"{URL}/x", data="{}").status_code == 204
+
+
+def test_not_modified_reaches_the_caller() -> None:
+    assert Line(lambda _: httpx.Response(304)).session.get(f"{URL}/x").status_code == 304
+
+
+def test_an_error_says_on_one_line_what_was_asked_and_what_the_vendor_said() -> None:
+    said = {"errorMessages": ["No\nsuch"], "errors": {"summary": "is required"}}
+    error = Line(always(400, json=said)).raised("POST", "/issue?token=1")
+    assert str(error) == "POST /base/issue: 400: No such; summary: is required"
+    assert error.answer == said
+
+
+def test_a_vendor_that_lists_errors_is_quoted_too() -> None:
+    said = {"message": "Validation Failed", "errors": [{"resource": "Issue", "field": "title", "code": "missing"}]}
+    assert str(Line(always(422, json=said)).raised("POST")).endswith("422: Validation Failed; Issue title missing")
+
+
+def test_a_long_message_is_cut() -> None:
+    assert len(str(Line(always(400, json={"message": "x" * 5000})).raised("POST"))) < 340
+
+
+def test_no_form_of_a_secret_is_in_an_error() -> None:
+    secret = "s3cret/with+signs and space"
+    forms = [secret, base64.b64encode(secret.encode()).decode(), requests.utils.quote(secret, safe="")]
+    said = {"message": f"bad token {' '.join(forms)}" + "x" * 300}
+    line = Line(always(401, json=said), secrets=[SecretStr(secret)])
+    text = str(line.raised("GET", f"/{requests.utils.quote(secret, safe='')}"))
+    assert "s3cret" not in text
+    assert forms[1][:20] not in text
+    assert "***" in text
+
+
+def test_a_secret_in_a_transport_error_is_hidden_and_the_cause_is_not_carried_along() -> None:
+    line = Line(
+        failing(httpx.LocalProtocolError, "Illegal header value b'Bearer s3cret'"), secrets=[SecretStr("s3cret")]
+    )
+    error = line.raised("GET")
+    assert "s3cret" not in str(error)
+    assert error.__cause__ is None
+    assert error.__suppress_context__
+
+
+def test_exchanges_are_observed_without_bodies_in_their_repr() -> None:
+    line = Line(always(200, json={"private": 1}))
+    line.session.get(f"{URL}/issues/12?token=private")
+    seen = line.exchanges[0]
+    assert (seen.method, seen.path, seen.status) == ("GET", "/base/issues/12", 200)
+    assert "private" not in repr(seen)
+
+
+def test_requests_are_counted_by_kind() -> None:
+    line = Line(always(200))
+    for number in (1, 2):
+        line.session.get(f"{URL}/issues/{number}")
+    line.session.get(f"{URL}/issue/SEC-7/transitions")
+    assert line.wire.kinds == {"GET /base/issues/*": 2, "GET /base/issue/*/transitions": 1}
+    assert line.wire.count == 3
+
+
+def test_a_trust_file_that_cannot_be_used_is_told_at_once(tmp_path: Path) -> None:
+    with pytest.raises(Denied, match="ca_bundle"):
+        Line(always(200), ca_bundle=str(tmp_path / "none.pem"))
+
+
+def test_certificates_are_always_checked(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[ssl.SSLContext] = []
+
+    class Recorder(httpx.Client):
+        def __init__(self, **options: object) -> None:
+            context = options["verify"]
+            assert isinstance(context, ssl.SSLContext)
+            seen.append(context)
+            super().__init__(**options)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(httpx, "Client", Recorder)
+    line = Line(always(200))
+    line.session.get(f"{URL}/x", verify=False)
+    assert [(context.verify_mode, context.check_hostname) for context in seen] == [(ssl.CERT_REQUIRED, True)]
