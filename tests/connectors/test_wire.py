@@ -6,6 +6,7 @@ import ssl
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from urllib.parse import quote
 
 import httpx
 import pytest
@@ -317,10 +318,10 @@ def test_a_long_message_is_cut() -> None:
 
 def test_no_form_of_a_secret_is_in_an_error() -> None:
     secret = "s3cret/with+signs and space"
-    forms = [secret, base64.b64encode(secret.encode()).decode(), requests.utils.quote(secret, safe="")]
+    forms = [secret, base64.b64encode(secret.encode()).decode(), quote(secret, safe="")]
     said = {"message": f"bad token {' '.join(forms)}" + "x" * 300}
     line = Line(always(401, json=said), secrets=[SecretStr(secret)])
-    text = str(line.raised("GET", f"/{requests.utils.quote(secret, safe='')}"))
+    text = str(line.raised("GET", f"/{quote(secret, safe='')}"))
     assert "s3cret" not in text
     assert forms[1][:20] not in text
     assert "***" in text
