@@ -127,7 +127,8 @@ class IssueLists:
         wanted = _Filter(query)
         rows = [issue for issue in self._candidates(repository, wanted.since) if wanted.matches(issue)]
         rows.sort(key=lambda issue: _place(issue, sort), reverse=downwards)
-        self._last[repository.id] = (repository.version, asked, rows)
+        if not self._state.lag:
+            self._last[repository.id] = (repository.version, asked, rows)
         return rows
 
     def _candidates(self, repository: Repository, since: str) -> list[Issue]:

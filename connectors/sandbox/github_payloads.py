@@ -218,7 +218,8 @@ class Payloads:
 
     def _labels(self, issue: Issue) -> list[Json]:
         repository = self.state.repositories[issue.repository]
-        return [self.label(repository, repository.labels[name.lower()]) for name in issue.labels]
+        known = (repository.labels.get(name.lower()) for name in issue.labels)
+        return [self.label(repository, label) for label in known if label is not None]
 
     def _association(self, login: str) -> str:
         person = self.state.people.get(login.lower())

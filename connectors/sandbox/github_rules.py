@@ -72,12 +72,12 @@ def text(body: Json, key: str, limit: int, *, resource: str = "Issue") -> str | 
     value = body.get(key)
     if value is None:
         return None
-    if isinstance(value, bool) or not isinstance(value, str | int):
+    if not isinstance(value, str):
         raise malformed(f"For 'properties/{key}', {json.dumps(value)} is not a string.")
-    if len(str(value)) > limit:
+    if len(value) > limit:
         message = f"{key} is too long (maximum is {limit} characters)"
         raise invalid(key, "custom", resource=resource, message=message)
-    return str(value)
+    return value
 
 
 def title(body: Json) -> str:

@@ -12,7 +12,7 @@ from connectors.sandbox.calls import Answer, Call, Handler, Routes, Sandbox, Use
 from connectors.sandbox.faults import Planned
 from connectors.sandbox.github_app import INSTALLATION_ID, AppDoor
 from connectors.sandbox.github_listing import IssueLists
-from connectors.sandbox.github_model import Person, Repository
+from connectors.sandbox.github_model import Hook, Person, Repository
 from connectors.sandbox.github_payloads import APP_SLUG, Payloads
 from connectors.sandbox.github_rules import DOCUMENTATION, Refusal, not_found
 from connectors.sandbox.github_state import GithubState
@@ -37,6 +37,7 @@ class GithubSandbox(Sandbox):
     `app_key` is the public key (PEM) of the GitHub App 1001, whose installation is 2002; without it any RS256
     signature is good. `content_limits` are how many issues and comments may be created in a minute and in an hour
     before the vendor's secondary limit answers. `quota` is what the rate limit's headers speak of; it never refuses.
+    `webhook_url` is told of issues and comments, signed with `webhook_secret`.
     """
 
     kind: ClassVar[str] = "github"
@@ -47,6 +48,8 @@ class GithubSandbox(Sandbox):
         app_key: bytes | None = None,
         content_limits: tuple[int, int] | None = None,
         quota: int = 1_000_000,
+        webhook_url: str = "",
+        webhook_secret: str = "",
     ) -> None:
         super().__init__()
         self.state = GithubState()
@@ -63,7 +66,11 @@ class GithubSandbox(Sandbox):
             self._tokens[person.token] = self.state.add_person(person)
         bot = Person(f"{APP_SLUG}[bot]", self.state.new_id(), APP_SLUG, "", "", kind="Bot")
         self._bot = self.state.add_person(bot)
-        self.state.add_repository(REPOSITORY)
+        repository = self.state.add_repository(REPOSITORY)
+        if webhook_url:
+            told = ["issues", "issue_comment"]
+            hook = Hook(self.state.new_id(), webhook_url, webhook_secret, told, self.state.stamp())
+            repository.hooks[hook.id] = hook
         self._add_routes()
 
     @property

@@ -186,6 +186,11 @@ def _escaped(part: str) -> str:
 
 def _exchange(call: Call, given: Answer) -> Exchange:
     url = f"{call.path}?{call.query}" if call.query else call.path
-    body = given.body
-    received = json.loads(body) if body[:1] in (b"{", b"[") else body.decode() or None
-    return Exchange(call.method, url, json.loads(call.body) if call.body else None, given.status, received)
+    return Exchange(call.method, url, _read(call.body), given.status, _read(given.body))
+
+
+def _read(body: bytes) -> Any:
+    try:
+        return json.loads(body) if body else None
+    except ValueError:
+        return body.decode(errors="replace")
