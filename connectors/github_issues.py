@@ -1,0 +1,476 @@
+"""GitHub's issues as tickets, on github.com and on a server of one's own."""
+
+import hashlib
+import hmac
+import json
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any, ClassVar
+from urllib.parse import parse_qs, quote
+
+import httpx
+
+from connectors.base import MARK, Page
+from connectors.errors import Ambiguous, Denied, NotFound, Rejected, TrackerError
+from connectors.github_check import problems
+from connectors.github_reading import (
+    Json,
+    Reader,
+    comment_marker,
+    folded,
+    is_issue,
+    label_names,
+    login,
+    repository_of,
+    stamp,
+)
+from connectors.github_session import Answer, App, GithubSession, elements
+from connectors.github_settings import BODY_LIMIT, TITLE_LIMIT, GithubSettings, capabilities, status_labels, web_page
+from connectors.settings import Secrets, TrackerSettings
+from connectors.wire import Exchange
+from state.model import (
+    KEEP,
+    Activity,
+    Category,
+    Created,
+    Cursor,
+    Draft,
+    Gone,
+    Keep,
+    Marker,
+    Missing,
+    NotCreated,
+    Patch,
+    Problem,
+    Ticket,
+    TicketRef,
+    TransitionTo,
+)
+
+EARLIER = timedelta(minutes=10)
+FEW = 50
+"""Up to so many tickets are read one by one; more are read from the list, and the rest of them one by one."""
+
+_BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
+_REASONS = ("completed", "not_planned", "duplicate")
+_MOVED = frozenset({301, 302, 303, 307, 308})
+_ABSENT = frozenset({404, 405})
+
+
+class GithubIssues:
+    """One repository's issues. Keeps the contract of `connectors.base.Tracker`; not for two threads at once.
+
+    A ticket's id is the issue's database id. Requests go by the number in the ticket's key, and the id is compared.
+    An account's id is its login.
+    """
+
+    Settings: ClassVar[type[TrackerSettings]] = GithubSettings
+
+    def __init__(
+        self,
+        name: str,
+        settings: GithubSettings,
+        secrets: Secrets,
+        *,
+        clock: Callable[[], datetime],
+        sleep: Callable[[float], None],
+        transport: httpx.BaseTransport | None = None,
+        observer: Callable[[Exchange], None] | None = None,
+    ) -> None:
+        self.name, self.settings, self.caps = name, settings, capabilities(settings)
+        self._webhook = secrets.webhook
+        app = None
+        if settings.app_id is not None and settings.installation_id is not None:
+            app = App(settings.app_id, settings.installation_id)
+        self.session = GithubSession(
+            settings.url,
+            secrets,
+            app,
+            clock=clock,
+            sleep=sleep,
+            timeout_seconds=settings.timeout_seconds,
+            ca_bundle=settings.ca_bundle,
+            transport=transport,
+            observer=observer,
+        )
+        self.reader = Reader(name, settings.repository, web_page(settings.url), status_labels(settings), self._is_ours)
+        self._base = f"/repos/{settings.repository}"
+        self._moved = False
+        self._repository: Json | None = None
+        self._login: str | None = None
+        self._asked_login = False
+        self._plain_history = False
+
+    @property
+    def requests(self) -> int:
+        """How many requests went over the wire since this object was made."""
+        return self.session.wire.count
+
+    def close(self) -> None:
+        """Give back connections."""
+        self.session.close()
+
+    def check(self) -> list[Problem]:
+        """Everything that would stop or bend a run, most serious first; writes nothing."""
+        needed = [MARK, *self.settings.labels, self.reader.labels.in_progress[0]]
+        return problems(self.session, self.repository, needed, app=self.settings.app_id is not None)
+
+    def changes(self, cursor: Cursor | None) -> Iterator[Page]:
+        """Yield the marked issues updated at or after `cursor`, in whole seconds, oldest first.
+
+        The validator in a cursor is the ETag of an answer that was the whole feed, for the URL that was asked.
+        """
+        query: dict[str, Any] = {"state": "all", "labels": MARK, "sort": "updated", "direction": "asc", "per_page": 100}
+        if cursor is not None:
+            query["since"] = stamp(cursor.at)
+        reached = cursor or Cursor(_BEGINNING)
+        path = f"{self.root()}/issues"
+        address = hashlib.sha256(f"{path} {sorted(query.items())}".encode()).hexdigest()[:8]
+        known, _, etag = reached.validator.partition(" ")
+        answer = self._list(path, etag if known == address else "", **query)
+        if answer.status == 304:
+            yield Page([], reached)
+            return
+        since = reached.at.replace(microsecond=0)
+        whole = not answer.next
+        while True:
+            found = [self.reader.ticket(one) for one in elements(answer.data) if is_issue(one)]
+            tickets = [ticket for ticket in found if MARK in folded(ticket.labels) and ticket.updated >= since]
+            at = max([reached.at, *(ticket.updated for ticket in tickets)])
+            reached = Cursor(at, f"{address} {answer.etag}" if whole and answer.etag and at == reached.at else "")
+            yield Page(tickets, reached)
+            if not answer.next:
+                return
+            answer = self._list(answer.next)
+
+    def fetch(self, refs: Sequence[TicketRef]) -> Iterator[Ticket | Missing]:
+        """Yield each ticket as it is now; many at once are read from the list, newest first, as far as that pays."""
+        left = {ref.id: ref for ref in refs}
+        if len(left) > FEW or any(_number(ref) is None for ref in refs):
+            pages = self.session.pages(f"{self.root()}/issues", state="all", labels=MARK, sort="created")
+            for _, page in zip(range(max(1, len(left) // 20)), pages, strict=False):
+                seen = [one for one in page if is_issue(one) and str(one["id"]) in left]
+                for one in seen:
+                    del left[str(one["id"])]
+                    yield self.reader.ticket(one)
+                if not left:
+                    return
+        for ref in left.values():
+            yield self._fetch(ref)
+
+    def find(self, markers: Sequence[Marker], since: datetime) -> list[Ticket]:
+        """Every issue of ours that carries one of the markers, created no earlier than ten minutes before `since`.
+
+        Where our own login cannot be learned, the marker alone counts: no one else knew its key by then.
+        """
+        me, early = self.login(), since - EARLIER
+        keys = {marker.key for marker in markers}
+        query = {"state": "all", "sort": "created", "direction": "desc", "since": stamp(early)}
+        if me is not None:
+            query["creator"] = me
+        found: list[Ticket] = []
+        for page in self.session.pages(f"{self.root()}/issues", **query):
+            tickets = [self.reader.ticket(one, trusting=me is None) for one in page if is_issue(one)]
+            found += [one for one in tickets if one.marker and one.marker.key in keys and one.created >= early]
+            if tickets and tickets[-1].created < early:
+                break
+        return found
+
+    def create(self, drafts: Sequence[Draft]) -> Iterator[Created | NotCreated]:
+        """Create one issue per request; an assignee whom GitHub refuses is left out, as the ticket then shows."""
+        for draft in drafts:
+            try:
+                yield self._create(draft)
+            except Rejected as refusal:
+                yield NotCreated(draft.marker, str(refusal))
+
+    def update(self, ref: TicketRef, patch: Patch, *, seen: str) -> Ticket:  # noqa: ARG002
+        """Change what `patch` says: state and fields with one request, each label with one of its own."""
+        self._allow(patch.title, patch.body)
+        if patch.priority not in (KEEP, None) or patch.due_date not in (KEEP, None):
+            raise Rejected("GitHub's issues hold no priority and no due date")
+        where = self._issue(ref)
+        labels: frozenset[str] | None = None
+        issue: Json | None = None
+        if changed := self._changed(patch):
+            issue = self._same(ref, self._write("PATCH", where, changed))
+            labels = label_names(issue.get("labels"))
+        adds, removes = self._label_changes(patch, labels)
+        if adds:
+            self._write("POST", f"{where}/labels", {"labels": adds})
+        for name in removes:
+            self._unlabel(where, name)
+        if issue is None or adds or removes:
+            issue = self._same(ref, self.session.get(where).data)
+        return self.reader.ticket(issue)
+
+    def comment(self, ref: TicketRef, text: str, *, marker: str) -> str:
+        """Add a comment of ours and return its id."""
+        if len(text) > self.caps.comment_limit:
+            raise Rejected(f"the comment is longer than {self.caps.comment_limit} characters")
+        said = self._write("POST", f"{self._issue(ref)}/comments", {"body": text + comment_marker(marker)})
+        if not isinstance(said, dict) or not said.get("id"):
+            raise Ambiguous(f"comment on {ref.key}: the answer names no comment")
+        return str(said["id"])
+
+    def activity(self, ref: TicketRef, since: datetime) -> list[Activity]:
+        """Who did what to the issue at or after `since`, oldest first; edits of the body leave no trace there."""
+        told = [event for payload in self._history(self._issue(ref), since) for event in self.reader.event(payload)]
+        return sorted((event for event in told if event.at >= since), key=lambda event: event.at)
+
+    def hint(self, headers: Mapping[str, str], body: bytes) -> list[TicketRef]:
+        """Verify a webhook delivery and name the issue to look at; raises `Denied` if it is not genuine."""
+        given = next((value for name, value in headers.items() if name.lower() == "x-hub-signature-256"), "")
+        secret = self._webhook.get_secret_value() if self._webhook else ""
+        wanted = "sha256=" + hmac.new(secret.encode(), body, hashlib.sha256).hexdigest()
+        if not secret or not hmac.compare_digest(given.encode(), wanted.encode()):
+            raise Denied("the delivery's signature is missing or wrong")
+        told = _delivered(body)
+        issue, repository = told.get("issue"), told.get("repository")
+        place = str(repository.get("full_name")) if isinstance(repository, dict) else ""
+        ours = {self.settings.repository.lower(), str((self._repository or {}).get("full_name")).lower()}
+        if not isinstance(issue, dict) or not is_issue(issue) or place.lower() not in ours:
+            return []
+        return [TicketRef(self.name, str(issue["id"]), f"{place}#{issue['number']}")]
+
+    def resolve(self, key: str) -> Ticket:
+        """The issue called `owner/name#12`, `#12`, `12` or by its URL; raises `NotFound`."""
+        found = re.fullmatch(r"(?:https?://[^/]+/)?(?:([\w.-]+/[\w.-]+))?(?:/issues/|#)?(\d+)/?", key.strip())
+        names = {self.settings.repository.lower(), str((self._repository or {}).get("full_name")).lower()}
+        if found is None or (found[1] and found[1].lower() not in names):
+            raise NotFound(f"{key}: not an issue of {self.settings.repository}")
+        issue = self.session.get(f"{self.root()}/issues/{found[2]}").data
+        if not isinstance(issue, dict) or not is_issue(issue):
+            raise NotFound(f"{key}: not an issue")
+        return self.reader.ticket(issue)
+
+    def root(self) -> str:
+        """The path of the repository, by its id once its name has moved."""
+        if self._moved:
+            told = self.repository()
+            self._base, self._moved = f"/repositories/{told.get('id')}", False
+            try:
+                self.session.get(self._base)
+            except (NotFound, Rejected):
+                self._base = f"/repos/{told.get('full_name')}"
+        return self._base
+
+    def repository(self) -> Json:
+        """The repository, asked once; raises `NotFound` where it cannot be seen."""
+        if self._repository is None:
+            data = self.session.get(f"/repos/{self.settings.repository}").data
+            self._repository = data if isinstance(data, dict) else {}
+        return self._repository
+
+    def login(self) -> str | None:
+        """Our own login, asked once at most, `None` where it cannot be learned."""
+        if self._login is None and not self._asked_login:
+            self._asked_login = True
+            try:
+                self._login = self._ask_login()
+            except (Denied, NotFound, Rejected) as refusal:
+                if refusal.status == 401:
+                    raise
+        return self._login
+
+    def _ask_login(self) -> str | None:
+        if self.settings.app_id is None:
+            data, suffix = self.session.get("/user").data, ""
+        else:
+            data, suffix = self.session.app().data, "[bot]"
+        name = data.get("slug" if suffix else "login") if isinstance(data, dict) else None
+        return f"{name}{suffix}" if name else None
+
+    def _is_ours(self, payload: Json) -> bool:
+        app = payload.get("performed_via_github_app")
+        if self.settings.app_id is not None and isinstance(app, dict) and app.get("id") == self.settings.app_id:
+            return True
+        author, me = login(payload.get("user")), self.login()
+        return me is not None and author.lower() == me.lower()
+
+    def _list(self, path: str, etag: str = "", **query: Any) -> Answer:
+        try:
+            answer = self.session.get(path, etag, **query)
+        except NotFound as hidden:
+            raise Denied(f"{hidden}: the repository cannot be seen, or its issues are switched off") from None
+        if self.session.moved_to and self._base.startswith("/repos/"):
+            self._moved, self._repository = True, None
+        return answer
+
+    def _write(self, verb: str, path: str, data: Mapping[str, Any] | None = None) -> Any:
+        try:
+            return self.session.write(verb, path, data).data
+        except Ambiguous as lost:
+            if lost.status in _MOVED:
+                self._moved, self._repository = True, None
+            raise
+
+    def _issue(self, ref: TicketRef) -> str:
+        number = _number(ref)
+        if number is None:
+            raise NotFound(f"ticket {ref.id}: its number is not known")
+        return f"{self.root()}/issues/{number}"
+
+    def _same(self, ref: TicketRef, issue: Any) -> Json:
+        if not isinstance(issue, dict) or not issue.get("id"):
+            raise Ambiguous(f"{ref.key}: the answer is no issue")
+        if str(issue["id"]) != ref.id:
+            raise NotFound(f"{ref.key}: another issue has this number")
+        return issue
+
+    def _create(self, draft: Draft) -> Created:
+        self._allow(draft.title, draft.body)
+        data: dict[str, Any] = {"title": draft.title, "labels": sorted({*draft.labels, MARK})}
+        if draft.body is not None:
+            data["body"] = draft.body
+        if draft.assignee is not None:
+            data["assignees"] = [draft.assignee]
+        issue = self._posted(data)
+        if not isinstance(issue, dict) or not is_issue(issue):
+            raise Ambiguous(f"create {draft.marker.item}: the answer names no issue")
+        self._login = self._login or _author(issue)
+        ticket = self.reader.ticket(issue)
+        return Created(draft.marker, ticket.ref, ticket.url, ticket.created, ticket)
+
+    def _posted(self, data: dict[str, Any]) -> Any:
+        path = f"{self.root()}/issues"
+        try:
+            return self._write("POST", path, data)
+        except NotFound as refusal:
+            raise Denied(f"{refusal}: the repository cannot be seen, or its issues are switched off") from None
+        except Rejected as refusal:
+            if "assignees" not in data or not _names_assignees(refusal):
+                raise
+            return self._write("POST", path, {key: value for key, value in data.items() if key != "assignees"})
+
+    def _changed(self, patch: Patch) -> dict[str, Any]:
+        changed: dict[str, Any] = {}
+        if patch.state is not None:
+            changed["state"] = "closed" if patch.state.category is Category.DONE else "open"
+            if patch.state.category is Category.DONE:
+                wanted = patch.state.resolution
+                changed["state_reason"] = wanted if wanted in _REASONS else _REASONS[0]
+        if not isinstance(patch.title, Keep):
+            changed["title"] = patch.title
+        if not isinstance(patch.body, Keep):
+            changed["body"] = patch.body or ""
+        if not isinstance(patch.assignee, Keep):
+            changed["assignees"] = [patch.assignee] if patch.assignee else []
+        return changed
+
+    def _label_changes(self, patch: Patch, present: frozenset[str] | None) -> tuple[list[str], list[str]]:
+        adds, removes = list(patch.add_labels), list(patch.remove_labels)
+        if patch.marker is not None:
+            adds.append(MARK)
+        if patch.state is not None and patch.state.category is not Category.DONE:
+            wanted, others = self._status_labels(patch.state, present or frozenset())
+            adds += wanted
+            removes += others
+        has = None if present is None else folded(present)
+        kept = folded(adds)
+        adds = [name for name in dict.fromkeys(adds) if has is None or name.casefold() not in has]
+        removes = [name for name in dict.fromkeys(removes) if has is None or name.casefold() in has]
+        return adds, [name for name in removes if name.casefold() not in kept]
+
+    def _status_labels(self, wanted: TransitionTo, present: frozenset[str]) -> tuple[list[str], list[str]]:
+        """Which labels bring an open issue to `wanted`, and which others there mean a status."""
+        known = self.reader.labels
+        alike = known.in_progress if wanted.category is Category.INDETERMINATE else known.open
+        every = folded(known.every())
+        named = [name for name in wanted.names if name.casefold() in every]
+        good = folded([*named, *alike])
+        has = any(name.casefold() in good for name in present)
+        label = named if wanted.category is Category.NEW else (named or [*wanted.names] or [*alike])
+        others = [name for name in known.every() if name.casefold() not in good]
+        return ([] if has else label[:1]), others
+
+    def _unlabel(self, where: str, name: str) -> None:
+        try:
+            self._write("DELETE", f"{where}/labels/{quote(name, safe='')}")
+        except NotFound:
+            return
+
+    def _history(self, where: str, since: datetime) -> Iterator[Json]:
+        if not self._plain_history:
+            try:
+                for page in self.session.pages(f"{where}/timeline"):
+                    yield from page
+                return
+            except (NotFound, Rejected) as refusal:
+                if refusal.status not in _ABSENT:
+                    raise
+        for page in self.session.pages(f"{where}/comments", since=stamp(since)):
+            yield from ({**one, "event": "commented"} for one in page)
+        for page in self.session.pages(f"{where}/events"):
+            yield from page
+        self._plain_history = True
+
+    def _fetch(self, ref: TicketRef) -> Ticket | Missing:
+        number = _number(ref)
+        if number is None:
+            return Missing(ref, Gone.NOT_FOUND, "its number is not known and no list shows it")
+        try:
+            issue = self.session.get(f"{self.root()}/issues/{number}").data
+        except NotFound as gone:
+            return self._missing(ref, gone)
+        moved = self.session.moved_to
+        if not isinstance(issue, dict) or not issue.get("id"):
+            return Missing(ref, Gone.NOT_FOUND, "the answer is no issue")
+        if moved and self._elsewhere(issue):
+            return Missing(ref, Gone.TRANSFERRED, str(issue.get("html_url") or moved))
+        if str(issue["id"]) != ref.id:
+            return Missing(ref, Gone.NOT_FOUND, "another issue has this number")
+        return self.reader.ticket(issue)
+
+    def _elsewhere(self, issue: Json) -> bool:
+        self._moved, self._repository = True, None
+        self.root()
+        return repository_of(issue).lower() != str(self.repository().get("full_name")).lower()
+
+    def _missing(self, ref: TicketRef, gone: NotFound) -> Missing:
+        if gone.status == 410:
+            return Missing(ref, Gone.DELETED, str(gone))
+        if self.session.moved_to:
+            return Missing(ref, Gone.TRANSFERRED, self.session.moved_to)
+        self._repository = None
+        try:
+            self.repository()
+        except (NotFound, Denied) as hidden:
+            return Missing(ref, Gone.HIDDEN, str(hidden))
+        return Missing(ref, Gone.NOT_FOUND, str(gone))
+
+    def _allow(self, title: object, body: object) -> None:
+        if isinstance(title, str) and (not title.strip() or len(title) > TITLE_LIMIT):
+            raise Rejected(f"the title must have 1 to {TITLE_LIMIT} characters")
+        if body not in (KEEP, None) and not isinstance(body, str):
+            raise Rejected("the body must be Markdown")
+        if isinstance(body, str) and len(body) > BODY_LIMIT:
+            raise Rejected(f"the body is longer than {BODY_LIMIT} characters")
+
+
+def _number(ref: TicketRef) -> str | None:
+    found = re.search(r"#?(\d+)$", ref.key)
+    return found[1] if found else None
+
+
+def _author(issue: Json) -> str | None:
+    return login(issue["user"]) if isinstance(issue.get("user"), dict) else None
+
+
+def _names_assignees(refusal: TrackerError) -> bool:
+    answer = refusal.answer
+    errors = elements(answer.get("errors")) if isinstance(answer, dict) else []
+    return any("assignee" in str(error.get("field")) for error in errors) or "assignee" in str(refusal).lower()
+
+
+def _delivered(body: bytes) -> Json:
+    """The JSON of a delivery, which comes as such or in a form; nothing where it cannot be read."""
+    try:
+        text = body.decode()
+        if text.startswith("payload="):
+            text = parse_qs(text)["payload"][0]
+        told = json.loads(text)
+    except (ValueError, KeyError):
+        return {}
+    return told if isinstance(told, dict) else {}

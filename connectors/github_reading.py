@@ -1,0 +1,227 @@
+"""GitHub's payloads read as our nouns, forgiving about what is missing."""
+
+import re
+from collections.abc import Callable, Collection, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from connectors.errors import Unavailable
+from connectors.github_session import elements
+from state.model import Account, Activity, ActivityKind, Category, Marker, Ticket, TicketRef, TicketState
+
+Json = Mapping[str, Any]
+
+_BEGIN = re.compile(r"<!--\s*counterfoil:begin\s+v=\d+\s+k=([a-z0-9]{26})\s+item=(\S+?)\s*-->")
+_COMMENT = re.compile(r"\n*<!--\s*counterfoil:c\s+k=([A-Za-z0-9_-]{1,64})\s*-->\s*$")
+
+
+@dataclass(frozen=True, slots=True)
+class StatusLabels:
+    """The labels that say more than open or closed, by what they mean; names compare without case."""
+
+    open: tuple[str, ...]
+    in_progress: tuple[str, ...]
+    resolved: tuple[str, ...]
+    acceptance: tuple[str, ...]
+
+    def every(self) -> tuple[str, ...]:
+        """All of them, what counts most first."""
+        return (*self.acceptance, *self.resolved, *self.in_progress, *self.open)
+
+
+def comment_marker(key: str) -> str:
+    """What ends a comment of ours; invisible to people."""
+    return f"\n\n<!-- counterfoil:c k={key} -->"
+
+
+def moment(text: Any) -> datetime:
+    """A time as the API writes it, as UTC; raises `Unavailable` for anything else."""
+    try:
+        at = datetime.fromisoformat(str(text))
+    except ValueError:
+        raise Unavailable(f"a time in the answer cannot be read: {str(text)[:40]!r}") from None
+    return (at if at.tzinfo else at.replace(tzinfo=UTC)).astimezone(UTC)
+
+
+def stamp(at: datetime) -> str:
+    """A time as the API reads it: UTC, whole seconds, rounded down."""
+    return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def is_issue(payload: Json) -> bool:
+    """Whether this is an issue, and not a pull request that the API lists among them."""
+    return bool(payload.get("id")) and bool(payload.get("number")) and payload.get("pull_request") is None
+
+
+def label_names(labels: Any) -> frozenset[str]:
+    """The names of labels, which come as strings or as objects."""
+    if not isinstance(labels, list):
+        return frozenset()
+    names = (label.get("name") if isinstance(label, dict) else label for label in labels)
+    return frozenset(str(name) for name in names if name)
+
+
+def login(user: Any) -> str:
+    """An account's login; one that was deleted reads as GitHub shows it."""
+    return str((user if isinstance(user, dict) else {}).get("login") or "ghost")
+
+
+def repository_of(payload: Json) -> str:
+    """The `owner/name` that the payload says the issue lives in, or nothing."""
+    found = re.search(r"/repos/([^/]+/[^/?#]+)", str(payload.get("repository_url") or payload.get("url") or ""))
+    return found[1] if found else ""
+
+
+def block_marker(body: Any) -> Marker | None:
+    """The marker at the head of our block, whoever wrote it there."""
+    found = _BEGIN.search(body) if isinstance(body, str) else None
+    return Marker(found[1], found[2]) if found else None
+
+
+@dataclass(frozen=True, slots=True)
+class Reader:
+    """Reads payloads of one tracker; `ours` says whether an account, and the App it acted through, is us."""
+
+    tracker: str
+    repository: str
+    page: str
+    labels: StatusLabels
+    ours: Callable[[Json], bool]
+
+    def ticket(self, issue: Json, *, trusting: bool = False) -> Ticket:
+        """The ticket that an issue is; its marker counts if we created it, or if told to trust."""
+        number, repository = issue["number"], repository_of(issue) or self.repository
+        labels, body = label_names(issue.get("labels")), issue.get("body")
+        marker = block_marker(body)
+        updated = moment(issue.get("updated_at") or issue.get("created_at"))
+        comments = issue.get("comments")
+        return Ticket(
+            ref=TicketRef(self.tracker, str(issue["id"]), f"{repository}#{number}"),
+            url=str(issue.get("html_url") or f"{self.page}/{repository}/issues/{number}"),
+            title=str(issue.get("title") or ""),
+            body=body if isinstance(body, str) else None,
+            state=self.state(issue, labels),
+            priority=None,
+            assignee=_assignee(issue),
+            due_date=None,
+            labels=labels,
+            created=moment(issue.get("created_at") or issue.get("updated_at")),
+            updated=updated,
+            revision=f"{stamp(updated)}/{int(comments or 0):06d}",
+            marker=marker if marker and (trusting or self.ours(issue)) else None,
+            project=repository,
+            comments=comments if isinstance(comments, int) else None,
+        )
+
+    def state(self, issue: Json, labels: Collection[str]) -> TicketState:
+        """Closed with its reason, or open, told apart by the labels that mean a status."""
+        if str(issue.get("state")).lower() == "closed":
+            reason = issue.get("state_reason")
+            return TicketState(Category.DONE, "closed", str(reason) if reason else None)
+        name = self.status_label(labels)
+        if name is None:
+            return TicketState(Category.NEW, "open")
+        working = name.casefold() in folded(self.labels.in_progress)
+        return TicketState(Category.INDETERMINATE if working else Category.NEW, name)
+
+    def status_label(self, labels: Collection[str]) -> str | None:
+        """Of the labels that mean a status, the one that counts most."""
+        present = {label.casefold(): label for label in labels}
+        return next((present[name.casefold()] for name in self.labels.every() if name.casefold() in present), None)
+
+    def comment(self, payload: Json) -> Activity:
+        """Something said; the key of a comment of ours counts only where we wrote it."""
+        text = str(payload.get("body") or "")
+        found = _COMMENT.search(text)
+        author = self.account(payload, "user", "actor")
+        return Activity(
+            id=str(payload.get("id")),
+            kind=ActivityKind.COMMENT,
+            by=author,
+            at=moment(payload.get("created_at")),
+            text=text[: found.start()] if found else text,
+            marker_key=found[1] if found and author.ours else None,
+        )
+
+    def event(self, payload: Json) -> Iterator[Activity]:
+        """What one entry of an issue's history means: nothing, one thing, or a state and its reason."""
+        kind = payload.get("event")
+        if kind == "commented":
+            yield self.comment(payload)
+        elif kind == "cross-referenced":
+            yield from self._reference(payload)
+        else:
+            changes = self._changes(str(kind), payload)
+            for place, (field, before, after) in enumerate(changes):
+                yield Activity(
+                    id=f"e{payload.get('id')}" + (f".{place}" if place else ""),
+                    kind=ActivityKind.FIELD,
+                    by=self.account(payload, "actor", "user"),
+                    at=moment(payload.get("created_at")),
+                    field=field,
+                    before=before,
+                    after=after,
+                )
+
+    def account(self, payload: Json, *keys: str) -> Account:
+        """Who did it: the first of `keys` that the payload has."""
+        user: Json = next((payload[key] for key in keys if isinstance(payload.get(key), dict)), {})
+        name = login(user)
+        bot = user.get("type") == "Bot" or name.endswith("[bot]")
+        acted = {"user": user, "performed_via_github_app": payload.get("performed_via_github_app")}
+        return Account(name, name, ours=self.ours(acted), bot=bot)
+
+    def _changes(self, kind: str, payload: Json) -> list[tuple[str, str | None, str | None]]:
+        match kind:
+            case "closed":
+                reason = payload.get("state_reason")
+                return [("status", "open", "closed"), *([("resolution", None, str(reason))] if reason else [])]
+            case "reopened":
+                return [("status", "closed", "open")]
+            case "labeled" | "unlabeled":
+                return [self._label_change(kind, payload)]
+            case "assigned":
+                return [("assignee", None, login(payload.get("assignee")))]
+            case "unassigned":
+                return [("assignee", login(payload.get("assignee")), None)]
+            case "renamed":
+                names = payload.get("rename") or {}
+                return [("title", names.get("from"), names.get("to"))]
+            case "transferred" | "locked" | "unlocked" | "converted_to_discussion" | "marked_as_duplicate":
+                return [(kind, None, "yes")]
+            case _:
+                return []
+
+    def _label_change(self, kind: str, payload: Json) -> tuple[str, str | None, str | None]:
+        label = payload.get("label")
+        name = str((label if isinstance(label, dict) else {}).get("name") or "")
+        status = name.casefold() in folded(self.labels.every())
+        if kind == "labeled":
+            return ("status", "open", name) if status else ("labels", None, name)
+        return ("status", name, "open") if status else ("labels", name, None)
+
+    def _reference(self, payload: Json) -> Iterator[Activity]:
+        source = (payload.get("source") or {}).get("issue") or {}
+        pull = source.get("pull_request")
+        if isinstance(pull, dict):
+            after = "merged" if pull.get("merged_at") else str(source.get("state") or "open")
+            yield Activity(
+                id=f"x{source.get('id')}",
+                kind=ActivityKind.LINK,
+                by=self.account(payload, "actor", "user"),
+                at=moment(payload.get("created_at")),
+                text=str(source.get("html_url") or ""),
+                field="pull_request",
+                after=after,
+            )
+
+
+def _assignee(issue: Json) -> str | None:
+    people = elements(issue.get("assignees")) or elements([issue.get("assignee")])
+    return login(people[0]) if people else None
+
+
+def folded(names: Collection[str]) -> frozenset[str]:
+    """Names as they compare."""
+    return frozenset(name.casefold() for name in names)

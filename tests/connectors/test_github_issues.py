@@ -1,0 +1,504 @@
+"""The GitHub connector over the embedded server: what is GitHub's own, beyond the contract that all trackers keep."""
+
+import hashlib
+import hmac
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from urllib.parse import urlencode
+
+import httpx
+import pytest
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
+from pydantic import SecretStr, ValidationError
+
+from connectors.base import MARK
+from connectors.errors import Ambiguous, Denied, NotFound, RateLimited, Rejected
+from connectors.github_issues import GithubIssues
+from connectors.github_settings import GithubSettings
+from connectors.registry import open_tracker
+from connectors.sandbox.faults import Fault
+from connectors.sandbox.github_engineer import GithubEngineer
+from connectors.sandbox.github_server import GithubSandbox
+from connectors.sandbox.server import SandboxServer
+from connectors.settings import Secrets, StatusNames
+from state.model import (
+    Activity,
+    ActivityKind,
+    Category,
+    Created,
+    Cursor,
+    Draft,
+    Gone,
+    Marker,
+    Missing,
+    NotCreated,
+    Patch,
+    Ticket,
+    TransitionTo,
+)
+
+LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)
+TOKEN = "token-counterfoil-bot"
+HOOK = "webhook-secret"
+
+
+@pytest.fixture
+def server() -> Iterator[SandboxServer]:
+    with SandboxServer(GithubSandbox()) as running:
+        yield running
+
+
+@pytest.fixture
+def tracker(server: SandboxServer) -> Iterator[GithubIssues]:
+    made = connect(server)
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def mia(server: SandboxServer) -> Iterator[GithubEngineer]:
+    with GithubEngineer(server.url, "token-mia-krystof") as engineer:
+        yield engineer
+
+
+def connect(server: SandboxServer, token: str = TOKEN, url: str = "", **values: Any) -> GithubIssues:
+    settings = GithubSettings(url=url or server.url, repository="acme/platform", **values)
+    secrets = Secrets(token=SecretStr(token), webhook=SecretStr(HOOK))
+    made = open_tracker("platform", settings, secrets, clock=server.now, sleep=lambda _: None)
+    assert isinstance(made, GithubIssues)
+    return made
+
+
+def draft(number: int = 1, **values: Any) -> Draft:
+    marker = Marker(f"{number:026d}", f"AI-{number:06d}")
+    body = f"<!-- counterfoil:begin v=1 k={marker.key} item={marker.item} -->\nRotate it\n<!-- counterfoil:end -->"
+    plain = Draft(marker, f"Rotate key {number}", body, None, None, None, ("security",))
+    return replace(plain, **values)
+
+
+def create(tracker: GithubIssues, number: int = 1, **values: Any) -> Ticket:
+    (made,) = tracker.create([draft(number, **values)])
+    assert isinstance(made, Created)
+    assert made.ticket is not None
+    return made.ticket
+
+
+def fetch(tracker: GithubIssues, ticket: Ticket) -> Ticket | Missing:
+    (found,) = tracker.fetch([ticket.ref])
+    return found
+
+
+def current(tracker: GithubIssues, ticket: Ticket) -> Ticket:
+    found = fetch(tracker, ticket)
+    assert isinstance(found, Ticket)
+    return found
+
+
+def bodies(server: SandboxServer, method: str) -> list[Any]:
+    return [json.loads(seen.body or b"null") for seen in server.requests if seen.method == method]
+
+
+def test_one_request_creates_the_ticket_whole(server: SandboxServer, tracker: GithubIssues) -> None:
+    made = create(tracker, assignee="mia-krystof")
+    assert [(seen.method, seen.path) for seen in server.requests] == [("POST", "/repos/acme/platform/issues")]
+    assert made.labels == {"security", MARK}
+    assert made.assignee == "mia-krystof"
+    assert made.marker == draft().marker
+    assert made.ref.key == "acme/platform#1"
+
+
+def test_a_first_mirror_costs_one_request_per_ticket_and_at_most_five_more(
+    server: SandboxServer, tracker: GithubIssues
+) -> None:
+    list(tracker.changes(None))
+    for number in range(1, 31):
+        create(tracker, number)
+    assert tracker.requests == len(server.requests) <= 30 + 5
+
+
+def test_a_quiet_run_is_one_request_that_costs_no_quota(server: SandboxServer, tracker: GithubIssues) -> None:
+    create(tracker)
+    (page,) = tracker.changes(None)
+    after = Cursor(page.cursor.at + timedelta(seconds=1))
+    (quiet,) = tracker.changes(after)
+    fresh = connect(server)
+    seen = len(server.requests)
+    (again,) = fresh.changes(quiet.cursor)
+    assert [one.status for one in server.requests[seen:]] == [304]
+    assert (list(again.tickets), again.cursor) == ([], quiet.cursor)
+    fresh.close()
+
+
+def test_a_validator_is_not_used_for_another_question(tracker: GithubIssues) -> None:
+    create(tracker)
+    (quiet,) = tracker.changes(Cursor(LONG_AGO.replace(year=2100)))
+    assert quiet.cursor.validator
+    (page,) = tracker.changes(Cursor(LONG_AGO, quiet.cursor.validator))
+    assert [ticket.title for ticket in page.tickets] == ["Rotate key 1"]
+
+
+def test_the_feed_follows_links_and_leaves_out_pull_requests_and_strangers(
+    tracker: GithubIssues, mia: GithubEngineer
+) -> None:
+    made = [create(tracker, number) for number in range(1, 104)]
+    mia.create("Not ours")
+    mia.add_label(mia.open_pull(made[0].ref.key), MARK)
+    pages = list(tracker.changes(None))
+    assert [len(page.tickets) for page in pages] in ([100, 3], [99, 4])
+    assert {ticket.ref for page in pages for ticket in page.tickets} == {ticket.ref for ticket in made}
+
+
+def test_since_goes_out_in_utc_and_whole_seconds_rounded_down(server: SandboxServer, tracker: GithubIssues) -> None:
+    list(tracker.changes(Cursor(datetime.fromisoformat("2026-11-20T10:00:00.900+02:00"))))
+    assert "since=2026-11-20T08%3A00%3A00Z" in server.requests[-1].query
+
+
+def test_a_renamed_repository_is_followed_with_the_whole_question(
+    server: SandboxServer, tracker: GithubIssues, mia: GithubEngineer
+) -> None:
+    made = create(tracker)
+    tracker.update(made.ref, Patch(state=TransitionTo(Category.DONE)), seen="")
+    mia.rename_repository("tools")
+    tickets = [ticket for page in tracker.changes(None) for ticket in page.tickets]
+    assert [(ticket.state.category, ticket.project) for ticket in tickets] == [(Category.DONE, "acme/tools")]
+    renamed = current(tracker, made)
+    assert renamed.ref.key == "acme/tools#1"
+    assert create(tracker, 2).project == "acme/tools"
+    assert server.requests[-1].path.startswith("/repositories/")
+
+
+def test_a_write_to_a_renamed_repository_is_unknown_once_and_right_the_next_time(
+    tracker: GithubIssues, mia: GithubEngineer
+) -> None:
+    mia.rename_repository("tools")
+    with pytest.raises(Ambiguous):
+        create(tracker)
+    assert tracker.find([draft().marker], LONG_AGO) == []
+    assert create(tracker).project == "acme/tools"
+
+
+def test_deleted_transferred_hidden_and_unknown_are_told_apart(
+    server: SandboxServer, tracker: GithubIssues, mia: GithubEngineer
+) -> None:
+    deleted, moved, stays = (create(tracker, number) for number in (1, 2, 3))
+    mia.delete(deleted.ref.key)
+    mia.transfer(moved.ref.key, "acme/other")
+    unknown = replace(stays.ref, id="1", key="acme/platform#99")
+    other = replace(stays.ref, id="999999", key=stays.ref.key)
+    found = list(tracker.fetch([deleted.ref, moved.ref, unknown, other, stays.ref]))
+    gone = {one.ref: one for one in found if isinstance(one, Missing)}
+    assert gone[deleted.ref].why is Gone.DELETED
+    assert gone[moved.ref].why is Gone.TRANSFERRED
+    assert "acme/other" in gone[moved.ref].detail
+    assert gone[unknown].why is Gone.NOT_FOUND
+    assert "another issue" in gone[other].detail
+    assert [one.ref for one in found if isinstance(one, Ticket)] == [stays.ref]
+    server.admin("PUT", "/_sandbox/people/counterfoil-bot/role", {"role": "none"})
+    hidden = fetch(tracker, stays)
+    assert isinstance(hidden, Missing)
+    assert hidden.why is Gone.HIDDEN
+
+
+def test_many_tickets_are_read_from_the_list_and_the_rest_one_by_one(
+    server: SandboxServer, tracker: GithubIssues, mia: GithubEngineer
+) -> None:
+    made = [create(tracker, number) for number in range(1, 61)]
+    mia.remove_label(made[7].ref.key, MARK)
+    before = len(server.requests)
+    found = list(tracker.fetch([ticket.ref for ticket in made]))
+    assert {one.ref for one in found if isinstance(one, Ticket)} == {ticket.ref for ticket in made}
+    assert len(server.requests) - before == 2
+
+
+def test_a_state_is_open_closed_or_a_label(tracker: GithubIssues, mia: GithubEngineer) -> None:
+    key = create(tracker).ref
+    states = []
+    acts: list[Callable[[], object]] = [
+        lambda: None,
+        lambda: mia.start(key.key),
+        lambda: mia.add_label(key.key, "risk-accept"),
+        lambda: mia.wont_do(key.key),
+    ]
+    for act in acts:
+        act()
+        (found,) = tracker.fetch([key])
+        assert isinstance(found, Ticket)
+        states.append((found.state.category, found.state.name, found.state.resolution))
+    assert states == [
+        (Category.NEW, "open", None),
+        (Category.INDETERMINATE, "in progress", None),
+        (Category.NEW, "risk-accept", None),
+        (Category.DONE, "closed", "not_planned"),
+    ]
+
+
+def test_work_begins_and_ends_with_a_label_and_other_labels_stay(tracker: GithubIssues, mia: GithubEngineer) -> None:
+    made = create(tracker)
+    mia.add_label(made.ref.key, "team-red")
+    begun = tracker.update(made.ref, Patch(state=TransitionTo(Category.INDETERMINATE)), seen="")
+    assert begun.labels == {MARK, "security", "team-red", "in progress"}
+    assert begun == current(tracker, made)
+    ended = tracker.update(made.ref, Patch(state=TransitionTo(Category.NEW)), seen="")
+    assert ended.labels == {MARK, "security", "team-red"}
+    assert ended.state.name == "open"
+
+
+def test_configured_status_labels_are_written_and_read(server: SandboxServer) -> None:
+    tracker = connect(server, status=StatusNames(in_progress=["doing", "reviewing"]))
+    made = create(tracker)
+    wanted = TransitionTo(Category.INDETERMINATE, ("doing", "reviewing"))
+    assert tracker.update(made.ref, Patch(state=wanted), seen="").state.name == "doing"
+    tracker.close()
+
+
+def test_one_patch_closes_with_a_reason_and_carries_the_fields(server: SandboxServer, tracker: GithubIssues) -> None:
+    made = create(tracker)
+    patch = Patch(title="New", assignee="mia-krystof", state=TransitionTo(Category.DONE, (), "not_planned"))
+    closed = tracker.update(made.ref, patch, seen="")
+    assert bodies(server, "PATCH") == [
+        {"state": "closed", "state_reason": "not_planned", "title": "New", "assignees": ["mia-krystof"]}
+    ]
+    assert (closed.state.resolution, closed.title, closed.assignee) == ("not_planned", "New", "mia-krystof")
+    assert tracker.requests == 2
+
+
+def test_a_label_with_odd_characters_is_removed(tracker: GithubIssues) -> None:
+    made = create(tracker, labels=("a/b c?",))
+    assert tracker.update(made.ref, Patch(remove_labels=("a/b c?", "absent")), seen="").labels == {MARK}
+
+
+def test_adopting_plants_the_label_and_claims_no_marker(tracker: GithubIssues, mia: GithubEngineer) -> None:
+    mia.create("Made by hand")
+    found = tracker.resolve("acme/platform#1")
+    adopted = tracker.update(found.ref, Patch(body=draft().body, marker=draft().marker), seen=found.revision)
+    assert adopted.labels == {MARK}
+    assert adopted.marker is None
+    assert [ticket.ref for page in tracker.changes(None) for ticket in page.tickets] == [found.ref]
+
+
+def test_a_refused_assignee_is_left_out_and_shows(tracker: GithubIssues) -> None:
+    assert create(tracker, assignee="nobody-here").assignee is None
+
+
+def test_without_rights_the_answer_shows_what_was_dropped_and_check_says_so(server: SandboxServer) -> None:
+    tracker = connect(server, token="token-passer-by")
+    assert create(tracker, assignee="mia-krystof").labels == set()
+    assert any("drops them silently" in problem.what and problem.fatal for problem in tracker.check())
+    tracker.close()
+
+
+def test_text_over_the_limits_is_refused_before_it_is_sent(tracker: GithubIssues) -> None:
+    refused = list(tracker.create([draft(title="x" * 257), draft(body="x" * 65_537)]))
+    assert all(isinstance(one, NotCreated) for one in refused)
+    assert tracker.requests == 0
+
+
+def test_rate_limits_of_both_kinds_say_when_to_come_back(server: SandboxServer, tracker: GithubIssues) -> None:
+    for reason in ("", "primary"):
+        server.faults.next("POST", "/issues$", Fault.RATE_LIMITED, seconds=90, reason=reason)
+        with pytest.raises(RateLimited) as limited:
+            create(tracker)
+        assert 80 <= (limited.value.retry_at - server.now()).total_seconds() <= 91
+    assert tracker.find([draft().marker], LONG_AGO) == []
+
+
+@pytest.mark.parametrize("fault", [Fault.LOSE_ANSWER, Fault.HALF_BODY, Fault.UNREADABLE, Fault.ERROR_AFTER])
+def test_a_create_that_may_have_happened_is_sent_once_and_found(
+    server: SandboxServer, tracker: GithubIssues, fault: Fault
+) -> None:
+    began = server.now()
+    server.faults.next("POST", "/issues$", fault, status=502)
+    with pytest.raises(Ambiguous):
+        create(tracker)
+    assert server.count("POST", "/issues$") == 1
+    assert [ticket.marker for ticket in tracker.find([draft().marker], began)] == [draft().marker]
+
+
+def test_looking_for_a_marker_stops_at_what_is_too_old(server: SandboxServer, tracker: GithubIssues) -> None:
+    create(tracker, 1)
+    server.advance(3600)
+    for number in range(2, 104):
+        create(tracker, number)
+    began = server.now()
+    assert tracker.find([draft(1).marker], began) == []
+    assert [one.title for one in tracker.find([draft(2).marker], began)] == ["Rotate key 2"]
+
+
+def test_a_copied_block_of_somebody_else_is_no_marker(tracker: GithubIssues, mia: GithubEngineer) -> None:
+    mia.create("Copy", str(draft().body), (MARK,))
+    (page,) = tracker.changes(None)
+    assert [ticket.marker for ticket in page.tickets] == [None]
+    assert tracker.find([draft().marker], LONG_AGO) == []
+
+
+def test_history_names_who_did_what(tracker: GithubIssues, mia: GithubEngineer) -> None:
+    made = create(tracker)
+    ours = tracker.comment(made.ref, "Mirrored.", marker="k" * 26)
+    mia.comment(made.ref.key, "On it.")
+    mia.start(made.ref.key)
+    mia.edit_title(made.ref.key, "Better")
+    mia.assign(made.ref.key, "alana-grant")
+    pull = mia.open_pull(made.ref.key)
+    mia.wont_do(made.ref.key)
+    told = tracker.activity(made.ref, made.created)
+    comments = {one.text: one for one in told if one.kind is ActivityKind.COMMENT}
+    assert (comments["Mirrored."].id, comments["Mirrored."].marker_key) == (ours, "k" * 26)
+    assert comments["Mirrored."].by.ours
+    assert (comments["On it."].by.id, comments["On it."].by.ours) == ("mia-krystof", False)
+    fields = {one.field: (one.before, one.after) for one in told if one.kind is ActivityKind.FIELD and not one.by.ours}
+    assert fields["title"] == ("Rotate key 1", "Better")
+    assert fields["assignee"] == (None, "alana-grant")
+    assert fields["status"] == ("open", "closed")
+    assert fields["resolution"] == (None, "not_planned")
+    (link,) = [one for one in told if one.kind is ActivityKind.LINK]
+    assert (link.field, link.after) == ("pull_request", "open")
+    mia.merge_pull(pull)
+    assert [one.after for one in tracker.activity(made.ref, made.created) if one.kind is ActivityKind.LINK] == [
+        "merged"
+    ]
+    assert len({one.id for one in told}) == len(told)
+
+
+def test_without_a_timeline_comments_and_events_are_read(server: SandboxServer, mia: GithubEngineer) -> None:
+    def no_timeline(request: httpx.Request) -> httpx.Response:
+        if request.url.path.endswith("/timeline"):
+            return httpx.Response(404, json={"message": "Not Found"})
+        return inner.handle_request(request)
+
+    inner = httpx.HTTPTransport()
+    settings = GithubSettings(url=server.url, repository="acme/platform")
+    secrets = Secrets(token=SecretStr(TOKEN))
+    transport = httpx.MockTransport(lambda request: _read(no_timeline(request)))
+    tracker = GithubIssues("p", settings, secrets, clock=server.now, sleep=lambda _: None, transport=transport)
+    made = create(tracker)
+    mia.wont_do(made.ref.key, "Too dear.")
+    for _ in range(2):
+        told = tracker.activity(made.ref, made.created)
+        assert _summary(told) == {("comment", "Too dear."), ("status", "closed"), ("resolution", "not_planned")}
+    assert [one.status for one in server.requests].count(404) == 0
+    tracker.close()
+    inner.close()
+
+
+def _read(response: httpx.Response) -> httpx.Response:
+    return httpx.Response(response.status_code, headers=response.headers, content=response.read())
+
+
+def _summary(told: list[Activity]) -> set[tuple[str, str | None]]:
+    return {("comment", one.text) if one.kind is ActivityKind.COMMENT else (one.field, one.after) for one in told} - {
+        ("labels", MARK),
+        ("labels", "security"),
+    }
+
+
+def test_a_comment_of_ours_copied_by_somebody_is_theirs(tracker: GithubIssues, mia: GithubEngineer) -> None:
+    made = create(tracker)
+    mia.comment(made.ref.key, f"Hello <!-- counterfoil:c k={'k' * 26} -->")
+    (said,) = [one for one in tracker.activity(made.ref, made.created) if one.kind is ActivityKind.COMMENT]
+    assert (said.marker_key, said.by.ours) == (None, False)
+
+
+def test_deliveries_are_believed_only_when_signed(tracker: GithubIssues) -> None:
+    payload = {"issue": {"id": 5, "number": 7}, "repository": {"full_name": "Acme/Platform"}, "action": "closed"}
+    plain = json.dumps(payload).encode()
+    for body in (plain, urlencode({"payload": plain.decode()}).encode()):
+        good = "sha256=" + hmac.new(HOOK.encode(), body, hashlib.sha256).hexdigest()
+        (ref,) = tracker.hint({"x-hub-signature-256": good}, body)
+        assert (ref.id, ref.key) == ("5", "Acme/Platform#7")
+        for headers in ({}, {"X-Hub-Signature-256": "sha256=00"}, {"X-Hub-Signature-256": good[:-1] + "é"}):
+            with pytest.raises(Denied):
+                tracker.hint(headers, body)
+    for odd in (b"[]", b"\xff", b'{"issue": 3}', plain.replace(b"Acme", b"Evil")):
+        good = "sha256=" + hmac.new(HOOK.encode(), odd, hashlib.sha256).hexdigest()
+        assert tracker.hint({"X-Hub-Signature-256": good}, odd) == []
+
+
+@pytest.mark.parametrize("key", ["acme/platform#1", "#1", "1", "https://github.com/acme/platform/issues/1"])
+def test_an_issue_is_resolved_however_people_write_it(tracker: GithubIssues, key: str) -> None:
+    made = create(tracker)
+    assert tracker.resolve(key).ref == made.ref
+
+
+@pytest.mark.parametrize("key", ["other/place#1", "nonsense", "#2"])
+def test_what_is_no_issue_of_the_repository_is_not_found(tracker: GithubIssues, mia: GithubEngineer, key: str) -> None:
+    mia.open_pull(create(tracker).ref.key)
+    with pytest.raises(NotFound):
+        tracker.resolve(key)
+
+
+def test_check_says_what_is_missing_and_writes_nothing(server: SandboxServer, tracker: GithubIssues) -> None:
+    told = tracker.check()
+    assert [problem for problem in told if problem.fatal] == []
+    assert any(MARK in problem.what for problem in told)
+    assert {seen.method for seen in server.requests} == {"GET"}
+    wrong = connect(server, token="wrong")
+    (denied,) = wrong.check()
+    assert "401" in denied.what
+    assert "wrong" not in denied.what
+    wrong.close()
+    server.admin("PUT", "/_sandbox/people/counterfoil-bot/role", {"role": "none"})
+    (hidden,) = tracker.check()
+    assert "repository" in hidden.fix
+
+
+def test_an_app_signs_in_through_the_same_wire_and_knows_itself(server: SandboxServer) -> None:
+    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    pem = key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    ).decode()
+    settings = GithubSettings(
+        url=server.url, repository="acme/platform", app_id=1001, installation_id=2002, private_key_file="app.pem"
+    )
+    tracker = GithubIssues("p", settings, Secrets(private_key=SecretStr(pem)), clock=server.now, sleep=lambda _: None)
+    assert create(tracker).marker == draft().marker
+    assert tracker.requests == len(server.requests) == 2
+    fresh = GithubIssues("p", settings, Secrets(private_key=SecretStr(pem)), clock=server.now, sleep=lambda _: None)
+    assert [ticket.marker for page in fresh.changes(None) for ticket in page.tickets] == [draft().marker]
+    for one in (tracker, fresh):
+        one.close()
+
+
+def test_a_bad_key_or_none_is_denied_without_saying_it(server: SandboxServer) -> None:
+    settings = GithubSettings(
+        url=server.url, repository="acme/platform", app_id=1, installation_id=2, private_key_file="app.pem"
+    )
+    for secrets in (Secrets(), Secrets(private_key=SecretStr("-----not a key-----"))):
+        tracker = GithubIssues("p", settings, secrets, clock=server.now, sleep=lambda _: None)
+        with pytest.raises(Denied) as denied:
+            list(tracker.changes(None))
+        assert "not a key" not in str(denied.value)
+        tracker.close()
+
+
+def test_half_an_app_is_a_configuration_error() -> None:
+    with pytest.raises(ValidationError, match="all three"):
+        GithubSettings(repository="acme/platform", app_id=1)
+
+
+def test_an_enterprise_server_is_reached_under_its_prefix(server: SandboxServer) -> None:
+    tracker = connect(server, url=f"{server.url}/api/v3")
+    made = [create(tracker, number) for number in range(1, 102)]
+    assert len([ticket for page in tracker.changes(None) for ticket in page.tickets]) == len(made)
+    assert all(seen.path.startswith("/api/v3/") for seen in server.requests)
+    tracker.close()
+
+
+def test_the_content_budget_is_the_public_site_s_alone() -> None:
+    public = GithubSettings(repository="a/b")
+    own = GithubSettings(repository="a/b", url="https://ghe.example/api/v3")
+    budgets = []
+    for settings in (public, own):
+        tracker = GithubIssues("p", settings, Secrets(), clock=lambda: LONG_AGO, sleep=lambda _: None)
+        budgets.append((tracker.caps.content_per_minute, tracker.caps.content_per_hour))
+        tracker.close()
+    assert budgets == [(80, 500), (None, None)]
+
+
+def test_a_field_that_issues_lack_is_rejected(tracker: GithubIssues) -> None:
+    made = create(tracker)
+    with pytest.raises(Rejected):
+        tracker.update(made.ref, Patch(priority="high"), seen="")
