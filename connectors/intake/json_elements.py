@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, BinaryIO
 
@@ -11,6 +12,9 @@ from connectors.base import BadRow
 
 _BOM = b"\xef\xbb\xbf"
 _FIRST_LINE = 1_000_000
+_DEPTH = 1000
+_DEPTH_CHANGES = {"start_map": 1, "start_array": 1, "end_map": -1, "end_array": -1}
+_TOO_DEEP = BadRow(1, "", f"the file nests more than {_DEPTH} values in each other", "element")
 _NOT_READ = (ijson.JSONError, ValueError, OverflowError, RecursionError)
 
 
@@ -36,13 +40,15 @@ def elements(stream: BinaryIO, under: str | None = None) -> Iterator[Element | B
     if not opening:
         yield BadRow(1, "", "the file is empty", "element")
     elif opening == b"[":
-        yield from _streamed(stream, "item")
+        yield from [_TOO_DEEP] if _too_deep(stream, start) else _streamed(stream, "item")
     elif opening != b"{":
         yield BadRow(1, "", "the file is not JSON: it starts with neither '[' nor '{'", "element")
+    elif _one_to_a_line(stream, start, under):
+        yield from _by_line(stream)
+    elif _too_deep(stream, start):
+        yield _TOO_DEEP
     elif under and _has_list(stream, start, under):
         yield from _streamed(stream, f"{under}.item")
-    elif _one_to_a_line(stream, start):
-        yield from _by_line(stream)
     else:
         yield from _streamed(stream, "")
 
@@ -67,17 +73,42 @@ def _has_list(stream: BinaryIO, start: int, key: str) -> bool:
     return found
 
 
-def _one_to_a_line(stream: BinaryIO, start: int) -> bool:
-    """Whether the first line is a value of its own; leaves the stream at `start`."""
+def _one_to_a_line(stream: BinaryIO, start: int, under: str | None) -> bool:
+    """Whether the first line is an element of its own; leaves the stream at `start`."""
     line = b""
     while not line.strip() and (line := stream.readline(_FIRST_LINE)):
         pass
     stream.seek(start)
     try:
-        json.loads(line)
+        value = json.loads(line)
     except _NOT_READ:
         return False
-    return True
+    return not (under and isinstance(value, dict) and isinstance(value.get(under), list))
+
+
+def _too_deep(stream: BinaryIO, start: int) -> bool:
+    """Whether values nest beyond reason, for which the parser would take memory without bound.
+
+    Brackets are counted in steps so short that no depth can hide within one; as texts hold brackets too, only
+    the parser's own count refuses. Leaves the stream at `start`.
+    """
+    excess = lowest = 0
+    while (step := stream.read(_DEPTH)) and excess - lowest <= _DEPTH:
+        excess += step.count(b"[") + step.count(b"{") - step.count(b"]") - step.count(b"}")
+        lowest = min(lowest, excess)
+    stream.seek(start)
+    return excess - lowest > _DEPTH and _parsed_depth_exceeds(stream, start)
+
+
+def _parsed_depth_exceeds(stream: BinaryIO, start: int) -> bool:
+    depth = 0
+    with suppress(*_NOT_READ):
+        for event, _value in ijson.basic_parse(stream, multiple_values=True):
+            depth += _DEPTH_CHANGES.get(event, 0)
+            if depth > _DEPTH:
+                break
+    stream.seek(start)
+    return depth > _DEPTH
 
 
 def _by_line(stream: BinaryIO) -> Iterator[Element | BadRow]:
