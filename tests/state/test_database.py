@@ -1,0 +1,152 @@
+"""Opening, making and migrating a database."""
+
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from sqlalchemy import create_engine
+from sqlalchemy.pool import NullPool
+from sqlmodel import SQLModel
+
+from state.store import NotInitialised, StateError, Store, TooNew
+
+if TYPE_CHECKING:
+    from tests.state.conftest import Book, Clock
+
+
+def test_a_missing_database_is_named_with_the_command_that_makes_it_and_is_not_made(
+    tmp_path: Path, book: "Book"
+) -> None:
+    path = tmp_path / "none.db"
+    with pytest.raises(NotInitialised, match=r"none\.db.*counterfoil init"):
+        Store.open(f"sqlite:///{path}", clock=book.clock)
+    assert not path.exists()
+
+
+def test_a_foreign_database_is_not_taken_for_ours(tmp_path: Path, book: "Book") -> None:
+    (tmp_path / "empty.db").touch()
+    with pytest.raises(NotInitialised):
+        Store.open(f"sqlite:///{tmp_path / 'empty.db'}", clock=book.clock)
+
+
+def test_a_file_that_is_no_database_is_a_clear_error(tmp_path: Path, book: "Book") -> None:
+    (tmp_path / "text.db").write_text("not a database at all, but long enough to be read as the head of one" * 20)
+    with pytest.raises(StateError, match="not a database"):
+        Store.open(f"sqlite:///{tmp_path / 'text.db'}", clock=book.clock)
+
+
+def test_a_folder_that_does_not_exist_is_named(tmp_path: Path, book: "Book") -> None:
+    with pytest.raises(StateError, match="nowhere"):
+        Store.create(f"sqlite:///{tmp_path / 'nowhere' / 'a.db'}", clock=book.clock, entropy=bytes)
+
+
+@pytest.mark.parametrize("url", ["nonsense", "oracle9://x/y", "postgresql+nodriver://u:hunter2@h/n"])
+def test_a_url_that_cannot_be_used_says_how_to_write_one_and_shows_no_password(url: str, book: "Book") -> None:
+    with pytest.raises(StateError, match="sqlite:///FILE") as caught:
+        Store.open(url, clock=book.clock)
+    assert "hunter2" not in str(caught.value)
+
+
+def test_creating_twice_changes_nothing(book: "Book") -> None:
+    book.item()
+    again = Store.create(book.url, clock=book.clock, entropy=lambda n: b"\1" * n)
+    with closing(again):
+        assert again.installation == book.store.installation
+        assert again.item("AI-000001").title == "Enable MFA for admins"
+
+
+def test_an_installation_is_named_at_random(tmp_path: Path, book: "Book") -> None:
+    other = Store.create(f"sqlite:///{tmp_path / 'other.db'}", clock=book.clock, entropy=lambda n: b"\7" * n)
+    with closing(other):
+        assert other.installation == "07" * 16 != book.store.installation
+
+
+def test_two_that_create_at_once_make_one_database(tmp_path: Path, book: "Book") -> None:
+    url = f"sqlite:///{tmp_path / 'both.db'}"
+
+    def create(seed: bytes) -> str:
+        with closing(Store.create(url, clock=book.clock, entropy=lambda n: seed * n)) as store:
+            return store.installation
+
+    with ThreadPoolExecutor(2) as pool:
+        names = set(pool.map(create, [b"\1", b"\2"]))
+    assert len(names) == 1
+
+
+def test_a_newer_database_is_refused_by_open_and_by_create(book: "Book") -> None:
+    book.raw("UPDATE alembic_version SET version_num = '9999'")
+    with pytest.raises(TooNew, match="9999"):
+        Store.open(book.url, clock=book.clock)
+    with pytest.raises(TooNew):
+        Store.create(book.url, clock=book.clock, entropy=bytes)
+
+
+def test_an_older_database_asks_for_init(book: "Book") -> None:
+    book.raw("UPDATE alembic_version SET version_num = '0000'")
+    with pytest.raises(StateError, match="counterfoil init"):
+        Store.open(book.url, clock=book.clock)
+
+
+def test_the_migrations_lead_to_the_tables_that_the_program_uses(book: "Book") -> None:
+    engine = create_engine(book.url, poolclass=NullPool)
+    with engine.connect() as connection:
+        context = MigrationContext.configure(connection, opts={"compare_type": True})
+        assert compare_metadata(context, SQLModel.metadata) == []
+
+
+def test_what_is_committed_survives_a_power_cut_and_references_hold(book: "Book") -> None:
+    with book.store.reading() as connection:
+        found = {
+            name: connection.exec_driver_sql(f"PRAGMA {name}").scalar()
+            for name in ("journal_mode", "synchronous", "foreign_keys", "busy_timeout")
+        }
+    assert found == {"journal_mode": "wal", "synchronous": 2, "foreign_keys": 1, "busy_timeout": 5000}
+
+
+def test_a_full_disk_or_a_lock_is_a_clear_error(book: "Book") -> None:
+    book.raw("CREATE TRIGGER full BEFORE INSERT ON item BEGIN SELECT RAISE(ABORT, 'disk is full'); END")
+    with pytest.raises(StateError, match="disk is full|exists already"):
+        book.item()
+
+
+def test_times_come_back_aware_and_utc(book: "Book") -> None:
+    made = book.item().created_at
+    read = book.store.item("AI-000001").created_at
+    assert read == made == book.clock()
+    assert read.utcoffset() is not None
+    assert str(read.tzinfo) == "UTC"
+
+
+def test_opening_needs_no_migration_tool(book: "Book") -> None:
+    import subprocess
+    import sys
+
+    code = (
+        "import sys, datetime\nfrom state.store import Store\n"
+        f"Store.open({book.url!r}, clock=lambda: datetime.datetime.now(datetime.UTC)).close()\n"
+        "print('alembic' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "False"
+
+
+def test_a_marker_key_is_the_same_for_the_same_and_another_for_any_other(book: "Book", tmp_path: Path) -> None:
+    key = book.store.marker_key("AI-000001", "eng", 1)
+    assert key == book.store.marker_key("AI-000001", "eng", 1)
+    assert len(key) == 26
+    assert key.isalnum()
+    assert key == key.lower()
+    other = Store.create(f"sqlite:///{tmp_path / 'other.db'}", clock=book.clock, entropy=lambda n: b"\7" * n)
+    with closing(other):
+        keys = {
+            key,
+            book.store.marker_key("AI-000002", "eng", 1),
+            book.store.marker_key("AI-000001", "web", 1),
+            book.store.marker_key("AI-000001", "eng", 2),
+            other.marker_key("AI-000001", "eng", 1),
+        }
+    assert len(keys) == 5
