@@ -1,0 +1,41 @@
+"""A first configuration and an empty database."""
+
+import os
+from pathlib import Path
+
+from state.store import Store
+from sync.app.failures import IN_ORDER, Mistaken
+from sync.app.opening import configuration
+from sync.app.shell import Shell
+
+_NAME = "config.example.toml"
+
+
+def example() -> Path:
+    """The commented example: beside this module where the program is installed, else at the top of its source."""
+    packaged = Path(__file__).with_name(_NAME)
+    return packaged if packaged.exists() else Path(__file__).parents[2] / _NAME
+
+
+def init(shell: Shell) -> int:
+    """Write the example as the configuration unless there is one, and create the database or bring it up to date."""
+    wrote = not shell.file.exists()
+    if wrote:
+        try:
+            shell.file.write_bytes(example().read_bytes())
+        except OSError as error:
+            raise Mistaken(f"{shell.file} cannot be written: {error.strerror}") from None
+    config = configuration(shell)
+    Store.create(config.state_url.get_secret_value(), clock=shell.clock, entropy=os.urandom).close()
+    steps = [
+        f"Edit {shell.file}: your trackers, routes and people." if wrote else f"{shell.file} was there already.",
+        "counterfoil check      says what is missing, and writes nothing",
+        "counterfoil intake     takes in items: csv, json or ocsf",
+        "counterfoil plan       shows what a sync would do",
+        "counterfoil sync       does it",
+    ]
+    database = shell.redactor.clean(config.state_url.get_secret_value())
+    answer = {"config": str(shell.file), "written": wrote, "database": database, "next": steps}
+    said = f"{'Wrote' if wrote else 'Read'} {shell.file}; the database is ready: {database}\nNext:\n"
+    shell.answer(answer, lambda: said + "\n".join(f"  {step}" for step in steps))
+    return IN_ORDER

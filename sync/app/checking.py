@@ -1,0 +1,115 @@
+"""Everything that would stop or bend a run, found without writing anything."""
+
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlsplit
+
+from connectors.base import Tracker
+from connectors.errors import TrackerError, Unavailable
+from connectors.settings import TrackerSettings
+from state import queries
+from state.errors import StateError
+from state.model import Problem
+from sync.app import show
+from sync.app.complaints import ConfigError
+from sync.app.failures import IN_ORDER, LATER, USAGE
+from sync.app.opening import configuration, open_store
+from sync.app.reaching import open_one, rules_of, tracker_settings
+from sync.app.settings import Configuration
+from sync.app.shell import Shell
+
+_LOOPBACK = ("localhost", "127.0.0.1", "::1")
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    where: str
+    problem: Problem
+    passing: bool = False
+
+
+def check(shell: Shell) -> int:
+    """List every problem with its fix; exit 2 if one stops a run, 3 if a tracker is only out of reach."""
+    config = configuration(shell)
+    tables = tracker_settings(config)
+    with ExitStack() as stack:
+        trackers, found = _open(shell, config, tables, stack)
+        found += [_Found("rules", p) for p in rules_of(config, tables, trackers).problems() if _concerns(p, trackers)]
+        for name, tracker in trackers.items():
+            found += _asked(name, tracker)
+    found += [*_plain_http(tables), *_state(shell, config)]
+    answer = {
+        "ok": not any(f.problem.fatal for f in found),
+        "trackers": sorted(trackers),
+        "problems": [
+            {"where": f.where, "what": f.problem.what, "fix": f.problem.fix, "fatal": f.problem.fatal} for f in found
+        ],
+    }
+    shell.answer(answer, lambda: _words(answer))
+    fatal = [f for f in found if f.problem.fatal]
+    return IN_ORDER if not fatal else LATER if all(f.passing for f in fatal) else USAGE
+
+
+def _open(
+    shell: Shell, config: Configuration, tables: dict[str, TrackerSettings], stack: ExitStack
+) -> tuple[dict[str, Tracker], list[_Found]]:
+    trackers: dict[str, Tracker] = {}
+    found: list[_Found] = []
+    if not tables:
+        found.append(_Found("trackers", Problem("no tracker is configured", f"add [trackers.NAME] to {config.file}")))
+    for name, table in tables.items():
+        try:
+            trackers[name] = open_one(shell, config, name, table)
+            stack.callback(trackers[name].close)
+        except ConfigError as error:
+            found += [
+                _Found(name, Problem(f"{c.key}: {c.what}", f"{config.file}, line {c.line}")) for c in error.complaints
+            ]
+    return trackers, found
+
+
+def _concerns(problem: Problem, trackers: dict[str, Tracker]) -> bool:
+    """Whether a problem of the tables is one, and not the echo of a tracker that could not be opened."""
+    return bool(trackers) and "unknown tracker" not in problem.what
+
+
+def _asked(name: str, tracker: Tracker) -> list[_Found]:
+    try:
+        return [_Found(name, problem) for problem in tracker.check()]
+    except Unavailable as error:
+        return [_Found(name, Problem(str(error), "try again; then look at url and the proxy variables"), passing=True)]
+    except TrackerError as error:
+        return [_Found(name, Problem(str(error), f"look at the credentials and the url of [trackers.{name}]"))]
+
+
+def _plain_http(tables: dict[str, TrackerSettings]) -> Iterator[_Found]:
+    for name, table in tables.items():
+        url = urlsplit(table.url)
+        if url.scheme != "https" and url.hostname not in _LOOPBACK:
+            yield _Found(
+                name, Problem("the token goes over the network unprotected", "use an https:// url", fatal=False)
+            )
+
+
+def _state(shell: Shell, config: Configuration) -> Iterator[_Found]:
+    try:
+        with open_store(shell, config) as store:
+            view = queries.status(store, shell.today)
+    except StateError as error:
+        yield _Found("state", Problem(str(error), "run: counterfoil init"))
+        return
+    for text, number in view.warnings.items():
+        example = next((ref for ref, said in view.warned if text in said), "")
+        fix = f"counterfoil item edit {example}" if example else "counterfoil status"
+        yield _Found("items", Problem(f"{show.counted(number, 'item')}: {text}", fix, fatal=False))
+
+
+def _words(answer: dict[str, Any]) -> str:
+    problems = answer["problems"]
+    if not problems:
+        return f"In order: {', '.join(answer['trackers'])}. Next: counterfoil plan"
+    rows = [("stops a run" if p["fatal"] else "warning", p["where"], p["what"], p["fix"]) for p in problems]
+    end = "In order, with warnings. Next: counterfoil plan" if answer["ok"] else "Not in order."
+    return show.rendered(show.table(("", "where", "what is wrong", "what mends it"), rows), end)

@@ -1,0 +1,409 @@
+"""The command line: what can be asked, with an example of each; the answers are in the modules beside it."""
+
+import os
+import sys
+import traceback
+from collections.abc import Callable, Sequence
+from enum import StrEnum
+from inspect import Parameter, signature
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from state.model import Priority, Status
+from sync.app.shell import Shell
+
+_SETTINGS: dict[str, Any] = {
+    "rich_markup_mode": None,
+    "pretty_exceptions_enable": False,
+    "no_args_is_help": True,
+    "context_settings": {"max_content_width": 120},
+}
+
+app = typer.Typer(name="counterfoil", **_SETTINGS)
+item_app = typer.Typer(help="Look at action items and change them.", **_SETTINGS)
+holds_app = typer.Typer(help="What waits for a person, and how to settle it.", **_SETTINGS)
+audit_app = typer.Typer(help="The ledger of every change.", **_SETTINGS)
+app.add_typer(item_app, name="item")
+app.add_typer(holds_app, name="holds")
+app.add_typer(audit_app, name="audit")
+
+
+class LogFormat(StrEnum):
+    """How log lines are written."""
+
+    TEXT = "text"
+    JSON = "json"
+
+
+class Side(StrEnum):
+    """Whose value settles a hold."""
+
+    ITEM = "item"
+    TICKET = "ticket"
+
+
+def _reference(text: str) -> str:
+    """`AI-000012` for `ai-12` and `12`; anything else as it is."""
+    digits = text.strip().upper().removeprefix("AI-")
+    return f"AI-{int(digits):06d}" if digits.isascii() and digits.isdigit() and len(digits) <= 12 else text.strip()
+
+
+Ref = Annotated[str, typer.Argument(help="The item, as AI-000012, AI-12 or 12.", metavar="REF", parser=_reference)]
+Only = Annotated[str | None, typer.Option("--tracker", help="Only this tracker.", metavar="NAME")]
+Full = Annotated[bool, typer.Option("--full", help="Look at every linked ticket, not only at what changed.")]
+Reason = Annotated[str, typer.Option(help="Why; it is recorded.", metavar="TEXT")]
+Day = Annotated[str | None, typer.Option(help="A date, as 2026-12-31.", metavar="DATE")]
+Owner = Annotated[str | None, typer.Option(help="An e-mail address.", metavar="EMAIL")]
+Titled = Annotated[str | None, typer.Option(help="What is to be done.", metavar="TEXT")]
+Described = Annotated[str | None, typer.Option(help="Markdown.", metavar="TEXT")]
+Urgency = Annotated[Priority | None, typer.Option(help="How urgent.")]
+Controls = Annotated[list[str] | None, typer.Option("--control", help="May be given again.", metavar="ID")]
+Risks = Annotated[list[str] | None, typer.Option("--risk", help="May be given again.", metavar="ID")]
+
+_Config = Annotated[
+    Path | None,
+    typer.Option("--config", help="Default: $COUNTERFOIL_CONFIG, else counterfoil.toml.", metavar="FILE"),
+]
+_COMMON = {
+    "config": (_Config, None),
+    "as_json": (Annotated[bool, typer.Option("--json", help="Answer in JSON.")], False),
+    "verbose": (Annotated[bool, typer.Option("--verbose", "-v", help="Say more on standard error.")], False),
+    "log_format": (Annotated[LogFormat, typer.Option(help="How log lines are written.")], LogFormat.TEXT),
+}
+
+
+def _command(group: typer.Typer, *examples: str, name: str | None = None) -> Callable[[Callable[..., int]], None]:
+    """Register a function that takes a `Shell` and the options it declares, and returns the exit code."""
+
+    def register(ask: Callable[..., int]) -> None:
+        own = list(signature(ask).parameters.values())[1:]
+        common = [
+            Parameter(key, Parameter.KEYWORD_ONLY, default=default, annotation=kind)
+            for key, (kind, default) in _COMMON.items()
+        ]
+
+        def run(context: typer.Context, **given: Any) -> None:
+            config = given.pop("config") or context.find_root().params.get("config")
+            common = {key: given.pop(key) for key in ("as_json", "verbose", "log_format")}
+            raise typer.Exit(_guarded(Shell(_config_file(config), **common), ask, given))
+
+        first = Parameter("context", Parameter.POSITIONAL_OR_KEYWORD, annotation=typer.Context)
+        parameters = [first, *(p.replace(kind=Parameter.KEYWORD_ONLY) for p in own), *common]
+        run.__signature__ = signature(run).replace(parameters=parameters)  # type: ignore[attr-defined]
+        run.__annotations__ = {p.name: p.annotation for p in parameters}
+        run.__doc__ = ask.__doc__
+        shown = "".join(f"\n  {example}" for example in examples)
+        group.command(name or ask.__name__, epilog=f"\b\nExample:{shown}")(run)
+
+    return register
+
+
+def _config_file(given: Path | None) -> Path:
+    return given or Path(os.environ.get("COUNTERFOIL_CONFIG") or "counterfoil.toml")
+
+
+def _guarded(shell: Shell, ask: Callable[..., int], given: dict[str, Any]) -> int:
+    """The exit code of a command, a known failure's included."""
+    from sync.app import failures
+
+    shell.start_logging()
+    try:
+        return ask(shell, **given)
+    except failures.KNOWN as error:
+        shell.refuse(failures.words(error))
+        if shell.verbose:
+            traceback.print_tb(error.__traceback__)
+        return failures.exit_code(error)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version
+
+        print(f"counterfoil {version('counterfoil')}")
+        raise typer.Exit(0)
+
+
+@app.callback()
+def _root(
+    config: _Config = None,
+    version: Annotated[
+        bool, typer.Option("--version", help="Print the version and stop.", is_eager=True, callback=_print_version)
+    ] = False,
+) -> None:
+    """One ticket for every compliance action item, and a record of it that an auditor can trust."""
+
+
+@_command(app, "counterfoil init", "counterfoil init --config audit/counterfoil.toml")
+def init(shell: Shell) -> int:
+    """Write a commented configuration unless there is one, and create or migrate the database."""
+    from sync.app import beginning
+
+    return beginning.init(shell)
+
+
+@_command(app, "counterfoil check")
+def check(shell: Shell) -> int:
+    """Read the configuration, credentials, permissions and mapping against the live trackers; write nothing."""
+    from sync.app import checking
+
+    return checking.check(shell)
+
+
+@_command(app, "counterfoil intake csv items.csv", "counterfoil intake ocsf prowler.ocsf.json --keep-going")
+def intake(
+    shell: Shell,
+    form: Annotated[str, typer.Argument(help="csv, json or ocsf.", metavar="FORMAT")],
+    file: Annotated[Path, typer.Argument(help="The file to read.", metavar="FILE")],
+    keep_going: Annotated[
+        bool, typer.Option("--keep-going", help="Take the good rows of a file with bad ones.")
+    ] = False,
+    include_manual: Annotated[bool, typer.Option("--include-manual", help="Also checks to be made by hand.")] = False,
+) -> int:
+    """Take in items or scanner findings from a file; taking the same file in twice changes nothing."""
+    from sync.app import taking_in
+
+    return taking_in.intake(shell, form, file, keep_going=keep_going, include_manual=include_manual)
+
+
+@_command(item_app, 'counterfoil item add "Rotate the deploy keys" --priority high --owner mia@acme.example')
+def add(
+    shell: Shell,
+    title: Annotated[str, typer.Argument(help="What is to be done.")],
+    description: Described = None,
+    priority: Urgency = None,
+    owner: Owner = None,
+    due: Day = None,
+    controls: Controls = None,
+    risks: Risks = None,
+    external_ref: Annotated[str | None, typer.Option(help="Another system's id of it.", metavar="ID")] = None,
+) -> int:
+    """Add an item; without a due date it gets the one its priority asks for."""
+    from sync.app import items
+
+    said = items.Said(title, description, priority, owner, due, controls, risks, external_ref)
+    return items.add(shell, said)
+
+
+@_command(item_app, "counterfoil item list --status open --overdue", name="list")
+def list_items(
+    shell: Shell,
+    status: Annotated[Status | None, typer.Option(help="Only in this status.")] = None,
+    priority: Urgency = None,
+    owner: Owner = None,
+    control: Annotated[str | None, typer.Option(help="Only for this control; * stands for any text.")] = None,
+    tracker: Only = None,
+    overdue: Annotated[bool, typer.Option("--overdue", help="Only unfinished ones past their due date.")] = False,
+    unlinked: Annotated[bool, typer.Option("--unlinked", help="Only those without a ticket.")] = False,
+) -> int:
+    """List items, by reference."""
+    from sync.app import items
+
+    wanted = items.Wanted(status, priority, owner, control, tracker, overdue, unlinked)
+    return items.list_items(shell, wanted)
+
+
+@_command(item_app, "counterfoil item show AI-000012")
+def show(shell: Shell, ref: Ref) -> int:
+    """Show one item with its description, comments and history."""
+    from sync.app import items
+
+    return items.show_item(shell, ref)
+
+
+@_command(
+    item_app,
+    "counterfoil item edit AI-12 --due 2027-01-31",
+    'counterfoil item edit 12 --status resolved --reason "..."',
+)
+def edit(
+    shell: Shell,
+    ref: Ref,
+    title: Titled = None,
+    description: Described = None,
+    priority: Urgency = None,
+    owner: Owner = None,
+    due: Day = None,
+    controls: Controls = None,
+    risks: Risks = None,
+    status: Annotated[Status | None, typer.Option(help="resolved needs --reason.")] = None,
+    reason: Reason = "",
+) -> int:
+    """Change an item; what is not named stays, and the next sync carries it to the ticket."""
+    from sync.app import items
+
+    said = items.Said(title, description, priority, owner, due, controls, risks, None)
+    return items.edit(shell, ref, said, status, reason)
+
+
+@_command(item_app, 'counterfoil item comment AI-12 "The auditor asks for a screenshot."')
+def comment(shell: Shell, ref: Ref, text: Annotated[str, typer.Argument(help="Markdown.")]) -> int:
+    """Say something about an item; the next sync carries it to the ticket."""
+    from sync.app import items
+
+    return items.comment(shell, ref, text)
+
+
+@_command(item_app, "counterfoil item link AI-12 SEC-42", "counterfoil item link 12 SEC-42 --tracker eng --dry-run")
+def link(
+    shell: Shell,
+    ref: Ref,
+    ticket: Annotated[str, typer.Argument(help="The ticket, by its key or its URL.")],
+    tracker: Annotated[
+        str | None, typer.Option(help="Default: where the routes send the item.", metavar="NAME")
+    ] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show what it would mean.")] = False,
+) -> int:
+    """Adopt a ticket that exists: plant the marker in it, and show the first differences as a plan."""
+    from sync.app import runs
+
+    return runs.link(shell, ref, ticket, tracker, dry_run=dry_run)
+
+
+@_command(item_app, 'counterfoil item unlink AI-12 --reason "the wrong ticket"')
+def unlink(shell: Shell, ref: Ref, reason: Reason = "") -> int:
+    """Forget which ticket an item has; the ticket itself is left as it is."""
+    from sync.app import items
+
+    return items.unlink(shell, ref, reason)
+
+
+@_command(app, "counterfoil plan", "counterfoil plan --check --json --out plan.json")
+def plan(
+    shell: Shell,
+    out: Annotated[Path | None, typer.Option(help="Also write the plan there, as JSON.", metavar="FILE")] = None,
+    check: Annotated[bool, typer.Option("--check", help="Exit 10 if anything would change.")] = False,
+    full: Full = False,
+    tracker: Only = None,
+) -> int:
+    """Show what a sync would do, and its digest; write nothing."""
+    from sync.app import runs
+
+    return runs.plan(shell, out=out, check=check, full=full, only=tracker)
+
+
+@_command(
+    app, "counterfoil sync", "counterfoil sync --expect DIGEST", 'counterfoil sync --force "moved to a new project"'
+)
+def sync(
+    shell: Shell,
+    expect: Annotated[str | None, typer.Option(help="Stop unless the plan has this digest.", metavar="DIGEST")] = None,
+    force: Annotated[str | None, typer.Option(help="Go on past a brake; recorded.", metavar="REASON")] = None,
+    full: Full = False,
+    tracker: Only = None,
+) -> int:
+    """Carry changes both ways between items and their tickets, and create the tickets that are missing."""
+    from sync.app import runs
+
+    return runs.sync(shell, expect=expect, force=force, full=full, only=tracker)
+
+
+@_command(app, "counterfoil status")
+def status(shell: Shell) -> int:
+    """Show how things stand: items, what is overdue, what waits for a person, the last run of each tracker."""
+    from sync.app import overview
+
+    return overview.status(shell)
+
+
+@_command(app, "counterfoil explain AI-000012", "counterfoil explain 12 --offline")
+def explain(
+    shell: Shell,
+    ref: Ref,
+    offline: Annotated[bool, typer.Option("--offline", help="Do not look at the ticket as it is now.")] = False,
+) -> int:
+    """Say why an item and its ticket look as they do: both sides, holds, and the last records."""
+    from sync.app import explaining
+
+    return explaining.explain(shell, ref, offline=offline)
+
+
+@_command(holds_app, "counterfoil holds list", name="list")
+def list_holds(shell: Shell) -> int:
+    """List what waits for a person, each with the command that settles it."""
+    from sync.app import overview
+
+    return overview.list_holds(shell)
+
+
+@_command(holds_app, 'counterfoil holds settle H-3 --take ticket --reason "agreed with the owner"')
+def settle(
+    shell: Shell,
+    hold: Annotated[str, typer.Argument(help="The hold, as H-3.", metavar="ID")],
+    take: Annotated[Side, typer.Option(help="Whose value stands.")],
+    reason: Annotated[str, typer.Option(help="Why; it is recorded.", metavar="TEXT")],
+) -> int:
+    """Settle a hold with the item's value or the ticket's; the next sync carries it over."""
+    from sync.app import runs
+
+    return runs.settle(shell, hold, take.value, reason)
+
+
+@_command(audit_app, "counterfoil audit log --item AI-000012")
+def log(
+    shell: Shell,
+    item: Annotated[str | None, typer.Option(help="Only of this item.", metavar="REF", parser=_reference)] = None,
+    limit: Annotated[int, typer.Option(help="The last so many records; 0 means all.", min=0)] = 50,
+) -> int:
+    """Show who changed what, when and why."""
+    from sync.app import ledger
+
+    return ledger.log(shell, item, limit)
+
+
+@_command(audit_app, "counterfoil audit verify")
+def verify(shell: Shell) -> int:
+    """Check every record of the ledger against the one before it; exit 6 at the first that does not follow."""
+    from sync.app import ledger
+
+    return ledger.verify(shell)
+
+
+@_command(app, "counterfoil demo", "counterfoil demo ./look-here")
+def demo(
+    shell: Shell,
+    folder: Annotated[Path | None, typer.Argument(help="Where to leave its files; must not exist yet.")] = None,
+) -> int:
+    """Run the main job on embedded trackers, and leave a folder to look into."""
+    from sync.app import demo as show
+
+    return show.demo(shell, folder)
+
+
+def run(arguments: Sequence[str]) -> int:
+    """The exit code for a command line; what is wrong with the line itself is said on standard error."""
+    try:
+        code = app(list(arguments), prog_name="counterfoil", standalone_mode=False)
+    except typer.Abort:
+        return 130
+    except typer.TyperException as error:
+        error.show()
+        return 2
+    return code if isinstance(code, int) else 0
+
+
+def main() -> None:
+    """Run the command line of this process; anything that was not foreseen is said in one line and exits 1."""
+    try:
+        code = run(sys.argv[1:])
+        sys.stdout.flush()
+    except BrokenPipeError:
+        sys.stdout = None  # type: ignore[assignment]
+        code = 141
+    except Exception as error:  # noqa: BLE001
+        code = _bug(error, verbose=bool({"-v", "--verbose"} & set(sys.argv)))
+    sys.exit(code)
+
+
+def _bug(error: Exception, *, verbose: bool) -> int:
+    from sync.app.logs import SEEN
+
+    if verbose:
+        print(SEEN.clean("".join(traceback.format_exception(error))), file=sys.stderr)
+    where = traceback.extract_tb(error.__traceback__)[-1]
+    what = SEEN.clean(f"{type(error).__name__}: {error}")
+    print(f"counterfoil: a bug: {what} ({Path(where.filename).name}:{where.lineno})", file=sys.stderr)
+    print("Nothing is lost: run `counterfoil status`, and the same command with -v for more.", file=sys.stderr)
+    return 1

@@ -1,0 +1,245 @@
+"""Items as people add, read and change them."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date
+from itertools import islice
+from typing import Any
+
+from state.effects import Effects, ItemChange
+from state.lifecycle import lint, refusal
+from state.model import ActionItem, Hold, ItemDraft, Link, Priority, Status
+from state.store import Store
+from state.store import Wanted as Query
+from sync.app import shapes, show
+from sync.app.failures import IN_ORDER, Mistaken
+from sync.app.opening import configuration, open_store
+from sync.app.shell import Shell
+from sync.app.taking_in import due_policy
+
+_HISTORY = 50
+_CHUNK = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What a command line says of an item; `None` is not said, and an empty text clears."""
+
+    title: str | None
+    description: str | None
+    priority: Priority | None
+    owner: str | None
+    due: str | None
+    controls: list[str] | None
+    risks: list[str] | None
+    external_ref: str | None
+
+    def values(self) -> dict[str, Any]:
+        """The item's attributes that were said, checked."""
+        given: dict[str, Any] = {
+            "title": None if self.title is None else _title(self.title),
+            "description": self.description,
+            "priority": self.priority,
+            "due_date": None if self.due is None else _day(self.due),
+            "controls": None if not self.controls else _listed(self.controls),
+            "risks": None if not self.risks else _listed(self.risks),
+            "external_ref": self.external_ref,
+        }
+        values = {name: value for name, value in given.items() if value is not None}
+        return values if self.owner is None else {**values, "owner": _owner(self.owner)}
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Which items a list shows."""
+
+    status: Status | None
+    priority: Priority | None
+    owner: str | None
+    control: str | None
+    tracker: str | None
+    overdue: bool
+    unlinked: bool
+
+
+def _title(text: str) -> str:
+    title = " ".join(text.split())
+    if not title:
+        raise Mistaken("an item needs a title that says what is to be done")
+    return title
+
+
+def _day(text: str) -> date:
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise Mistaken(f"{text!r} is not a date; write it as 2026-12-31") from None
+
+
+def _owner(text: str) -> str | None:
+    if not text.strip():
+        return None
+    name, mark, host = text.strip().partition("@")
+    if not (name and mark and host) or len(text.split()) != 1:
+        raise Mistaken(f"{text!r} is not an e-mail address, and an owner is named by one")
+    return text.strip()
+
+
+def _listed(values: list[str]) -> tuple[str, ...]:
+    parts = (part.strip() for value in values for part in value.split(";"))
+    return tuple(dict.fromkeys(filter(None, parts)))
+
+
+def add(shell: Shell, said: Said) -> int:
+    """Add one item."""
+    config = configuration(shell)
+    values = said.values()
+    draft = ItemDraft(**values)
+    priority = draft.priority or Priority.MEDIUM
+    due = draft.due_date or due_policy(config).due(priority, shell.today)
+    with open_store(shell, config) as store:
+        if draft.external_ref and (known := store.existing([draft.external_ref])):
+            [there] = known.values()
+            raise Mistaken(
+                f"{there.ref} has the external reference {draft.external_ref!r}; change it: item edit {there.ref}"
+            )
+        [item] = store.add_items([(draft, due, priority)], shell.because("item add"))
+        _answer_whole(shell, store, item)
+    return IN_ORDER
+
+
+def list_items(shell: Shell, wanted: Wanted) -> int:
+    """List the wanted items."""
+    with open_store(shell, configuration(shell)) as store:
+        held = shapes.by_item(store.holds())
+        rows = list(_matching(store, wanted, shell.today))
+    answer = [shapes.item(item, link, held.get(item.ref, ())) for item, link in rows]
+    shell.answer(answer, lambda: _listing(rows, held))
+    return IN_ORDER
+
+
+def _matching(store: Store, wanted: Wanted, today: date) -> Iterator[tuple[ActionItem, Link | None]]:
+    query = Query(
+        status=frozenset(filter(None, [wanted.status])),
+        priority=frozenset(filter(None, [wanted.priority])),
+        owner=wanted.owner,
+        control=wanted.control,
+        overdue_on=today if wanted.overdue else None,
+    )
+    found = store.list_items(query)
+    while some := list(islice(found, _CHUNK)):
+        links = store.links(item.ref for item in some)
+        for item in some:
+            link = links.get(item.ref)
+            if wanted.tracker and (link is None or link.ref.tracker != wanted.tracker):
+                continue
+            if not (wanted.unlinked and link):
+                yield item, link
+
+
+def _listing(rows: list[tuple[ActionItem, Link | None]], held: dict[str, list[Hold]]) -> str:
+    cells = [
+        (
+            item.ref,
+            item.status.value,
+            item.priority.value,
+            item.due_date.isoformat(),
+            item.owner,
+            f"{link.ref.tracker}: {link.ref.key}" if link else None,
+            ", ".join(hold.id for hold in held.get(item.ref, ())),
+            item.title,
+        )
+        for item, link in rows
+    ]
+    if not cells:
+        return "No such items. `counterfoil item add` or `counterfoil intake` brings some in."
+    headers = ("item", "status", "priority", "due", "owner", "ticket", "holds", "title")
+    return show.rendered(show.table(headers, cells)) + f"\n{show.counted(len(cells), 'item')}"
+
+
+def show_item(shell: Shell, ref: str) -> int:
+    """Show one item."""
+    with open_store(shell, configuration(shell)) as store:
+        _answer_whole(shell, store, store.item(ref))
+    return IN_ORDER
+
+
+def _answer_whole(shell: Shell, store: Store, item: ActionItem) -> None:
+    link, holds, comments = store.link(item.ref), store.holds(item.ref), store.comments(item.ref)
+    history = list(store.log([item.ref], newest=_HISTORY))
+    answer = shapes.whole_item(item, link, holds, comments, history)
+    shell.answer(answer, lambda: _whole(answer, lint(item, shell.today)))
+
+
+def _whole(answer: dict[str, Any], warnings: list[str]) -> str:
+    ticket = answer["ticket"]
+    facts = [
+        ("status", answer["status"]),
+        ("claim", answer["claim"]),
+        ("priority", answer["priority"]),
+        ("owner", answer["owner"]),
+        ("due", answer["due_date"]),
+        ("controls", ", ".join(answer["controls"])),
+        ("risks", ", ".join(answer["risks"])),
+        ("source", " ".join(filter(None, (answer["source"], answer["source_ref"])))),
+        ("external ref", answer["external_ref"]),
+        ("ticket", ticket and f"{ticket['tracker']}: {ticket['key']} {ticket['url']}"),
+        ("warnings", "; ".join(warnings)),
+    ]
+    parts: list[object] = [show.heading(f"{answer['ref']}  {answer['title']}"), show.table(("", ""), facts)]
+    if answer["description"]:
+        parts += [show.heading("Description"), answer["description"]]
+    if answer["comments"]:
+        said = [f"{c['at'][:16]} {c['author']}: {c['text']}" for c in answer["comments"]]
+        parts += [show.heading("Comments"), show.bullets(said)]
+    if answer["holds"]:
+        parts += [
+            show.heading("Waits for a person"),
+            show.bullets(f"{h['detail']}\n    {h['command']}" for h in answer["holds"]),
+        ]
+    return show.rendered(*parts, show.heading("History"), show.records(answer["history"]))
+
+
+def edit(shell: Shell, ref: str, said: Said, status: Status | None, reason: str) -> int:
+    """Change one item."""
+    values = said.values()
+    if status is Status.RESOLVED and not reason:
+        raise Mistaken("resolving an item by hand needs --reason: what shows that it is done?")
+    with open_store(shell, configuration(shell)) as store:
+        item = store.item(ref)
+        if status is not None and status is not item.status:
+            if why := refusal(item.status, status, shell.agent().system):
+                raise Mistaken(f"{ref}: {why}")
+            values |= {"status": status, "claim": None}
+        moved = {name: value for name, value in values.items() if getattr(item, name) != value}
+        if not values:
+            raise Mistaken("nothing to change: name a field, such as --owner or --status")
+        if moved:
+            change = ItemChange(ref, moved, shell.because(reason or "item edit"), seen=item.revision)
+            store.commit(None, Effects(changes=[change]))
+        _answer_whole(shell, store, store.item(ref))
+    return IN_ORDER
+
+
+def comment(shell: Shell, ref: str, text: str) -> int:
+    """Say something about an item."""
+    if not text.strip():
+        raise Mistaken("a comment needs words")
+    with open_store(shell, configuration(shell)) as store:
+        stored = store.add_comment(ref, shell.agent().account, text.strip(), shell.because("item comment"))
+        linked = store.link(ref) is not None
+    when = "the next sync sends it to the ticket" if linked else "it is sent once the item has a ticket"
+    shell.answer(shapes.comment(stored), lambda: f"{stored.id} on {ref}; {when}")
+    return IN_ORDER
+
+
+def unlink(shell: Shell, ref: str, reason: str) -> int:
+    """Forget an item's ticket."""
+    with open_store(shell, configuration(shell)) as store:
+        was = store.unlink(ref, shell.because(reason or "item unlink"))
+    if was is None:
+        raise Mistaken(f"{ref} has no ticket")
+    warning = "the next sync makes a new one, unless `counterfoil item link` gives it another"
+    answer = {"item": ref, "unlinked": shapes.ticket(was)}
+    shell.answer(answer, lambda: f"{ref} is no longer {was.ref.key}, which is left as it is; {warning}")
+    return IN_ORDER

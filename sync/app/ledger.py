@@ -1,0 +1,44 @@
+"""The ledger as people read and check it."""
+
+from state.store import Store
+from sync.app import shapes, show
+from sync.app.failures import IN_ORDER, LEDGER, Untrusted
+from sync.app.opening import configuration, open_store
+from sync.app.shell import Shell
+
+_WHOLE = 5_000
+_TAIL = 1_000
+
+
+def log(shell: Shell, item: str | None, limit: int) -> int:
+    """Show the last `limit` records, of one item and its ticket if asked; 0 shows all."""
+    with open_store(shell, configuration(shell)) as store:
+        if item is not None:
+            store.item(item)
+        found = store.log(None if item is None else [item], newest=limit or None)
+        records = [shapes.record(record) for record in found]
+    shell.answer(records, lambda: show.rendered(show.records(records)))
+    return IN_ORDER
+
+
+def verify(shell: Shell) -> int:
+    """Check every record."""
+    with open_store(shell, configuration(shell)) as store:
+        verdict = store.verify()
+    answer = shapes.verdict(verdict)
+    if verdict.first_bad is None:
+        state = "verified" if verdict.anchored else "consistent, not anchored"
+        said = f"{state}: {show.counted(verdict.records, 'record')}, head {verdict.head}"
+    else:
+        said = f"NOT TRUSTED: {verdict.first_bad[1]}; {verdict.records:,} records before it follow each other"
+    shell.answer(answer, lambda: said)
+    return IN_ORDER if verdict.ok else LEDGER
+
+
+def trust(store: Store) -> None:
+    """Check the whole of a short ledger and the end of a long one; raises `Untrusted`."""
+    verdict = store.verify(_WHOLE)
+    if verdict.first_bad is not None:
+        raise Untrusted(
+            f"the ledger cannot be trusted: {verdict.first_bad[1]}. Nothing was done; see `counterfoil audit verify`"
+        )

@@ -1,0 +1,92 @@
+"""How everything stands, and what waits for a person."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from state import queries
+from state.model import Hold, Priority, Status
+from state.queries import Overview
+from sync.app import shapes, show
+from sync.app.failures import IN_ORDER
+from sync.app.opening import configuration, open_store
+from sync.app.shell import Shell
+
+
+def status(shell: Shell) -> int:
+    """Show how everything stands."""
+    config = configuration(shell)
+    with open_store(shell, config) as store:
+        view, holds = queries.status(store, shell.today), store.holds()
+    trackers = list(dict.fromkeys([*config.settings.trackers, *view.links, *view.synced]))
+    answer = _shape(view, holds, trackers)
+    shell.answer(answer, lambda: _words(view, holds, trackers))
+    return IN_ORDER
+
+
+def _shape(view: Overview, holds: Sequence[Hold], trackers: Sequence[str]) -> dict[str, Any]:
+    return {
+        "items": {s.value: {p.value: view.items.get((s, p), 0) for p in Priority} for s in Status},
+        "overdue": view.overdue,
+        "unlinked": view.unlinked,
+        "to_compare": view.dirty,
+        "holds": [shapes.hold(hold) for hold in holds],
+        "open_intents": view.intents,
+        "waiting_comments": view.waiting_comments,
+        "trackers": {
+            name: {"linked": view.links.get(name, 0), "last_sync": shapes.moment(view.synced.get(name))}
+            for name in trackers
+        },
+        "warnings": [{"item": ref, "warning": text} for ref, text in view.warned],
+        "warning_counts": dict(view.warnings),
+        "ledger": {"records": view.records, "head": view.head},
+    }
+
+
+def _words(view: Overview, holds: Sequence[Hold], trackers: Sequence[str]) -> str:
+    counts = [
+        (
+            s.value,
+            *(view.items.get((s, p), 0) or None for p in Priority),
+            sum(view.items.get((s, p), 0) for p in Priority),
+        )
+        for s in Status
+    ]
+    now = [
+        f"{show.counted(view.overdue, 'unfinished item')} past due, {view.unlinked:,} without a ticket",
+        f"{show.counted(view.dirty, 'item')} to be compared by the next sync, "
+        f"{show.counted(view.waiting_comments, 'comment')} to be sent",
+    ]
+    if view.intents:
+        now.append(f"{show.counted(view.intents, 'operation')} not yet known to have happened; the next sync finds out")
+    synced = [
+        (name, f"{view.links.get(name, 0):,}", str(view.synced[name])[:16] if name in view.synced else "never")
+        for name in trackers
+    ]
+    parts: list[object] = [
+        show.table(("", *(p.value for p in Priority), "all"), counts, title="Items"),
+        show.bullets(now),
+        show.heading("Trackers"),
+        show.table(("tracker", "tickets", "last sync (UTC)"), synced),
+        show.heading(f"Waits for a person: {len(holds)}"),
+        _holds(holds),
+    ]
+    if view.warned:
+        total = ", ".join(f"{number:,} {text}" for text, number in view.warnings.items())
+        lines = [f"{ref}: {text}" for ref, text in view.warned]
+        parts += [show.heading(f"Warnings: {total}"), show.bullets(lines)]
+    ledger = f"{show.counted(view.records, 'record')}, head {view.head[:16]}"
+    return show.rendered(*parts, show.heading("Ledger"), show.bullets([ledger]))
+
+
+def _holds(holds: Sequence[Hold]) -> str:
+    return show.bullets(
+        f"{hold.id} {hold.item} {hold.kind.value}: {hold.detail}\n      {hold.command}" for hold in holds
+    )
+
+
+def list_holds(shell: Shell) -> int:
+    """List what waits for a person."""
+    with open_store(shell, configuration(shell)) as store:
+        holds = store.holds()
+    shell.answer([shapes.hold(hold) for hold in holds], lambda: show.rendered(_holds(holds)))
+    return IN_ORDER

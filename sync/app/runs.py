@@ -1,0 +1,185 @@
+"""Plans and runs, as commands."""
+
+import json
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from connectors.base import Tracker
+from state.store import Store, this_process
+from sync.app import shapes, show
+from sync.app.complaints import did_you_mean
+from sync.app.failures import BRAKE, CHANGES, IN_ORDER, LATER, Mistaken
+from sync.app.ledger import trust
+from sync.app.opening import configuration, open_store
+from sync.app.progress import progress
+from sync.app.reaching import open_trackers, rules_of, tracker_settings
+from sync.app.settings import Configuration
+from sync.app.shell import Shell
+from sync.engine import Engine, ExpectationFailed, Report
+from sync.plan import Plan, Safety
+
+_SHOWN = 200
+
+
+@contextmanager
+def opened(shell: Shell, config: Configuration) -> Iterator[Engine]:
+    """An engine over the configured database and trackers, all closed again afterwards."""
+    with (
+        open_store(shell, config) as store,
+        open_trackers(shell, config) as trackers,
+        progress(shell) as tell,
+    ):
+        yield _engine(shell, config, store, trackers, tell)
+
+
+def _engine(
+    shell: Shell,
+    config: Configuration,
+    store: Store,
+    trackers: dict[str, Tracker],
+    tell: Callable[[str, int, int], None],
+) -> Engine:
+    tables = tracker_settings(config)
+    safety = config.settings.safety
+    waits = {name: table.visibility_wait_seconds for name, table in tables.items()}
+    return Engine(
+        store=store,
+        trackers=trackers,
+        rules=rules_of(config, tables, trackers),
+        safety=Safety(safety.max_creates, safety.change_share),
+        waits={name: safety.visibility_wait_seconds if wait is None else wait for name, wait in waits.items()},
+        audit_hours={name: table.audit_hours for name, table in tables.items()},
+        clock=shell.clock,
+        sleep=time.sleep,
+        progress=tell,
+    )
+
+
+def plan(shell: Shell, *, out: Path | None, check: bool, full: bool, only: str | None) -> int:
+    """Show what a sync would do."""
+    config = configuration(shell)
+    _known(config, only)
+    with opened(shell, config) as engine:
+        made = engine.plan(shell.run, only=only, full=full)
+    answer = _plan_shape(made)
+    if out is not None:
+        _write(out, answer)
+    shell.answer(answer, lambda: plan_words(made))
+    if made.refused is not None:
+        return BRAKE
+    if made.problems:
+        return LATER
+    return CHANGES if check and made.operations else IN_ORDER
+
+
+def sync(shell: Shell, *, expect: str | None, force: str | None, full: bool, only: str | None) -> int:
+    """Plan and apply."""
+    config = configuration(shell)
+    _known(config, only)
+    if force is not None and not force.strip():
+        raise Mistaken("--force needs a reason, which is recorded")
+    with opened(shell, config) as engine:
+        trust(engine.store)
+        try:
+            report = engine.sync(
+                shell.run,
+                holder=this_process(),
+                agent=shell.agent(scheduled=True),
+                only=only,
+                full=full,
+                expect=expect,
+                force=force,
+            )
+        except ExpectationFailed as error:
+            shell.refuse(str(error))
+            return BRAKE
+    shell.answer(_report_shape(report), lambda: _report_words(report))
+    return report.exit_code
+
+
+def link(shell: Shell, ref: str, ticket: str, tracker: str | None, *, dry_run: bool) -> int:
+    """Adopt a ticket that exists, or show what adopting it would change."""
+    config = configuration(shell)
+    _known(config, tracker)
+    with opened(shell, config) as engine:
+        name = tracker or engine.rules.route(engine.store.item(ref))
+        if name is None:
+            raise Mistaken(f"no route takes {ref}; name the ticket's tracker with --tracker")
+        because = shell.because(f"item link {ticket}")
+        made = engine.adopt(ref, name, ticket, because=because)
+        if dry_run:
+            shell.answer(_plan_shape(made), lambda: plan_words(made) + "\nNothing was written.")
+            return IN_ORDER
+        trust(engine.store)
+        report = engine.link(made, holder=this_process(), because=because)
+    shell.answer(_report_shape(report), lambda: f"{plan_words(made)}\n{_report_words(report)}")
+    return report.exit_code
+
+
+def _known(config: Configuration, name: str | None) -> None:
+    trackers = config.settings.trackers
+    if name is not None and name not in trackers:
+        raise Mistaken(f"no tracker is called {name!r}; {did_you_mean(name, trackers)}")
+
+
+def _plan_shape(made: Plan) -> dict[str, Any]:
+    return {**made.as_json(), "holds": [shapes.hold(hold) for hold in made.holds]}
+
+
+def _report_shape(report: Report) -> dict[str, Any]:
+    answer = report.as_json()
+    return {**answer, "holds": [shapes.hold(hold) for hold in report.plan.holds]}
+
+
+def _write(file: Path, answer: dict[str, Any]) -> None:
+    try:
+        file.write_text(json.dumps(answer, indent=2) + "\n", encoding="utf-8")
+    except OSError as error:
+        raise Mistaken(f"{file} cannot be written: {error.strerror}") from None
+
+
+def plan_words(made: Plan) -> str:
+    """A plan for people: each operation with its reason, then what stands in the way."""
+    rows = [(o.kind.value, o.item, o.tracker, show.short(o.reason, 110)) for o in made.operations[:_SHOWN]]
+    parts: list[object] = [show.table(("operation", "item", "tracker", "because"), rows)] if rows else []
+    if len(made.operations) > _SHOWN:
+        parts.append(f"... and {len(made.operations) - _SHOWN:,} more (--json shows all)")
+    counts: dict[str, int] = {}
+    for operation in made.operations:
+        counts[operation.kind.value] = counts.get(operation.kind.value, 0) + 1
+    told = ", ".join(f"{number:,} {kind}" for kind, number in counts.items())
+    parts.append(f"Plan: {told}" if told else "Plan: nothing to do, both sides agree.")
+    if made.refused is not None:
+        parts.append(
+            f"REFUSED by {made.refused.name}: {made.refused.detail}\n  counterfoil sync --force REASON goes on"
+        )
+    parts += [*_trouble(made), f"Digest: {made.digest}"]
+    return show.rendered(*parts)
+
+
+def _trouble(made: Plan) -> Iterator[object]:
+    if made.problems:
+        yield show.heading("Not reached")
+        yield show.bullets(made.problems)
+    if made.warnings:
+        yield show.heading("Warnings")
+        yield show.bullets(made.warnings)
+    if made.holds:
+        yield show.heading(f"Waits for a person: {len(made.holds)}")
+        yield show.bullets(f"{h.id or '(new)'} {h.item} {h.kind.value}: {h.detail}" for h in made.holds)
+
+
+def _report_words(report: Report) -> str:
+    if report.plan.refused is not None:
+        return plan_words(report.plan)
+    answer = report.as_json()
+    names = ("created", "updated", "pulled", "commented", "held", "deferred", "failed")
+    told = ", ".join(f"{answer[name]:,} {name}" for name in names if answer[name])
+    requests = ", ".join(f"{name} {number:,}" for name, number in report.requests.items())
+    parts: list[object] = [f"{report.run}: {told or 'nothing to do, both sides agree'}  (requests: {requests})"]
+    if report.problems:
+        parts += [show.heading("Problems"), show.bullets(report.problems)]
+    return show.rendered(*parts, *_trouble(report.plan))

@@ -1,0 +1,129 @@
+"""The JSON that commands answer with, as documented in docs/json.md."""
+
+import json
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from state.audit import Verdict
+from state.model import ActionItem, AuditRecord, Comment, Hold, Link
+
+
+def moment(at: datetime | None) -> str | None:
+    """A time as RFC 3339 in UTC."""
+    return None if at is None else at.astimezone(UTC).isoformat().replace("+00:00", "Z")
+
+
+def hold(each: Hold) -> dict[str, Any]:
+    """What waits for a person."""
+    return {
+        "id": each.id or None,
+        "kind": each.kind.value,
+        "item": each.item,
+        "tracker": each.tracker or None,
+        "field": each.field.value if each.field else None,
+        "detail": each.detail,
+        "ours": each.ours,
+        "theirs": each.theirs,
+        "command": each.command,
+        "opened_at": moment(each.opened_at),
+    }
+
+
+def ticket(link: Link | None) -> dict[str, Any] | None:
+    """Which ticket an item has."""
+    if link is None:
+        return None
+    return {
+        "tracker": link.ref.tracker,
+        "id": link.ref.id,
+        "key": link.ref.key,
+        "url": link.url,
+        "linked_at": moment(link.linked_at),
+        "missing_since": moment(link.missing_since),
+        "archived": link.archived,
+    }
+
+
+def item(each: ActionItem, link: Link | None, holds: Iterable[Hold]) -> dict[str, Any]:
+    """An item as `item list` shows it."""
+    return {
+        "ref": each.ref,
+        "external_ref": each.external_ref,
+        "title": each.title,
+        "priority": each.priority.value,
+        "owner": each.owner,
+        "due_date": each.due_date.isoformat(),
+        "controls": list(each.controls),
+        "risks": list(each.risks),
+        "status": each.status.value,
+        "claim": each.claim.kind.value if each.claim else None,
+        "holds": [hold(h) for h in holds],
+        "ticket": ticket(link),
+    }
+
+
+def whole_item(
+    each: ActionItem,
+    link: Link | None,
+    holds: Iterable[Hold],
+    comments: Iterable[Comment],
+    history: Iterable[AuditRecord],
+) -> dict[str, Any]:
+    """An item as `item show` shows it."""
+    said = each.claim
+    return {
+        **item(each, link, holds),
+        "description": each.description,
+        "original_priority": each.original_priority.value,
+        "original_due_date": each.original_due_date.isoformat(),
+        "source": each.source_kind.value,
+        "source_ref": each.source_ref or None,
+        "fingerprint": each.fingerprint,
+        "claim_detail": said and {"kind": said.kind.value, "by": said.by, "at": moment(said.at), "text": said.text},
+        "created_at": moment(each.created_at),
+        "updated_at": moment(each.updated_at),
+        "resolved_at": moment(each.resolved_at),
+        "revision": each.revision,
+        "comments": [comment(c) for c in comments],
+        "history": [record(r) for r in history],
+    }
+
+
+def comment(each: Comment) -> dict[str, Any]:
+    """Something said about an item."""
+    return {
+        "id": each.id,
+        "author": each.author,
+        "text": each.text,
+        "at": moment(each.at),
+        "inbound": each.inbound,
+        "tracker": each.tracker or None,
+        "sent": bool(each.remote_id) and not each.inbound,
+    }
+
+
+def record(each: AuditRecord) -> dict[str, Any]:
+    """One record of the ledger: its body, and the hash over it."""
+    body: dict[str, Any] = json.loads(each.body)
+    return {**body, "hash": each.hash}
+
+
+def verdict(each: Verdict) -> dict[str, Any]:
+    """What checking the ledger found."""
+    bad = each.first_bad
+    return {
+        "ok": each.ok,
+        "anchored": each.anchored,
+        "records": each.records,
+        "head": each.head,
+        "first_bad": None if bad is None else {"seq": bad[0], "reason": bad[1]},
+    }
+
+
+def by_item(holds: Sequence[Hold]) -> dict[str, list[Hold]]:
+    """Holds by the item they are on."""
+    grouped: dict[str, list[Hold]] = {}
+    for each in holds:
+        grouped.setdefault(each.item, []).append(each)
+    return grouped

@@ -1,0 +1,90 @@
+"""What one invocation of the command line carries, whichever command it is."""
+
+import getpass
+import json
+import logging
+import os
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Any
+
+from state.effects import Because
+from state.model import Actor, Agent
+from sync.app import logs
+
+
+def utc_now() -> datetime:
+    """The time by this machine's clock."""
+    return datetime.now(UTC)
+
+
+def run_id(now: datetime, entropy: bytes) -> str:
+    """The id of a run: sortable by time, unlike that of any other run."""
+    return f"R-{now:%Y%m%dT%H%M%S}-{entropy.hex()}"
+
+
+def account() -> str:
+    """Who runs the command: `$COUNTERFOIL_USER`, else the operating system's user."""
+    named = os.environ.get("COUNTERFOIL_USER", "").strip()
+    if named:
+        return named
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError):
+        return f"uid-{os.getuid()}"
+
+
+@dataclass(frozen=True)
+class Shell:
+    """One invocation: where its configuration is, how it answers, its run's id, and the clock."""
+
+    file: Path
+    as_json: bool = False
+    verbose: bool = False
+    log_format: str = "text"
+    clock: Callable[[], datetime] = utc_now
+    redactor: logs.Redactor = logs.SEEN
+    run: str = field(default_factory=lambda: run_id(utc_now(), os.urandom(3)))
+
+    @property
+    def today(self) -> date:
+        """The day it is, in UTC."""
+        return self.clock().date()
+
+    @property
+    def interactive(self) -> bool:
+        """Whether a person watches: progress bars and tables with lines are for people."""
+        return sys.stderr.isatty() and not self.as_json
+
+    def agent(self, *, scheduled: bool = False) -> Agent:
+        """Who does what this command does; a run that nobody watches counts as the schedule's."""
+        kind = Actor.SCHEDULE if scheduled and not sys.stdin.isatty() else Actor.HUMAN
+        return Agent(kind, "counterfoil", account())
+
+    def because(self, reason: str = "") -> Because:
+        """Why this command changes something: its user, in its run."""
+        return Because(self.agent(), run=self.run, reason=reason)
+
+    def start_logging(self) -> None:
+        """Send log lines to standard error, with this run's id."""
+        logs.configure(sys.stderr, self.run, self.redactor, form=self.log_format, verbose=self.verbose)
+
+    def warn(self, text: str) -> None:
+        """Log something that a person should know."""
+        logging.getLogger("counterfoil").warning(text)
+
+    def answer(self, value: Any, text: Callable[[], str]) -> None:
+        """Write the command's result to standard output: as JSON if asked, else in words."""
+        if self.as_json:
+            utf8 = (sys.stdout.encoding or "").lower().replace("-", "") == "utf8"
+            written = json.dumps(value, indent=2 if sys.stdout.isatty() else None, ensure_ascii=not utf8)
+            print(self.redactor.clean(written))
+        else:
+            print(self.redactor.clean(text().rstrip("\n")))
+
+    def refuse(self, text: str) -> None:
+        """Write to standard error why nothing, or not all, was done."""
+        print(f"counterfoil: {logs.printable(self.redactor.clean(text))}", file=sys.stderr)

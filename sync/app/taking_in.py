@@ -1,0 +1,79 @@
+"""A file of items or findings, taken in and reported on."""
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from connectors.intake.registry import SourceFile, source
+from sync.app import show
+from sync.app.failures import IN_ORDER, LATER, USAGE, Mistaken
+from sync.app.opening import configuration, open_store
+from sync.app.progress import progress
+from sync.app.settings import Configuration
+from sync.app.shell import Shell
+from sync.intake import DuePolicy, IntakeReport, take_in
+
+_SHOWN = 20
+
+
+def due_policy(config: Configuration) -> DuePolicy:
+    """How many days items have, as configured."""
+    return DuePolicy(**config.settings.due.model_dump())
+
+
+def intake(shell: Shell, form: str, file: Path, *, keep_going: bool, include_manual: bool) -> int:
+    """Take in a file: exit 2 when bad rows kept it out, 3 when they were left out, 0 otherwise."""
+    config = configuration(shell)
+    rows = _rows(config, form, file)
+    with open_store(shell, config) as store, progress(shell) as tell:
+        report = take_in(
+            store,
+            rows,
+            policy=due_policy(config),
+            today=shell.today,
+            because=shell.because(f"intake {form} {file.name}"),
+            keep_going=keep_going,
+            include_manual=include_manual,
+            progress=lambda done: tell("taking in", done, 0),
+        )
+    for bad in report.bad[:_SHOWN]:
+        shell.refuse(f"{file}: {bad}")
+    if report.bad_count > _SHOWN:
+        shell.refuse(f"{file}: and {report.bad_count - _SHOWN:,} more bad rows")
+    shell.answer(_shape(report), lambda: _words(report, file))
+    return USAGE if report.refused else LATER if report.bad_count else IN_ORDER
+
+
+def _rows(config: Configuration, form: str, file: Path) -> SourceFile:
+    options = getattr(config.settings.intake, form, None)
+    try:
+        rows = SourceFile(file, source(form, options.model_dump() if options else None))
+        file.open("rb").close()
+    except LookupError as error:
+        raise Mistaken(str(error.args[0])) from None
+    except OSError as error:
+        raise Mistaken(f"{file} cannot be read: {error.strerror}") from None
+    return rows
+
+
+def _shape(report: IntakeReport) -> dict[str, Any]:
+    return {**asdict(report), "bad": [asdict(bad) for bad in report.bad]}
+
+
+def _words(report: IntakeReport, file: Path) -> str:
+    if report.refused:
+        what = show.counted(report.bad_count, "bad row")
+        return f"Nothing of {file} was taken in: {what}. Mend them, or take the good ones with --keep-going."
+    counts = {
+        "new": report.created,
+        "updated": report.updated,
+        "reopened": report.reopened,
+        "unchanged": report.unchanged,
+        "tests passed": report.passed,
+        "to be checked by hand (--include-manual takes them)": report.manual,
+        "muted by the scanner": report.left_out,
+        "repeated in the file": report.repeated,
+        "bad, left out": report.bad_count,
+    }
+    told = ", ".join(f"{number:,} {name}" for name, number in counts.items() if number)
+    return f"{file.name}: {told or 'nothing in it'}"
