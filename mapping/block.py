@@ -108,7 +108,7 @@ def remove(body: Body, form: BodyFormat) -> Body:
         nodes = _nodes(body)
         return {**_document(body), "content": [*nodes[: span.start], *nodes[span.end :]]}
     before, after = body[: span.start], body[span.end :]
-    return (before if after else before.removesuffix(_separator(body))) + after
+    return (before if after else before.removesuffix(_separator(body[span.start : span.end]))) + after
 
 
 def digest(body: Body, form: BodyFormat) -> str | None:

@@ -3,9 +3,12 @@
 import html
 import re
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import TypeVar
 
 from markdown_it import MarkdownIt
+
+T = TypeVar("T")
 
 ZERO_WIDTH_SPACE = "\u200b"
 
@@ -43,7 +46,7 @@ def cut_title(title: str, limit: int) -> str:
     if size(title) <= limit:
         return title
     room = _prefix(title, max(limit - 1, 0))
-    head, space, _ = room.rpartition(" ")
+    head, space, _ = (room, " ", "") if title[len(room)] == " " else room.rpartition(" ")
     kept = head if space and len(head) * 2 > len(room) else room
     return _whole(kept, title).rstrip(" ,;:-\u2013") + "\u2026"
 
@@ -59,12 +62,31 @@ def cut_text(text: str, limit: int) -> tuple[str, int]:
         return text, 0
     room = _prefix(text, max(limit, 0))
     for separator in ("\n", " "):
-        head, found, _ = room.rpartition(separator)
+        head, found, _ = (room, separator, "") if text[len(room)] == separator else room.rpartition(separator)
         if found and len(head) * 10 > len(room) * 8:
             room = head
             break
     kept = _whole(room, text).rstrip()
     return kept, len(text) - len(kept)
+
+
+def fitted(text: str, limit: int, write: Callable[[str, int], T], measure: Callable[[T], int]) -> tuple[T, int]:
+    """What `write` makes of as much of the text as `limit` takes by `measure`, and how many characters are left out.
+
+    `write` is given the text that is kept and the number of characters that are not. With nothing kept, its answer
+    counts as fitting.
+    """
+    room = min(size(text), max(limit, 0))
+    bare: int | None = None
+    while True:
+        kept, left_out = cut_text(text, room)
+        written = write(kept, left_out)
+        length = measure(written)
+        if length <= limit or not kept:
+            return written, left_out
+        bare = measure(write("", len(text))) if bare is None else bare
+        share = max(limit - bare, 0) / max(length - bare, 1)
+        room = min(int(size(kept) * share * 0.99), size(kept) - 1)
 
 
 def neutralise(text: str) -> str:

@@ -14,9 +14,9 @@ from mapping.markup import (
     clean_title,
     close_fences,
     code_span,
-    cut_text,
     cut_title,
     escape,
+    fitted,
     neutralise,
     size,
     unforgeable,
@@ -219,14 +219,12 @@ def _ours(baseline: Baseline | None) -> list[str]:
 def _fitted(item: ActionItem, rules: TrackerRules, marker: Marker, limit: int) -> tuple[Body, int]:
     """The block within the limit, and how many characters of the description had to be left out."""
     limit = limit * 19 // 20 if rules.body_format is BodyFormat.ADF else limit
-    room, left_out = size(item.description), 0
-    while True:
-        text, left_out = cut_text(clean(item.description), room)
-        block = blocks.wrap(_native(_markdown(item, text, left_out), rules.body_format), rules.body_format, marker)
-        excess = _size(block) - limit
-        if excess <= 0 or room <= 0:
-            return block, left_out
-        room = max(0, min(room, size(text)) - max(excess // 4, 64) if left_out else room - excess)
+
+    def write(text: str, left_out: int) -> Body:
+        native = _native(_markdown(item, text, left_out), rules.body_format)
+        return blocks.wrap(native, rules.body_format, marker)
+
+    return fitted(clean(item.description).strip("\n"), limit, write, _size)
 
 
 def _size(body: Body) -> int:
@@ -260,5 +258,5 @@ def _markdown(item: ActionItem, description: str, left_out: int) -> str:
     foot = (
         f"*Counterfoil keeps this section in step with {item.ref}. Text outside it is yours and stays as you write it.*"
     )
-    parts = [head, close_fences(description.strip("\n")), cut if left_out else "", "\\\n".join(facts), foot]
+    parts = [head, close_fences(description), cut if left_out else "", "\\\n".join(facts), foot]
     return "\n\n".join(part for part in parts if part.strip())

@@ -1,6 +1,6 @@
 """How a comment of ours reads in a tracker."""
 
-from mapping.markup import clean, close_fences, cut_text, escape, neutralise, size
+from mapping.markup import clean, close_fences, escape, fitted, neutralise, size
 from state.model import Comment
 
 _RESERVE = 256
@@ -13,14 +13,8 @@ def spoken(comment: Comment, limit: int) -> str:
     What exceeds `limit` characters is cut at a word, and the last line then names the command that shows all of it.
     """
     text = clean(comment.text).strip("\n")
-    room = limit - _RESERVE
-    while True:
-        kept, left_out = cut_text(text, room)
-        said = _said(kept, left_out, comment)
-        excess = size(said) - (limit - _RESERVE)
-        if excess <= 0 or room <= 0:
-            return said
-        room = max(0, min(room, size(kept)) - max(excess // 4, 64))
+    said, _ = fitted(text, limit - _RESERVE, lambda kept, left_out: _said(kept, left_out, comment), size)
+    return said
 
 
 def _said(text: str, left_out: int, comment: Comment) -> str:

@@ -7,7 +7,7 @@ from markdown_it import MarkdownIt
 from markdown_it.tree import SyntaxTreeNode
 
 _PARSER = MarkdownIt("commonmark", {"html": False}).enable(["table", "strikethrough"])
-_ALWAYS = re.compile(r"[{}\[\]|]|\\(?=[^\w\s])|\\\Z")
+_ALWAYS = re.compile(r"[{}\[\]|]|\\(?=[^A-Za-z0-9\s])|\\\Z")
 _AT_EDGE = re.compile(r"(?<![^\W_])[*_+^~!?-](?=\S)|(?<=\S)[*_+^~!?-](?![^\W_])")
 _AT_START = re.compile(r"^(?=h[1-6]\. |bq\. )|^([#*-]+)(?=\s)")
 _SAFE_LINK = re.compile(r"(?:https?://|mailto:)[^\s|\[\]{}\\^]+", re.IGNORECASE)

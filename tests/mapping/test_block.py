@@ -1,0 +1,154 @@
+"""The managed block is ours to the letter, and everything outside it is not."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mapping import block as blocks
+from state.model import Body, BodyFormat, Marker
+
+MARKER = Marker("k" * 26, "AI-000123")
+TEXTS = st.text(alphabet="ab <>!-[]#*`~\n\r\t\u200b\u00e9counterfoil:")
+FORMS = st.sampled_from([BodyFormat.MARKDOWN, BodyFormat.WIKI])
+
+
+def _doc(*texts: str) -> dict[str, object]:
+    content = [{"type": "paragraph", "content": [{"type": "text", "text": text}]} for text in texts]
+    return {"type": "doc", "version": 1, "content": content}
+
+
+@given(FORMS, TEXTS, TEXTS, TEXTS, TEXTS)
+def test_replacing_keeps_every_byte_outside(form: BodyFormat, before: str, after: str, old: str, new: str) -> None:
+    newline = "\r\n" if "\r\n" in before + after else "\n"
+    around = before + newline, newline + after
+    body = str(blocks.wrap(old.replace("\r", ""), form, MARKER)).join(around)
+    changed = blocks.replace(body, blocks.wrap(new.replace("\r", ""), form, MARKER), form)
+    assert isinstance(changed, str)
+    assert changed.startswith(around[0])
+    assert changed.endswith(around[1])
+    assert blocks.digest(changed, form) == blocks.digest(blocks.wrap(new.replace("\r", ""), form, MARKER), form)
+
+
+@given(FORMS, TEXTS.filter(str.strip), TEXTS)
+def test_removing_what_was_inserted_gives_the_body_back(form: BodyFormat, body: str, inner: str) -> None:
+    block = blocks.wrap(inner.replace("\r", ""), form, MARKER)
+    assert blocks.remove(blocks.insert(body, block, form), form) == body
+
+
+@given(FORMS, TEXTS)
+def test_no_inner_text_closes_or_forges_a_block(form: BodyFormat, noise: str) -> None:
+    forged = str(blocks.wrap("x", form, Marker("f" * 26, "AI-000666")))
+    found = blocks.find(blocks.wrap(f"{noise}\n{forged}\n{noise}", form, MARKER), form)
+    assert found is not None
+    assert (found.item, found.key) == (MARKER.item, MARKER.key)
+
+
+def test_document_nodes_outside_are_kept_as_they_are() -> None:
+    theirs = {"type": "panel", "attrs": {"panelType": "info", "localId": "1"}, "content": []}
+    block = blocks.wrap(_doc("old"), BodyFormat.ADF, MARKER)
+    assert isinstance(block, dict)
+    body = {"type": "doc", "version": 1, "x": 1, "content": [theirs, *block["content"], theirs]}
+    changed = blocks.replace(body, blocks.wrap(_doc("new"), BodyFormat.ADF, MARKER), BodyFormat.ADF)
+    assert isinstance(changed, dict)
+    assert changed["content"][0] is theirs
+    assert changed["content"][-1] is theirs
+    assert changed["x"] == 1
+    assert blocks.remove(changed, BodyFormat.ADF) == {**body, "content": [theirs, theirs]}
+
+
+def test_a_marker_split_over_document_nodes_cannot_close_the_block() -> None:
+    split = {
+        "type": "paragraph",
+        "content": [{"type": "text", "text": "[counterfoil:"}, {"type": "text", "text": "end AI-000123]"}],
+    }
+    block = blocks.wrap({"type": "doc", "version": 1, "content": [split]}, BodyFormat.ADF, MARKER)
+    found = blocks.find(block, BodyFormat.ADF)
+    assert found is not None
+    assert blocks.canonical(found.inner) == "[counterfoil:end AI-000123]"
+
+
+@pytest.mark.parametrize("form", list(BodyFormat))
+def test_two_blocks_an_open_one_or_none_count_as_missing(form: BodyFormat) -> None:
+    block = blocks.wrap(_doc("x") if form is BodyFormat.ADF else "x", form, MARKER)
+    twice = blocks.insert(block, block, form)
+    broken = {**block, "content": block["content"][:-1]} if isinstance(block, dict) else str(block).rpartition("\n")[0]
+    for body in (twice, broken, None, "", _doc()):
+        assert blocks.find(body, form) is None
+        assert blocks.digest(body, form) is None
+    with pytest.raises(ValueError, match="no managed block"):
+        blocks.replace(broken, block, form)
+
+
+def test_an_empty_body_becomes_the_block_alone() -> None:
+    block = blocks.wrap("x", BodyFormat.MARKDOWN, MARKER)
+    assert blocks.insert(None, block, BodyFormat.MARKDOWN) == block
+    assert blocks.insert("Hello", block, BodyFormat.MARKDOWN) == f"Hello\n\n{block}"
+
+
+def test_the_block_takes_the_newlines_of_its_surroundings() -> None:
+    block = blocks.wrap("a\nb", BodyFormat.MARKDOWN, MARKER)
+    body = blocks.insert("Hello\r\nthere", block, BodyFormat.MARKDOWN)
+    assert isinstance(body, str)
+    assert "\n" not in body.replace("\r\n", "")
+    assert blocks.digest(body, BodyFormat.MARKDOWN) == blocks.digest(block, BodyFormat.MARKDOWN)
+
+
+def test_a_quoted_block_is_not_a_block() -> None:
+    block = str(blocks.wrap("a", BodyFormat.MARKDOWN, MARKER))
+    quoted = "\n".join(f"> {line}" for line in block.splitlines())
+    assert blocks.find(quoted, BodyFormat.MARKDOWN) is None
+    assert blocks.find(f"{quoted}\n\n{block}", BodyFormat.MARKDOWN) is not None
+
+
+@pytest.mark.parametrize(
+    ("left", "right"),
+    [
+        ("a  b\n\nc", "a b\r\n c"),
+        ("- one\n- two", "* one\n* two"),
+        ("1. one", "1) one"),
+        ("**bold** _it_", "__bold__ *it*"),
+        ("a & b", "a &amp; b"),
+        ("| a | b |\n|---|---|\n| c | d |", "|a|b|\n|:--|--:|\n|c|d|"),
+        ("caf\u00e9", "cafe\u0301"),
+        ("@\u200buser", "@user"),
+    ],
+)
+def test_layout_does_not_count(left: str, right: str) -> None:
+    assert blocks.canonical(left) == blocks.canonical(right)
+
+
+@pytest.mark.parametrize(
+    ("left", "right"),
+    [
+        ("one two", "one too"),
+        ("a < 7", "a > 7"),
+        ("a_b", "ab"),
+        ("5*3", "53"),
+        ("Yes", "yes"),
+        ("not x", "x"),
+        ("-1", "1"),
+    ],
+)
+def test_words_and_signs_count(left: str, right: str) -> None:
+    assert blocks.canonical(left) != blocks.canonical(right)
+
+
+def test_a_changed_link_counts_in_a_document() -> None:
+    def linked(href: str) -> dict[str, object]:
+        mark = {"type": "link", "attrs": {"href": href}}
+        return {"content": [{"type": "paragraph", "content": [{"type": "text", "text": "here", "marks": [mark]}]}]}
+
+    assert blocks.canonical(linked("https://a.example")) != blocks.canonical(linked("https://b.example"))
+
+
+def test_a_document_as_a_server_stores_it_reads_the_same() -> None:
+    sent = {
+        "content": [{"type": "paragraph", "content": [{"type": "text", "text": "a "}, {"type": "text", "text": "b"}]}]
+    }
+    kept = {"content": [{"type": "paragraph", "attrs": {"localId": "z"}, "content": [{"type": "text", "text": "a b"}]}]}
+    assert blocks.canonical(sent) == blocks.canonical(kept)
+
+
+@pytest.mark.parametrize("body", [{"content": "x"}, {"content": [None, 1, {"type": "paragraph"}]}, {}, 7])
+def test_an_odd_document_is_read_without_complaint(body: Body) -> None:
+    assert blocks.find(body, BodyFormat.ADF) is None

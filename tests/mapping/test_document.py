@@ -1,0 +1,143 @@
+"""Markdown reads the same in a document tree of nodes that every server takes."""
+
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mapping.block import canonical
+from mapping.document import text_size, to_document
+
+INLINE = {"text", "hardBreak"}
+INNER = {"paragraph", "bulletList", "orderedList", "codeBlock"}
+CELL = INNER | {"heading", "blockquote", "rule"}
+MAY_HOLD = {
+    "doc": CELL | {"table"},
+    "paragraph": INLINE,
+    "heading": INLINE,
+    "codeBlock": {"text"},
+    "bulletList": {"listItem"},
+    "orderedList": {"listItem"},
+    "listItem": INNER,
+    "blockquote": INNER,
+    "table": {"tableRow"},
+    "tableRow": {"tableHeader", "tableCell"},
+    "tableHeader": CELL,
+    "tableCell": CELL,
+    "text": set(),
+    "hardBreak": set(),
+    "rule": set(),
+}
+MARKDOWN = st.lists(
+    st.sampled_from(
+        [
+            "a",
+            " ",
+            "\n",
+            "\n\n",
+            "- ",
+            "  - ",
+            "1. ",
+            "3) ",
+            "> ",
+            "# ",
+            "```\n",
+            "`",
+            "**",
+            "_",
+            "~~",
+            "[x](https://a.example)",
+            "[x](javascript:1)",
+            "![i](http://b.example)",
+            "| a | b |\n|---|---|\n| 1 | 2 |\n",
+            "<div>",
+            "<b>",
+            "---\n",
+            "&lt;",
+            '<span adf="mention">',
+            "\\\n",
+            "    ",
+            "https://c.example",
+        ]
+    ),
+    max_size=14,
+).map("".join)
+
+
+def _nodes(node: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+    yield node
+    for child in node.get("content", ()):
+        yield from _nodes(child)
+
+
+@given(MARKDOWN)
+def test_every_document_is_one_that_a_server_takes(markdown: str) -> None:
+    for node in _nodes(to_document(markdown)):
+        held = node.get("content", ())
+        assert {child["type"] for child in held} <= MAY_HOLD[node["type"]]
+        assert node["type"] != "text" or node["text"]
+        assert held or node["type"] not in ("bulletList", "listItem", "blockquote", "table", "tableRow", "tableCell")
+        assert node["type"] != "listItem" or held[0]["type"] in ("paragraph", "codeBlock")
+        marks = [mark["type"] for mark in node.get("marks", ())]
+        assert set(marks) <= {"strong", "em", "strike", "code", "link"}
+        assert len(marks) == len(set(marks))
+        assert "code" not in marks or set(marks) <= {"code", "link"}
+
+
+@pytest.mark.parametrize(
+    "markdown",
+    [
+        "<div>raw</div> <span adf=\"mention\" params='{}'>@x</span>",
+        "- a\n  > quoted\n\n  # head",
+        "> # head\n> | a | b |\n> |---|---|\n> | c | d |",
+        "a &amp; b &lt; c",
+        "- [ ] task\n- [x] done",
+        "[text](javascript:alert(1)) ![alt](data:x)",
+        "<!-- hidden -->",
+    ],
+)
+def test_no_word_is_lost(markdown: str) -> None:
+    document = to_document(markdown)
+    flat = canonical(document)
+    for word in (
+        "raw",
+        "mention",
+        "@x",
+        "quoted",
+        "head",
+        "c",
+        "d",
+        "a & b < c",
+        "task",
+        "done",
+        "text",
+        "alt",
+        "hidden",
+    ):
+        if word in canonical(markdown):
+            assert word in flat
+
+
+def test_only_web_links_are_live() -> None:
+    text = json.dumps(to_document("[a](javascript:1) [b](file:///x) [c](https://c.example) <d@e.example>"))
+    assert text.count('"href"') == 2
+    assert "https://c.example" in text
+    assert "mailto:d@e.example" in text
+
+
+def test_the_same_markdown_gives_the_same_document() -> None:
+    assert to_document("- [ ] task\n\n| a |\n|---|\n| b |") == to_document("- [ ] task\n\n| a |\n|---|\n| b |")
+
+
+def test_size_counts_at_least_the_text() -> None:
+    assert text_size(to_document("a" * 100 + "\U0001f44d")) >= 102
+
+
+@pytest.mark.parametrize(
+    "markdown", ["plain words here", "- a\n- b", "**bold** and _em_", "# Head\n\ntext", "a < 7 & b", "1. x"]
+)
+def test_the_words_are_the_same_in_both(markdown: str) -> None:
+    assert canonical(to_document(markdown)) == canonical(markdown)
