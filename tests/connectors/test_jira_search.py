@@ -1,0 +1,79 @@
+"""The change feed, from whichever search the server has."""
+
+import re
+from datetime import datetime, timedelta
+from typing import Any
+
+import httpx
+import pytest
+
+from state.model import (
+    Cursor,
+)
+from tests.connectors.jira_script import START, datacenter, found, issue, tracker
+
+
+def test_a_quiet_feed_is_one_request_and_one_empty_page() -> None:
+    jira, server = tracker({"POST search/jql": found()})
+    cursor = Cursor(START + timedelta(milliseconds=7, microseconds=900))
+    assert [(page.tickets, page.cursor) for page in jira.changes(cursor)] == [([], cursor)]
+    sent = server.sent("POST search/jql")[0]
+    at = int(START.timestamp() * 1000) + 7
+    assert sent["jql"] == f"labels = counterfoil AND updated >= {at} ORDER BY updated ASC, key ASC"
+    assert (sent["maxResults"], sent["properties"], jira.requests) == (100, ["counterfoil.sync"], 1)
+
+
+def test_pages_are_followed_by_token_and_move_the_cursor_to_the_newest_ticket() -> None:
+    later = START + timedelta(minutes=5)
+    pages = {None: found(issue(1), token="t"), "t": found(issue(2, at=later))}
+    jira, _ = tracker({"POST search/jql": lambda _, sent: pages[sent.get("nextPageToken")]})
+    shown = [([t.ref.key for t in page.tickets], page.cursor.at) for page in jira.changes(None)]
+    assert shown == [(["SEC-1"], START), (["SEC-2"], later)]
+
+
+def test_a_token_that_repeats_ends_the_feed() -> None:
+    jira, server = tracker({"POST search/jql": found(issue(1), token="same")})
+    assert len(list(jira.changes(None))) == len(server.asked) == 2
+
+
+def test_what_a_server_gives_beyond_the_query_is_dropped() -> None:
+    old, foreign = issue(1, at=START - timedelta(hours=1)), issue(2, labels=["other"])
+    jira, _ = tracker({"POST search/jql": found(old, foreign, issue(3))})
+    assert [t.ref.key for page in jira.changes(Cursor(START)) for t in page.tickets] == ["SEC-3"]
+
+
+@pytest.mark.parametrize("posting", [True, False])
+def test_without_token_search_the_plain_search_is_used_from_then_on(posting: bool) -> None:
+    plain = {"POST search" if posting else "GET search": {"issues": [issue(1)], "total": 1}}
+    jira, server = tracker(plain)
+    for _ in range(2):
+        assert [t.ref.key for page in jira.changes(Cursor(START)) for t in page.tickets] == ["SEC-1"]
+    assert server.count("POST search/jql") == 1
+    assert server.asked[-1][0] == next(iter(plain))
+
+
+class Plain:
+    """The plain search as Data Center does it, at most ten a page and never beyond `startAt` 30."""
+
+    def __init__(self, issues: list[dict[str, Any]]) -> None:
+        self.issues = issues
+
+    def __call__(self, _: httpx.Request, sent: Any) -> Any:
+        since = re.search(r"updated >= (\d+)", sent["jql"])
+        floor = int(since[1]) if since else 0
+        fits = [i for i in self.issues if datetime.fromisoformat(i["fields"]["updated"]).timestamp() * 1000 >= floor]
+        start = sent["startAt"]
+        if start > 30:
+            return httpx.Response(400, json={"errorMessages": ["max_result_window"]})
+        return {"startAt": start, "maxResults": 10, "total": len(fits), "issues": fits[start : start + 10]}
+
+
+def test_data_center_pages_by_time_and_loses_none_of_a_crowd_at_one_moment() -> None:
+    moments = [START] * 25 + [START + timedelta(seconds=n) for n in range(60)]
+    issues = [issue(n, at=at) for n, at in enumerate(moments)]
+    jira, server = datacenter({"POST search": Plain(issues), "GET myself": {"name": "sync"}})
+    keys = [t.ref.key for page in jira.changes(None) for t in page.tickets]
+    assert sorted(set(keys)) == sorted(i["key"] for i in issues)
+    assert len(keys) == len(issues)
+    assert server.urls[0].path == "/ex/jira/77/rest/api/2/search"
+    assert "properties" not in server.sent("POST search")[0]
