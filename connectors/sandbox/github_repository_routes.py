@@ -239,6 +239,15 @@ GLOBAL: Table = (
     ("GET", "/rate_limit", rate_limit),
 )
 
+HOOKS: Table = (
+    ("GET", "/hooks", list_hooks),
+    ("POST", "/hooks", create_hook),
+    ("GET", "/hooks/{hook}", get_hook),
+    ("PATCH", "/hooks/{hook}", edit_hook),
+    ("DELETE", "/hooks/{hook}", delete_hook),
+    ("GET", "/hooks/{hook}/deliveries", list_deliveries),
+)
+
 TABLE: Table = (
     ("GET", "", get_repository),
     ("PATCH", "", edit_repository),
@@ -250,10 +259,5 @@ TABLE: Table = (
     ("GET", "/assignees", list_assignees),
     ("GET", "/collaborators/{login}", check_collaborator),
     ("GET", "/collaborators/{login}/permission", get_permission),
-    ("GET", "/hooks", list_hooks),
-    ("POST", "/hooks", create_hook),
-    ("GET", "/hooks/{hook}", get_hook),
-    ("PATCH", "/hooks/{hook}", edit_hook),
-    ("DELETE", "/hooks/{hook}", delete_hook),
-    ("GET", "/hooks/{hook}/deliveries", list_deliveries),
+    *HOOKS,
 )

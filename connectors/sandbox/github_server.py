@@ -126,7 +126,7 @@ class GithubSandbox(Sandbox):
             self._routes.add(method, f"/repositories/{{id}}{path}", self._local(operation))
         for method, path, operation in github_repository_routes.GLOBAL:
             self._routes.add(method, path, self._global(operation))
-        for method, path, operation in github_admin.TABLE:
+        for method, path, operation in (*github_admin.TABLE, *github_repository_routes.HOOKS):
             self._routes.add(method, f"/_sandbox/repos/{{owner}}/{{repo}}{path}", self._local(operation))
         for method, path, operation in github_admin.GLOBAL:
             self._routes.add(method, path, self._global(operation))
