@@ -79,7 +79,7 @@ class GithubEngineer:
         return self.issue(key)["body"]
 
     def set_body(self, key: str, body: Any) -> None:
-        """Write over its text; lines end as a browser's form sends them when the text says so."""
+        """Write over its text."""
         self._edit(key, {"body": body})
 
     def comment(self, key: str, text: str) -> str:
@@ -89,6 +89,10 @@ class GithubEngineer:
     def comments(self, key: str) -> list[Any]:
         """Its first hundred comments, as the API says them."""
         return list(self._send("GET", f"{self._path(key)}/comments?per_page=100"))
+
+    def timeline(self, key: str) -> list[Any]:
+        """The first hundred things that happened to it, as the API says them."""
+        return list(self._send("GET", f"{self._path(key)}/timeline?per_page=100"))
 
     def labels(self, key: str) -> list[str]:
         """The names of its labels."""
