@@ -10,14 +10,17 @@ from connectors.errors import Denied, TrackerError
 from mapping.rules import Rules
 from state.effects import Because, Effects, Feed, Lease, Note
 from state.lease import Holder
-from state.model import ActionItem, Agent, Comment, HoldKind, Marker, Status
+from state.lifecycle import UNFINISHED
+from state.model import ActionItem, Agent, Comment, HoldKind, Marker
 from state.store import Store
-from sync.apply import LEASE_SECONDS, Apply, Tally
+from sync.adopt import adoption
+from sync.apply import Apply
 from sync.gather import Reading, Scope, advanced, read
 from sync.pace import Pace
 from sync.plan import Brake, Plan, Safety, Step, brake, in_order
 from sync.recover import Recovery
 from sync.steps import begin, unrouted
+from sync.work import LEASE_SECONDS, Tally, Work
 
 CRASH_POINTS = (
     "lease.before",
@@ -51,7 +54,6 @@ CRASH_POINTS = (
 """The named places at which a run may be killed on purpose, before and after each durable step and each write."""
 
 
-_UNFINISHED = frozenset({Status.OPEN, Status.IN_PROGRESS})
 _STOPS = frozenset({HoldKind.MANY_TICKETS, HoldKind.GONE})
 
 
@@ -145,6 +147,26 @@ class Engine:
             self.store.release_lease(lease)
             self.crash("release.after")
 
+    def adopt(self, ref: str, tracker: str, key: str, *, because: Because) -> Plan:
+        """What linking the item to the ticket called `key` would change. Writes nothing.
+
+        Raises `sync.adopt.NotAdoptable`, or an error of `connectors.errors`.
+        """
+        item = self.store.item(ref)
+        return adoption(self.store, self.trackers[tracker], self.rules, item, key, because)
+
+    def link(self, plan: Plan, *, holder: Holder, because: Because) -> Report:
+        """Apply what `adopt` planned: the link first, so that a crash leaves the rest to the next run."""
+        lease = self.store.take_lease(holder, LEASE_SECONDS)
+        try:
+            work = self._work(lease, self.trackers, because)
+            links = [(step.link, because) for step in plan.steps if step.link is not None]
+            self.store.commit(lease, Effects(linked=links, dirty=[link.item for link, _ in links]))
+            Apply(work).run(plan.steps)
+            return self._report(because.run, _Gathered(plan), work, 0)
+        finally:
+            self.store.release_lease(lease)
+
     def _chosen(self, only: str | None) -> Mapping[str, Tracker]:
         return self.trackers if only is None else {only: self.trackers[only]}
 
@@ -169,17 +191,7 @@ class Engine:
                 f"the plan is now {found.plan.digest}, not the approved {expect}; nothing was applied. "
                 "Look at `counterfoil plan` again"
             )
-        work = Apply(
-            self.store,
-            lease,
-            trackers,
-            self.rules,
-            because,
-            self.clock,
-            Pace(self.store, self.clock, self.sleep),
-            self.crash,
-            self.progress,
-        )
+        work = self._work(lease, trackers, because)
         if found.plan.refused is not None and force is not None:
             self._force(lease, because, found.plan.refused, force)
             found.plan = replace(found.plan, refused=None)
@@ -187,21 +199,26 @@ class Engine:
             self._apply(work, found)
         return self._report(run, found, work, len(doubt))
 
+    def _work(self, lease: Lease, trackers: Mapping[str, Tracker], because: Because) -> Work:
+        pace = Pace(self.store, self.clock, self.sleep)
+        return Work(self.store, lease, trackers, self.rules, because, self.clock, pace, self.crash, self.progress)
+
     def _force(self, lease: Lease, because: Because, refused: Brake, reason: str) -> None:
         note = Note("brake.overridden", refused.name, replace(because, reason=reason), after=refused.detail)
         self.store.commit(lease, Effects(notes=[note]))
 
-    def _apply(self, work: Apply, found: _Gathered) -> None:
+    def _apply(self, work: Work, found: _Gathered) -> None:
+        apply = Apply(work)
         for reading in found.readings.values():
-            work.refresh(reading.touched, reading.lost)
-        work.run(found.plan.steps)
+            apply.refresh(reading.touched, reading.lost)
+        apply.run(found.plan.steps)
         self.crash("feed.before")
         feeds = [self._feed(reading.feed, work) for reading in found.readings.values()]
         if feeds:
             self.store.commit(work.lease, Effects(feeds=feeds))
         self.crash("feed.after")
 
-    def _feed(self, feed: Feed, work: Apply) -> Feed:
+    def _feed(self, feed: Feed, work: Work) -> Feed:
         """Where the feed resumes: behind our own writes, whose times are asked for where no answer told them."""
         tracker = self.trackers[feed.tracker]
         written = work.written.get(feed.tracker, [])
@@ -232,38 +249,35 @@ class Engine:
     def _gather(self, run: str, trackers: Mapping[str, Tracker], *, full: bool, doubt: frozenset[str]) -> _Gathered:
         changed = {item.ref: item for item in self.store.dirty_items() if item.ref not in doubt}
         linked = self.store.links(list(changed))
-        waiting: dict[str, tuple[Comment, ...]] = {}
-        for comment in self.store.waiting_comments():
-            if comment.item not in doubt:
-                waiting[comment.item] = (*waiting.get(comment.item, ()), comment)
+        mine = {ref: item for ref, item in changed.items() if ref in linked}
+        waiting = self._waiting(doubt)
         found = _Gathered(Plan(()))
         for name, tracker in trackers.items():
             feed = self.store.feed(name)
             every = full or self._due(feed)
-            mine = {ref: item for ref, item in changed.items() if ref in linked}
-            scope = Scope(
-                self.store,
-                tracker,
-                self.rules,
-                run,
-                self.clock(),
-                every,
-                mine,
-                waiting,
-                doubt,
-                lambda stage, done: self.progress(f"read {stage}", done, 0),
-            )
+            now, progress = self.clock(), self._reading
+            scope = Scope(self.store, tracker, self.rules, run, now, every, mine, waiting, doubt, progress)
             self.crash("read.before")
             try:
                 found.readings[name] = read(scope, feed)
             except TrackerError as error:
                 found.failed[name] = error
             self.crash("read.after")
-        new = [item for ref, item in changed.items() if ref not in linked and item.status in _UNFINISHED]
+        new = [item for ref, item in changed.items() if ref not in linked and item.status in UNFINISHED]
         steps = [s for r in found.readings.values() for s in r.steps]
         steps += [s for s in self._begin(new, trackers, found.failed) if s is not None]
         found.plan = self._plan(steps, found, trackers)
         return found
+
+    def _reading(self, tracker: str, tickets: int) -> None:
+        self.progress(f"read {tracker}", tickets, 0)
+
+    def _waiting(self, doubt: frozenset[str]) -> Mapping[str, tuple[Comment, ...]]:
+        waiting: dict[str, tuple[Comment, ...]] = {}
+        for comment in self.store.waiting_comments():
+            if comment.item not in doubt:
+                waiting[comment.item] = (*waiting.get(comment.item, ()), comment)
+        return waiting
 
     def _plan(self, steps: Sequence[Step], found: _Gathered, trackers: Mapping[str, Tracker]) -> Plan:
         ordered = in_order(steps)
@@ -297,7 +311,7 @@ class Engine:
                 marker = Marker(self.store.marker_key(item.ref, name, generation), item.ref)
                 yield begin(item, self.rules, marker, name, holds)
 
-    def _report(self, run: str, found: _Gathered, work: Apply, doubt: int) -> Report:
+    def _report(self, run: str, found: _Gathered, work: Work, doubt: int) -> Report:
         errors = [*found.failed.values(), *work.stopped.values()]
         work.tally.deferred += doubt + len(found.failed)
         return Report(

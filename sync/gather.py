@@ -29,7 +29,8 @@ from state.model import (
 from state.store import Store
 from sync.diff import Change, compare
 from sync.plan import Operation, Sighted, Step
-from sync.steps import Sighting, answer, vanished
+from sync.rulings import Sighting
+from sync.steps import answer, vanished
 
 CHUNK = 100
 """How many tickets are compared at a time."""
@@ -156,7 +157,9 @@ def _moves(scope: Scope, item: ActionItem, link: Link, ticket: Ticket) -> tuple[
 
 
 def _quiet(scope: Scope, item: ActionItem, link: Link, ticket: Ticket) -> bool:
-    """Whether there is nothing to do: no field moved on either side, no comment came or waits to be sent."""
+    """Whether there is nothing to do: it was there before, no field moved, no comment came or waits to be sent."""
+    if link.missing_since is not None or ticket.archived != link.archived:
+        return False
     heard = ticket.comments not in (None, link.comments)
     return not heard and item.ref not in scope.waiting and not _moves(scope, item, link, ticket)
 
@@ -233,7 +236,7 @@ def _answer(scope: Scope, tickets: Sequence[Ticket], reading: Reading) -> None:
             continue
         others = bool(link.ticket_revision) and ticket.revision != link.ticket_revision
         if not others and _quiet(scope, item, link, ticket):
-            if refreshed(link, ticket, item.revision) != link:
+            if item.ref in scope.changed or refreshed(link, ticket, item.revision) != link:
                 reading.touched.append(refreshed(link, ticket, item.revision))
             continue
         step = answer(_sighting(scope, item, link, ticket, others=others), scope.rules, scope.run)

@@ -138,7 +138,8 @@ class FarSide:
         """Move the ticket to another project, where it gets another key."""
         stored = self.stored(ref)
         moved = replace(stored.ticket.ref, key=f"{project}-{ref.id}")
-        return self.change(stored, "mia", {"project": project, "ref": moved, "url": f"memory://{moved.key}"})
+        stored.ticket = replace(stored.ticket, ref=moved)
+        return self.change(stored, "mia", {"project": project, "url": f"memory://{moved.key}"})
 
     def delivery(self, ref: TicketRef) -> tuple[dict[str, str], bytes]:
         """A genuine webhook delivery about the ticket: its headers and its body."""

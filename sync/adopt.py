@@ -1,0 +1,63 @@
+"""A ticket that exists already becomes an item's ticket: what that would change first, then the change."""
+
+from dataclasses import replace
+
+from connectors.base import Tracker
+from mapping.read import observe
+from mapping.render import desired
+from mapping.rules import Rules
+from state.effects import Because
+from state.errors import StateError
+from state.model import ActionItem, Link, Marker, OperationKind
+from state.store import Store
+from sync.plan import Operation, Plan
+from sync.rulings import Sighting
+from sync.steps import answer, first_baseline
+
+
+class NotAdoptable(StateError):
+    """The ticket cannot become this item's; the message says why and what to do."""
+
+
+def adoption(store: Store, tracker: Tracker, rules: Rules, item: ActionItem, key: str, because: Because) -> Plan:
+    """The plan that makes the ticket called `key` the item's: the first differences follow each field's authority.
+
+    Raises `NotAdoptable`, or what the tracker raises. Writes nothing.
+    """
+    ticket = tracker.resolve(key)
+    _must_be_free(store, item, tracker.name, ticket.ref.id, ticket.ref.key)
+    generation = store.generation(item.ref, tracker.name)
+    marker = Marker(store.marker_key(item.ref, tracker.name, generation), item.ref)
+    wanted = desired(item, rules, tracker.name, marker)
+    there = observe(ticket, rules, tracker.name, baseline=None, desired=wanted)
+    link = Link(
+        item=item.ref,
+        ref=ticket.ref,
+        url=ticket.url,
+        marker=marker,
+        baseline=first_baseline(wanted, rules.trackers[tracker.name].authority, there),
+        item_revision=0,
+        ticket_revision="",
+        linked_at=ticket.updated,
+        linked_by="",
+        generation=generation,
+        comments=ticket.comments or 0,
+        seen_at=ticket.updated,
+    )
+    holds = tuple(store.holds(item.ref))
+    step = answer(Sighting(item, link, ticket, holds=holds), rules, because.run)
+    linking = Operation(
+        OperationKind.LINK, item.ref, tracker.name, f"{ticket.ref.key} becomes its ticket", (), ticket.revision
+    )
+    over = {h.id: f"linked to {ticket.ref.key}" for h in holds}
+    return Plan((replace(step, operations=(linking, *step.operations), released={**step.released, **over}),))
+
+
+def _must_be_free(store: Store, item: ActionItem, tracker: str, ticket: str, key: str) -> None:
+    own = store.link(item.ref)
+    if own is not None:
+        where = f"{own.ref.key} in {own.ref.tracker}"
+        raise NotAdoptable(f"{item.ref} has a ticket, {where}; `counterfoil item unlink {item.ref}` parts them first")
+    other = store.links_by_ticket(tracker, [ticket]).get(ticket)
+    if other is not None:
+        raise NotAdoptable(f"{key} is the ticket of {other.item} already; one ticket cannot stand for two items")

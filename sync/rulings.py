@@ -1,0 +1,182 @@
+"""What a field that moved in the ticket leads to, before anything is pushed."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from typing import Any
+
+from mapping.claims import claim
+from state.effects import Because
+from state.lifecycle import refusal
+from state.model import (
+    ActionItem,
+    Activity,
+    ActivityKind,
+    Actor,
+    Agent,
+    Agreed,
+    Authority,
+    Comment,
+    Field,
+    Hold,
+    HoldKind,
+    Link,
+    Priority,
+    Status,
+    Ticket,
+)
+from sync.diff import Change, Flow
+
+_STATUSES = frozenset(Status)
+
+
+@dataclass(frozen=True, slots=True)
+class Sighting:
+    """What is known of one linked item at one moment.
+
+    `activity` is what people did since `link.seen_at`, `holds` are the item's open ones, `heard` the tracker's ids of
+    comments already stored, `waiting` the comments yet to be sent.
+    """
+
+    item: ActionItem
+    link: Link
+    ticket: Ticket
+    activity: Sequence[Activity] = ()
+    holds: tuple[Hold, ...] = ()
+    heard: frozenset[str] = frozenset()
+    waiting: tuple[Comment, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Ruling:
+    """What a field that moved in the ticket leads to: new values of the item, a hold, or neither."""
+
+    change: Change
+    values: Mapping[str, Any] = field(default_factory=dict)
+    hold: Hold | None = None
+    agree: bool = True
+    warning: str = ""
+
+
+def rule(change: Change, seen: Sighting, authority: Mapping[Field, Authority]) -> Ruling | None:
+    """What a moved field leads to before anything is pushed, or none where the push decides."""
+    match change:
+        case Change(field=Field.STATUS, theirs=str(theirs)) if change.theirs_moved and theirs not in _STATUSES:
+            return _undecided(change, seen, theirs)
+        case Change(field=Field.DUE_DATE, theirs=str(theirs)) if _asks_for_time(change, seen.item, authority):
+            detail = f"{seen.ticket.ref.key} asks for {theirs} in place of {seen.item.due_date}"
+            return Ruling(change, hold=_field_hold(HoldKind.DUE_CHANGE, seen, change, detail))
+        case Change(flow=Flow.PULL):
+            return _pull(change, seen)
+        case Change(field=Field.STATUS, flow=Flow.SETTLE) if seen.item.claim is not None:
+            return Ruling(change, {"claim": None})
+        case Change(flow=Flow.CONFLICT):
+            detail = (
+                f"{change.field} was changed on both sides: here {shown(change.ours)}, there {shown(change.theirs)}"
+            )
+            return Ruling(change, hold=_field_hold(HoldKind.CONFLICT, seen, change, detail), agree=False)
+        case _:
+            return None
+
+
+def _undecided(change: Change, seen: Sighting, theirs: str) -> Ruling:
+    """A closing that only a person can judge: the item keeps its status and a hold says what is asked."""
+    key = seen.ticket.ref.key
+    reason = seen.ticket.state.resolution or seen.ticket.state.name
+    if theirs == "acceptance_requested":
+        said = claim(theirs, change.base.theirs, seen.activity, seen.ticket)
+        words = f': "{start_of(said.text)}"' if said and said.text else ""
+        who = _name_of(said.by, seen.activity) if said and said.by else "somebody"
+        detail = f"{who} closed {key} as {reason}{words}; a risk is accepted by a named approver, never by a ticket"
+        hold = _field_hold(HoldKind.ACCEPTANCE_REQUESTED, seen, change, detail)
+        return Ruling(change, {"claim": said}, hold)
+    if theirs == "duplicate":
+        return Ruling(change, hold=_field_hold(HoldKind.DUPLICATE, seen, change, f"{key} was closed as {reason}"))
+    tracker = seen.link.ref.tracker
+    table = "resolution" if seen.ticket.state.resolution else "status"
+    detail = f'{key} is in "{reason}", which is not mapped; add the name to a list of [trackers.{tracker}.{table}]'
+    return Ruling(change, hold=_field_hold(HoldKind.UNMAPPED, seen, change, detail))
+
+
+def _pull(change: Change, seen: Sighting) -> Ruling:
+    theirs = change.theirs
+    match change.field:
+        case Field.STATUS:
+            return _move(change, seen, Status(theirs or ""))
+        case Field.TITLE if theirs:
+            return Ruling(change, {"title": theirs})
+        case Field.PRIORITY if theirs in frozenset(Priority):
+            return Ruling(change, {"priority": Priority(theirs)})
+        case Field.DUE_DATE if theirs:
+            return Ruling(change, {"due_date": date.fromisoformat(theirs)})
+        case Field.ASSIGNEE if theirs and not theirs.startswith("account:"):
+            return Ruling(change, {"owner": theirs})
+        case Field.ASSIGNEE if theirs:
+            who = theirs.removeprefix("account:")
+            warning = f"{seen.ticket.ref.key} is assigned to {who}, who is not in [[people]]; the owner stays as it is"
+            return Ruling(change, warning=warning)
+        case Field.PRIORITY:
+            detail = f"{seen.ticket.ref.key} has a priority that is not mapped: {shown(theirs)}"
+            return Ruling(change, hold=_field_hold(HoldKind.UNMAPPED, seen, change, detail))
+        case _:
+            return Ruling(change)
+
+
+def _move(change: Change, seen: Sighting, status: Status) -> Ruling:
+    no = refusal(seen.item.status, status, seen.link.ref.tracker)
+    if no is None:
+        return Ruling(change, {"status": status, "claim": None})
+    return Ruling(change, hold=_field_hold(HoldKind.CONFLICT, seen, change, no), agree=False)
+
+
+def _asks_for_time(change: Change, item: ActionItem, authority: Mapping[Field, Authority]) -> bool:
+    """Whether the ticket alone moved to a later date than the item's, which is a request and no change."""
+    theirs = change.theirs or ""
+    only_theirs = change.theirs_moved and not change.ours_moved
+    return authority[Field.DUE_DATE] is Authority.ITEM and only_theirs and theirs > item.due_date.isoformat()
+
+
+def waits(name: Field, agreed: Agreed) -> bool:
+    """Whether both sides were left apart on this field because a person is to judge the ticket's value."""
+    return agreed.ours != agreed.theirs and (name is not Field.STATUS or agreed.theirs not in _STATUSES)
+
+
+def _field_hold(kind: HoldKind, seen: Sighting, change: Change, detail: str) -> Hold:
+    return Hold(kind, seen.item.ref, seen.link.ref.tracker, detail, change.field, change.ours, change.theirs)
+
+
+def who(seen: Sighting, change: Change, run: str) -> Because:
+    """The person who made the change according to the ticket's history, else the tracker itself."""
+    tracker = seen.link.ref.tracker
+    act = latest(seen.activity, change.field)
+    reason = f"{seen.ticket.ref.key}: {change.field} is now {shown(change.theirs)}"
+    if act is None:
+        return Because(Agent(Actor.BOT, tracker, "unknown"), run, reason=reason, at=seen.ticket.updated)
+    return because_of(act, tracker, run, reason)
+
+
+def because_of(act: Activity, tracker: str, run: str, reason: str) -> Because:
+    """The cause of a change that somebody made in a tracker: the person, the event and its time."""
+    kind = Actor.BOT if act.by.bot else Actor.HUMAN
+    return Because(Agent(kind, tracker, act.by.id, act.by.name), run, act.id, reason, act.at)
+
+
+def latest(activity: Sequence[Activity], name: Field) -> Activity | None:
+    """The last time that somebody else than us changed a field, if the history tells."""
+    found = [a for a in activity if a.kind is ActivityKind.FIELD and a.field == name and not a.by.ours]
+    return found[-1] if found else None
+
+
+def _name_of(account: str, activity: Sequence[Activity]) -> str:
+    return next((a.by.name for a in activity if a.by.id == account and a.by.name), account)
+
+
+def shown(value: str | None) -> str:
+    """A canonical value as people read it."""
+    return "nothing" if value is None else f'"{start_of(value)}"'
+
+
+def start_of(text: str) -> str:
+    """The beginning of a text, on one line."""
+    line = " ".join(text.split())
+    return line if len(line) <= 80 else f"{line[:77]}..."

@@ -1,0 +1,116 @@
+"""What a person decides about a hold, turned into what the next run does."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import date
+from typing import Literal
+
+from state.effects import Because, Effects, ItemChange
+from state.errors import StateError
+from state.model import Agreed, Comment, Hold, HoldKind, Link
+from state.store import Store
+
+Side = Literal["item", "ticket"]
+
+
+class Undecidable(StateError):
+    """This hold cannot be settled that way; the message says what can be done instead."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Settling:
+    store: Store
+    hold: Hold
+    because: Because
+
+    def prefer_item(self) -> Effects:
+        """The item's value goes to the ticket with the next run."""
+        link = self._link()
+        agreed = Agreed(_other_than(self.hold.ours), self.hold.theirs)
+        return self._effects(self._rebased(link, agreed))
+
+    def prefer_ticket(self) -> Effects:
+        """The ticket's value comes into the item with the next run."""
+        link = self._link()
+        agreed = Agreed(self.hold.ours, _other_than(self.hold.theirs))
+        return self._effects(self._rebased(link, agreed))
+
+    def decline(self) -> Effects:
+        """The ticket goes back to the item's status, and says why."""
+        text = f"{self.hold.detail}. Declined: {self.because.reason}. The ticket goes back to where the item is."
+        author = self.because.agent.name or self.because.agent.account
+        at = self.because.at or self.store.item(self.hold.item).updated_at
+        said = Comment("", self.hold.item, author, text, at, inbound=False, tracker=self.hold.tracker)
+        change = ItemChange(self.hold.item, {"claim": None}, self.because)
+        return replace(self.prefer_item(), comments=[(said, self.because)], changes=[change])
+
+    def postpone(self) -> Effects:
+        """The item's due date becomes the one that the ticket asks for."""
+        change = ItemChange(self.hold.item, {"due_date": date.fromisoformat(self.hold.theirs or "")}, self.because)
+        return replace(self._effects(None), changes=[change])
+
+    def release(self) -> Effects:
+        """Nothing more is to be decided; the item is compared again."""
+        return self._effects(None)
+
+    def _effects(self, link: Link | None) -> Effects:
+        return Effects(touched=[link] if link else (), released={self.hold.id: self.because}, dirty=[self.hold.item])
+
+    def _rebased(self, link: Link, agreed: Agreed) -> Link:
+        name = self.hold.field
+        if name is None:
+            raise Undecidable(f"{self.hold.id} is about no single field; {_HELP[self.hold.kind]}")
+        return replace(link, baseline={**link.baseline, name: agreed}, item_revision=0)
+
+    def _link(self) -> Link:
+        link = self.store.link(self.hold.item)
+        if link is None or link.ref.tracker != self.hold.tracker:
+            raise Undecidable(f"{self.hold.item} has no ticket in {self.hold.tracker} any more")
+        return link
+
+
+_HELP: Mapping[HoldKind, str] = {
+    HoldKind.ACCEPTANCE_REQUESTED: "a risk is accepted by a named approver with a reason and an end, not by a ticket; "
+    "--take item declines the request and reopens the ticket",
+    HoldKind.UNMAPPED: "name it in the tracker's tables of the configuration, or --take item puts the ticket back",
+    HoldKind.DUPLICATE: "--take item reopens the ticket; if the original is tracked, `counterfoil item link` it",
+    HoldKind.GONE: "--take item forgets the ticket, and the next sync creates a new one",
+    HoldKind.ARCHIVED: "restore the ticket in the tracker, or use --take item once it is no longer archived",
+    HoldKind.NO_ROUTE: "add a [[routes]] entry that matches the item; the next sync settles this hold",
+    HoldKind.NO_WAY: "--take item tries again, --take ticket gives the item the ticket's status",
+    HoldKind.REJECTED: "--take item tries again, once the reason is mended",
+    HoldKind.MANY_TICKETS: "delete all but one ticket, then `counterfoil item link` that one (--take item if it is)",
+    HoldKind.CONFLICT: "--take item or --take ticket",
+    HoldKind.DUE_CHANGE: "--take item or --take ticket",
+}
+
+
+def settle(store: Store, hold: Hold, take: Side, because: Because) -> None:
+    """Settle a hold for one side; `because.reason` is kept in the record. The next run carries it out.
+
+    Raises `Undecidable` when that side cannot be taken.
+    """
+    settling = _Settling(store, hold, because)
+    match (hold.kind, take):
+        case (HoldKind.CONFLICT | HoldKind.NO_WAY, "ticket"):
+            effects = settling.prefer_ticket()
+        case (HoldKind.DUE_CHANGE, "ticket"):
+            effects = settling.postpone()
+        case (_, "ticket"):
+            raise Undecidable(f"{hold.id} ({hold.kind}): {_HELP[hold.kind]}")
+        case (HoldKind.ACCEPTANCE_REQUESTED | HoldKind.DUPLICATE, _):
+            effects = settling.decline()
+        case (HoldKind.CONFLICT | HoldKind.UNMAPPED | HoldKind.DUE_CHANGE, _):
+            effects = settling.prefer_item()
+        case (HoldKind.NO_ROUTE, _) | (HoldKind.MANY_TICKETS, _) if not store.links([hold.item]):
+            raise Undecidable(f"{hold.id} ({hold.kind}): {_HELP[hold.kind]}")
+        case (HoldKind.GONE, _):
+            store.unlink(hold.item, because)
+            effects = settling.release()
+        case _:
+            effects = settling.release()
+    store.commit(None, effects)
+
+
+def _other_than(value: str | None) -> str | None:
+    return "" if value is None else None

@@ -1,0 +1,99 @@
+"""What every write of a run shares: the lease, the count, and what to make of a failure."""
+
+import hashlib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from connectors.base import Tracker
+from connectors.errors import (
+    Ambiguous,
+    Denied,
+    NotFound,
+    RateLimited,
+    Rejected,
+    Stale,
+    TrackerError,
+    Unavailable,
+)
+from mapping.rules import Rules
+from state.effects import Because, Effects, Intent, Lease
+from state.model import (
+    Comment,
+    OperationKind,
+    Outcome,
+    TicketRef,
+)
+from state.store import Store
+from sync.pace import Pace
+
+DONE = Outcome("done")
+LEASE_SECONDS = 600
+"""How long a run holds the lease without renewing it."""
+
+_IN_A_ROW = 3
+
+
+@dataclass(slots=True)
+class Tally:
+    """What a run has done, counted by item."""
+
+    created: int = 0
+    updated: int = 0
+    pulled: int = 0
+    commented: int = 0
+    held: int = 0
+    deferred: int = 0
+    failed: int = 0
+
+
+@dataclass(slots=True)
+class Work:
+    """One run's means of writing.
+
+    A tracker in `stopped` takes no more writes in this run, for the reason given there. `written` and `unseen` say
+    when (the tracker's time) our writes happened, or on which tickets where the answer did not tell.
+    """
+
+    store: Store
+    lease: Lease
+    trackers: Mapping[str, Tracker]
+    rules: Rules
+    because: Because
+    clock: Callable[[], datetime]
+    pace: Pace
+    crash: Callable[[str], None]
+    progress: Callable[[str, int, int], None]
+    tally: Tally = field(default_factory=Tally)
+    stopped: dict[str, TrackerError] = field(default_factory=dict)
+    refused: list[str] = field(default_factory=list)
+    written: dict[str, list[datetime]] = field(default_factory=dict)
+    unseen: dict[str, list[TicketRef]] = field(default_factory=dict)
+    failures: dict[str, int] = field(default_factory=dict)
+
+    def commit(self, effects: Effects) -> Sequence[Comment]:
+        """One transaction under the lease, which is renewed in time; returns the comments as stored."""
+        if self.lease.expires_at - self.clock() < timedelta(seconds=LEASE_SECONDS / 2):
+            self.lease = self.store.renew_lease(self.lease, LEASE_SECONDS)
+        return self.store.commit(self.lease, effects).comments
+
+    def intent(self, kind: OperationKind, item: str, tracker: str, key: str, payload: Mapping[str, object]) -> Intent:
+        """An operation to be journalled; `key` identifies what it makes in the tracker."""
+        name = hashlib.sha256(f"{self.because.run}/{kind}/{tracker}/{item}/{key}".encode()).hexdigest()[:26]
+        return Intent(name, self.because.run, kind, item, tracker, key, payload, self.clock())
+
+    def note_failure(self, tracker: str, error: TrackerError) -> None:
+        """Stop a tracker that denies us, asks for a long pause, or does not answer several times in a row."""
+        if isinstance(error, Denied | RateLimited):
+            self.stopped[tracker] = error
+        elif isinstance(error, Unavailable | Ambiguous):
+            self.failures[tracker] = self.failures.get(tracker, 0) + 1
+            if self.failures[tracker] >= _IN_A_ROW:
+                self.stopped[tracker] = error
+        elif not isinstance(error, Rejected | NotFound | Stale):
+            raise error
+        self.refused.append(f"{tracker}: {error}")
+
+    def went_well(self, tracker: str) -> None:
+        """The tracker answers again, so failures before do not count any more."""
+        self.failures.pop(tracker, None)

@@ -1,0 +1,134 @@
+"""A whole world in memory: a real store, trackers without a wire, and a clock that only tests move."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from connectors.base import MARK
+from connectors.sandbox.memory import CAPS, FarSide, MemoryTracker
+from mapping.rules import Route, Rules, TrackerRules
+from state.effects import Because, Effects, ItemChange
+from state.lease import Holder, this_process
+from state.model import ActionItem, Actor, Agent, Authority, Field, ItemDraft, Link, Person, Priority, Ticket
+from state.store import Store
+from sync.engine import Engine, Report
+from sync.plan import Plan, Safety
+
+OFFICER = Agent(Actor.HUMAN, "counterfoil", "olga@acme.example", "Olga")
+PEOPLE = (Person("mia@acme.example", {"memory": "mia"}), Person("tom@acme.example", {"memory": "tom"}))
+
+
+@dataclass
+class Clock:
+    now: datetime = datetime(2026, 11, 20, 12, tzinfo=UTC)
+
+    def __call__(self) -> datetime:
+        self.now += timedelta(milliseconds=10)
+        return self.now
+
+    def sleep(self, seconds: float) -> None:
+        self.now += timedelta(seconds=seconds)
+
+
+@dataclass
+class World:
+    """`sync` runs the engine once; `crash` may be set to a callable that raises at a named point."""
+
+    store: Store
+    clock: Clock
+    far: FarSide
+    tracker: MemoryTracker
+    authority: dict[Field, Authority] = field(default_factory=dict)
+    routes: tuple[Route, ...] = (Route("eng"),)
+    safety: Safety = field(default_factory=lambda: Safety(change_share=1.0))
+    wait: int = 0
+    audit_hours: float = 24.0
+    labels: tuple[str, ...] = ()
+    crash: Callable[[str], None] = lambda _: None
+    runs: int = 0
+
+    def rules(self) -> Rules:
+        caps = self.tracker.caps
+        table = TrackerRules(
+            tracker="eng",
+            account_kind=caps.account_kind,
+            fields=caps.fields,
+            body_format=caps.body_format,
+            title_limit=caps.title_limit,
+            body_limit=caps.body_limit,
+            assignment_starts_work=caps.assignment_starts_work,
+            mark=MARK,
+            labels=self.labels,
+            authority=self.authority,
+        )
+        return Rules({"eng": table}, self.routes, PEOPLE)
+
+    def engine(self) -> Engine:
+        return Engine(
+            self.store,
+            {"eng": self.tracker},
+            self.rules(),
+            self.safety,
+            {"eng": self.wait},
+            {"eng": self.audit_hours},
+            self.clock,
+            self.clock.sleep,
+            crash=self.crash,
+        )
+
+    def plan(self, *, full: bool = False) -> Plan:
+        return self.engine().plan("run-plan", full=full)
+
+    def sync(
+        self, *, full: bool = False, expect: str | None = None, force: str | None = None, holder: Holder | None = None
+    ) -> Report:
+        self.runs += 1
+        return self.engine().sync(
+            f"run-{self.runs}",
+            holder=holder or this_process(),
+            agent=Agent(Actor.SCHEDULE, "counterfoil", "cron"),
+            full=full,
+            expect=expect,
+            force=force,
+        )
+
+    def because(self, reason: str = "") -> Because:
+        return Because(OFFICER, reason=reason)
+
+    def add(self, title: str = "Enable MFA for admins", **values: object) -> ActionItem:
+        draft = ItemDraft(title=title, **{"controls": (), "risks": (), **values})  # type: ignore[arg-type]
+        return self.store.add_items([(draft, date(2026, 12, 20), draft.priority or Priority.HIGH)], self.because())[0]
+
+    def edit(self, ref: str, **values: object) -> None:
+        self.store.commit(None, Effects(changes=[ItemChange(ref, values, self.because("asked for"))]))
+
+    def link(self, ref: str) -> Link:
+        link = self.store.link(ref)
+        assert link is not None
+        return link
+
+    def ticket(self, ref: str) -> Ticket:
+        return self.far.ticket(self.link(ref).ref)
+
+    def item(self, ref: str) -> ActionItem:
+        return self.store.item(ref)
+
+    def records(self) -> int:
+        return self.store.verify().records
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def world(tmp_path: Path, clock: Clock) -> Iterator[World]:
+    store = Store.create(f"sqlite:///{tmp_path / 'state.db'}", clock=clock, entropy=lambda n: b"\x07" * n)
+    far = FarSide(clock)
+    made = World(store, clock, far, MemoryTracker("eng", far_side=far, caps=CAPS))
+    yield made
+    store.close()

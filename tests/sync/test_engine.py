@@ -1,0 +1,667 @@
+"""One run after another: what the house plan promises of a run, each rule by name."""
+
+from contextlib import suppress
+from dataclasses import replace
+from datetime import date
+from typing import Any
+
+import pytest
+
+from connectors.errors import Ambiguous, Denied, Rejected, Unavailable
+from state.effects import Effects
+from state.errors import LeaseHeld
+from state.lease import Holder, this_process
+from state.model import Authority, Category, Draft, Field, Gone, HoldKind, OperationKind, Priority, Status
+from sync.engine import CRASH_POINTS, ExpectationFailed
+from sync.plan import Safety
+from sync.settle import Undecidable, settle
+
+
+class Killed(BaseException):
+    """Stands for the end of the process at one point."""
+
+
+def kinds(plan: Any) -> list[OperationKind]:
+    return [o.kind for o in plan.operations]
+
+
+def holds(world: Any) -> list[HoldKind]:
+    return [h.kind for h in world.store.holds(None)]
+
+
+def comes_to_rest(world: Any, items: int) -> None:
+    """Two runs after faults stop: one ticket per item, no open intent, and the next run writes nothing."""
+    for _ in range(2):
+        world.clock.sleep(600)
+        world.sync()
+    records, requests = world.records(), len(world.far.tickets())
+    world.clock.sleep(600)
+    report = world.sync()
+    assert report.plan.operations == ()
+    assert world.store.open_intents(None) == []
+    assert world.records() == records
+    assert len(world.far.tickets()) == requests == items
+
+
+def test_a_new_item_becomes_one_ticket_and_then_nothing_is_written(world: Any) -> None:
+    item = world.add(owner="mia@acme.example")
+    report = world.sync()
+    assert (report.tally.created, report.exit_code) == (1, 0)
+    assert world.ticket(item.ref).title == item.title
+    assert world.ticket(item.ref).assignee == "mia"
+    comes_to_rest(world, 1)
+
+
+def test_planning_writes_nothing_not_even_cursors(world: Any) -> None:
+    item = world.add()
+    world.sync()
+    world.far.edit(world.link(item.ref).ref, title="Something else")
+    world.edit(item.ref, description="More to say")
+    before = (world.records(), world.store.feed("eng"), world.link(item.ref), world.far.tickets())
+    plan = world.plan()
+    assert kinds(plan) == [OperationKind.UPDATE]
+    assert (world.records(), world.store.feed("eng"), world.link(item.ref), world.far.tickets()) == before
+
+
+def test_plan_and_sync_agree_on_the_digest_and_another_plan_is_refused(world: Any) -> None:
+    world.add("Rotate the root key of the payments account")
+    approved = world.plan().digest
+    world.add("Encrypt the backup bucket")
+    with pytest.raises(ExpectationFailed):
+        world.sync(expect=approved)
+    assert world.far.tickets() == []
+    assert world.sync(expect=world.plan().digest).tally.created == 2
+
+
+def test_a_change_here_is_pushed_and_only_that(world: Any) -> None:
+    item = world.add()
+    world.sync()
+    world.far.edit(world.link(item.ref).ref, labels=frozenset({*world.ticket(item.ref).labels, "theirs"}))
+    world.edit(item.ref, title="Enable MFA for every administrator", priority=Priority.CRITICAL)
+    report = world.sync()
+    assert report.tally.updated == 1
+    ticket = world.ticket(item.ref)
+    assert (ticket.title, ticket.priority) == ("Enable MFA for every administrator", "Highest")
+    assert "theirs" in ticket.labels
+    comes_to_rest(world, 1)
+
+
+def test_started_work_comes_back_with_the_person_who_started_it(world: Any) -> None:
+    item = world.add()
+    world.sync()
+    world.far.move_to(world.link(item.ref).ref, "In Progress", by="mia")
+    assert world.sync().tally.pulled == 1
+    assert world.item(item.ref).status is Status.IN_PROGRESS
+    record = next(r for r in world.store.log([item.ref]) if '"field":"status"' in r.body and "in_progress" in r.body)
+    assert '"account":"mia"' in record.body
+    comes_to_rest(world, 1)
+
+
+def test_a_ticket_closed_as_done_resolves_its_item(world: Any) -> None:
+    item = world.add()
+    world.sync()
+    world.far.move_to(world.link(item.ref).ref, "Done", "Done")
+    report = world.sync()
+    assert world.item(item.ref).status is Status.RESOLVED
+    assert report.exit_code == 0
+    comes_to_rest(world, 1)
+
+
+def test_wont_do_is_a_request_that_waits_and_never_an_acceptance(world: Any) -> None:
+    item = world.add()
+    world.sync()
+    ref = world.link(item.ref).ref
+    world.far.comment(ref, "The system is switched off in March", by="tom")
+    world.far.move_to(ref, "Done", "Won't Do", by="tom")
+    report = world.sync()
+    assert world.item(item.ref).status is Status.OPEN
+    claim = world.item(item.ref).claim
+    assert (claim.kind, claim.by, claim.text) == ("acceptance_requested", "tom", "The system is switched off in March")
+    assert holds(world) == [HoldKind.ACCEPTANCE_REQUESTED]
+    assert report.exit_code == 5
+    assert world.sync().plan.operations == ()
+
+
+def test_a_request_that_is_withdrawn_in_the_tracker_ends_its_hold(world: Any) -> None:
+    item = world.add()
+    world.sync()
+    ref = world.link(item.ref).ref
+    world.far.move_to(ref, "Done", "Won't Do")
+    world.sync()
+    world.far.move_to(ref, "To Do")
+    world.sync()
+    assert holds(world) == []
+    assert world.item(item.ref).claim is None
+    assert world.item(item.ref).status is Status.OPEN
+
+
+def test_an_unmapped_resolution_is_a_hold_that_names_the_table_and_no_guess(world: Any) -> None:
+    item = world.add()
+    world.sync()
+    world.far.move_to(world.link(item.ref).ref, "Done", "Cannot Reproduce")
+    world.sync()
+    (hold,) = world.store.holds(None)
+    assert hold.kind is HoldKind.UNMAPPED
+    assert "[trackers.eng.resolution]" in hold.detail
+    assert world.item(item.ref).status is Status.OPEN
+
+
+def test_a_title_edited_in_the_tracker_is_restored_because_the_item_has_the_say(world: Any) -> None:
+    item = world.add()
+    world.sync()
+    world.far.edit(world.link(item.ref).ref, title="nope")
+    report = world.sync()
+    assert report.tally.updated == 1
+    assert world.ticket(item.ref).title == item.title
+    comes_to_rest(world, 1)
+
+
+def test_a_title_that_the_ticket_owns_is_pulled_and_not_pushed_back(world: Any) -> None:
+    world.authority[Field.TITLE] = Authority.TICKET
+    item = world.add()
+    world.sync()
+    world.far.edit(world.link(item.ref).ref, title="Enable MFA everywhere")
+    world.sync()
+    assert world.item(item.ref).title == "Enable MFA everywhere"
+    assert world.ticket(item.ref).title == "Enable MFA everywhere"
+    comes_to_rest(world, 1)
+
+
+def test_two_sided_edits_of_a_shared_field_wait_for_a_person(world: Any) -> None:
+    world.authority[Field.TITLE] = Authority.BOTH
+    item = world.add()
+    world.sync()
+    world.far.edit(world.link(item.ref).ref, title="Theirs")
+    world.edit(item.ref, title="Ours and nothing else")
+    report = world.sync()
+    assert holds(world) == [HoldKind.CONFLICT]
+    assert (report.exit_code, world.item(item.ref).title) == (5, "Ours and nothing else")
+    assert world.ticket(item.ref).title == "Theirs"
+    assert world.sync().plan.operations == ()
+
+
+def test_equal_edits_on_both_sides_settle_without_a_write(world: Any) -> None:
+    world.authority[Field.TITLE] = Authority.BOTH
+    item = world.add()
+    world.sync()
+    world.far.edit(world.link(item.ref).ref, title="The same words")
+    world.edit(item.ref, title="The same words")
+    report = world.sync()
+    assert report.tally.updated == report.tally.held == 0
+    assert world.ticket(item.ref).title == "The same words"
+
+
+def test_reassignment_in_the_tracker_changes_the_owner_and_an_unknown_account_changes_nothing(world: Any) -> None:
+    item = world.add(owner="mia@acme.example")
+    world.sync()
+    ref = world.link(item.ref).ref
+    world.far.edit(ref, assignee="tom")
+    world.sync()
+    assert world.item(item.ref).owner == "tom@acme.example"
+    world.far.edit(ref, assignee="stranger")
+    report = world.sync()
+    assert world.item(item.ref).owner == "tom@acme.example"
+    assert world.ticket(item.ref).assignee == "stranger"
+    assert any("stranger" in w for w in report.plan.warnings)
+    comes_to_rest(world, 1)
+
+
+def test_a_later_date_in_the_tracker_is_a_request_and_the_original_date_stays(world: Any) -> None:
+    item = world.add()
+    world.sync()
+    world.far.edit(world.link(item.ref).ref, due_date=date(2027, 3, 1))
+    world.sync()
+    assert holds(world) == [HoldKind.DUE_CHANGE]
+    assert world.item(item.ref).due_date == item.due_date
+    assert world.ticket(item.ref).due_date == date(2027, 3, 1)
+
+
+def test_an_earlier_date_in_the_tracker_is_put_right(world: Any) -> None:
+    item = world.add()
+    world.sync()
+    world.far.edit(world.link(item.ref).ref, due_date=date(2026, 12, 1))
+    world.sync()
+    assert world.ticket(item.ref).due_date == item.due_date
+
+
+def test_peoples_comments_come_back_once_with_their_author(world: Any) -> None:
+    item = world.add()
+    world.sync()
+    world.far.comment(world.link(item.ref).ref, "Which tenant is meant?", by="mia")
+    world.sync()
+    world.clock.sleep(300)
+    world.sync()
+    (comment,) = world.store.comments(item.ref)
+    assert (comment.text, comment.inbound, "mia" in comment.author.casefold()) == ("Which tenant is meant?", True, True)
+
+
+def test_our_comment_goes_out_once_and_does_not_come_back(world: Any) -> None:
+    item = world.add()
+    world.sync()
+    world.store.add_comment(item.ref, "olga@acme.example", "Please do this before the audit", world.because())
+    assert world.sync().tally.commented == 1
+    world.clock.sleep(300)
+    assert world.sync().tally.commented == 0
+    there = [a for a in world.far.activity(world.link(item.ref).ref) if a.kind == "comment"]
+    assert len(there) == 1
+    assert "Please do this before the audit" in there[0].text
+    assert len(world.store.comments(item.ref)) == 1
+
+
+def test_a_removed_block_is_answered_with_one_comment_and_not_overwritten(world: Any) -> None:
+    item = world.add()
+    world.sync()
+    ref = world.link(item.ref).ref
+    world.far.edit(ref, body="My own words, thank you.")
+    assert world.sync().tally.commented == 1
+    assert world.ticket(item.ref).body == "My own words, thank you."
+    world.clock.sleep(300)
+    assert world.sync().tally.commented == 0
+    world.edit(item.ref, description="There is more to it.")
+    assert world.sync().tally.commented == 1
+    assert world.ticket(item.ref).body == "My own words, thank you."
+    comes_to_rest(world, 1)
+
+
+def test_text_around_the_block_is_left_alone_byte_for_byte(world: Any) -> None:
+    item = world.add()
+    world.sync()
+    ref = world.link(item.ref).ref
+    body = world.ticket(item.ref).body
+    world.far.edit(ref, body=f"Before \r\n{body}\r\n\r\n- [ ] after  ")
+    world.edit(item.ref, description="Another description")
+    world.sync()
+    now = world.ticket(item.ref).body
+    assert now.startswith("Before \r\n")
+    assert now.endswith("\r\n\r\n- [ ] after  ")
+    assert "Another description" in now
+
+
+def test_a_lost_answer_is_found_by_its_marker_and_never_sent_again(world: Any) -> None:
+    world.wait = 120
+    item = world.add()
+    world.far.lose_answer("create")
+    report = world.sync()
+    assert (report.tally.created, report.tally.deferred, report.exit_code) == (0, 1, 3)
+    world.clock.sleep(10)
+    world.sync()
+    assert world.link(item.ref).ref == world.far.tickets()[0].ref
+    comes_to_rest(world, 1)
+
+
+def test_a_lost_request_is_sent_again_only_after_two_negative_answers_and_the_wait(world: Any) -> None:
+    world.wait = 120
+    world.add()
+    world.far.lose_request("create")
+    world.sync()
+    world.clock.sleep(60)
+    assert world.sync().tally.created == 0
+    world.clock.sleep(61)
+    assert world.sync().tally.created == 1
+    comes_to_rest(world, 1)
+
+
+def test_other_items_go_on_while_one_is_in_doubt(world: Any) -> None:
+    world.wait = 120
+    world.tracker.caps = replace(world.tracker.caps, bulk_create=1)
+    world.add("Rotate the access keys of the build account")
+    world.far.lose_request("create")
+    world.sync()
+    world.add("Encrypt the backup bucket of the billing system")
+    report = world.sync()
+    assert (report.tally.created, report.tally.deferred) == (1, 1)
+
+
+def test_a_ticket_committed_late_is_found_and_not_doubled(world: Any) -> None:
+    world.wait = 120
+    world.add()
+    world.far.commit_late(60, "create")
+    world.sync()
+    for _ in range(4):
+        world.clock.sleep(40)
+        world.sync()
+    comes_to_rest(world, 1)
+
+
+def test_a_recovered_ticket_keeps_a_persons_quick_edit_as_their_change(world: Any) -> None:
+    world.authority[Field.TITLE] = Authority.TICKET
+    item = world.add()
+    world.far.lose_answer("create")
+    world.sync()
+    world.far.edit(world.far.tickets()[0].ref, title="Edited at once")
+    world.sync()
+    world.sync()
+    assert world.item(item.ref).title == "Edited at once"
+    assert world.ticket(item.ref).title == "Edited at once"
+
+
+def test_two_finds_park_the_item_for_a_person(world: Any) -> None:
+    item = world.add()
+    world.far.lose_answer("create")
+    world.sync()
+    (ticket,) = world.far.tickets()
+    world.far.add("eng", _draft_like(ticket))
+    world.sync()
+    assert holds(world) == [HoldKind.MANY_TICKETS]
+    assert world.store.link(item.ref) is None
+    world.clock.sleep(900)
+    assert world.sync().tally.created == 0
+
+
+def _draft_like(ticket: Any) -> Any:
+    return Draft(ticket.marker, ticket.title, ticket.body, ticket.priority, None, None, tuple(ticket.labels))
+
+
+def test_a_comment_whose_answer_was_lost_is_not_said_twice(world: Any) -> None:
+    item = world.add()
+    world.sync()
+    world.store.add_comment(item.ref, "olga@acme.example", "Once", world.because())
+    world.far.lose_answer("comment")
+    world.sync()
+    comes_to_rest(world, 1)
+    assert len([a for a in world.far.activity(world.link(item.ref).ref) if a.kind == "comment"]) == 1
+
+
+@pytest.mark.parametrize("point", CRASH_POINTS)
+@pytest.mark.parametrize("nth", [1, 2])
+def test_a_run_killed_at_any_point_and_resumed_leaves_one_ticket_per_item(world: Any, point: str, nth: int) -> None:
+    old = world.add("Rotate the access keys of the build account")
+    world.sync()
+    world.far.move_to(world.link(old.ref).ref, "In Progress")
+    world.far.edit(world.link(old.ref).ref, title="nope")
+    world.store.add_comment(old.ref, "olga@acme.example", "Once", world.because())
+    new = [world.add(f"Encrypt volume {n} of the billing system") for n in range(3)]
+    world.tracker.caps = replace(world.tracker.caps, bulk_create=2)
+    world.crash = _kill_at(point, nth)
+    with suppress(Killed):
+        world.sync()
+    world.crash = lambda _: None
+    comes_to_rest(world, 1 + len(new))
+    assert world.item(old.ref).status is Status.IN_PROGRESS
+    assert world.ticket(old.ref).title == old.title
+    assert len([a for a in world.far.activity(world.link(old.ref).ref) if a.kind == "comment"]) == 1
+    assert world.store.verify().ok
+
+
+def _kill_at(point: str, nth: int) -> Any:
+    passes = iter(range(1, 1000))
+
+    def crash(name: str) -> None:
+        if name == point and next(passes) == nth:
+            raise Killed
+
+    return crash
+
+
+def test_every_crash_point_is_passed_by_a_run_that_does_everything(world: Any) -> None:
+    passed: set[str] = set()
+    world.crash = passed.add
+    item = world.add()
+    world.sync()
+    world.edit(item.ref, title="Another title for the same thing")
+    world.store.add_comment(item.ref, "olga@acme.example", "Once", world.because())
+    world.sync()
+    assert passed == set(CRASH_POINTS)
+
+
+def test_a_failed_reading_is_not_absence(world: Any) -> None:
+    item = world.add()
+    world.sync()
+    world.far.fail_next("changes", Unavailable("no route"))
+    report = world.sync()
+    assert report.exit_code == 3
+    assert world.store.holds(None) == []
+    assert world.link(item.ref).missing_since is None
+
+
+def test_a_denied_tracker_stops_and_needs_a_person(world: Any) -> None:
+    world.add()
+    world.far.fail_next("create", Denied("the token was revoked"))
+    report = world.sync()
+    assert report.exit_code == 5
+    assert any("revoked" in p for p in report.problems)
+    assert world.sync().tally.created == 1
+
+
+@pytest.mark.parametrize("why", [Gone.DELETED, Gone.NOT_FOUND])
+def test_gone_needs_two_direct_answers_and_nothing_is_recreated(world: Any, why: Gone) -> None:
+    world.add("Rotate the access keys of the build account")
+    item = world.add("Encrypt the backup bucket of the billing system")
+    world.sync()
+    world.far.delete(world.link(item.ref).ref, why)
+    world.sync(full=True)
+    assert holds(world) == []
+    world.sync()
+    assert holds(world) == [HoldKind.GONE]
+    world.clock.sleep(300)
+    assert world.sync().plan.operations == ()
+    assert len(world.far.tickets()) == 1
+
+
+def test_a_ticket_that_is_there_again_ends_the_hold(world: Any) -> None:
+    world.add("Rotate the access keys of the build account")
+    item = world.add("Encrypt the backup bucket of the billing system")
+    world.sync()
+    ref = world.link(item.ref).ref
+    world.far.delete(ref)
+    world.sync(full=True)
+    world.sync()
+    world.far.restore(ref)
+    world.sync(full=True)
+    assert holds(world) == []
+    assert world.link(item.ref).missing_since is None
+
+
+def test_a_moved_ticket_keeps_its_link_under_its_new_key(world: Any) -> None:
+    item = world.add()
+    world.sync()
+    before = world.link(item.ref)
+    world.far.relocate(before.ref, "OTHER")
+    world.sync()
+    after = world.link(item.ref)
+    assert after.ref == before.ref
+    assert after.ref.key != before.ref.key
+    assert len(world.far.tickets()) == 1
+
+
+def test_an_item_that_matches_no_route_is_held_once_and_released_by_a_route(world: Any) -> None:
+    routes, world.routes = world.routes, ()
+    world.add()
+    assert world.sync().exit_code == 5
+    assert holds(world) == [HoldKind.NO_ROUTE]
+    assert world.sync().plan.operations == ()
+    world.routes = routes
+    assert world.sync().tally.created == 1
+    assert holds(world) == []
+
+
+def test_too_many_creates_are_refused_and_force_is_recorded(world: Any) -> None:
+    world.safety = Safety(max_creates=2)
+    for n in range(3):
+        world.add(f"Encrypt volume {n} of the billing system")
+    assert world.plan().refused.name == "max_creates"
+    report = world.sync()
+    assert (report.exit_code, world.far.tickets()) == (4, [])
+    assert world.sync(force="first mirror of the spring audit").tally.created == 3
+    assert any("first mirror of the spring audit" in r.body for r in world.store.log())
+
+
+def test_changes_to_more_than_a_third_of_the_links_are_refused(world: Any) -> None:
+    world.safety = Safety(change_share=0.30)
+    items = [world.add(f"Encrypt volume {n} of the billing system") for n in range(10)]
+    world.sync()
+    for item in items[:4]:
+        world.far.move_to(world.link(item.ref).ref, "In Progress")
+    report = world.sync()
+    assert (report.plan.refused.name, report.exit_code) == ("change_share", 4)
+    assert all(world.item(i.ref).status is Status.OPEN for i in items)
+
+
+def test_a_tracker_that_shows_none_of_its_tickets_is_refused(world: Any) -> None:
+    items = [world.add(f"Encrypt volume {n} of the billing system") for n in range(3)]
+    world.sync()
+    for item in items:
+        world.far.delete(world.link(item.ref).ref, Gone.NOT_FOUND)
+    assert world.sync(full=True).plan.refused.name == "empty_tracker"
+    assert all(world.link(i.ref).missing_since is None for i in items)
+
+
+def test_a_second_run_is_told_who_holds_the_lease(world: Any) -> None:
+    world.store.take_lease(this_process(), 600)
+    with pytest.raises(LeaseHeld):
+        world.sync(holder=Holder("elsewhere", 1))
+
+
+def test_a_run_that_lost_its_lease_writes_nothing_more(world: Any) -> None:
+    world.add()
+
+    def steal(point: str) -> None:
+        if point == "create.record":
+            world.clock.sleep(3600)
+            world.store.take_lease(Holder("elsewhere", 1), 600)
+
+    world.crash = steal
+    with pytest.raises(Exception, match="lease"):
+        world.sync()
+    assert world.store.open_intents(None) != []
+
+
+def test_a_refused_ticket_is_held_and_not_tried_again_until_something_changes(world: Any) -> None:
+    item = world.add()
+    world.far.fail_next("create", Rejected("Field 'duedate' cannot be set"))
+    report = world.sync()
+    assert (report.tally.failed, holds(world)) == (1, [HoldKind.REJECTED])
+    assert world.sync().plan.operations == ()
+    world.edit(item.ref, title="Encrypt the backup bucket")
+    assert world.sync().tally.created == 1
+    assert holds(world) == []
+
+
+def test_a_status_with_no_way_there_is_held_and_the_rest_goes_on(world: Any) -> None:
+    item = world.add()
+    world.sync()
+    world.far.workflow = {"To Do": Category.NEW, "Done": Category.DONE}
+    world.edit(item.ref, status=Status.IN_PROGRESS, title="Another title for the same thing")
+    world.sync()
+    assert holds(world) == [HoldKind.NO_WAY]
+    world.sync()
+    assert world.ticket(item.ref).title == "Another title for the same thing"
+    comes_to_rest(world, 1)
+
+
+def test_a_changed_mapping_compares_every_link_again(world: Any) -> None:
+    items = [world.add(f"Encrypt volume {n} of the billing system") for n in range(3)]
+    world.sync()
+    world.labels = ("compliance",)
+    assert world.sync().tally.updated == 3
+    assert all("compliance" in world.ticket(i.ref).labels for i in items)
+    comes_to_rest(world, 3)
+
+
+def test_an_edit_during_our_own_writes_is_seen_later(world: Any) -> None:
+    first = world.add("Rotate the access keys of the build account")
+    second = world.add("Encrypt the backup bucket of the billing system")
+    world.tracker.caps = replace(world.tracker.caps, bulk_create=1)
+    seen: list[str] = []
+
+    def meddle(point: str) -> None:
+        if point == "create.recorded" and not seen:
+            seen.append(point)
+            link = world.store.link(first.ref) or world.store.link(second.ref)
+            world.far.move_to(link.ref, "In Progress")
+
+    world.crash = meddle
+    world.sync()
+    world.clock.sleep(300)
+    world.sync()
+    statuses = {world.item(first.ref).status, world.item(second.ref).status}
+    assert Status.IN_PROGRESS in statuses
+
+
+def test_a_short_pause_asked_for_is_kept_and_a_long_one_defers(world: Any) -> None:
+    world.add()
+    world.far.limit_rate(20, "create")
+    assert world.sync().tally.created == 1
+    world.add("Encrypt the backup bucket of the billing system")
+    world.far.limit_rate(1800, "create")
+    report = world.sync()
+    assert (report.tally.created, report.tally.deferred, report.exit_code) == (0, 1, 3)
+    assert world.sync().tally.created == 1
+
+
+def test_an_update_in_doubt_is_compared_again(world: Any) -> None:
+    item = world.add()
+    world.sync()
+    world.edit(item.ref, title="Another title for the same thing")
+    world.far.fail_next("update", Ambiguous("no answer"), after=True)
+    assert world.sync().exit_code == 3
+    comes_to_rest(world, 1)
+    assert world.ticket(item.ref).title == "Another title for the same thing"
+
+
+def test_a_resolved_item_without_a_ticket_gets_none(world: Any) -> None:
+    item = world.add()
+    world.edit(item.ref, status=Status.RESOLVED)
+    assert world.sync().plan.operations == ()
+    assert world.far.tickets() == []
+
+
+def test_work_begun_here_before_the_first_sync_shows_in_the_ticket(world: Any) -> None:
+    item = world.add()
+    world.edit(item.ref, status=Status.IN_PROGRESS)
+    world.sync()
+    world.sync()
+    assert world.ticket(item.ref).state.category is Category.INDETERMINATE
+    comes_to_rest(world, 1)
+
+
+def test_effects_of_a_quiet_run_are_one_request(world: Any) -> None:
+    for n in range(120):
+        world.add(f"Encrypt volume {n} of the billing system")
+    world.sync()
+    world.clock.sleep(300)
+    world.sync()
+    world.clock.sleep(300)
+    before = world.tracker.requests
+    assert world.sync().plan.operations == ()
+    assert world.tracker.requests == before + 1
+
+
+def test_a_person_can_settle_a_conflict_either_way(world: Any) -> None:
+    world.authority[Field.TITLE] = Authority.BOTH
+    for take, title in (("item", "Ours and nothing else"), ("ticket", "Theirs")):
+        item = world.add(f"Something to settle for the {take}")
+        world.sync()
+        world.far.edit(world.link(item.ref).ref, title="Theirs")
+        world.edit(item.ref, title="Ours and nothing else")
+        world.sync()
+        (hold,) = world.store.holds(item.ref)
+        settle(world.store, hold, take, world.because("agreed in the meeting"))
+        world.sync()
+        assert (world.item(item.ref).title, world.ticket(item.ref).title) == (title, title)
+        assert world.store.holds(item.ref) == []
+
+
+def test_a_declined_request_reopens_the_ticket_and_says_why(world: Any) -> None:
+    item = world.add()
+    world.sync()
+    world.far.move_to(world.link(item.ref).ref, "Done", "Won't Do", by="tom")
+    world.sync()
+    (hold,) = world.store.holds(item.ref)
+    with pytest.raises(Undecidable, match="approver"):
+        settle(world.store, hold, "ticket", world.because("fine"))
+    settle(world.store, hold, "item", world.because("the auditors expect it"))
+    world.sync()
+    assert world.ticket(item.ref).state.category is Category.NEW
+    said = [a.text for a in world.far.activity(world.link(item.ref).ref) if a.kind == "comment"]
+    assert len(said) == 1
+    assert "the auditors expect it" in said[0]
+    comes_to_rest(world, 1)
+
+
+def test_dirty_wins_over_a_stale_plan(world: Any) -> None:
+    item = world.add()
+    world.sync()
+    world.store.commit(None, Effects(dirty=[item.ref]))
+    assert world.sync().plan.operations == ()
+    assert world.store.dirty_count() == 0
