@@ -94,7 +94,7 @@ def read(text: str | bytes) -> dict[str, Any]:
 
 
 def _number(digits: str) -> int:
-    return int(digits) if len(digits) < 17 and -_EXACT < int(digits) < _EXACT else _no_number(digits)
+    return int(digits) if len(digits) < 18 and -_EXACT < int(digits) < _EXACT else _no_number(digits)
 
 
 def _no_number(digits: str) -> int:

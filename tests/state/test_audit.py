@@ -1,0 +1,235 @@
+"""A ledger that can only grow, and that shows where it was changed."""
+
+import itertools
+import json
+import sqlite3
+from dataclasses import replace
+from datetime import UTC, date, datetime
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import rfc8785
+from hypothesis import given
+from hypothesis import strategies as st
+
+from state.audit import GENESIS, canonical, leaf, plain, read
+from state.effects import Effects, Note
+from state.model import Priority
+from state.store import AuditError
+
+if TYPE_CHECKING:
+    from tests.state.conftest import Book
+
+PLAIN = st.recursive(
+    st.none() | st.booleans() | st.integers(-(2**53) + 1, 2**53 - 1) | st.text(),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(), inner, max_size=4),
+    max_leaves=12,
+)
+ASCII = st.text(st.characters(max_codepoint=127))
+ASCII_PLAIN = st.dictionaries(ASCII, st.none() | st.booleans() | st.integers(-(2**53) + 1, 2**53 - 1) | ASCII)
+
+
+@pytest.fixture
+def ten(book: "Book") -> "Book":
+    """A book with ten records."""
+    for number in range(10):
+        book.item(f"Rotate key {number}")
+    return book
+
+
+@given(st.dictionaries(st.text(), PLAIN, max_size=5) | ASCII_PLAIN)
+def test_a_body_is_written_as_rfc_8785_says_and_read_back_the_same(body: dict[str, Any]) -> None:
+    assert canonical(body) == rfc8785.dumps(body)
+    assert read(canonical(body)) == body
+
+
+@pytest.mark.parametrize("text", ["1.5", '{"a":1.0}', '{"a":1e3}', '{"a":NaN}', '{"a":9007199254740992}', "[1]", "{"])
+def test_what_is_not_a_plain_body_is_not_read(text: str) -> None:
+    with pytest.raises(ValueError, match=r"plain number|not an object|Expecting"):
+        read(text)
+
+
+def test_values_take_the_ledgers_form() -> None:
+    at = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
+    found = plain({"p": Priority.HIGH, "d": date(2026, 1, 2), "t": at, "c": ("a", "b"), "s": {"y", "x"}, "n": None})
+    assert found == {
+        "p": "high",
+        "d": "2026-01-02",
+        "t": "2026-01-02T03:04:05.000000Z",
+        "c": ["a", "b"],
+        "s": ["x", "y"],
+        "n": None,
+    }
+
+
+@pytest.mark.parametrize("value", [1.5, 2**53, -(2**53), b"x", object(), {"a": [1.0]}, "half \ud800", {"\ud800": 1}])
+def test_a_value_without_canonical_form_stops_the_whole_transaction(book: "Book", value: object) -> None:
+    note = Note("ticket.written", "AI-000001", book.because, after=value)
+    with pytest.raises(AuditError):
+        book.store.commit(None, Effects(notes=[note], begun=[book.intent("i1")]))
+    assert book.records() == []
+    assert book.store.open_intents() == []
+
+
+def test_a_record_says_who_when_what_and_why(book: "Book") -> None:
+    when = datetime(2026, 11, 19, tzinfo=UTC)
+    because = replace(book.because, event="evt-7", at=when)
+    book.store.commit(None, Effects(notes=[Note("ticket.written", "eng:1", because, "title", "a", "b")]))
+    assert book.records() == [
+        {
+            "v": 1,
+            "seq": 1,
+            "prev": GENESIS,
+            "at": "2026-11-19T00:00:00.000000Z",
+            "recorded": "2026-11-20T12:00:00.123456Z",
+            "actor": {"kind": "human", "system": "counterfoil", "account": "kim@acme.example", "name": "Kim"},
+            "source": {"run": "run-1", "event": "evt-7"},
+            "action": "ticket.written",
+            "object": "eng:1",
+            "field": "title",
+            "before": "a",
+            "after": "b",
+            "reason": "asked to",
+        }
+    ]
+
+
+def test_records_are_chained_and_verify(ten: "Book") -> None:
+    records = list(ten.store.log())
+    assert [record.seq for record in records] == list(range(1, 11))
+    for before, after in itertools.pairwise(records):
+        assert after.prev == before.hash == leaf(before.body.encode())
+    verdict = ten.store.verify()
+    assert (verdict.ok, verdict.records, verdict.head, verdict.first_bad) == (True, 10, records[-1].hash, None)
+    assert not verdict.anchored
+
+
+def test_an_empty_ledger_is_in_order(book: "Book") -> None:
+    verdict = book.store.verify()
+    assert (verdict.ok, verdict.records, verdict.head) == (True, 0, GENESIS)
+
+
+ATTACKS = [
+    "UPDATE audit SET body = 'x' WHERE seq = 3",
+    "UPDATE audit SET seq = 99 WHERE seq = 10",
+    "UPDATE OR REPLACE audit SET body = 'x' WHERE seq = 3",
+    "DELETE FROM audit WHERE seq = 10",
+    "DELETE FROM audit",
+    "REPLACE INTO audit SELECT seq, prev, hash, object, 'x' FROM audit WHERE seq = 3",
+    "REPLACE INTO audit SELECT seq, prev, hash, object, 'x' FROM audit WHERE seq = 10",
+    "INSERT OR REPLACE INTO audit SELECT seq, prev, hash, object, 'x' FROM audit WHERE seq = 10",
+    "INSERT OR IGNORE INTO audit SELECT 12, hash, hash, object, 'x' FROM audit WHERE seq = 10",
+    "INSERT INTO audit SELECT seq, prev, hash, object, 'x' FROM audit WHERE seq = 3 "
+    "ON CONFLICT (seq) DO UPDATE SET body = 'x'",
+    "INSERT INTO audit SELECT 12, hash, hash, object, 'x' FROM audit WHERE seq = 10",
+    "INSERT INTO audit SELECT 11, prev, hash, object, 'x' FROM audit WHERE seq = 10",
+    "INSERT INTO audit SELECT 0, prev, hash, object, 'x' FROM audit WHERE seq = 1",
+    "INSERT INTO audit SELECT -1, prev, hash, object, 'x' FROM audit WHERE seq = 1",
+    "INSERT INTO audit (prev, hash, object, body) SELECT prev, hash, object, 'x' FROM audit WHERE seq = 1",
+    "INSERT INTO audit SELECT 11, NULL, hash, object, 'x' FROM audit WHERE seq = 10",
+]
+
+
+@pytest.mark.parametrize("attack", ATTACKS)
+def test_the_database_refuses_to_rewrite_its_ledger(ten: "Book", attack: str) -> None:
+    before = ten.raw("SELECT * FROM audit ORDER BY seq")
+    with pytest.raises(sqlite3.IntegrityError):
+        ten.raw(attack)
+    assert ten.raw("SELECT * FROM audit ORDER BY seq") == before
+
+
+DISARM = ("DROP TRIGGER audit_no_update", "DROP TRIGGER audit_no_delete", "DROP TRIGGER audit_only_next")
+
+
+def _rehashed(book: "Book", seq: int, **changes: Any) -> tuple[str, tuple[Any, ...]]:
+    """Change a record as somebody would who knows how they are hashed."""
+    [(text,)] = book.raw(("SELECT body FROM audit WHERE seq = ?", (seq,)))
+    body = canonical(json.loads(text) | changes)
+    return "UPDATE audit SET body = ?, hash = ? WHERE seq = ?", (body.decode(), leaf(body), seq)
+
+
+@pytest.mark.parametrize(
+    ("tamper", "seq", "reason"),
+    [
+        ("UPDATE audit SET body = replace(body, 'key 3', 'key 9') WHERE seq = 4", 4, "does not match its hash"),
+        ("UPDATE audit SET hash = replace(hash, substr(hash, 1, 1), 'z') WHERE seq = 4", 4, "does not match its hash"),
+        ("UPDATE audit SET prev = 'x' WHERE seq = 4", 4, "another prev"),
+        ("UPDATE audit SET object = 'AI-000009' WHERE seq = 4", 4, "another object"),
+        ("DELETE FROM audit WHERE seq = 4", 4, "record 4 is missing: record 5 comes after record 3"),
+        ("DELETE FROM audit WHERE seq = 1", 1, "record 1 is missing: record 2 comes after record 0"),
+        ("UPDATE audit SET seq = 99 WHERE seq = 10", 10, "missing"),
+        ("UPDATE audit SET seq = -5 WHERE seq = 10", 1, "missing"),
+        ("INSERT INTO audit SELECT 11, prev, hash, object, body FROM audit WHERE seq = 10", 11, "another seq"),
+        ("UPDATE audit SET body = X'FF' WHERE seq = 4", 4, "does not match its hash"),
+        ("UPDATE audit SET hash = X'FF00' WHERE seq = 4", 4, "does not match its hash"),
+    ],
+)
+def test_verify_names_the_first_record_that_was_tampered_with(ten: "Book", tamper: str, seq: int, reason: str) -> None:
+    ten.raw(*DISARM, tamper)
+    verdict = ten.store.verify()
+    assert not verdict.ok
+    assert verdict.first_bad is not None
+    assert verdict.first_bad[0] == seq
+    assert reason in verdict.first_bad[1]
+
+
+def test_a_record_changed_with_its_hash_is_found_by_its_successor(ten: "Book") -> None:
+    ten.raw(*DISARM, _rehashed(ten, 4, reason="forged"))
+    assert ten.store.verify().first_bad == (4, "record 4 was changed or replaced: record 5 does not follow it")
+
+
+def test_a_first_record_with_a_past_is_found(ten: "Book") -> None:
+    forged = _rehashed(ten, 1, prev="f" * 64)
+    ten.raw(*DISARM, forged, ("UPDATE audit SET prev = ? WHERE seq = 1", ("f" * 64,)))
+    assert ten.store.verify().first_bad == (1, "record 1 is not the first of its chain")
+
+
+@pytest.mark.parametrize("text", ['{"a": 1}', '{"a":1.0}', "[]", "nonsense", '{"a":1,"a":1}', "[" * 100_000])
+def test_a_body_that_is_not_canonical_is_found_even_if_its_hash_fits(ten: "Book", text: str) -> None:
+    ten.raw(*DISARM, ("UPDATE audit SET body = ?, hash = ? WHERE seq = 4", (text, leaf(text.encode()))))
+    verdict = ten.store.verify()
+    assert verdict.first_bad is not None
+    assert verdict.first_bad[0] == 4
+
+
+def test_every_flipped_bit_of_a_record_is_found(ten: "Book") -> None:
+    [(body,)] = ten.raw("SELECT body FROM audit WHERE seq = 10")
+    ten.raw(*DISARM)
+    raw = body.encode()
+    for position in range(0, len(raw) * 8, 7):
+        flipped = bytearray(raw)
+        flipped[position // 8] ^= 1 << position % 8
+        update = "UPDATE audit SET body = CAST(? AS TEXT) WHERE seq = 10"
+        ten.raw((update, (bytes(flipped),)))
+        assert (ten.store.verify(last=2).first_bad or (0,))[0] == 10
+
+
+def test_the_tail_alone_can_be_verified_and_names_its_first_bad_record(ten: "Book") -> None:
+    assert ten.store.verify(last=3).records == 3
+    assert ten.store.verify(last=100).records == 10
+    ten.raw(*DISARM, "UPDATE audit SET prev = 'x' WHERE seq = 2")
+    assert ten.store.verify(last=3).ok
+    assert not ten.store.verify().ok
+    ten.raw("DELETE FROM audit WHERE seq = 7")
+    assert ten.store.verify(last=3).first_bad == (7, "record 7 was changed or replaced: record 8 does not follow it")
+
+
+def test_the_log_can_be_asked_by_object_action_run_and_end(ten: "Book") -> None:
+    ten.change("AI-000003", title="Rotate key 3 today", owner="kim@acme.example")
+
+    def seqs(**filters: Any) -> list[int]:
+        return [record.seq for record in ten.store.log(**filters)]
+
+    assert seqs(objects=["AI-000003"]) == [3, 11, 12]
+    assert seqs(objects=["AI-000003", "AI-000004"], newest=3) == [4, 11, 12]
+    assert seqs(action="item.changed") == [11, 12]
+    assert seqs(action="item.changed", newest=1) == [12]
+    assert seqs(run="run-1", since=9) == [10, 11, 12]
+    assert seqs(run="run-2") == []
+
+
+def test_a_long_ledger_is_read_in_steps_and_verified_whole(book: "Book") -> None:
+    notes = [Note("ticket.written", "eng:1", book.because, after=number) for number in range(2_500)]
+    book.store.commit(None, Effects(notes=notes))
+    assert [record["after"] for record in book.records()] == list(range(2_500))
+    assert book.store.verify().records == 2_500

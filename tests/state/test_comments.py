@@ -1,0 +1,60 @@
+"""Comments: ours wait until they are sent, people's arrive once."""
+
+import hashlib
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import pytest
+
+from state.effects import Effects
+from state.model import Comment
+from state.store import StateError, UnknownRef
+
+if TYPE_CHECKING:
+    from tests.state.conftest import Book
+
+
+def _put(book: "Book", *comments: Comment) -> tuple[Comment, ...]:
+    return book.store.commit(None, Effects(comments=[(each, book.because) for each in comments])).comments
+
+
+def test_our_comment_waits_until_it_stands_in_the_tracker(book: "Book") -> None:
+    item = book.item()
+    comment = book.store.add_comment(item.ref, "kim@acme.example", "Any news?", book.because)
+    assert (comment.id, comment.at, comment.inbound) == ("C-000001", book.clock(), False)
+    assert book.store.waiting_comments() == []
+    book.linked(item)
+    assert book.store.waiting_comments() == [comment]
+    [sent] = _put(book, replace(comment, tracker="eng", remote_id="r1"))
+    assert sent == replace(comment, tracker="eng", remote_id="r1")
+    assert book.store.waiting_comments() == []
+    assert book.store.comments(item.ref) == [sent]
+    _put(book, sent)
+    assert book.actions() == ["item.created", "comment.added", "ticket.linked", "comment.sent"]
+
+
+def test_a_persons_comment_arrives_once(book: "Book") -> None:
+    item = book.item()
+    theirs = Comment("", item.ref, "Ada", "On it.", book.clock(), inbound=True, tracker="eng", remote_id="r7")
+    [stored] = _put(book, theirs)
+    assert _put(book, replace(theirs, text="edited"))[0] == stored
+    assert book.store.comments(item.ref) == [replace(theirs, id="C-000001")]
+    assert book.store.known_comments("eng", ["r7", "r8"]) == {"r7"}
+    assert book.store.known_comments("web", ["r7"]) == set()
+    assert book.actions() == ["item.created", "comment.received"]
+
+
+def test_the_ledger_holds_a_comments_digest_and_not_its_text(book: "Book") -> None:
+    item = book.item()
+    book.store.add_comment(item.ref, "kim@acme.example", "very personal", book.because)
+    record = book.records()[-1]
+    assert record["after"]["text_sha256"] == hashlib.sha256(b"very personal").hexdigest()
+    assert "very personal" not in str(record)
+
+
+def test_a_comment_on_nothing_is_refused(book: "Book") -> None:
+    with pytest.raises(UnknownRef):
+        book.store.add_comment("AI-000009", "kim@acme.example", "Hello?", book.because)
+    with pytest.raises(StateError):
+        _put(book, Comment("", "AI-000009", "Ada", "Hi", book.clock(), inbound=True, tracker="eng", remote_id="r1"))
+    assert book.records() == []

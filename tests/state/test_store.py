@@ -1,0 +1,188 @@
+"""The store as a whole: all or nothing, and exactly one record for each change."""
+
+import inspect
+from collections.abc import Callable
+from dataclasses import fields, replace
+from threading import Thread
+from typing import TYPE_CHECKING
+
+import pytest
+
+from state.effects import Effects, Feed, Intent, ItemChange, Note
+from state.model import Comment, Cursor, Hold, HoldKind, ItemDraft, Outcome, Priority, TestOutcome
+from state.store import Batch, Holder, StateError, Store
+
+if TYPE_CHECKING:
+    from tests.state.conftest import Book
+
+READING = {
+    *("item", "items", "existing", "list_items", "dirty_items", "dirty_count", "link", "links", "links_by_ticket"),
+    *("find_link_by_key", "link_count", "link_refs", "generation", "feed", "open_intents", "content_count"),
+    *("waiting_comments", "comments", "known_comments", "holds", "hold", "log", "verify", "reading", "marker_key"),
+    *("open", "close"),
+}
+WITHOUT_RECORDS = {"create", "take_lease", "renew_lease", "release_lease"}
+
+
+def _add(book: "Book") -> None:
+    draft = ItemDraft("New")
+    due = book.store.item("AI-000001").due_date
+    book.store.add_items([(draft, due, Priority.LOW)] * 2, book.because)
+
+
+def _take_in(book: "Book") -> None:
+    change = ItemChange("AI-000001", {"title": "New", "owner": "a@b.example"}, book.because)
+    added = [(ItemDraft("New"), book.store.item("AI-000001").due_date, Priority.LOW)]
+    book.store.take_in(Batch(added, [change], [("AI-000001", TestOutcome.PASS, book.clock(), "")]), book.because)
+
+
+WALK: dict[str, tuple[Callable[["Book"], object], list[str]]] = {
+    "add_items": (_add, ["item.created"] * 2),
+    "take_in": (_take_in, ["item.created", "item.changed", "item.changed", "test.recorded"]),
+    "record_tests": (
+        lambda book: book.store.record_tests([("AI-000001", TestOutcome.FAIL, book.clock(), "")], book.because),
+        ["test.recorded"],
+    ),
+    "add_comment": (
+        lambda book: book.store.add_comment("AI-000001", "kim", "Hello", book.because),
+        ["comment.added"],
+    ),
+    "unlink": (lambda book: book.store.unlink("AI-000001", book.because), ["ticket.unlinked", "hold.settled"]),
+}
+
+HOLD = Hold(HoldKind.GONE, "AI-000001", "eng", "gone")
+
+EFFECTS: dict[str, tuple[Callable[["Book"], Effects], list[str]]] = {
+    "begun": (lambda book: Effects(begun=[book.intent("i2")]), []),
+    "finished": (lambda book: Effects(finished={"i1": Outcome("refused", "no")}), []),
+    "asked": (lambda book: Effects(asked=["i1"]), []),
+    "changes": (
+        lambda book: Effects(changes=[ItemChange("AI-000001", {"title": "x", "owner": "y"}, book.because)]),
+        ["item.changed"] * 2,
+    ),
+    "linked": (
+        lambda book: Effects(linked=[(book.link(book.store.item("AI-000002"), "2"), book.because)]),
+        ["ticket.linked"],
+    ),
+    "touched": (
+        lambda book: Effects(touched=[replace(book.link(book.store.item("AI-000001")), archived=True)]),
+        ["ticket.archived"],
+    ),
+    "held": (lambda book: Effects(held=[(replace(HOLD, item="AI-000002"), book.because)]), ["hold.opened"]),
+    "released": (lambda book: Effects(released={"H-1": book.because}), ["hold.settled"]),
+    "comments": (
+        lambda book: Effects(
+            comments=[(Comment("", "AI-000001", "Ada", "Hi", book.clock(), True, "eng", "r1"), book.because)]
+        ),
+        ["comment.received"],
+    ),
+    "notes": (lambda book: Effects(notes=[Note("ticket.written", "eng:1", book.because)]), ["ticket.written"]),
+    "feeds": (lambda book: Effects(feeds=[Feed("eng", Cursor(book.clock(), "etag"))]), []),
+    "dirty": (lambda book: Effects(dirty=["AI-000001"]), []),
+    "because": (lambda book: Effects(because=book.because), []),
+}
+
+
+@pytest.fixture
+def busy(book: "Book") -> "Book":
+    """Two items, one of them linked and held, and an open intent."""
+    first = book.item()
+    book.item()
+    book.linked(first)
+    book.store.commit(None, Effects(held=[(HOLD, book.because)], begun=[book.intent("i1")]))
+    return book
+
+
+def test_every_method_that_writes_is_walked_here() -> None:
+    public = {name for name, _ in inspect.getmembers(Store, inspect.isfunction) if not name.startswith("_")}
+    assert public == READING | WITHOUT_RECORDS | set(WALK) | {"commit"}
+    assert {each.name for each in fields(Effects)} == set(EFFECTS)
+
+
+@pytest.mark.parametrize("name", WALK)
+def test_each_method_writes_one_record_for_each_change(busy: "Book", name: str) -> None:
+    write, expected = WALK[name]
+    before = len(busy.records())
+    write(busy)
+    assert busy.actions(since=before) == expected
+    assert busy.store.verify().ok
+
+
+@pytest.mark.parametrize("name", EFFECTS)
+def test_each_effect_writes_one_record_for_each_change(busy: "Book", name: str) -> None:
+    make, expected = EFFECTS[name]
+    before = len(busy.records())
+    busy.store.commit(None, make(busy))
+    assert busy.actions(since=before) == expected
+    assert busy.store.verify().ok
+
+
+def test_the_lease_leaves_no_record(book: "Book") -> None:
+    lease = book.store.take_lease(Holder("here", 1), 60)
+    book.store.release_lease(book.store.renew_lease(lease, 60))
+    assert book.records() == []
+
+
+TABLES = ("item", "link", "intent", "hold", "comment", "feed", "counter", "audit")
+
+
+def _everything(book: "Book") -> list[object]:
+    return [book.raw(f"SELECT * FROM {table} ORDER BY 1") for table in TABLES]  # noqa: S608
+
+
+@pytest.mark.parametrize("poison", ["Note", "audit"])
+def test_when_any_part_fails_nothing_is_written(busy: "Book", poison: str) -> None:
+    made = [make(busy) for name, (make, _) in EFFECTS.items() if name not in ("asked", "because")]
+    whole = Effects(
+        **{
+            each.name: next(value for effect in made if (value := getattr(effect, each.name)))
+            for each in fields(Effects)
+            if each.name not in ("asked", "because")
+        }
+    )
+    before = _everything(busy)
+    if poison == "audit":
+        busy.raw("CREATE TRIGGER poison BEFORE INSERT ON audit BEGIN SELECT RAISE(ABORT, 'poisoned'); END")
+        failing = whole
+    else:
+        failing = replace(whole, notes=[*whole.notes, Note("x", "y", busy.because, after=1.5)])
+    with pytest.raises(StateError):
+        busy.store.commit(None, failing)
+    assert _everything(busy) == before
+    busy.raw("DROP TRIGGER IF EXISTS poison")
+    busy.store.commit(None, whole)
+    assert _everything(busy) != before
+
+
+def test_where_a_feed_stands_is_read_back_and_replaced(book: "Book") -> None:
+    assert book.store.feed("eng") == Feed("eng")
+    now = book.clock()
+    feed = Feed("eng", Cursor(now, "a"), Cursor(now, "b"), settle_at=now, rules="r", audited_at=now)
+    book.store.commit(None, Effects(feeds=[Feed("eng"), feed, Feed("web")]))
+    assert book.store.feed("eng") == feed
+    assert book.store.feed("web") == Feed("web")
+
+
+def test_threads_that_write_at_once_keep_one_gapless_chain(book: "Book") -> None:
+    def write(name: str) -> None:
+        for number in range(10):
+            begun = [Intent(f"{name}{number}", "r", book.intent("x").kind, "", "eng", "", {}, book.clock())]
+            book.store.commit(None, Effects(begun=begun, notes=[Note("ticket.written", name, book.because)] * 3))
+
+    threads = [Thread(target=write, args=(name,)) for name in "abc"]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    verdict = book.store.verify()
+    assert (verdict.ok, verdict.records) == (True, 90)
+    assert len(book.store.open_intents()) == 30
+
+
+def test_two_programs_write_the_same_book(book: "Book") -> None:
+    with Store.open(book.url, clock=book.clock) as other:
+        book.item()
+        other.add_comment("AI-000001", "kim", "Hello", book.because)
+        book.change("AI-000001", title="Other")
+        assert other.item("AI-000001").title == "Other"
+    assert book.store.verify().records == 3
