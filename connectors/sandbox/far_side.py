@@ -74,6 +74,7 @@ class FarSide:
         self.refused: dict[str, str] = {}
         self.people: frozenset[str] | None = None
         self.denied = False
+        self.calls = 0
         self.secret = "memory-webhook-secret"  # noqa: S105
         self._stored: dict[str, Stored] = {}
         self._faults: dict[str, list[Fault]] = {}
@@ -175,7 +176,8 @@ class FarSide:
     # What the tracker's own interface stands on.
 
     def around(self, call: str, work: Callable[[], Any]) -> Any:
-        """Do one call's work, with the fault that was asked for."""
+        """Do one call's work, with the fault that was asked for; `calls` counts them."""
+        self.calls += 1
         self.catch_up()
         if self.denied:
             raise Denied(f"{call}: 401: the token is not valid")
