@@ -1,0 +1,48 @@
+# Everything goes into .venv from the lock files, with hashes; nothing else on the machine is touched.
+PYTHON ?= python3
+BIN := .venv/bin
+STAMP := .venv/.up-to-date
+N ?= 100 1000 10000
+
+.DEFAULT_GOAL := help
+
+help:  ## show this list
+	@grep -hE '^[a-z][a-z-]*:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 12
+
+setup: $(STAMP)  ## install everything into .venv (skipped when up to date)
+
+$(STAMP): requirements-setup.lock requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Counterfoil needs Python 3.11 or newer; try: make PYTHON=python3.12")'
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-setup.lock
+	@$(BIN)/uv pip sync --quiet --require-hashes --python $(BIN)/python requirements.lock
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
+	@touch $@
+
+demo: $(STAMP)  ## run the main job on embedded trackers, and leave a folder to look into
+	@$(BIN)/counterfoil demo
+
+test: $(STAMP)  ## run the tests
+	@$(BIN)/python -m pytest -q -n auto
+
+check: $(STAMP)  ## lint, types, import rules, and the wheel in a clean environment
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+	@$(BIN)/python -m pytest -q tests/e2e/wheel.py
+
+bench: $(STAMP)  ## measure requests, wall time, CPU and memory (N="100 1000" for less)
+	@$(BIN)/python -m benchmarks.mirror $(N)
+
+picture: $(STAMP)  ## draw docs/demo.svg, the picture of the demo in the README
+	@$(BIN)/counterfoil demo --picture docs/demo.svg
+
+lock:  ## resolve the dependencies anew into requirements.lock
+	@$(BIN)/uv pip compile pyproject.toml --group dev --universal --python-version 3.11 --generate-hashes \
+		--no-emit-index-url --no-header --quiet --upgrade --output-file requirements.lock
+
+clean:  ## remove .venv and what tools left behind
+	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache build dist
+
+.PHONY: help setup demo test check bench picture lock clean
