@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from enum import StrEnum
 from inspect import Parameter, signature
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, cast
 
 import typer
 
@@ -336,9 +336,9 @@ def settle(
     reason: Annotated[str, typer.Option(help="Why; it is recorded.", metavar="TEXT")],
 ) -> int:
     """Settle a hold with the item's value or the ticket's; the next sync carries it over."""
-    from sync.app import runs
+    from sync.app import settling
 
-    return runs.settle(shell, hold, take.value, reason)
+    return settling.settle(shell, hold, "item" if take is Side.ITEM else "ticket", reason)
 
 
 @_command(audit_app, "counterfoil audit log --item AI-000012")
@@ -379,7 +379,7 @@ def run(arguments: Sequence[str]) -> int:
     except typer.Abort:
         return 130
     except typer.TyperException as error:
-        error.show()
+        cast("Any", error).show()
         return 2
     return code if isinstance(code, int) else 0
 
@@ -390,7 +390,7 @@ def main() -> None:
         code = run(sys.argv[1:])
         sys.stdout.flush()
     except BrokenPipeError:
-        sys.stdout = None  # type: ignore[assignment]
+        sys.stdout = None
         code = 141
     except Exception as error:  # noqa: BLE001
         code = _bug(error, verbose=bool({"-v", "--verbose"} & set(sys.argv)))

@@ -1,0 +1,171 @@
+"""The main job from nothing, on embedded trackers, in a folder that stays."""
+
+import io
+import json
+from collections.abc import Callable, Sequence
+from contextlib import redirect_stdout
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from connectors.sandbox.showcase import BRING_BACK, PEOPLE, Place, showcase
+from sync.app import demo_data, show
+from sync.app.cli import run
+from sync.app.failures import BUG, IN_ORDER, Mistaken
+from sync.app.shell import Shell
+
+_ROUTES = """
+[[routes]]                           # what is urgent and about access goes to the platform team
+tracker = "{host}"
+when = {{ controls = ["*CC6.*"], priority = ["critical", "high"] }}
+
+[[routes]]
+tracker = "{tracker}"
+
+[intake.ocsf]
+frameworks = ["{framework}"]
+"""
+_SEE = "What one can look at from here"
+
+
+@dataclass
+class _Stage:
+    """Runs the real commands, shows them as a person would type them, and keeps what they answered."""
+
+    config: Path
+    quiet: bool
+    steps: list[dict[str, Any]] = field(default_factory=list)
+
+    def say(self, title: str, *lines: str) -> None:
+        if not self.quiet:
+            print(show.rendered(show.heading(f"== {title}"), *lines))
+
+    def command(self, *words: str, expect: Sequence[int] = (0,)) -> Any:
+        """Run one command; its answer as JSON where nobody reads along. Raises if the exit code is another."""
+        if not self.quiet:
+            print(show.rendered(f"\n$ counterfoil {' '.join(_quoted(word) for word in words)}"))
+            code, answer = run([*words, "--config", str(self.config)]), None
+        else:
+            code, answer = self._asked(words)
+        self.steps.append({"command": list(words), "exit_code": code, "answer": answer})
+        if code not in expect:
+            raise Mistaken(f"the demo stopped: `counterfoil {' '.join(words)}` ended with {code}")
+        return answer
+
+    def ask(self, *words: str) -> Any:
+        """The answer of a reading command, for the demo's own use."""
+        return self._asked(words)[1]
+
+    def _asked(self, words: Sequence[str]) -> tuple[int, Any]:
+        with redirect_stdout(io.StringIO()) as text:
+            code = run([*words, "--json", "--config", str(self.config)])
+        return code, json.loads(text.getvalue() or "null")
+
+
+def _quoted(word: str) -> str:
+    return f'"{word}"' if " " in word else word
+
+
+def demo(shell: Shell, folder: Path | None) -> int:
+    """Run the main job and leave the folder; exit 1 if the third sync still had something to write."""
+    made = _folder(folder)
+    stage = _Stage(made / "counterfoil.toml", quiet=shell.as_json)
+    with showcase(made / "trackers") as places:
+        _set_up(made, places, shell)
+        calm = _play(stage, made, places)
+    answer = {"folder": str(made), "at_rest": calm, "steps": stage.steps}
+    shell.answer(answer, lambda: _farewell(made))
+    return IN_ORDER if calm else BUG
+
+
+def _folder(given: Path | None) -> Path:
+    numbered = (Path(f"counterfoil-demo-{number}") for number in range(1, 10_000))
+    folder = given or next(path for path in numbered if not path.exists())
+    try:
+        folder.mkdir(parents=True, exist_ok=False)
+    except OSError as error:
+        raise Mistaken(f"{folder} cannot be made: {error.strerror}; name a folder that does not exist yet") from None
+    return folder.resolve()
+
+
+def _set_up(folder: Path, places: tuple[Place, Place], shell: Shell) -> None:
+    tracker, host = places
+    for place in places:
+        secret = folder / f"{place.name}.token"
+        secret.touch(mode=0o600)
+        secret.write_text(place.token + "\n", encoding="utf-8")
+    routes = _ROUTES.format(host=host.name, tracker=tracker.name, framework=demo_data.FRAMEWORK)
+    text = "# Written by `counterfoil demo`.\n" + "".join((tracker.table, host.table, routes, PEOPLE))
+    (folder / "counterfoil.toml").write_text(text, encoding="utf-8")
+    (folder / "findings.ocsf.json").write_text(demo_data.findings(shell.clock()), encoding="utf-8")
+    (folder / "items.csv").write_text(demo_data.items(), encoding="utf-8")
+
+
+def _play(stage: _Stage, folder: Path, places: tuple[Place, Place]) -> bool:
+    """Everything in order; whether the third sync had nothing to write."""
+    tracker, host = places
+    products = f"a {tracker.product} and a {host.product}"
+    stage.say(f"Two trackers of our own: {products} on loopback, in {folder}")
+    stage.command("init")
+    stage.command("check")
+    stage.say("Items come in: a scanner's findings, and an auditor's list")
+    stage.command("intake", "ocsf", str(folder / "findings.ocsf.json"))
+    stage.command("intake", "csv", str(folder / "items.csv"))
+    stage.say("What a sync would do, and the sync")
+    stage.command("plan")
+    stage.command("sync")
+    waiting = _work(stage, tracker, host)
+    stage.say("The second sync carries it back")
+    stage.command("plan")
+    stage.command("sync", expect=(5,))
+    stage.command("status")
+    stage.say("Why one item looks as it does")
+    stage.command("explain", waiting)
+    stage.say("The third sync has nothing left to do; what waits for a person still waits")
+    third = stage.ask("plan")
+    stage.command("sync", expect=(5,))
+    stage.command("audit", "verify")
+    return not third["operations"]
+
+
+def _work(stage: _Stage, tracker: Place, host: Place) -> str:
+    """What people do meanwhile, on both sides; the item whose engineer asks for the risk to be accepted."""
+    rows = stage.ask("item", "list", "--status", "open")
+    at = {place.name: [row for row in rows if row["ticket"]["tracker"] == place.name] for place in (tracker, host)}
+    started, done, declined, here, *_ = at[tracker.name]
+    edited, talked, wiped, *_ = at[host.name]
+    mia, dev = tracker.engineer, host.engineer
+
+    def key(row: dict[str, Any]) -> str:
+        return str(row["ticket"]["key"])
+
+    deeds: list[tuple[str, Callable[[], object]]] = [
+        (f"{key(started)}: Mia starts work", lambda: mia.start(key(started))),
+        (f"{key(done)}: closes it as done", lambda: mia.close(key(done), "Done and checked on both hosts.")),
+        (
+            f"{key(declined)}: closes it as won't do",
+            lambda: mia.wont_do(key(declined), "The host is switched off in March, we live with it until then."),
+        ),
+        (f"{key(edited)}: edits the title", lambda: dev.edit_title(key(edited), "FYI only")),
+        (f"{key(talked)}: comments", lambda: dev.comment(key(talked), "Waiting for the vendor, expect Thursday.")),
+        (f"{key(wiped)}: overwrites the text, marker and all", lambda: dev.set_body(key(wiped), "see the runbook")),
+    ]
+    stage.say("Meanwhile an engineer works, over the trackers' own HTTP API", show.bullets(text for text, _ in deeds))
+    for _, act in deeds:
+        act()
+    stage.say("And on our side somebody adds a comment and names another owner")
+    stage.command("item", "comment", here["ref"], "The auditor comes back to this one in December.")
+    stage.ask("item", "edit", here["ref"], "--owner", "omar@acme.example")
+    return str(declined["ref"])
+
+
+def _farewell(folder: Path) -> str:
+    config = folder / "counterfoil.toml"
+    lines = (
+        f"{folder}  has the configuration, the database, and what came in",
+        f"counterfoil status --config {config}",
+        f"counterfoil audit log --config {config}",
+        f"counterfoil holds list --config {config}",
+        f"{BRING_BACK} {folder / 'trackers'}  serves the trackers again, for a sync",
+    )
+    return show.rendered(show.heading(f"== {_SEE}; everything that was started has stopped"), show.bullets(lines))
