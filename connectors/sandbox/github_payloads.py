@@ -10,6 +10,7 @@ from connectors.sandbox.github_state import GithubState
 Json = dict[str, Any]
 
 APP_SLUG = "counterfoil"
+_RIGHTS = {"admin": "admin", "maintain": "maintain", "push": "write", "triage": "triage", "pull": "read"}
 _REACTIONS = ("+1", "-1", "laugh", "hooray", "confused", "heart", "rocket", "eyes")
 _REPOSITORY_URLS = {
     "archive": "/{archive_format}{/ref}",
@@ -65,6 +66,11 @@ _USER_URLS = {
 def node_id(kind: str, number: int) -> str:
     """The vendor's opaque global id of a thing."""
     return f"{kind}_{base64.urlsafe_b64encode(str(number).encode()).decode().rstrip('=')}"
+
+
+def permissions(person: Person) -> Json:
+    """What a person may do, by the names that the vendor gives to rights."""
+    return {right: person.may(role) for right, role in _RIGHTS.items()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,16 +198,7 @@ class Payloads:
             "pushed_at": repository.created_at,
             "created_at": repository.created_at,
             "updated_at": repository.created_at,
-            "permissions": {
-                name: viewer.may(role)
-                for name, role in {
-                    "admin": "admin",
-                    "maintain": "maintain",
-                    "push": "write",
-                    "triage": "triage",
-                    "pull": "read",
-                }.items()
-            },
+            "permissions": permissions(viewer),
         }
 
     def label(self, repository: Repository, label: Label) -> Json:

@@ -5,7 +5,8 @@ from datetime import timedelta
 
 from connectors.sandbox import github_rules as rules
 from connectors.sandbox.calls import Answer, Delivery
-from connectors.sandbox.github_model import ROLES, Hook, Label, Person, Repository
+from connectors.sandbox.github_model import Hook, Label, Person, Repository
+from connectors.sandbox.github_payloads import permissions
 from connectors.sandbox.github_rules import Json
 from connectors.sandbox.github_visit import Table, Visit
 from connectors.sandbox.github_webhooks import signed
@@ -145,9 +146,8 @@ def get_permission(visit: Visit) -> Answer:
     """What somebody may do in the repository."""
     person = _person(visit)
     known = {"triage": "read", "maintain": "write"}
-    rights = zip(("pull", "triage", "push", "maintain", "admin"), ROLES[1:], strict=True)
     user = visit.show.account(person.login) | {
-        "permissions": {right: person.may(role) for right, role in rights},
+        "permissions": permissions(person),
         "role_name": person.role,
     }
     return Answer(200, {"permission": known.get(person.role, person.role), "role_name": person.role, "user": user})
