@@ -9,7 +9,7 @@ from connectors.base import BadRow, LeftOut, Row
 from state.effects import Because, ItemChange
 from state.lifecycle import UNFINISHED
 from state.model import ActionItem, Finding, ItemDraft, Priority, Status, TestOutcome
-from state.store import Batch, Store
+from state.store import Batch, StateError, Store
 
 BATCH = 500
 """How many rows one transaction takes in."""
@@ -37,6 +37,13 @@ class DuePolicy:
         """The due date of an item that is new today."""
         days: int = getattr(self, priority.value)
         return today + timedelta(days=days)
+
+
+class SourceChanged(StateError):
+    """The second reading gave other rows than the first; whole batches of rows may have been taken in."""
+
+    def __init__(self) -> None:
+        super().__init__("the source changed while it was read; take it in again, which does nothing twice")
 
 
 @dataclass(slots=True)
@@ -86,7 +93,7 @@ def take_in(
 
     They are read twice: once to see that all are sound, once to take them in. With a bad row among them nothing is
     taken in, unless `keep_going`. What is interrupted is finished by doing it again. `progress` is told how many
-    rows are done. Raises `StateError` as the store does.
+    rows are done. Raises `SourceChanged`, and `StateError` as the store does.
     """
     if isinstance(rows, Iterator):
         raise TypeError("rows are read twice, and an iterator can be read once")
@@ -126,7 +133,8 @@ def _look_through(rows: Iterable[Row]) -> tuple[IntakeReport, dict[Key, int]]:
 def _wanted(
     rows: Iterable[Row], speaking: Mapping[Key, int], include_manual: bool, report: IntakeReport
 ) -> Iterator[Taken]:
-    """Yield the rows that ask for something, and count the others."""
+    """Yield the rows that ask for something, and count the others; raises `SourceChanged`."""
+    bad = 0
     for place, row in enumerate(rows):
         match row:
             case ItemDraft():
@@ -134,14 +142,18 @@ def _wanted(
             case LeftOut():
                 report.left_out += 1
             case Finding():
-                if (key := _key(row.draft)) and speaking[key] != place:
+                if (key := _key(row.draft)) and key not in speaking:
+                    raise SourceChanged
+                if key and speaking[key] != place:
                     report.repeated += 1
                 elif row.outcome is TestOutcome.MANUAL and not include_manual:
                     report.manual += 1
                 else:
                     yield row
             case BadRow():
-                pass
+                bad += 1
+                if bad > report.bad_count:
+                    raise SourceChanged
             case _:
                 assert_never(row)
 

@@ -48,7 +48,7 @@ def draft(said: Mapping[str, Any], unnamed: str) -> ItemDraft | list[tuple[str, 
 
 def unknown(names: Iterable[str]) -> str:
     """What to say of columns that no row may have."""
-    shown = ", ".join(repr(name[:60]) for name in names)
+    shown = ", ".join(repr(name[:60]) for name in sorted(names)[:10])
     return f"unknown: {shown}; known are {', '.join(COLUMNS)}"
 
 
@@ -69,7 +69,7 @@ def clean(value: Any) -> str | None:
         raise WrongValue(f"must be text, not {_kind(value)}")
     if len(value) * 4 >= CELL_LIMIT and len(value.encode(errors="surrogatepass")) >= CELL_LIMIT:
         raise WrongValue("holds 10 MB or more, which no item needs; move the text to a document and link it")
-    if bad := _BROKEN.search(value):
+    if (not value.isascii() or "\0" in value) and (bad := _BROKEN.search(value)):
         raise WrongValue("holds a NUL byte" if bad.group() == "\0" else "holds bytes that are not UTF-8")
     return value.strip() or None
 

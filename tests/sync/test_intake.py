@@ -214,6 +214,20 @@ def test_a_rating_by_hand_outlives_the_next_scan_until_the_scanner_rates_anew(st
     assert items(store)[0].original_priority is Priority.HIGH
 
 
+class Shifting(list[Row]):
+    """Rows that are others when they are read again."""
+
+    def __iter__(self) -> Iterator[Row]:
+        yield self.pop()
+
+
+@pytest.mark.parametrize("later", [BadRow(1, "", "is bad"), finding("b")])
+def test_a_source_that_changes_while_it_is_read_is_noticed(store: Store, later: Row) -> None:
+    with pytest.raises(intake.SourceChanged, match="again"):
+        take(store, Shifting([later, finding("a")]))
+    assert items(store) == []
+
+
 class Interrupted(Exception):
     """Stands for a crash."""
 
