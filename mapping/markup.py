@@ -20,12 +20,12 @@ _ENTITY = re.compile(r"&(?=(#[0-9]{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z][A-Za-z0-9
 _AUTOLINK = re.compile(r"<(https?://[^\s<>`]+)>", re.IGNORECASE)
 _HTML = re.compile(r"<(?=[A-Za-z/!?])")
 _MENTION = re.compile(r"(?<![A-Za-z0-9])@(?=[^\s\u200b])|@(?=[^\s\u200b])(?![A-Za-z0-9-]+\.[A-Za-z])")
-_REFERENCE = re.compile(r"(?<!&)#(?=[0-9&])|(?<=&)#(?=[0-9])(?![0-9]+;)|\bgh-(?=[0-9&])", re.IGNORECASE)
-_ISSUE_URL = re.compile(
-    r"(?P<url>https?://[^\s<>()\[\]`|\"']+?/(?:issues?|pulls?|pull-requests|merge_requests|discussions|commit|browse)/)"
-    r"(?P<rest>[^\s<>()\[\]`|\"'\u200b]+)",
-    re.IGNORECASE,
+_REFERENCE = re.compile(r"(?<!&)#(?=[0-9&])|(?<=&)#(?=[0-9])(?![0-9]+;)|(?<![A-Za-z0-9])gh-(?=[0-9&])", re.IGNORECASE)
+_URL = re.compile(r"https?://\S+", re.IGNORECASE)
+_TO_ISSUE = re.compile(
+    r"(/(?:issues?|pulls?|pull-requests|merge_requests|discussions|commits?)/)(?=[0-9a-f&%])", re.IGNORECASE
 )
+_BARE = re.compile(r"[^\s<>()\[\]`|\"'\u200b]+")
 _SHA = re.compile(r"(?<![0-9A-Za-z])(?P<head>[0-9a-f]{7})(?P<tail>[0-9a-f]{33})(?![0-9A-Za-z])", re.IGNORECASE)
 _OUR_MARKER = re.compile(r"(counterfoil:)(?=[A-Za-z])", re.IGNORECASE)
 _TICKS = re.compile(r"\\.|(`+)")
@@ -108,7 +108,7 @@ def neutralise(text: str) -> str:
 
 def break_references(text: str) -> str:
     """Plain text with mentions, references and hashes broken by an invisible character."""
-    text = _ISSUE_URL.sub(rf"\g<url>{ZERO_WIDTH_SPACE}\g<rest>", text)
+    text = _URL.sub(lambda found: _TO_ISSUE.sub(rf"\1{ZERO_WIDTH_SPACE}", found[0]), text)
     text = _MENTION.sub(f"@{ZERO_WIDTH_SPACE}", text)
     text = _REFERENCE.sub(lambda found: found[0] + ZERO_WIDTH_SPACE, text)
     return _SHA.sub(rf"\g<head>{ZERO_WIDTH_SPACE}\g<tail>", text)
@@ -185,7 +185,8 @@ def _balanced(line: str) -> bool:
 
 
 def _neutralise_line(line: str) -> str:
-    return "".join(part if code else _break(part, quote=True) for part, code in _segments(line))
+    segments = _segments(line)
+    return "".join(part if code else _break(part, quote=len(segments) == 1) for part, code in segments)
 
 
 def _break(text: str, *, quote: bool = False) -> str:
@@ -201,7 +202,7 @@ def _quote_links(text: str) -> list[tuple[str, bool]]:
     start = 0
     for found in re.finditer(r"(?<!\S)\S+(?!\S)", text):
         word = found[0]
-        if _ISSUE_URL.fullmatch(word) or _SHA.fullmatch(word):
+        if _SHA.fullmatch(word) or (_URL.fullmatch(word) and _BARE.fullmatch(word) and _TO_ISSUE.search(word)):
             parts += [(text[start : found.start()], False), (f"`{word}`", True)]
             start = found.end()
     return [*parts, (text[start:], False)]

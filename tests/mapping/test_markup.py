@@ -128,6 +128,10 @@ CORPUS = [
     "<!--\n```\n-->\n@octocat\n```\n\n@other",
     "&#49;. x\n\n    @octocat",
     "@octocat\u200b@octocat",
+    "x@octocathttps://h.example/o/r/issues/4https://h.example/o/r/issues/4",
+    "0123456789" * 4 + "``@octocat``",
+    "_GH-7_",
+    "`x` https://h.example/o/r/issues/4 `y`",
 ]
 
 
@@ -180,6 +184,7 @@ def test_nothing_of_any_text_is_live(text: str) -> None:
         "Plain words, 50 % < 60 %, C# and #hash",
         "See https://docs.example/guide_a-b?x=1#part",
         "a <= b && c",
+        "https://docs.example/issues/overview and https://docs.example/pull/x",
         "- [ ] **bold** _it_\n\n| a | b |\n|---|---|\n| 1 | 2 |",
     ],
 )
