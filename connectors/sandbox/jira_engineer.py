@@ -120,7 +120,8 @@ class JiraEngineer:
 
     def assign(self, key: str, account: str | None) -> None:
         """Give it to the account with this id, or to nobody."""
-        self._ask("PUT", f"/issue/{key}/assignee", {"accountId" if self._cloud else "name": account})
+        person = None if account is None else {"accountId" if self._cloud else "name": account}
+        self._edit(key, {"assignee": person})
 
     def prioritise(self, key: str, priority: str) -> None:
         """Set its priority."""

@@ -33,7 +33,8 @@ class Spec:
 
     `aliases` are patterns and replacements, tried in order on the path before it is looked up. `beyond` are statuses
     that the description leaves out although the vendor gives them, with the component schema of their bodies.
-    `unjudged` matches paths that the description knows nothing of.
+    `unjudged` matches paths that the description knows nothing of, `tolerated` complaints about what the vendor does
+    although the description says otherwise.
     """
 
     def __init__(
@@ -43,6 +44,7 @@ class Spec:
         aliases: Sequence[tuple[str, str]] = (),
         beyond: Mapping[int, str | None] | None = None,
         unjudged: str = r"^/_sandbox/",
+        tolerated: str = r"(?!)",
     ) -> None:
         self._document = json.loads(document.read_text(encoding="utf-8"), object_hook=_nullable)
         self._registry: Registry[Any] = Registry().with_resource(ROOT, DRAFT4.create_resource(self._document))
@@ -52,6 +54,7 @@ class Spec:
         self._aliases = aliases
         self._beyond = beyond or {}
         self._unjudged = unjudged
+        self._tolerated = tolerated
         self.judged: set[tuple[str, str, int]] = set()
 
     def complaints(self, exchange: Exchange) -> list[str]:
@@ -71,6 +74,7 @@ class Spec:
             *(self._asked(operation, address.query, exchange.sent, where) if exchange.status < 400 else ()),
             *self._answered(operation, exchange, where),
         ]
+        found = [complaint for complaint in found if not re.search(self._tolerated, complaint)]
         return [f"{exchange.method} {exchange.url} -> {exchange.status}: {complaint}" for complaint in found]
 
     def watch(self, sandbox: Sandbox) -> list[str]:
@@ -173,14 +177,15 @@ def github_spec(shared: Path) -> Spec:
 def jira_spec(shared: Path) -> Spec:
     """Jira Cloud's description of v3, which also judges v2, on Cloud and on Data Center.
 
-    Remote links are left out: the list that Jira gives is described as one link. So are long texts, which the
-    description does not look into.
+    Remote links are left out: the list that Jira gives is described as one link. Times end in `+0000`, and values
+    that changed from or to nothing are null, whatever the description says.
     """
     return Spec(
         shared / "specs" / "jira-cloud-v3.openapi.json",
         aliases=((r"^/ex/jira/[^/]+", ""), (r"^/rest/api/(2|latest)/", "/rest/api/3/")),
         beyond=dict.fromkeys((400, 401, 403, 404, 405, 409, 410, 413, 422, 429, 500, 502, 503, 504)),
         unjudged=r"^/_sandbox/|^/rest/webhooks/|/remotelink$",
+        tolerated=r"[+-]\d{4}' is not a 'date-time'|/items/\d+/(from|to)(String)?: None ",
     )
 
 
