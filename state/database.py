@@ -14,6 +14,9 @@ from state.tables import HEAD
 
 _PRAGMAS = ("busy_timeout = 5000", "journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON")
 
+_WRITERS = 0x636F756E
+"""The number of the lock that a writer holds where the database has no lock of its own for all writers."""
+
 
 class Database:
     """Short transactions on one database; every failure of the database is a `StateError`."""
@@ -29,16 +32,19 @@ class Database:
     @contextmanager
     def reading(self) -> Iterator[Connection]:
         """A transaction that sees one moment and writes nothing."""
-        with self._failing("read"), self._engine.connect() as connection:
-            yield connection
+        with self._failing("read"), self._engine.connect() as plain:
+            whole = plain.dialect.name == "postgresql"
+            yield plain.execution_options(isolation_level="REPEATABLE READ") if whole else plain
 
     @contextmanager
     def writing(self) -> Iterator[Connection]:
         """A transaction that excludes every other writer, and is kept only if nothing was raised in it."""
-        with self._failing("write"), self._transaction() as connection:
-            if connection.dialect.name == "postgresql":
-                connection.exec_driver_sql("LOCK TABLE audit IN SHARE ROW EXCLUSIVE MODE")
-            yield connection
+        with self._failing("write"), self._engine.connect() as plain:
+            connection = plain.execution_options(counterfoil_writes=True)
+            with connection.begin():
+                if connection.dialect.name == "postgresql":
+                    connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_WRITERS})")
+                yield connection
 
     def migrate(self, *steps: Callable[[Connection], None]) -> None:
         """Take steps in one writing transaction on a database that may have no tables yet, unless it is too new."""
@@ -47,16 +53,9 @@ class Database:
             raise StateError(f"there is no folder {path.absolute().parent} for the database; make it first")
         if self.exists() and (found := self.version()) is not None and found > HEAD:
             raise self._too_new(found)
-        with self._failing("write"), self._transaction() as connection:
+        with self.writing() as connection:
             for step in steps:
                 step(connection)
-
-    @contextmanager
-    def _transaction(self) -> Iterator[Connection]:
-        with self._engine.connect() as plain:
-            connection = plain.execution_options(counterfoil_writes=True)
-            with connection.begin():
-                yield connection
 
     def exists(self) -> bool:
         """Whether there is a file to open, or a server to ask."""

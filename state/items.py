@@ -291,7 +291,8 @@ def record_results(connection: Connection, ledger: Ledger, results: Sequence[Sai
     first: dict[tuple[str, TestOutcome, datetime], Result] = {}
     for said in map(Result._make, results):
         first.setdefault(said[:3], said)
-    new = [each for each in first.values() if not _is_known(connection, each)]
+    known = {each for some in chunks(first.values()) for each in _known_results(connection, some)}
+    new = [each for same, each in first.items() if same not in known]
     for each in new:
         after = {"outcome": each.outcome, "observed_at": each.observed_at, "source": each.source_ref}
         ledger.note("test.recorded", each.item, because, after=after)
@@ -300,10 +301,14 @@ def record_results(connection: Connection, ledger: Ledger, results: Sequence[Sai
     return new
 
 
-def _is_known(connection: Connection, result: Result) -> bool:
-    same = (RESULT.c.item == result.item, RESULT.c.outcome == result.outcome.value)
-    query = select(RESULT.c.item).where(*same, RESULT.c.observed_at == result.observed_at)
-    return connection.execute(query).first() is not None
+def _known_results(connection: Connection, results: Sequence[Result]) -> Iterator[tuple[str, TestOutcome, datetime]]:
+    """The stored results on the same items from the same stretch of time."""
+    times = [each.observed_at for each in results]
+    query = select(RESULT.c.item, RESULT.c.outcome, RESULT.c.observed_at).where(
+        RESULT.c.item.in_({each.item for each in results}), RESULT.c.observed_at.between(min(times), max(times))
+    )
+    for row in connection.execute(query):
+        yield row.item, TestOutcome(row.outcome), row.observed_at
 
 
 def _result_columns(result: Result) -> dict[str, Any]:

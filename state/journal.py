@@ -16,7 +16,7 @@ from state.tables import IntentRow
 INTENT = IntentRow.__table__  # type: ignore[attr-defined]
 OPEN = INTENT.c.finished_at.is_(None)
 KEPT = timedelta(days=7)
-"""How long a done intent is kept, for counting what was written lately."""
+"""How long a done or deferred intent is kept, for counting what was written lately."""
 
 _CONTENT = (OperationKind.CREATE.value, OperationKind.COMMENT.value)
 
@@ -52,8 +52,9 @@ def ask(connection: Connection, ids: Iterable[str], now: datetime) -> None:
 
 
 def forget(connection: Connection, now: datetime) -> None:
-    """Drop done intents that nothing asks for any more."""
-    connection.execute(delete(INTENT).where(INTENT.c.outcome == "done", INTENT.c.finished_at < now - KEPT))
+    """Drop done and deferred intents that nothing asks for any more."""
+    old = (INTENT.c.outcome.in_(("done", "deferred")), INTENT.c.finished_at < now - KEPT)
+    connection.execute(delete(INTENT).where(*old))
 
 
 def open_intents(connection: Connection, tracker: str | None = None, item: str | None = None) -> list[Intent]:

@@ -296,10 +296,18 @@ class Store:
         with self._database.reading() as connection:
             return waiting.hold(connection, id_)
 
-    def log(self, objects: Sequence[str] | None = None, **filters: Any) -> Iterator[AuditRecord]:
-        """Yield the ledger's records in order; see `audit.log` for the filters."""
+    def log(
+        self,
+        objects: Sequence[str] | None = None,
+        *,
+        action: str | None = None,
+        run: str | None = None,
+        since: int = 0,
+        newest: int | None = None,
+    ) -> Iterator[AuditRecord]:
+        """Yield records after number `since` in order, of some objects, one action or one run; the `newest` so many."""
         with self._database.reading() as connection:
-            yield from audit.log(connection, objects=objects, **filters)
+            yield from audit.log(connection, objects=objects, action=action, run=run, since=since, newest=newest)
 
     def verify(self, last: int | None = None) -> Verdict:
         """Check the whole ledger, or its `last` so many records."""

@@ -56,10 +56,11 @@ def test_content_written_lately_is_counted(book: "Book") -> None:
 
 
 def test_what_is_done_is_forgotten_in_time_and_what_failed_is_not(book: "Book") -> None:
-    book.store.commit(None, Effects(begun=[book.intent(f"i{number}") for number in range(3)]))
-    book.store.commit(None, Effects(finished={"i0": Outcome("done"), "i1": Outcome("refused", "no such field")}))
+    book.store.commit(None, Effects(begun=[book.intent(f"i{number}") for number in range(4)]))
+    ended = {"i0": Outcome("done"), "i1": Outcome("refused", "no such field"), "i3": Outcome("deferred")}
+    book.store.commit(None, Effects(finished=ended))
     lease = book.store.take_lease(Holder("here", 1), 60)
-    assert book.raw("SELECT id FROM intent ORDER BY id") == [("i0",), ("i1",), ("i2",)]
+    assert book.raw("SELECT id FROM intent ORDER BY id") == [("i0",), ("i1",), ("i2",), ("i3",)]
     book.store.release_lease(lease)
     book.clock.forward(8 * 86_400)
     book.store.take_lease(Holder("here", 1), 60)
