@@ -1,0 +1,447 @@
+"""The kit put to the test: trackers that each break one promise, each caught by exactly one test."""
+
+import inspect
+import logging
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from connectors.base import MARK, Page
+from connectors.errors import Ambiguous, Denied, NotFound, RateLimited, Unavailable
+from connectors.sandbox.memory import CAPS, MemoryTracker
+from connectors.sandbox.memory_bench import MemoryBench
+from connectors.testing import TrackerContract
+from state.model import (
+    KEEP,
+    Account,
+    Activity,
+    ActivityKind,
+    Category,
+    Created,
+    Cursor,
+    Draft,
+    Marker,
+    Missing,
+    NotCreated,
+    Patch,
+    Problem,
+    Ticket,
+    TicketRef,
+)
+
+TESTS = sorted(name for name, _ in inspect.getmembers(TrackerContract, inspect.isfunction) if name.startswith("test_"))
+
+
+class Saboteur(MemoryTracker):
+    """Breaks the one promise that `caught_by` guards."""
+
+    caught_by: str
+
+
+class MovesDueDates(Saboteur):
+    caught_by = "test_a_created_ticket_reads_back_with_the_fields_of_its_draft"
+
+    def create(self, drafts: Sequence[Draft]) -> Iterator[Created | NotCreated]:
+        yield from super().create([replace(draft, due_date=date(2031, 2, 2)) for draft in drafts])
+
+
+class ForgetsMarkers(Saboteur):
+    caught_by = "test_a_created_ticket_carries_its_marker"
+
+    def fetch(self, refs: Sequence[TicketRef]) -> Iterator[Ticket | Missing]:
+        for found in super().fetch(refs):
+            yield replace(found, marker=None) if isinstance(found, Ticket) else found
+
+    def update(self, ref: TicketRef, patch: Patch, *, seen: str) -> Ticket:
+        return replace(super().update(ref, patch, seen=seen), marker=None)
+
+
+class MixesUpBatches(Saboteur):
+    caught_by = "test_every_draft_has_its_own_result"
+
+    def create(self, drafts: Sequence[Draft]) -> Iterator[Created | NotCreated]:
+        results = list(super().create(drafts))
+        made = [result for result in results if isinstance(result, Created)]
+        if len(made) < len(results):
+            yield from results
+            return
+        for draft, result in zip(drafts, reversed(made), strict=True):
+            yield replace(result, marker=draft.marker)
+
+
+class RefusesTheWholeBatch(Saboteur):
+    caught_by = "test_a_refused_draft_does_not_lose_the_others"
+
+    def create(self, drafts: Sequence[Draft]) -> Iterator[Created | NotCreated]:
+        results = list(super().create(drafts))
+        bad = any(isinstance(result, NotCreated) for result in results)
+        yield from [NotCreated(result.marker, "the batch is bad") for result in results] if bad else results
+
+
+class CutsTitles(Saboteur):
+    caught_by = "test_a_title_that_is_too_long_is_refused_and_not_cut"
+
+    def create(self, drafts: Sequence[Draft]) -> Iterator[Created | NotCreated]:
+        yield from super().create([replace(draft, title=draft.title[: self.caps.title_limit]) for draft in drafts])
+
+
+class SendsAgain(Saboteur):
+    caught_by = "test_a_create_without_an_answer_is_ambiguous_and_sent_once"
+
+    def create(self, drafts: Sequence[Draft]) -> Iterator[Created | NotCreated]:
+        try:
+            yield from list(super().create(drafts))
+        except Ambiguous:
+            list(super().create(drafts))
+            raise
+
+
+class PlantsAnotherMarker(Saboteur):
+    caught_by = "test_a_ticket_whose_answer_was_lost_is_found_by_its_marker"
+
+    def find(self, markers: Sequence[Marker], since: datetime) -> list[Ticket]:
+        return super().find(markers[:0] if len(markers) > 1 else markers, since)
+
+
+class FindsAnything(Saboteur):
+    caught_by = "test_only_the_tickets_that_were_looked_for_are_found"
+
+    def find(self, markers: Sequence[Marker], since: datetime) -> list[Ticket]:
+        return super().find([ticket.marker for ticket in self.far_side.tickets() if ticket.marker], since)
+
+
+class ForgetsWhatWasInvisible(Saboteur):
+    caught_by = "test_what_was_found_late_was_only_invisible"
+
+    def find(self, markers: Sequence[Marker], since: datetime) -> list[Ticket]:
+        return [] if self.far_side.lag else super().find(markers, since)
+
+
+class CallsLimitsFailures(Saboteur):
+    caught_by = "test_a_rate_limit_did_nothing_and_says_when_to_come_back"
+
+    def create(self, drafts: Sequence[Draft]) -> Iterator[Created | NotCreated]:
+        try:
+            yield from super().create(drafts)
+        except RateLimited as limited:
+            raise Unavailable(str(limited)) from None
+
+
+class ClearsWhatIsNotSaid(Saboteur):
+    caught_by = "test_an_update_touches_only_its_patch"
+
+    def update(self, ref: TicketRef, patch: Patch, *, seen: str) -> Ticket:
+        wiped = replace(patch, due_date=None) if patch == Patch(title=patch.title) else patch
+        return super().update(ref, wiped, seen=seen)
+
+
+class SetsLabels(Saboteur):
+    caught_by = "test_other_peoples_labels_stay"
+
+    def update(self, ref: TicketRef, patch: Patch, *, seen: str) -> Ticket:
+        others = self.far_side.ticket(ref).labels - {MARK, "security"}
+        return super().update(ref, replace(patch, remove_labels=(*patch.remove_labels, *others)), seen=seen)
+
+
+class NeverClears(Saboteur):
+    caught_by = "test_none_clears_a_field"
+
+    def update(self, ref: TicketRef, patch: Patch, *, seen: str) -> Ticket:
+        kept = replace(patch, assignee=KEEP) if patch.assignee is None else patch
+        return super().update(ref, kept, seen=seen)
+
+
+class ReturnsTheTicketFromBefore(Saboteur):
+    caught_by = "test_an_update_returns_the_ticket_as_it_is_then"
+
+    def update(self, ref: TicketRef, patch: Patch, *, seen: str) -> Ticket:
+        before = self.far_side.ticket(ref)
+        super().update(ref, patch, seen=seen)
+        return before
+
+
+class NeverReopens(Saboteur):
+    caught_by = "test_every_category_of_state_can_be_reached"
+
+    def update(self, ref: TicketRef, patch: Patch, *, seen: str) -> Ticket:
+        reopens = patch.state is not None and patch.state.category is Category.NEW
+        return super().update(ref, replace(patch, state=None) if reopens else patch, seen=seen)
+
+
+class ForgetsItsGuard(Saboteur):
+    caught_by = "test_an_update_for_an_old_revision_is_stale_where_updates_are_guarded"
+
+    def update(self, ref: TicketRef, patch: Patch, *, seen: str) -> Ticket:
+        now = self.far_side.ticket(ref).revision
+        return super().update(ref, patch, seen=now)
+
+
+class WritesIntoTheVoid(Saboteur):
+    caught_by = "test_a_write_to_a_ticket_that_is_gone_is_not_found"
+
+    def update(self, ref: TicketRef, patch: Patch, *, seen: str) -> Ticket:
+        try:
+            return super().update(ref, patch, seen=seen)
+        except NotFound:
+            return self.far_side.view(self.far_side._stored[ref.id])
+
+
+class AdoptsWithoutALabel(Saboteur):
+    caught_by = "test_an_adopted_ticket_is_in_the_change_feed"
+
+    def update(self, ref: TicketRef, patch: Patch, *, seen: str) -> Ticket:
+        return super().update(ref, replace(patch, marker=None), seen=seen)
+
+
+class IgnoresComments(Saboteur):
+    caught_by = "test_a_revision_moves_when_something_happens_and_only_then"
+
+    def fetch(self, refs: Sequence[TicketRef]) -> Iterator[Ticket | Missing]:
+        for found in super().fetch(refs):
+            said = self.far_side.activity(found.ref)[-1:] if isinstance(found, Ticket) else []
+            quiet = bool(said) and said[0].kind is ActivityKind.COMMENT
+            yield replace(found, revision=self._before(found)) if quiet and isinstance(found, Ticket) else found
+
+    def _before(self, ticket: Ticket) -> str:
+        return self.far_side.stored(ticket.ref).versions[-2].revision
+
+
+class ShowsEverything(Saboteur):
+    caught_by = "test_the_change_feed_gives_only_marked_tickets"
+
+    def changes(self, cursor: Cursor | None) -> Iterator[Page]:
+        pages = list(super().changes(cursor))
+        shown = {ticket.ref for page in pages for ticket in page.tickets}
+        others = [ticket for ticket in self.far_side.tickets() if ticket.ref not in shown and MARK not in ticket.labels]
+        yield from pages
+        if others:
+            yield Page(others, pages[-1].cursor)
+
+
+class NewestFirst(Saboteur):
+    caught_by = "test_the_change_feed_gives_the_oldest_first"
+
+    def changes(self, cursor: Cursor | None) -> Iterator[Page]:
+        for page in super().changes(cursor):
+            yield Page(list(reversed(page.tickets)), page.cursor)
+
+
+class RunsAhead(Saboteur):
+    caught_by = "test_the_change_feed_resumes_without_losing_any"
+
+    def changes(self, cursor: Cursor | None) -> Iterator[Page]:
+        for page in super().changes(cursor):
+            ahead = page.cursor.at + timedelta(hours=1)
+            yield Page(page.tickets, Cursor(ahead) if page.tickets else page.cursor)
+
+
+class SkipsTheCursorItself(Saboteur):
+    caught_by = "test_what_changed_at_the_cursor_itself_is_given_again"
+
+    def changes(self, cursor: Cursor | None) -> Iterator[Page]:
+        for page in super().changes(cursor):
+            yield Page([ticket for ticket in page.tickets if cursor is None or ticket.updated > cursor.at], page.cursor)
+
+
+class SaysNothing(Saboteur):
+    caught_by = "test_a_feed_without_news_is_one_empty_page_and_the_cursor_stays"
+
+    def changes(self, cursor: Cursor | None) -> Iterator[Page]:
+        yield from (page for page in super().changes(cursor) if page.tickets)
+
+
+class HidesClosedTickets(Saboteur):
+    caught_by = "test_the_change_feed_gives_closed_tickets_too"
+
+    def changes(self, cursor: Cursor | None) -> Iterator[Page]:
+        for page in super().changes(cursor):
+            shown = [ticket for ticket in page.tickets if ticket.state.category is not Category.DONE]
+            yield Page(shown, page.cursor)
+
+
+class AnswersForTheFirst(Saboteur):
+    caught_by = "test_every_ticket_asked_for_is_answered"
+
+    def fetch(self, refs: Sequence[TicketRef]) -> Iterator[Ticket | Missing]:
+        yield from super().fetch(refs[:2])
+
+
+class ReadsFromTheIndex(Saboteur):
+    caught_by = "test_a_direct_read_sees_past_the_index"
+
+    def fetch(self, refs: Sequence[TicketRef]) -> Iterator[Ticket | Missing]:
+        for found in super().fetch(refs):
+            stale = self.far_side.lag and isinstance(found, Ticket)
+            yield self.far_side.stored(found.ref).versions[0] if stale else found
+
+
+class FailsOnTheMissing(Saboteur):
+    caught_by = "test_a_deleted_ticket_is_missing_and_no_exception"
+
+    def fetch(self, refs: Sequence[TicketRef]) -> Iterator[Ticket | Missing]:
+        for found in super().fetch(refs):
+            if isinstance(found, Missing):
+                raise NotFound(found.detail)
+            yield found
+
+
+class TrustsCopies(Saboteur):
+    caught_by = "test_a_copied_marker_is_not_trusted"
+
+    def fetch(self, refs: Sequence[TicketRef]) -> Iterator[Ticket | Missing]:
+        for found in super().fetch(refs):
+            if isinstance(found, Ticket):
+                yield replace(found, marker=self.far_side.stored(found.ref).marker)
+            else:
+                yield found
+
+
+class ForgetsCommentKeys(Saboteur):
+    caught_by = "test_our_comment_comes_back_as_ours_with_its_key"
+
+    def activity(self, ref: TicketRef, since: datetime) -> list[Activity]:
+        return [replace(event, marker_key=None) for event in super().activity(ref, since)]
+
+
+class TrustsCopiedComments(Saboteur):
+    caught_by = "test_a_comment_that_copies_our_key_is_not_ours"
+
+    def activity(self, ref: TicketRef, since: datetime) -> list[Activity]:
+        return [event for event in self.far_side.activity(ref) if event.at >= since]
+
+
+class CutsComments(Saboteur):
+    caught_by = "test_a_comment_that_is_too_long_is_rejected"
+
+    def comment(self, ref: TicketRef, text: str, *, marker: str) -> str:
+        return super().comment(ref, text[: self.caps.comment_limit], marker=marker)
+
+
+class ClosesAnonymously(Saboteur):
+    caught_by = "test_history_names_who_closed_it"
+
+    def activity(self, ref: TicketRef, since: datetime) -> list[Activity]:
+        nobody = Account("unknown", "Unknown")
+        told = super().activity(ref, since)
+        return [replace(event, by=nobody) if event.field == "status" else event for event in told]
+
+
+class TellsOldStories(Saboteur):
+    caught_by = "test_history_begins_where_it_is_asked_to"
+
+    def activity(self, ref: TicketRef, since: datetime) -> list[Activity]:
+        return super().activity(ref, datetime(1970, 1, 1, tzinfo=UTC))
+
+
+class BelievesAnybody(Saboteur):
+    caught_by = "test_a_delivery_that_is_not_signed_is_denied"
+
+    def hint(self, headers: Mapping[str, str], body: bytes) -> list[TicketRef]:
+        genuine = {"X-Hub-Signature-256": f"sha256={self.far_side.signature(body)}"}
+        return super().hint(genuine, body)
+
+
+class IgnoresDeliveries(Saboteur):
+    caught_by = "test_a_genuine_delivery_names_its_ticket"
+
+    def hint(self, headers: Mapping[str, str], body: bytes) -> list[TicketRef]:
+        return super().hint(headers, body)[:0]
+
+
+class ReadsNoAddresses(Saboteur):
+    caught_by = "test_a_ticket_is_resolved_by_key_and_by_address"
+
+    def resolve(self, key: str) -> Ticket:
+        if "://" in key:
+            raise NotFound(key)
+        return super().resolve(key)
+
+
+class GuessesKeys(Saboteur):
+    caught_by = "test_a_key_that_nobody_has_is_not_found"
+
+    def resolve(self, key: str) -> Ticket:
+        try:
+            return super().resolve(key)
+        except NotFound:
+            return self.far_side.tickets()[0]
+
+
+class CallsDenialsFailures(Saboteur):
+    caught_by = "test_bad_credentials_are_denied"
+
+    def changes(self, cursor: Cursor | None) -> Iterator[Page]:
+        try:
+            yield from super().changes(cursor)
+        except Denied as denied:
+            raise Unavailable(str(denied)) from None
+
+
+class ChecksNothing(Saboteur):
+    caught_by = "test_a_check_with_bad_credentials_says_so"
+
+    def check(self) -> list[Problem]:
+        return []
+
+
+class FindsFaultWithEverything(Saboteur):
+    caught_by = "test_a_check_of_a_sound_tracker_finds_nothing_fatal"
+
+    def check(self) -> list[Problem]:
+        return [Problem("something", "do something")]
+
+
+class CountsHalf(Saboteur):
+    caught_by = "test_every_request_is_counted"
+
+    @property
+    def requests(self) -> int:
+        return super().requests // 2
+
+
+class Blabs(Saboteur):
+    caught_by = "test_no_secret_is_in_any_repr_log_line_or_error"
+
+    def __repr__(self) -> str:
+        return f"Blabs({self.far_side.secret})"
+
+
+class LogsItsSecret(Saboteur):
+    caught_by = "test_no_secret_is_in_any_repr_log_line_or_error"
+
+    def changes(self, cursor: Cursor | None) -> Iterator[Page]:
+        logging.getLogger("blabs").debug("signed in with %s", self.far_side.secret)
+        yield from super().changes(cursor)
+
+
+SABOTEURS = sorted(Saboteur.__subclasses__(), key=lambda kind: kind.__name__)
+
+
+def caught(kind: type[MemoryTracker], **values: Any) -> set[str]:
+    """The tests of the kit that this tracker fails."""
+    failed = set()
+    for name in TESTS:
+        try:
+            getattr(TrackerContract(), name)(MemoryBench(kind, **values))
+        except pytest.skip.Exception:
+            continue
+        except (Exception, pytest.fail.Exception):  # noqa: BLE001
+            failed.add(name)
+    return failed
+
+
+@pytest.mark.parametrize("kind", SABOTEURS)
+def test_each_saboteur_is_caught_by_exactly_one_test(kind: type[Saboteur]) -> None:
+    guarded = kind is ForgetsItsGuard
+    assert caught(kind, caps=replace(CAPS, guarded_update=guarded)) == {kind.caught_by}
+
+
+def test_every_test_of_the_kit_catches_a_saboteur() -> None:
+    assert {kind.caught_by for kind in SABOTEURS} == set(TESTS)
+
+
+def test_an_honest_tracker_is_not_caught() -> None:
+    assert caught(MemoryTracker) == set()
