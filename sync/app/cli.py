@@ -1,40 +1,25 @@
 """The command line: what can be asked, with an example of each; the answers are in the modules beside it."""
 
-import os
 import sys
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from enum import StrEnum
-from inspect import Parameter, signature
 from pathlib import Path
 from typing import Annotated, Any, cast
 
 import typer
 
 from state.model import Priority, Status
+from sync.app.asking import SETTINGS, ConfigFile, command
 from sync.app.shell import Shell
 
-_SETTINGS: dict[str, Any] = {
-    "rich_markup_mode": None,
-    "pretty_exceptions_enable": False,
-    "no_args_is_help": True,
-    "context_settings": {"max_content_width": 120},
-}
-
-app = typer.Typer(name="counterfoil", **_SETTINGS)
-item_app = typer.Typer(help="Look at action items and change them.", **_SETTINGS)
-holds_app = typer.Typer(help="What waits for a person, and how to settle it.", **_SETTINGS)
-audit_app = typer.Typer(help="The ledger of every change.", **_SETTINGS)
+app = typer.Typer(name="counterfoil", **SETTINGS)
+item_app = typer.Typer(help="Look at action items and change them.", **SETTINGS)
+holds_app = typer.Typer(help="What waits for a person, and how to settle it.", **SETTINGS)
+audit_app = typer.Typer(help="The ledger of every change.", **SETTINGS)
 app.add_typer(item_app, name="item")
 app.add_typer(holds_app, name="holds")
 app.add_typer(audit_app, name="audit")
-
-
-class LogFormat(StrEnum):
-    """How log lines are written."""
-
-    TEXT = "text"
-    JSON = "json"
 
 
 class Side(StrEnum):
@@ -62,61 +47,6 @@ Urgency = Annotated[Priority | None, typer.Option(help="How urgent.")]
 Controls = Annotated[list[str] | None, typer.Option("--control", help="May be given again.", metavar="ID")]
 Risks = Annotated[list[str] | None, typer.Option("--risk", help="May be given again.", metavar="ID")]
 
-_Config = Annotated[
-    Path | None,
-    typer.Option("--config", help="Default: $COUNTERFOIL_CONFIG, else counterfoil.toml.", metavar="FILE"),
-]
-_COMMON = {
-    "config": (_Config, None),
-    "as_json": (Annotated[bool, typer.Option("--json", help="Answer in JSON.")], False),
-    "verbose": (Annotated[bool, typer.Option("--verbose", "-v", help="Say more on standard error.")], False),
-    "log_format": (Annotated[LogFormat, typer.Option(help="How log lines are written.")], LogFormat.TEXT),
-}
-
-
-def _command(group: typer.Typer, *examples: str, name: str | None = None) -> Callable[[Callable[..., int]], None]:
-    """Register a function that takes a `Shell` and the options it declares, and returns the exit code."""
-
-    def register(ask: Callable[..., int]) -> None:
-        own = list(signature(ask).parameters.values())[1:]
-        common = [
-            Parameter(key, Parameter.KEYWORD_ONLY, default=default, annotation=kind)
-            for key, (kind, default) in _COMMON.items()
-        ]
-
-        def run(context: typer.Context, **given: Any) -> None:
-            config = given.pop("config") or context.find_root().params.get("config")
-            common = {key: given.pop(key) for key in ("as_json", "verbose", "log_format")}
-            raise typer.Exit(_guarded(Shell(_config_file(config), **common), ask, given))
-
-        first = Parameter("context", Parameter.POSITIONAL_OR_KEYWORD, annotation=typer.Context)
-        parameters = [first, *(p.replace(kind=Parameter.KEYWORD_ONLY) for p in own), *common]
-        run.__signature__ = signature(run).replace(parameters=parameters)  # type: ignore[attr-defined]
-        run.__annotations__ = {p.name: p.annotation for p in parameters}
-        run.__doc__ = ask.__doc__
-        shown = "".join(f"\n  {example}" for example in examples)
-        group.command(name or ask.__name__, epilog=f"\b\nExample:{shown}")(run)
-
-    return register
-
-
-def _config_file(given: Path | None) -> Path:
-    return given or Path(os.environ.get("COUNTERFOIL_CONFIG") or "counterfoil.toml")
-
-
-def _guarded(shell: Shell, ask: Callable[..., int], given: dict[str, Any]) -> int:
-    """The exit code of a command, a known failure's included."""
-    from sync.app import failures
-
-    shell.start_logging()
-    try:
-        return ask(shell, **given)
-    except failures.KNOWN as error:
-        shell.refuse(failures.words(error))
-        if shell.verbose:
-            traceback.print_tb(error.__traceback__)
-        return failures.exit_code(error)
-
 
 def _print_version(wanted: bool) -> None:
     if wanted:
@@ -128,7 +58,7 @@ def _print_version(wanted: bool) -> None:
 
 @app.callback()
 def _root(
-    config: _Config = None,
+    config: ConfigFile = None,
     version: Annotated[
         bool, typer.Option("--version", help="Print the version and stop.", is_eager=True, callback=_print_version)
     ] = False,
@@ -136,7 +66,7 @@ def _root(
     """One ticket for every compliance action item, and a record of it that an auditor can trust."""
 
 
-@_command(app, "counterfoil init", "counterfoil init --config audit/counterfoil.toml")
+@command(app, "counterfoil init", "counterfoil init --config audit/counterfoil.toml")
 def init(shell: Shell) -> int:
     """Write a commented configuration unless there is one, and create or migrate the database."""
     from sync.app import beginning
@@ -144,7 +74,7 @@ def init(shell: Shell) -> int:
     return beginning.init(shell)
 
 
-@_command(app, "counterfoil check")
+@command(app, "counterfoil check")
 def check(shell: Shell) -> int:
     """Read the configuration, credentials, permissions and mapping against the live trackers; write nothing."""
     from sync.app import checking
@@ -152,7 +82,7 @@ def check(shell: Shell) -> int:
     return checking.check(shell)
 
 
-@_command(app, "counterfoil intake csv items.csv", "counterfoil intake ocsf prowler.ocsf.json --keep-going")
+@command(app, "counterfoil intake csv items.csv", "counterfoil intake ocsf prowler.ocsf.json --keep-going")
 def intake(
     shell: Shell,
     form: Annotated[str, typer.Argument(help="csv, json or ocsf.", metavar="FORMAT")],
@@ -168,7 +98,7 @@ def intake(
     return taking_in.intake(shell, form, file, keep_going=keep_going, include_manual=include_manual)
 
 
-@_command(item_app, 'counterfoil item add "Rotate the deploy keys" --priority high --owner mia@acme.example')
+@command(item_app, 'counterfoil item add "Rotate the deploy keys" --priority high --owner mia@acme.example')
 def add(
     shell: Shell,
     title: Annotated[str, typer.Argument(help="What is to be done.")],
@@ -187,7 +117,7 @@ def add(
     return items.add(shell, said)
 
 
-@_command(item_app, "counterfoil item list --status open --overdue", name="list")
+@command(item_app, "counterfoil item list --status open --overdue", name="list")
 def list_items(
     shell: Shell,
     status: Annotated[Status | None, typer.Option(help="Only in this status.")] = None,
@@ -205,7 +135,7 @@ def list_items(
     return items.list_items(shell, wanted)
 
 
-@_command(item_app, "counterfoil item show AI-000012")
+@command(item_app, "counterfoil item show AI-000012")
 def show(shell: Shell, ref: Ref) -> int:
     """Show one item with its description, comments and history."""
     from sync.app import items
@@ -213,7 +143,7 @@ def show(shell: Shell, ref: Ref) -> int:
     return items.show_item(shell, ref)
 
 
-@_command(
+@command(
     item_app,
     "counterfoil item edit AI-12 --due 2027-01-31",
     'counterfoil item edit 12 --status resolved --reason "..."',
@@ -238,7 +168,7 @@ def edit(
     return items.edit(shell, ref, said, status, reason)
 
 
-@_command(item_app, 'counterfoil item comment AI-12 "The auditor asks for a screenshot."')
+@command(item_app, 'counterfoil item comment AI-12 "The auditor asks for a screenshot."')
 def comment(shell: Shell, ref: Ref, text: Annotated[str, typer.Argument(help="Markdown.")]) -> int:
     """Say something about an item; the next sync carries it to the ticket."""
     from sync.app import items
@@ -246,7 +176,7 @@ def comment(shell: Shell, ref: Ref, text: Annotated[str, typer.Argument(help="Ma
     return items.comment(shell, ref, text)
 
 
-@_command(item_app, "counterfoil item link AI-12 SEC-42", "counterfoil item link 12 SEC-42 --tracker eng --dry-run")
+@command(item_app, "counterfoil item link AI-12 SEC-42", "counterfoil item link 12 SEC-42 --tracker eng --dry-run")
 def link(
     shell: Shell,
     ref: Ref,
@@ -262,7 +192,7 @@ def link(
     return runs.link(shell, ref, ticket, tracker, dry_run=dry_run)
 
 
-@_command(item_app, 'counterfoil item unlink AI-12 --reason "the wrong ticket"')
+@command(item_app, 'counterfoil item unlink AI-12 --reason "the wrong ticket"')
 def unlink(shell: Shell, ref: Ref, reason: Reason = "") -> int:
     """Forget which ticket an item has; the ticket itself is left as it is."""
     from sync.app import items
@@ -270,7 +200,7 @@ def unlink(shell: Shell, ref: Ref, reason: Reason = "") -> int:
     return items.unlink(shell, ref, reason)
 
 
-@_command(app, "counterfoil plan", "counterfoil plan --check --json --out plan.json")
+@command(app, "counterfoil plan", "counterfoil plan --check --json --out plan.json")
 def plan(
     shell: Shell,
     out: Annotated[Path | None, typer.Option(help="Also write the plan there, as JSON.", metavar="FILE")] = None,
@@ -284,7 +214,7 @@ def plan(
     return runs.plan(shell, out=out, check=check, full=full, only=tracker)
 
 
-@_command(
+@command(
     app, "counterfoil sync", "counterfoil sync --expect DIGEST", 'counterfoil sync --force "moved to a new project"'
 )
 def sync(
@@ -300,7 +230,7 @@ def sync(
     return runs.sync(shell, expect=expect, force=force, full=full, only=tracker)
 
 
-@_command(app, "counterfoil status")
+@command(app, "counterfoil status")
 def status(shell: Shell) -> int:
     """Show how things stand: items, what is overdue, what waits for a person, the last run of each tracker."""
     from sync.app import overview
@@ -308,7 +238,7 @@ def status(shell: Shell) -> int:
     return overview.status(shell)
 
 
-@_command(app, "counterfoil explain AI-000012", "counterfoil explain 12 --offline")
+@command(app, "counterfoil explain AI-000012", "counterfoil explain 12 --offline")
 def explain(
     shell: Shell,
     ref: Ref,
@@ -320,7 +250,7 @@ def explain(
     return explaining.explain(shell, ref, offline=offline)
 
 
-@_command(holds_app, "counterfoil holds list", name="list")
+@command(holds_app, "counterfoil holds list", name="list")
 def list_holds(shell: Shell) -> int:
     """List what waits for a person, each with the command that settles it."""
     from sync.app import overview
@@ -328,7 +258,7 @@ def list_holds(shell: Shell) -> int:
     return overview.list_holds(shell)
 
 
-@_command(holds_app, 'counterfoil holds settle H-3 --take ticket --reason "agreed with the owner"')
+@command(holds_app, 'counterfoil holds settle H-3 --take ticket --reason "agreed with the owner"')
 def settle(
     shell: Shell,
     hold: Annotated[str, typer.Argument(help="The hold, as H-3.", metavar="ID")],
@@ -341,7 +271,7 @@ def settle(
     return settling.settle(shell, hold, "item" if take is Side.ITEM else "ticket", reason)
 
 
-@_command(audit_app, "counterfoil audit log --item AI-000012")
+@command(audit_app, "counterfoil audit log --item AI-000012")
 def log(
     shell: Shell,
     item: Annotated[str | None, typer.Option(help="Only of this item.", metavar="REF", parser=_reference)] = None,
@@ -353,7 +283,7 @@ def log(
     return ledger.log(shell, item, limit)
 
 
-@_command(audit_app, "counterfoil audit verify")
+@command(audit_app, "counterfoil audit verify")
 def verify(shell: Shell) -> int:
     """Check every record of the ledger against the one before it; exit 6 at the first that does not follow."""
     from sync.app import ledger
@@ -361,7 +291,7 @@ def verify(shell: Shell) -> int:
     return ledger.verify(shell)
 
 
-@_command(app, "counterfoil demo", "counterfoil demo ./look-here")
+@command(app, "counterfoil demo", "counterfoil demo ./look-here")
 def demo(
     shell: Shell,
     folder: Annotated[Path | None, typer.Argument(help="Where to leave its files; must not exist yet.")] = None,

@@ -1,0 +1,83 @@
+"""How every command is asked: the options they share, an example each, and exit codes for known failures."""
+
+import os
+import traceback
+from collections.abc import Callable
+from enum import StrEnum
+from inspect import Parameter, signature
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from sync.app.shell import Shell
+
+SETTINGS: dict[str, Any] = {
+    "rich_markup_mode": None,
+    "pretty_exceptions_enable": False,
+    "no_args_is_help": True,
+    "context_settings": {"max_content_width": 120},
+}
+
+
+class LogFormat(StrEnum):
+    """How log lines are written."""
+
+    TEXT = "text"
+    JSON = "json"
+
+
+ConfigFile = Annotated[
+    Path | None,
+    typer.Option("--config", help="Default: $COUNTERFOIL_CONFIG, else counterfoil.toml.", metavar="FILE"),
+]
+_COMMON = {
+    "config": (ConfigFile, None),
+    "as_json": (Annotated[bool, typer.Option("--json", help="Answer in JSON.")], False),
+    "verbose": (Annotated[bool, typer.Option("--verbose", "-v", help="Say more on standard error.")], False),
+    "log_format": (Annotated[LogFormat, typer.Option(help="How log lines are written.")], LogFormat.TEXT),
+}
+
+
+def command(group: typer.Typer, *examples: str, name: str | None = None) -> Callable[[Callable[..., int]], None]:
+    """Register a function that takes a `Shell` and the options it declares, and returns the exit code."""
+
+    def register(ask: Callable[..., int]) -> None:
+        own = list(signature(ask).parameters.values())[1:]
+        common = [
+            Parameter(key, Parameter.KEYWORD_ONLY, default=default, annotation=kind)
+            for key, (kind, default) in _COMMON.items()
+        ]
+
+        def run(context: typer.Context, **given: Any) -> None:
+            config = given.pop("config") or context.find_root().params.get("config")
+            common = {key: given.pop(key) for key in ("as_json", "verbose", "log_format")}
+            raise typer.Exit(_guarded(Shell(_config_file(config), **common), ask, given))
+
+        first = Parameter("context", Parameter.POSITIONAL_OR_KEYWORD, annotation=typer.Context)
+        parameters = [first, *(p.replace(kind=Parameter.KEYWORD_ONLY) for p in own), *common]
+        run.__signature__ = signature(run).replace(parameters=parameters)  # type: ignore[attr-defined]
+        run.__annotations__ = {p.name: p.annotation for p in parameters}
+        run.__doc__ = ask.__doc__
+        shown = "".join(f"\n  {example}" for example in examples)
+        group.command(name or ask.__name__, epilog=f"\b\nExample:{shown}")(run)
+
+    return register
+
+
+def _config_file(given: Path | None) -> Path:
+    return given or Path(os.environ.get("COUNTERFOIL_CONFIG") or "counterfoil.toml")
+
+
+def _guarded(shell: Shell, ask: Callable[..., int], given: dict[str, Any]) -> int:
+    """The exit code of a command, a known failure's included."""
+    from sync.app import failures
+
+    shell.start_logging()
+    try:
+        return ask(shell, **given)
+    except failures.KNOWN as error:
+        shell.refuse(failures.words(error))
+        if shell.verbose:
+            traceback.print_tb(error.__traceback__)
+        return failures.exit_code(error)
