@@ -129,15 +129,16 @@ def _lag(scope: Scope) -> timedelta:
 def _page(scope: Scope, tickets: Sequence[Ticket], reading: Reading, looked: set[str]) -> None:
     links = scope.store.links_by_ticket(scope.tracker.name, [t.ref.id for t in tickets])
     _strangers(scope, [t for t in tickets if t.ref.id not in links], reading)
-    news = [t for t in tickets if t.ref.id in links and _is_news(t, links[t.ref.id])]
-    items = scope.store.items([links[t.ref.id].item for t in news])
+    known = [t for t in tickets if t.ref.id in links and not _is_stale(t, links[t.ref.id])]
+    items = scope.store.items([links[t.ref.id].item for t in known])
     fresh = []
-    for ticket in news:
+    for ticket in known:
         link = links[ticket.ref.id]
-        if link.ticket_revision or not _quiet(scope, items[link.item], link, ticket):
+        item = items[link.item]
+        if link.ticket_revision not in ("", ticket.revision) or not _quiet(scope, item, link, ticket):
             fresh.append(ticket)
-        else:
-            reading.touched.append(refreshed(link, ticket, items[link.item].revision))
+        elif link.ticket_revision != ticket.revision:
+            reading.touched.append(refreshed(link, ticket, item.revision))
     looked |= {t.ref.id for t in fresh}
     if scope.tracker.caps.stale_feed:
         _look(scope, (t.ref for t in fresh), reading, count=False)
@@ -145,9 +146,12 @@ def _page(scope: Scope, tickets: Sequence[Ticket], reading: Reading, looked: set
         _answer(scope, fresh, reading)
 
 
-def _is_news(ticket: Ticket, link: Link) -> bool:
-    """Whether the ticket is newer than what the link knows; an older one comes from an index that lags."""
-    return ticket.revision > link.ticket_revision
+def _is_stale(ticket: Ticket, link: Link) -> bool:
+    """Whether the feed shows an older ticket than the link knows.
+
+    Equal revisions do not say that nothing happened: a tracker's clock may have ticked only once for two changes.
+    """
+    return ticket.revision < link.ticket_revision
 
 
 def _moves(scope: Scope, item: ActionItem, link: Link, ticket: Ticket) -> tuple[Change, ...]:
