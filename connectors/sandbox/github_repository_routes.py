@@ -100,7 +100,7 @@ def edit_label(visit: Visit) -> Answer:
     """Change a label, also on the issues that have it; their times stay."""
     visit.need("write")
     label, body = _label(visit), visit.body()
-    old, new = label.name, body.get("new_name") or label.name
+    old, new = label.name, rules.text(body, "new_name", rules.LABEL_LIMIT, resource="Label") or label.name
     if new.lower() != old.lower():
         new = _named(visit, body, "new_name")
     label.name = rules.label_name(new)
@@ -169,11 +169,13 @@ def _hook(visit: Visit) -> Hook:
 
 def _configure(hook: Hook, body: Json) -> None:
     config = body.get("config") or {}
+    if not isinstance(config, dict):
+        raise rules.malformed("For 'properties/config', a hook is configured by an object.")
     if "url" in config:
         hook.url = str(config["url"])
     hook.secret = str(config.get("secret", hook.secret))
     hook.content_type = "json" if config.get("content_type", hook.content_type) == "json" else "form"
-    hook.events = list(body.get("events", hook.events))
+    hook.events = rules.names(body, "events", "name") or hook.events
     hook.active = bool(body.get("active", hook.active))
 
 

@@ -60,6 +60,7 @@ def parsed(raw: bytes) -> Json:
         return {}
     try:
         body = json.loads(raw)
+        json.dumps(body, ensure_ascii=False).encode()  # half a surrogate pair is no text
     except ValueError as error:
         raise Refusal(400, "Problems parsing JSON") from error
     if not isinstance(body, dict):
@@ -140,7 +141,7 @@ def assignees(state: GithubState, body: Json) -> list[str] | None:
     """The assignees that a create or an edit names; one that cannot be assigned refuses the whole request."""
     found = names(body, "assignees", "login")
     if found is None and "assignee" in body:
-        found = [body["assignee"]] if body["assignee"] else []
+        found = names({"assignee": [body["assignee"]] if body["assignee"] else []}, "assignee", "login")
     for login in found or ():
         if not assignable(state, login):
             message = f"{login} cannot be assigned to this issue"

@@ -248,4 +248,4 @@ def _token(call: Call) -> str:
 
 
 def _address(name: str) -> str:
-    return f"{name.split()[0].lower()}@acme.example"
+    return f"{name.split(maxsplit=1)[0].lower()}@acme.example"

@@ -1,5 +1,7 @@
 """Everything that the embedded GitHub answers is what the vendor's description allows."""
 
+import base64
+import json
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -144,6 +146,19 @@ def test_comments_labels_hooks_and_the_repository_itself(judged: Judged) -> None
         judged.bot.patch(REPOSITORY, json={"archived": True}, headers=headers),
     ]
     assert [one.status_code for one in answers] == [200, 200, 200, 200, 204, 200]
+    assert judged.complaints == []
+
+
+def test_an_apps_way_in(judged: Judged) -> None:
+    now = int(judged.server.now().timestamp())
+    parts = ({"alg": "RS256"}, {"iat": now, "exp": now + 60, "iss": 1001})
+    token = ".".join(base64.urlsafe_b64encode(json.dumps(part).encode()).decode() for part in parts) + ".any"
+    headers = {"authorization": f"Bearer {token}"}
+    bought = judged.bot.post("/app/installations/2002/access_tokens", headers=headers).json()["token"]
+    made = judged.bot.post(ISSUES, json={"title": "x"}, headers={"authorization": f"Bearer {bought}"})
+    assert made.json()["performed_via_github_app"]["slug"] == "counterfoil"
+    assert judged.bot.patch(f"{ISSUES}/1", json={"state": "closed"}).status_code == 200
+    assert judged.bot.get(f"{ISSUES}/1/timeline").status_code == 200
     assert judged.complaints == []
 
 

@@ -120,6 +120,20 @@ def test_a_page_holds_thirty_and_never_more_than_a_hundred(bot: httpx.Client) ->
     assert walked(bot, per_page=100, direction="asc") == list(range(1, 102))
 
 
+@pytest.mark.parametrize("below", ["/1/comments", "/comments", "/1/timeline"])
+def test_other_lists_link_to_their_next_page_too(server: SandboxServer, bot: httpx.Client, below: str) -> None:
+    open_some(bot, 1)
+    for number in range(5):
+        bot.post(f"{ISSUES}/1/comments", json={"body": f"{number}"})
+    answer = bot.get(f"/api/v3{ISSUES}{below}", params={"per_page": 2})
+    found = [one["body"] for one in answer.json()]
+    while "next" in answer.links:
+        assert answer.links["next"]["url"].startswith(f"{server.url}/api/v3/repositories/")
+        answer = bot.get(answer.links["next"]["url"])
+        found += [one["body"] for one in answer.json()]
+    assert found == ["0", "1", "2", "3", "4"]
+
+
 @pytest.mark.parametrize("direction", ["asc", "desc"])
 @pytest.mark.parametrize("sort", ["created", "updated", "comments"])
 def test_following_the_links_shows_each_issue_once(bot: httpx.Client, sort: str, direction: str) -> None:
