@@ -106,15 +106,12 @@ class JiraIssues:
 
     def changes(self, cursor: Cursor | None) -> Iterator[Page]:
         """Yield the marked tickets that changed at or after `cursor`, oldest first."""
-        at = cursor.at if cursor else read.EPOCH
-        pages = 0
+        at = floor = cursor.at if cursor else read.EPOCH
         for found in self._search.pages(self._scope(), at):
-            tickets = [ticket for ticket in map(self._ticket, found) if ticket.updated >= at and _ours(ticket)]
+            recent = (raw for raw in found if read.updated(raw) >= floor)
+            tickets = [ticket for ticket in map(self._ticket, recent) if _ours(ticket)]
             at = max([at, *(ticket.updated for ticket in tickets)])
-            pages += 1
             yield Page(sorted(tickets, key=lambda ticket: ticket.updated), Cursor(at))
-        if not pages:
-            yield Page([], Cursor(at))
 
     def fetch(self, refs: Sequence[TicketRef]) -> Iterator[Ticket | Missing]:
         """Yield each ticket as it is now, read from the database and not from the search index."""

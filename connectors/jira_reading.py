@@ -72,6 +72,12 @@ def moment(value: object) -> datetime:
     return at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
 
 
+def updated(raw: Mapping[str, Any]) -> datetime:
+    """When (UTC) the issue last changed."""
+    fields = mapping(raw.get("fields"))
+    return moment(fields.get("updated") or fields.get("created"))
+
+
 def account_id(user: object, *, on_cloud: bool) -> str | None:
     """The id by which this Jira assigns: an account id on Cloud, a user name on Data Center."""
     known = mapping(user)
@@ -117,7 +123,7 @@ def ticket(raw: Mapping[str, Any], *, tracker: str, url: str, on_cloud: bool, ma
     """The issue as a ticket; `url` is the site's, under which people find `/browse/KEY`."""
     fields = mapping(raw.get("fields"))
     key = str(raw.get("key", ""))
-    updated = moment(fields.get("updated") or fields.get("created"))
+    at = updated(raw)
     comments = _comment_count(fields.get("comment"))
     return Ticket(
         ref=TicketRef(tracker, str(raw.get("id", "")), key),
@@ -130,8 +136,8 @@ def ticket(raw: Mapping[str, Any], *, tracker: str, url: str, on_cloud: bool, ma
         due_date=_day(fields.get("duedate")),
         labels=labels(fields),
         created=moment(fields.get("created")),
-        updated=updated,
-        revision=_revision(updated, comments),
+        updated=at,
+        revision=_revision(at, comments),
         marker=marker,
         project=str(mapping(fields.get("project")).get("key") or key.rpartition("-")[0]),
         archived=bool(fields.get("archiveddate") or raw.get("archived")),

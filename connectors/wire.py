@@ -123,7 +123,7 @@ class Wire:
         error = self._problem(request, response)
         if error is not None:
             error.status = response.status_code
-            error.answer = _json(response)
+            error.answer = _parsed(self.redact(response.text))
             raise error
 
     def _is_read(self, request: httpx.Request) -> bool:
@@ -179,7 +179,7 @@ class Wire:
 
     def _problem(self, request: httpx.Request, response: httpx.Response) -> TrackerError | None:
         status, read = response.status_code, self._is_read(request)
-        told = _vendor_message(response)
+        told = _vendor_message(response) if status >= 400 else ""
         text = self._line(request, str(status), told or response.reason_phrase)
         if (limited := self._limited(response, told, read=read)) is not None:
             return RateLimited(text, limited)
@@ -348,8 +348,12 @@ def _as_requests(answer: httpx.Response, request: requests.PreparedRequest) -> r
 
 
 def _json(response: httpx.Response) -> Any:
+    return _parsed(response.content)
+
+
+def _parsed(text: str | bytes) -> Any:
     try:
-        return response.json()
+        return json.loads(text)
     except (ValueError, RecursionError):
         return None
 
