@@ -121,10 +121,12 @@ def _said(finding: Mapping[str, Any]) -> finding_text.Said:
 
 
 def _account(finding: Mapping[str, Any], resource: Mapping[str, Any]) -> str:
-    """The account; findings about a container cluster have none, and their resource's namespace stands in."""
+    """The account; findings about a container cluster name none, and the namespace stands in."""
     account = _optional(finding, "cloud", "account", "uid") or _optional(finding, "unmapped", "provider_uid")
     if not account and "cloud" not in finding:
-        account = _optional(resource, "namespace")
+        profiles = _get(finding, "metadata", "profiles")
+        in_cluster = isinstance(profiles, list) and "container" in profiles
+        account = _optional(resource, "namespace") or ("cluster" if in_cluster else "")
     if not account:
         raise _Lacks("cloud.account.uid", "is missing")
     return account

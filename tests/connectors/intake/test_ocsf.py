@@ -1,6 +1,7 @@
 import copy
 import io
 import json
+import tracemalloc
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -171,6 +172,10 @@ def test_a_cluster_has_a_namespace_for_an_account() -> None:
     finding = changed("cloud", ...)
     finding["resources"] = [{"uid": "pod-1", "name": "pod", "namespace": "kube-system"}]
     assert "`kube-system`" in one(finding).draft.description
+    finding["resources"] = [{"uid": "role-1"}]
+    assert isinstance(read(finding)[0], BadRow)
+    finding["metadata"]["profiles"] = ["container", "datetime"]
+    assert "`cluster`" in one(finding).draft.description
 
 
 @pytest.mark.parametrize(
@@ -215,3 +220,35 @@ def test_findings_may_come_one_to_a_line() -> None:
 def test_text_from_a_scanner_cannot_leave_its_code_span() -> None:
     draft = one(changed("resources", [{"uid": "a`@everyone`\n# b", "name": "n"}])).draft
     assert "`a'@everyone' # b`" in draft.description
+
+
+def test_memory_does_not_grow_with_the_file(tmp_path: Path) -> None:
+    path = tmp_path / "scan.json"
+    large = json.dumps(FINDING | {"raw": "x" * 20_000})
+    path.write_text("[" + ",\n".join([large] * 500) + "]")
+    rows = SourceFile(path, source("ocsf"))
+    sum(1 for _ in rows)
+    tracemalloc.start()
+    count = sum(1 for _ in rows)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert count == 500
+    assert peak < path.stat().st_size / 10
+
+
+def paths(value: Any, at: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
+    inside = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    return [at, *(path for key, part in inside for path in paths(part, (*at, key)))]
+
+
+@pytest.mark.parametrize("path", paths(FINDING)[1:], ids=str)
+def test_a_finding_of_any_shape_is_a_row(path: tuple[Any, ...]) -> None:
+    for odd in (None, 1, -1.5, 10**40, True, "", "x\0", "\ud800", "2025", [], {}, [None, 1], {"a": {"b": None}}):
+        finding = copy.deepcopy(FINDING)
+        place: Any = finding
+        for key in path[:-1]:
+            place = place[key]
+        place[path[-1]] = odd
+        lines = f"{json.dumps(finding)}\n{json.dumps(finding)}\n".encode()
+        assert len(read(finding)) == 1
+        assert len(list(Ocsf().read(io.BytesIO(lines)))) == 2

@@ -1,6 +1,9 @@
+import io
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from connectors.intake.registry import FORMATS, SourceFile, source
 
@@ -16,3 +19,34 @@ def test_every_format_reads_an_empty_file_without_raising(name: str, tmp_path: P
 def test_an_unknown_format_names_the_known() -> None:
     with pytest.raises(LookupError, match="csv, json, ocsf"):
         source("xlsx")
+
+
+PIECES = st.sampled_from(
+    [
+        b'"',
+        b",",
+        b"\n",
+        b"\r",
+        b"[",
+        b"]",
+        b"{",
+        b"}",
+        b":",
+        b"title",
+        b'"title":"a"',
+        b"\0",
+        b"\xff",
+        b"\\u",
+        b"1e9",
+        b" ",
+    ]
+)
+
+
+@pytest.mark.parametrize("name", FORMATS)
+@pytest.mark.parametrize("start", [b"", b"title,owner\n", b"[", b'{"items":[', b'{"title":"a"}\n', b"\xef\xbb\xbf"])
+@settings(max_examples=60, deadline=None, database=None, derandomize=True)
+@given(pieces=st.lists(PIECES | st.binary(max_size=4), max_size=30))
+def test_no_content_raises(name: str, start: bytes, pieces: list[bytes]) -> None:
+    for row in source(name).read(io.BytesIO(start + b"".join(pieces))):
+        assert row is not None
