@@ -4,7 +4,7 @@ import json
 from datetime import UTC, datetime
 from typing import Any
 
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from connectors.sandbox.calls import Answer, Call
@@ -30,6 +30,7 @@ WRITES = (
     *(("DELETE", path) for path in ("/issues/1/assignees", "/issues/1/labels/a", "/labels/b")),
     *(("POST", path) for path in ("/labels", "/hooks")),
 )
+PATIENT = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow], max_examples=60)
 
 
 def answer(sandbox: GithubSandbox, method: str, path: str, body: str = "", query: str = "") -> Answer:
@@ -37,6 +38,7 @@ def answer(sandbox: GithubSandbox, method: str, path: str, body: str = "", query
     return sandbox.answer(Call(method, path, query, headers, body.encode(errors="surrogatepass"), START))
 
 
+@PATIENT
 @given(st.lists(st.tuples(st.sampled_from(WRITES), BODIES), max_size=8))
 def test_no_body_breaks_it(asked: list[tuple[tuple[str, str], str]]) -> None:
     sandbox = GithubSandbox()
@@ -46,6 +48,7 @@ def test_no_body_breaks_it(asked: list[tuple[tuple[str, str], str]]) -> None:
         assert isinstance(answered.body, bytes)
 
 
+@PATIENT
 @given(
     st.dictionaries(
         st.sampled_from(["state", "since", "labels", "sort", "direction", "per_page", "page", "after", "assignee"]),
