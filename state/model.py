@@ -445,7 +445,7 @@ class Hold:
     @property
     def command(self) -> str:
         """The command that settles this hold."""
-        return f"counterfoil holds settle {self.id or '<id>'} --take item|ticket"
+        return f"counterfoil holds settle {self.id or '<id>'} --take item|ticket --reason TEXT"
 
 
 class OperationKind(StrEnum):
