@@ -52,10 +52,12 @@ def moment(at: datetime) -> str:
 
 def plain(value: Any) -> Any:
     """A value as the JSON that records are made of; floats, huge numbers and foreign types are an `AuditError`."""
+    if value is None or value.__class__ is str:
+        return value
     match value:
         case Enum():
             return plain(value.value)
-        case None | bool() | str():
+        case bool() | str():
             return value
         case int() if -_EXACT < value < _EXACT:
             return value

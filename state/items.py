@@ -3,7 +3,6 @@
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
-from enum import Enum
 from fnmatch import fnmatchcase
 from typing import Any, NamedTuple
 
@@ -282,8 +281,7 @@ def _provable(name: str, value: Any) -> Any:
 def _shown(item: ActionItem) -> dict[str, Any]:
     names = ("title", "description", "priority", "status", "owner", "due_date", "controls", "risks")
     sources = ("source_kind", "source_ref", "external_ref", "fingerprint")
-    values = ((name, _provable(name, getattr(item, name))) for name in (*names, *sources))
-    return {name: value.value if isinstance(value, Enum) else value for name, value in values}
+    return {name: _provable(name, getattr(item, name)) for name in (*names, *sources)}
 
 
 def record_results(connection: Connection, ledger: Ledger, results: Sequence[Said], because: Because) -> list[Result]:

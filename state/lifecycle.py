@@ -54,11 +54,16 @@ def is_vague(title: str) -> bool:
 
 def lint(item: ActionItem, today: date) -> list[str]:
     """What a reader of the item would miss; never a reason to refuse it, and nothing once it is finished."""
-    if item.status not in UNFINISHED:
-        return []
-    warnings = {
-        "no owner": item.owner is None,
-        "past its due date": is_overdue(item, today),
-        "the title does not say what to do": is_vague(item.title),
-    }
-    return [text for text, applies in warnings.items() if applies]
+    return missing(item.title, item.owner, item.due_date, today) if item.status in UNFINISHED else []
+
+
+def missing(title: str, owner: str | None, due_date: date, today: date) -> list[str]:
+    """What a reader of an unfinished item with these values would miss."""
+    warnings = []
+    if owner is None:
+        warnings.append("no owner")
+    if due_date < today:
+        warnings.append("past its due date")
+    if is_vague(title):
+        warnings.append("the title does not say what to do")
+    return warnings

@@ -11,9 +11,8 @@ from state import audit, comments, feeds, items, journal, links, waiting
 from state.effects import Intent
 from state.errors import UnknownRef
 from state.items import ITEM, Result
-from state.lifecycle import UNFINISHED, lint
+from state.lifecycle import UNFINISHED, lint, missing
 from state.model import ActionItem, AuditRecord, Comment, Hold, HoldKind, Link, Outcome, Priority, Status, TestOutcome
-from state.rows import item_of
 from state.store import Store
 from state.waiting import HOLD
 
@@ -154,20 +153,21 @@ def _links(connection: Connection) -> dict[str, int]:
 def _warnings(connection: Connection, today: date, most: int) -> tuple[dict[str, int], tuple[tuple[str, str], ...]]:
     counts: dict[str, int] = {}
     first: list[tuple[str, str]] = []
-    for item in _unfinished_items(connection):
-        said = lint(item, today)
+    for row in _unfinished_rows(connection):
+        said = missing(row.title, row.owner, row.due_date, today)
         for text in said:
             counts[text] = counts.get(text, 0) + 1
         if said and len(first) < most:
-            first.append((item.ref, "; ".join(said)))
+            first.append((row.ref, "; ".join(said)))
     return counts, tuple(first)
 
 
-def _unfinished_items(connection: Connection) -> Iterator[ActionItem]:
+def _unfinished_rows(connection: Connection) -> Iterator[Any]:
     last = 0
-    query = select(ITEM).where(_unfinished()).order_by(ITEM.c.seq).limit(_PAGE)
+    columns = (ITEM.c.seq, ITEM.c.ref, ITEM.c.title, ITEM.c.owner, ITEM.c.due_date)
+    query = select(*columns).where(_unfinished()).order_by(ITEM.c.seq).limit(_PAGE)
     while rows := connection.execute(query.where(ITEM.c.seq > last)).all():
-        yield from map(item_of, rows)
+        yield from rows
         last = rows[-1].seq
 
 
