@@ -8,8 +8,10 @@ from markdown_it.tree import SyntaxTreeNode
 
 _PARSER = MarkdownIt("commonmark", {"html": False}).enable(["table", "strikethrough"])
 _ALWAYS = re.compile(r"[{}\[\]|]|\\(?=[^A-Za-z0-9\s])|\\\Z")
-_AT_EDGE = re.compile(r"(?<![^\W_])[*_+^~!?-](?=\S)|(?<=\S)[*_+^~!?-](?![^\W_])")
+_AT_EDGE = re.compile(r"(?<![^\W_])[*_+^~!-](?=\S|\Z)|(?:(?<=\S)|\A)[*_+^~!-](?![^\W_])")
 _AT_START = re.compile(r"^(?=h[1-6]\. |bq\. )|^([#*-]+)(?=\s)")
+_ADDRESS = re.compile(r"https?://[^\s<>\"']+", re.IGNORECASE)
+_UNSAFE = re.compile(r"[{}\[\]|\\^!*]")
 _SAFE_LINK = re.compile(r"(?:https?://|mailto:)[^\s|\[\]{}\\^]+", re.IGNORECASE)
 _LANGUAGES = frozenset(
     {"bash", "css", "go", "html", "java", "javascript", "json", "python", "ruby", "sql", "xml", "yaml"}
@@ -23,10 +25,22 @@ def to_wiki(markdown: str) -> str:
 
 
 def escape(text: str) -> str:
-    """Plain text as wiki markup that shows it literally."""
+    """Plain text as wiki markup that shows it literally; web addresses in it stay whole, and links."""
+    start, parts = 0, list[str]()
+    for found in _ADDRESS.finditer(text):
+        parts += [_escape_words(text[start : found.start()]), _UNSAFE.sub(lambda c: f"%{ord(c[0]):02X}", found[0])]
+        start = found.end()
+    return _AT_START.sub(_escape_start, "".join([*parts, _escape_words(text[start:])]))
+
+
+def _escape_words(text: str) -> str:
     text = _ALWAYS.sub(_escaped, text)
     text = _AT_EDGE.sub(lambda found: f"\\{found[0]}", text)
-    return _AT_START.sub(lambda found: f"\\{found[1]}" if found[1] else "\u200b", text)
+    return re.sub(r"\?(?=\?)", "?\u200b", text)
+
+
+def _escape_start(found: re.Match[str]) -> str:
+    return f"\\{found[1]}" if found[1] else "\u200b"
 
 
 def _escaped(found: re.Match[str]) -> str:
