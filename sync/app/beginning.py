@@ -28,14 +28,14 @@ def init(shell: Shell) -> int:
     config = configuration(shell)
     Store.create(config.state_url.get_secret_value(), clock=shell.clock, entropy=os.urandom).close()
     steps = [
-        f"Edit {shell.file}: your trackers, routes and people." if wrote else f"{shell.file} was there already.",
-        "counterfoil check      says what is missing, and writes nothing",
-        "counterfoil intake     takes in items: csv, json or ocsf",
-        "counterfoil plan       shows what a sync would do",
-        "counterfoil sync       does it",
+        f"edit {shell.file.name}: your trackers, routes and people",
+        "counterfoil check: says what is missing, and writes nothing",
+        "counterfoil intake FORMAT FILE: takes in items from csv, json or ocsf",
+        "counterfoil plan: shows what a sync would do",
+        "counterfoil sync: does it",
     ]
     database = shell.redactor.clean(config.state_url.get_secret_value())
     answer = {"config": str(shell.file), "written": wrote, "database": database, "next": steps}
-    said = f"{'Wrote' if wrote else 'Read'} {shell.file}; the database is ready: {database}\nNext:\n"
+    said = f"{'Wrote' if wrote else 'Kept'} {shell.file}. The database is ready: {database}\nNext:\n"
     shell.answer(answer, lambda: said + "\n".join(f"  {step}" for step in steps))
     return IN_ORDER

@@ -1,6 +1,7 @@
 """Plans and runs, as commands."""
 
 import json
+import os
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -11,6 +12,7 @@ from connectors.base import Tracker
 from state.store import Store, this_process
 from sync.app import shapes, show
 from sync.app.complaints import did_you_mean
+from sync.app.crashing import crash_hook
 from sync.app.failures import BRAKE, CHANGES, IN_ORDER, LATER, Mistaken
 from sync.app.ledger import trust
 from sync.app.opening import configuration, open_store
@@ -54,6 +56,7 @@ def _engine(
         audit_hours={name: table.audit_hours for name, table in tables.items()},
         clock=shell.clock,
         sleep=time.sleep,
+        crash=crash_hook(os.environ),
         progress=tell,
     )
 

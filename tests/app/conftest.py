@@ -1,0 +1,102 @@
+"""A command line to talk to, and embedded trackers to talk about."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from connectors.sandbox.showcase import PEOPLE, Place, showcase
+from sync.app.cli import run
+
+ROUTES = """
+[[routes]]
+tracker = "platform"
+when = { priority = ["critical", "high"] }
+[[routes]]
+tracker = "eng-jira"
+"""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What one command answered."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.out)
+
+
+@dataclass(frozen=True)
+class Line:
+    """Runs commands in a folder of their own, as a person would."""
+
+    folder: Path
+    capture: pytest.CaptureFixture[str]
+
+    @property
+    def config(self) -> Path:
+        return self.folder / "counterfoil.toml"
+
+    def __call__(self, *words: str) -> Answer:
+        self.capture.readouterr()
+        code = run(words)
+        said = self.capture.readouterr()
+        return Answer(code, said.out, said.err)
+
+    def json(self, *words: str) -> Any:
+        answer = self(*words, "--json")
+        assert answer.code in (0, 3, 5, 10), answer.err
+        return answer.json
+
+    def add(self, title: str, *options: str) -> str:
+        return str(self.json("item", "add", title, *options)["ref"])
+
+
+@pytest.fixture
+def line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Line:
+    """A command line in an empty folder, used by somebody called Vera."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("COUNTERFOIL_CONFIG", raising=False)
+    monkeypatch.setenv("COUNTERFOIL_USER", "vera")
+    return Line(tmp_path, capsys)
+
+
+@pytest.fixture
+def desk(line: Line) -> Line:
+    """A command line with a database and no tracker."""
+    line.config.write_text('[state]\nurl = "sqlite:///counterfoil.db"\n', encoding="utf-8")
+    assert line("init").code == 0
+    return line
+
+
+@dataclass(frozen=True)
+class Office:
+    """A command line beside two embedded trackers."""
+
+    line: Line
+    tracker: Place
+    host: Place
+
+    def key(self, ref: str) -> str:
+        """What people call the item's ticket."""
+        return str(self.line.json("item", "show", ref)["ticket"]["key"])
+
+
+@pytest.fixture
+def office(line: Line, tmp_path: Path) -> Iterator[Office]:
+    """A command line configured for two embedded trackers, with a database."""
+    with showcase(tmp_path / "trackers") as (tracker, host):
+        for place in (tracker, host):
+            secret = tmp_path / f"{place.name}.token"
+            secret.touch(mode=0o600)
+            secret.write_text(place.token, encoding="utf-8")
+        line.config.write_text(tracker.table + host.table + ROUTES + PEOPLE, encoding="utf-8")
+        assert line("init").code == 0
+        yield Office(line, tracker, host)

@@ -1,0 +1,135 @@
+"""The command line as a whole: help, usage, failures, and what never leaves it."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import typer
+
+from sync.app import cli, failures
+from sync.app.cli import app
+from tests.app.conftest import Line
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def commands() -> list[tuple[str, ...]]:
+    found: list[tuple[str, ...]] = []
+    group = typer.main.get_command(app)
+    for name, command in group.commands.items():  # type: ignore[attr-defined]
+        inner = getattr(command, "commands", None)
+        found += [(name, each) for each in inner] if inner else [(name,)]
+    return found
+
+
+def test_the_commands_are_these() -> None:
+    assert {" ".join(words) for words in commands()} == {
+        *("init", "check", "intake", "plan", "sync", "status", "explain", "demo"),
+        *("item add", "item list", "item show", "item edit", "item comment", "item link", "item unlink"),
+        *("holds list", "holds settle", "audit log", "audit verify"),
+    }
+
+
+@pytest.mark.parametrize("words", commands(), ids=" ".join)
+def test_every_command_has_help_with_an_example_and_the_shared_options(words: tuple[str, ...], line: Line) -> None:
+    answer = line(*words, "--help")
+    assert answer.code == 0
+    assert f"Example:\n    counterfoil {' '.join(words)}" in answer.out
+    assert all(option in answer.out for option in ("--json", "--config", "--verbose", "--log-format"))
+
+
+@pytest.mark.parametrize("words", [("nope",), ("item", "nope"), ("sync", "--nope"), ("item", "show")], ids=" ".join)
+def test_a_line_that_makes_no_sense_exits_2(words: tuple[str, ...], line: Line) -> None:
+    answer = line(*words)
+    assert (answer.code, answer.out) == (2, "")
+    assert "Error:" in answer.err
+
+
+def test_without_a_configuration_the_command_that_writes_one_is_named(line: Line) -> None:
+    answer = line("status")
+    assert (answer.code, answer.out) == (2, "")
+    assert "counterfoil init" in answer.err
+
+
+def test_without_a_database_the_command_that_makes_one_is_named(line: Line) -> None:
+    line.config.write_text("")
+    answer = line("status")
+    assert answer.code == 2
+    assert "counterfoil init" in answer.err
+
+
+def test_the_configuration_is_found_by_option_before_the_variable(
+    desk: Line, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COUNTERFOIL_CONFIG", str(tmp_path / "none.toml"))
+    assert desk("status").code == 2
+    assert desk("status", "--config", str(desk.config)).code == 0
+    assert desk("--config", str(desk.config), "status").code == 0
+    monkeypatch.setenv("COUNTERFOIL_CONFIG", str(desk.config))
+    monkeypatch.chdir("/")
+    assert desk("status").code == 0
+
+
+def test_all_that_is_wrong_with_the_configuration_is_listed(line: Line) -> None:
+    line.config.write_text('[safety]\nmax_create = 1\n[trackers.x]\nkind = "jira"\ntoken = "hunter2"\n')
+    answer = line("status")
+    assert answer.code == 2
+    assert "3 problems" in answer.err
+    assert "counterfoil.toml:2: safety.max_create: is not a key; did you mean 'max_creates'?" in answer.err
+    assert "counterfoil.toml:5: trackers.x.token" in answer.err
+    assert "hunter2" not in answer.err
+
+
+def test_a_bug_is_said_in_one_line_without_secrets_and_exits_1(
+    desk: Line, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    cli_secret = "hunter2-and-more"
+    from sync.app.logs import SEEN
+
+    SEEN.learn([cli_secret])
+
+    def broken(_: object) -> int:
+        raise RuntimeError(f"stumbled over {cli_secret}")
+
+    monkeypatch.setattr("sync.app.overview.status", broken)
+    monkeypatch.setattr(sys, "argv", ["counterfoil", "status", "-v"])
+    with pytest.raises(SystemExit) as left:
+        cli.main()
+    said = capsys.readouterr()
+    assert left.value.code == failures.BUG
+    assert "RuntimeError: stumbled over ***" in said.err
+    assert cli_secret not in said.err + said.out
+
+
+def test_log_lines_carry_the_run_and_never_reach_standard_output(desk: Line) -> None:
+    for form, mark in (("text", " R-"), ("json", '"run": "R-')):
+        answer = desk("status", "--json", "-v", "--log-format", form)
+        assert answer.json["overdue"] == 0
+        assert all(mark in each for each in answer.err.splitlines())
+
+
+def test_help_starts_without_the_heavy_libraries() -> None:
+    code = "import sys; from sync.app.cli import run; run(['--help']); print(sorted(sys.modules))"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert "Usage:" in done.stdout
+    assert not [
+        heavy for heavy in ("sqlalchemy", "httpx", "rich.console", "pydantic_settings") if f"'{heavy}'" in done.stdout
+    ]
+
+
+def test_reading_the_database_needs_no_tracker_library(desk: Line) -> None:
+    code = "import sys; from sync.app.cli import run; run(['status']); print(sorted(sys.modules))"
+    env = {"PYTHONPATH": str(ROOT), "COUNTERFOIL_CONFIG": str(desk.config)}
+    done = subprocess.run([sys.executable, "-c", code], env=env, capture_output=True, text=True, check=True)
+    assert "Ledger" in done.stdout
+    assert not [heavy for heavy in ("httpx", "jira", "github", "alembic") if f"'{heavy}'" in done.stdout]
+
+
+def test_the_shell_can_be_taught_to_complete() -> None:
+    code = "from sync.app.cli import main; main()"
+    env = {"_COUNTERFOIL_COMPLETE": "complete_bash", "COMP_WORDS": "counterfoil st", "COMP_CWORD": "1"}
+    done = subprocess.run(
+        [sys.executable, "-c", code], env={**env, "PYTHONPATH": str(ROOT)}, capture_output=True, text=True, check=False
+    )
+    assert done.stdout.split() == ["status"]

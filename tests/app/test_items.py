@@ -1,0 +1,194 @@
+"""Items on the command line: what is said is kept, what is not said stays, and what makes no sense is refused."""
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from tests.app.conftest import Line
+
+LISTED = {
+    *("ref", "external_ref", "title", "priority", "owner", "due_date"),
+    *("controls", "risks", "status", "claim", "holds", "ticket"),
+}
+
+
+def today(days: int = 0) -> str:
+    return (datetime.now(UTC).date() + timedelta(days=days)).isoformat()
+
+
+def test_an_added_item_is_listed_with_the_documented_keys(desk: Line) -> None:
+    ref = desk.add("Rotate the keys", "--control", "CC6.1;CC6.2", "--risk", "R-1", "--owner", "mia@acme.example")
+    [item] = desk.json("item", "list")
+    assert set(item) == LISTED
+    assert item["ref"] == ref == "AI-000001"
+    assert (item["controls"], item["risks"]) == (["CC6.1", "CC6.2"], ["R-1"])
+    assert (item["status"], item["claim"], item["holds"], item["ticket"]) == ("open", None, [], None)
+
+
+@pytest.mark.parametrize(("priority", "days"), [("critical", 7), ("high", 30), ("medium", 90), ("low", 180)])
+def test_the_due_date_follows_from_the_priority(desk: Line, priority: str, days: int) -> None:
+    ref = desk.add("Rotate the keys", "--priority", priority)
+    assert desk.json("item", "show", ref)["due_date"] in {today(days), today(days - 1)}
+
+
+def test_the_due_policy_is_the_configuration_s(desk: Line) -> None:
+    desk.config.write_text(desk.config.read_text() + "[due]\nmedium = 3\n")
+    assert desk.json("item", "show", desk.add("Rotate"))["due_date"] in {today(3), today(2)}
+
+
+def test_an_item_is_found_however_its_reference_is_written(desk: Line) -> None:
+    ref = desk.add("Rotate the keys")
+    assert [desk.json("item", "show", each)["ref"] for each in ("1", "ai-1", "AI-000001")] == [ref] * 3
+
+
+def test_a_shown_item_has_its_history_with_who_did_it(desk: Line) -> None:
+    ref = desk.add("Rotate the keys")
+    desk("item", "edit", ref, "--owner", "mia@acme.example", "--reason", "she knows the host")
+    shown = desk.json("item", "show", ref)
+    assert LISTED | {"description", "comments", "history"} <= set(shown)
+    last = shown["history"][-1]
+    assert (last["field"], last["before"], last["after"]) == ("owner", None, "mia@acme.example")
+    assert last["actor"] == {"kind": "human", "system": "counterfoil", "account": "vera", "name": ""}
+    assert last["reason"] == "she knows the host"
+    assert last["source"]["run"].startswith("R-")
+
+
+def test_an_edit_changes_what_is_named_and_nothing_else(desk: Line) -> None:
+    ref = desk.add("Rotate the keys", "--owner", "mia@acme.example", "--control", "CC6.1")
+    before = desk.json("item", "show", ref)
+    after = desk.json("item", "edit", ref, "--due", "2031-01-31", "--priority", "low")
+    moved = {key for key in LISTED if before[key] != after[key]}
+    assert moved == {"due_date", "priority"}
+    assert (after["original_priority"], after["original_due_date"]) == ("medium", before["due_date"])
+
+
+def test_an_edit_to_what_is_there_writes_nothing(desk: Line) -> None:
+    ref = desk.add("Rotate the keys")
+    before = desk.json("audit", "verify")
+    desk.json("item", "edit", ref, "--title", "Rotate the keys")
+    assert desk.json("audit", "verify") == before
+
+
+def test_an_empty_owner_means_nobody(desk: Line) -> None:
+    ref = desk.add("Rotate the keys", "--owner", "mia@acme.example")
+    assert desk.json("item", "edit", ref, "--owner", "")["owner"] is None
+
+
+def test_resolving_by_hand_needs_a_reason(desk: Line) -> None:
+    ref = desk.add("Rotate the keys")
+    refused = desk("item", "edit", ref, "--status", "resolved")
+    assert refused.code == 2
+    assert "--reason" in refused.err
+    assert desk.json("item", "edit", ref, "--status", "resolved", "--reason", "seen the log")["status"] == "resolved"
+
+
+def test_a_risk_is_not_accepted_by_an_edit(desk: Line) -> None:
+    ref = desk.add("Rotate the keys")
+    refused = desk("item", "edit", ref, "--status", "accepted_as_risk", "--reason", "we live with it")
+    assert refused.code == 2
+    assert "named approver" in refused.err
+    assert desk.json("item", "show", ref)["status"] == "open"
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("item", "add", "  "), "title"),
+        (("item", "add", "Rotate", "--owner", "mia"), "e-mail"),
+        (("item", "add", "Rotate", "--due", "31.12.2026"), "2026-12-31"),
+        (("item", "add", "Rotate", "--priority", "urgent"), "critical"),
+        (("item", "show", "AI-9"), "counterfoil item list"),
+        (("item", "edit", "1"), "nothing to change"),
+        (("item", "comment", "1", " "), "words"),
+        (("item", "unlink", "1"), "no ticket"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",
+)
+def test_what_makes_no_sense_is_refused_and_writes_nothing(desk: Line, words: tuple[str, ...], said: str) -> None:
+    desk.add("Rotate the keys")
+    before = desk.json("audit", "verify")
+    refused = desk(*words)
+    assert (refused.code, refused.out) == (2, "")
+    assert said in refused.err
+    assert desk.json("audit", "verify") == before
+
+
+def test_a_second_item_with_the_same_external_reference_is_refused(desk: Line) -> None:
+    ref = desk.add("Rotate the keys", "--external-ref", "X-1")
+    refused = desk("item", "add", "Rotate again", "--external-ref", "X-1")
+    assert refused.code == 2
+    assert f"item edit {ref}" in refused.err
+
+
+def test_the_list_is_filtered(desk: Line) -> None:
+    late = desk.add("Rotate the keys", "--due", "2020-01-01", "--control", "CC6.1", "--owner", "mia@acme.example")
+    done = desk.add("Close the port", "--priority", "high", "--control", "CC7.2")
+    desk("item", "edit", done, "--status", "resolved", "--reason", "seen")
+    for options, found in [
+        (("--overdue",), [late]),
+        (("--status", "resolved"), [done]),
+        (("--priority", "high"), [done]),
+        (("--owner", "mia@acme.example"), [late]),
+        (("--control", "CC6.*"), [late]),
+        (("--tracker", "eng"), []),
+        (("--unlinked",), [late, done]),
+    ]:
+        assert [item["ref"] for item in desk.json("item", "list", *options)] == found, options
+
+
+def test_a_comment_waits_for_the_ticket(desk: Line) -> None:
+    ref = desk.add("Rotate the keys")
+    said = desk.json("item", "comment", ref, "Done on both hosts?")
+    assert (said["author"], said["inbound"], said["sent"]) == ("vera", False, False)
+    assert [c["text"] for c in desk.json("item", "show", ref)["comments"]] == ["Done on both hosts?"]
+
+
+def test_what_a_terminal_would_obey_is_not_written_to_it(desk: Line) -> None:
+    desk.add("Rotate \x1b[2Jthe \u202ekeys")
+    assert not {"\x1b", "\u202e"} & set(desk("item", "list").out)
+
+
+def test_a_file_is_taken_in_whole_or_not_at_all(desk: Line, tmp_path: Path) -> None:
+    file = tmp_path / "items.csv"
+    file.write_text("external_ref,title,priority\nA-1,Rotate the keys,high\nA-2,,high\nA-3,Close the port,soon\n")
+    refused = desk("intake", "csv", str(file), "--json")
+    assert refused.code == 2
+    assert (refused.json["refused"], refused.json["bad_count"], refused.json["created"]) == (True, 2, 0)
+    assert "line 3, title" in refused.err
+    assert "line 4, priority" in refused.err
+    assert desk.json("item", "list") == []
+    partly = desk("intake", "csv", str(file), "--keep-going", "--json")
+    assert (partly.code, partly.json["created"]) == (3, 1)
+    again = desk("intake", "csv", str(file), "--keep-going", "--json")
+    assert (again.json["created"], again.json["unchanged"]) == (0, 1)
+
+
+def test_an_unknown_format_or_file_is_said(desk: Line, tmp_path: Path) -> None:
+    assert "csv" in desk("intake", "xml", str(tmp_path / "x")).err
+    missing = desk("intake", "csv", str(tmp_path / "x"))
+    assert (missing.code, missing.out) == (2, "")
+    assert "cannot be read" in missing.err
+
+
+def test_status_counts_what_is_there(desk: Line) -> None:
+    desk.add("Improve security", "--due", "2020-01-01")
+    answer = desk.json("status")
+    assert answer["items"]["open"]["medium"] == 1
+    assert (answer["overdue"], answer["unlinked"], answer["holds"]) == (1, 1, [])
+    assert answer["warning_counts"]["no owner"] == 1
+    assert answer["ledger"]["records"] == 1
+    words = desk("status").out
+    assert "1 unfinished item past due" in words
+    assert "AI-000001: no owner" in words
+
+
+def test_the_ledger_is_listed_and_verified(desk: Line) -> None:
+    first, second = desk.add("Rotate the keys"), desk.add("Close the port")
+    assert [r["object"] for r in desk.json("audit", "log")] == [first, second]
+    assert [r["object"] for r in desk.json("audit", "log", "--item", "2")] == [second]
+    assert [r["object"] for r in desk.json("audit", "log", "--limit", "1")] == [second]
+    verdict = desk.json("audit", "verify")
+    assert (verdict["ok"], verdict["anchored"], verdict["records"], verdict["first_bad"]) == (True, False, 2, None)
+    assert verdict["head"] == desk.json("audit", "log")[-1]["hash"]
+    assert "not anchored" in desk("audit", "verify").out
