@@ -138,7 +138,7 @@ class Index:
         return len(self._order) - bisect_left(self._order, (updated, 0))
 
     def labelled(self, labels: Iterable[str]) -> set[int]:
-        """The ids that carry any of the labels."""
+        """The ids that carry any of the labels, which are given in lower case."""
         return set().union(*(self.by_label.get(label, set()) for label in labels))
 
     def later(self, due: datetime, id_: int, entry: Entry | None) -> None:
@@ -159,12 +159,12 @@ class Index:
         if known is not None:
             del self._order[bisect_left(self._order, (known.updated, id_))]
             for label in known.labels:
-                self.by_label[label].discard(id_)
+                self.by_label[label.lower()].discard(id_)
         if entry is not None:
             self.entries[id_] = entry
             insort(self._order, (entry.updated, id_))
             for label in entry.labels:
-                self.by_label.setdefault(label, set()).add(id_)
+                self.by_label.setdefault(label.lower(), set()).add(id_)
 
 
 class Issues:

@@ -110,8 +110,7 @@ class Query:
                 index.entries[int(one)] for one in dict.fromkeys(ids) if one.isdigit() and int(one) in index.entries
             ]
         if wanted and all(c.op in ("=", "in") for c in self.conditions if c.field == "labels"):
-            exact = [label for label in index.by_label if label.lower() in wanted]
-            return [index.entries[id_] for id_ in index.labelled(exact)]
+            return [index.entries[id_] for id_ in index.labelled(wanted)]
         return list(index.entries.values())
 
 
@@ -211,7 +210,7 @@ class _Parser:
 
     def _time(self, field: str, token: str) -> int:
         text = _plain(token)
-        if re.fullmatch(r"\d{6,}", text):
+        if re.fullmatch(r"-?\d+", text):
             return int(text)
         if relative := re.fullmatch(r"(-?)(\d+)([mhdw])", text):
             span = timedelta(seconds=int(relative[2]) * _UNITS[relative[3]])

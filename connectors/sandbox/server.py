@@ -100,19 +100,13 @@ class SandboxServer:
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._serve, name=f"sandbox-{sandbox.kind}", daemon=True)
         self._socket = _listening(port)
+        self.port: int = self._socket.getsockname()[1]
+        """The port it listens on."""
+        self.url = f"http://127.0.0.1:{self.port}"
+        """Where it is, without a slash at the end."""
         sandbox.url = self.url
         if persist is not None:
             self._restore(persist)
-
-    @property
-    def port(self) -> int:
-        """The port it listens on."""
-        return int(self._socket.getsockname()[1])
-
-    @property
-    def url(self) -> str:
-        """Where it is, without a slash at the end."""
-        return f"http://127.0.0.1:{self.port}"
 
     def start(self) -> Self:
         """Begin to answer; connections made before wait for it."""
