@@ -88,6 +88,7 @@ class JiraIssues:
         self._places: dict[str, Place] = {}
         self._items: dict[str, str] = {}
         self._markers: dict[str, Marker] = {}
+        self._keys_only = False
         self._me: str | None = None
         self._me_asked = False
 
@@ -140,17 +141,10 @@ class JiraIssues:
 
     def update(self, ref: TicketRef, patch: Patch, *, seen: str) -> Ticket:  # noqa: ARG002
         """Change exactly what `patch` says, by transitions first, and return the ticket as it is then."""
-        if patch.state is not None:
-            locate = partial(self._locate, ref.id)
-            self._workflow.bring(ref.id, self._places.get(ref.id), locate, patch.state)
-        payload = self._edit(patch)
-        answer: Json = {}
-        if payload:
-            options = {"returnIssue": "true"} if self._cloud else {}
-            answer = self._client.put(f"issue/{ref.id}", payload, **options)
+        answer = self._reach(ref, partial(self._change, ref, patch))
         if patch.marker is not None:
             self._markers[ref.id] = patch.marker
-        ticket = self._ticket(answer if read.mapping(answer.get("fields")) else self._read(ref.id))
+        ticket = self._ticket(answer)
         return ticket if patch.marker is None else replace(ticket, marker=patch.marker)
 
     def comment(self, ref: TicketRef, text: str, *, marker: str) -> str:
@@ -159,7 +153,8 @@ class JiraIssues:
             raise Rejected(f"the comment is longer than {TEXT_LIMIT} characters")
         body = marklas.to_adf(text) if self._cloud else markdown(text, JiraRenderer)
         properties = [{"key": read.COMMENT_PROPERTY, "value": {"k": marker}}]
-        answer = self._client.post(f"issue/{ref.id}/comment", {"body": body, "properties": properties})
+        payload = {"body": body, "properties": properties}
+        answer = self._reach(ref, lambda ident: self._client.post(f"issue/{ident}/comment", payload))
         if not read.mapping(answer).get("id"):
             raise unreadable(f"comment on {ref.key or ref.id}")
         return str(answer["id"])
@@ -169,13 +164,15 @@ class JiraIssues:
 
         Takes one request, and more for long histories or where comments of ours must be told apart.
         """
-        raw = self._client.get(f"issue/{ref.id}", fields="comment,attachment", expand="changelog")
+        asked = {"fields": "comment,attachment", "expand": "changelog"}
+        raw = self._reach(ref, lambda ident: self._client.get(f"issue/{ident}", **asked))
+        at = self._at(ref)
         fields, me, cloud = read.mapping(read.mapping(raw).get("fields")), self._myself(), self._cloud
         said = comment_rows(
             self._client, ref.id, fields, since, mine=lambda user: read.account_id(user, on_cloud=cloud) == me
         )
         found = [
-            *read.field_changes(histories(self._client, ref.id, raw, since), me, on_cloud=cloud),
+            *read.field_changes(histories(self._client, at, raw, since), me, on_cloud=cloud),
             *read.comments(said, me, on_cloud=cloud),
             *read.attachments(read.rows(fields.get("attachment")), me, on_cloud=cloud),
         ]
@@ -227,9 +224,9 @@ class JiraIssues:
         known = self._markers.get(ident)
         if known is not None and known.key == key:
             return known
-        me = self._myself()
-        creator = read.account_id(fields.get("creator"), on_cloud=self._cloud)
-        return Marker(key, self._items.get(key, "")) if me is None or creator == me else None
+        me, author = self._myself(), read.author_id(fields, on_cloud=self._cloud)
+        foreign = me is not None and author is not None and author != me
+        return None if foreign else Marker(key, self._items.get(key, ""))
 
     def _myself(self) -> str | None:
         """Our own account's id; `None` where the server does not tell."""
@@ -246,18 +243,40 @@ class JiraIssues:
         raw: Json = self._client.get(f"issue/{ident}", fields=",".join(read.FIELDS), properties=read.PROPERTY)
         return raw
 
+    def _at(self, ref: TicketRef) -> str:
+        return ref.key if self._keys_only and ref.key else ref.id
+
+    def _reach(self, ref: TicketRef, call: Callable[[str], Json]) -> Json:
+        """What `call` gives for the issue's id, or for its key where the server finds issues by key only."""
+        try:
+            return call(self._at(ref))
+        except NotFound:
+            if self._keys_only or self._fetch_by_key(ref) is None:
+                raise
+            return call(self._at(ref))
+
+    def _change(self, ref: TicketRef, patch: Patch, ident: str) -> Json:
+        if patch.state is not None:
+            self._workflow.bring(ident, self._places.get(ref.id), partial(self._locate, ident), patch.state)
+        answer: Json = {}
+        if payload := self._edit(patch):
+            options = {"returnIssue": "true"} if self._cloud else {}
+            answer = self._client.put(f"issue/{ident}", payload, **options)
+        return answer if read.mapping(answer.get("fields")) else self._read(ident)
+
     def _locate(self, ident: str) -> Place:
         return place(self._read(ident))
 
     def _fetch_one(self, ref: TicketRef) -> Ticket | Missing:
         try:
-            return self._ticket(self._read(ref.id))
+            ticket = self._ticket(self._read(self._at(ref)))
         except NotFound as error:
             return self._fetch_by_key(ref) or Missing(ref, Gone.NOT_FOUND, str(error))
         except Denied as error:
             if error.status != httpx.codes.FORBIDDEN:
                 raise
             return Missing(ref, Gone.HIDDEN, str(error))
+        return ticket if ticket.ref == ref else Missing(ref, Gone.NOT_FOUND, f"{ref.key} is another issue")
 
     def _fetch_by_key(self, ref: TicketRef) -> Ticket | None:
         """For servers that read by key only; the id must still be the same."""
@@ -265,7 +284,10 @@ class JiraIssues:
             raw = self._read(ref.key) if ref.key else {}
         except NotFound:
             return None
-        return self._ticket(raw) if str(raw.get("id", "")) == ref.id else None
+        if str(raw.get("id", "")) != ref.id:
+            return None
+        self._keys_only = True
+        return self._ticket(raw)
 
     def _bulk_fetch(self, refs: Sequence[TicketRef]) -> list[Ticket | Missing] | None:
         wanted = {ref.id: ref for ref in refs}

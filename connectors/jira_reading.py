@@ -25,7 +25,7 @@ COMMENT_PROPERTY = "counterfoil.comment"
 LABEL = "cf-"
 FIELDS = [
     *("summary", "description", "status", "resolution", "priority", "assignee", "duedate", "labels", "created"),
-    *("updated", "creator", "project", "issuetype", "comment", "archiveddate"),
+    *("updated", "creator", "reporter", "project", "issuetype", "comment", "archiveddate"),
 ]
 _OUR_FIELDS = {
     "status": Field.STATUS,
@@ -83,6 +83,11 @@ def account_id(user: object, *, on_cloud: bool) -> str | None:
     known = mapping(user)
     order = ("accountId", "name", "key") if on_cloud else ("name", "key", "accountId")
     return next((str(known[key]) for key in order if known.get(key)), None)
+
+
+def author_id(fields: Mapping[str, Any], *, on_cloud: bool) -> str | None:
+    """Who made the issue, as far as that is told."""
+    return account_id(fields.get("creator") or fields.get("reporter"), on_cloud=on_cloud)
 
 
 def state(fields: Mapping[str, Any]) -> TicketState:

@@ -1,8 +1,11 @@
 """Searching Jira page by page, with whichever search the server has."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
+from functools import partial
 from typing import Any
+
+import httpx
 
 from connectors.errors import NotFound, Rejected
 from connectors.jira_client import JiraClient, Json
@@ -16,10 +19,12 @@ class JiraSearch:
     """Issues by query, oldest change first; an issue that changes meanwhile may come twice.
 
     Cloud pages by token. The plain search pages by the time reached, because servers refuse a deep `startAt`.
+    A server that cannot compare times in a query is asked for all of `scope`.
     """
 
     def __init__(self, client: JiraClient, *, on_cloud: bool) -> None:
         self._client, self._on_cloud = client, on_cloud
+        self._timeless = False
 
     def pages(self, scope: str, at: datetime) -> Iterator[list[Mapping[str, Any]]]:
         """Pages of the issues in `scope` (JQL) that changed at or after `at`; servers may give others as well."""
@@ -41,11 +46,11 @@ class JiraSearch:
             page = self._by_token(scope, at, token) or {}
 
     def _by_token(self, scope: str, at: datetime, token: str | None) -> Json | None:
-        payload = {"jql": _jql(scope, at), "fields": FIELDS, "properties": [PROPERTY], "maxResults": PAGE}
+        payload: Json = {"fields": FIELDS, "properties": [PROPERTY], "maxResults": PAGE}
         if token:
             payload["nextPageToken"] = token
         try:
-            return dict(mapping(self._client.post("search/jql", payload)))
+            return dict(self._ask(scope, at, lambda jql: self._client.post("search/jql", {"jql": jql, **payload})))
         except (NotFound, Rejected) as error:
             if self._client.lacks("search/jql", error):
                 return None
@@ -54,7 +59,7 @@ class JiraSearch:
     def _by_time(self, scope: str, at: datetime) -> Iterator[list[Mapping[str, Any]]]:
         floor, start, seen = at, 0, set[tuple[str, str]]()
         while True:
-            answer = self._plain(_jql(scope, floor), start)
+            answer = self._ask(scope, floor, partial(self._plain, start=start))
             page = rows(answer.get("issues"))
             fresh = [issue for issue in page if _version(issue) not in seen]
             yield fresh
@@ -64,6 +69,18 @@ class JiraSearch:
             reached = max([floor, *(moment(mapping(issue.get("fields")).get("updated")) for issue in page)])
             start = 0 if fresh and reached > floor else start + len(page)
             floor = reached if not start else floor
+
+    def _ask(self, scope: str, at: datetime, send: Callable[[str], Any]) -> Mapping[str, Any]:
+        if self._timeless:
+            return mapping(send(scope))
+        try:
+            return mapping(send(_jql(scope, at)))
+        except Rejected as error:
+            if error.status != httpx.codes.BAD_REQUEST:
+                raise
+            answer = mapping(send(scope))
+            self._timeless = True
+            return answer
 
     def _plain(self, jql: str, start: int) -> Mapping[str, Any]:
         payload: Json = {"jql": jql, "startAt": start, "maxResults": PAGE, "fields": FIELDS}

@@ -187,6 +187,30 @@ def test_without_bulk_fetch_each_is_read_alone() -> None:
     assert isinstance(fourth, Missing), "the key leads to another issue by now"
 
 
+def test_a_server_that_finds_issues_by_key_only_is_written_to_by_key() -> None:
+    routes = {
+        "GET issue/SEC-1": issue(1),
+        "PUT issue/SEC-1": httpx.Response(204),
+        "POST issue/SEC-1/comment": httpx.Response(201, json={"id": "5"}),
+    }
+    jira, server = tracker(routes)
+    ref = TicketRef("eng", "10001", "SEC-1")
+    assert jira.update(ref, Patch(title="New"), seen="").ref == ref
+    assert jira.comment(ref, "Hello", marker="k") == "5"
+    assert [name for name, _ in server.asked if name.startswith(("PUT", "POST"))] == [
+        "PUT issue/10001",
+        "PUT issue/SEC-1",
+        "POST issue/SEC-1/comment",
+    ]
+
+
+def test_a_key_that_leads_to_another_issue_is_never_written_to() -> None:
+    jira, server = tracker({"GET issue/SEC-1": issue(2), "PUT issue/SEC-1": httpx.Response(204)})
+    with pytest.raises(NotFound):
+        jira.update(TicketRef("eng", "10001", "SEC-1"), Patch(title="New"), seen="")
+    assert server.count("PUT issue/SEC-1") == 0
+
+
 def test_a_refused_token_is_not_a_missing_ticket() -> None:
     jira, _ = tracker({"POST issue/bulkfetch": ABSENT, "GET issue/.*": httpx.Response(401)})
     with pytest.raises(Denied):
@@ -213,6 +237,13 @@ def test_without_properties_a_label_counts_on_issues_that_we_created() -> None:
     jira, server = datacenter({"POST search": {"issues": shown, "total": 2}, "GET myself": {"name": "sync"}})
     assert [(t.ref.key, t.marker) for t in jira.find([marker(1)], NOW)] == [("SEC-1", marker(1))]
     assert server.count("GET myself") == 1
+
+
+@pytest.mark.parametrize("author", [{"creator": None}, {"creator": None, "reporter": {"accountId": "us"}}])
+def test_a_label_counts_where_nobody_is_told_as_the_author_or_we_are_the_reporter(author: dict[str, Any]) -> None:
+    bare = {k: v for k, v in issue(1, key=marker(1), **author).items() if k != "properties"}
+    jira, _ = tracker({"POST search/jql": found(bare), "GET myself": {"accountId": "us"}})
+    assert [ticket.marker for ticket in jira.find([marker(1)], NOW)] == [marker(1)]
 
 
 def test_without_labels_markers_are_found_by_property() -> None:

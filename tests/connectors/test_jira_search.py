@@ -7,6 +7,7 @@ from typing import Any
 import httpx
 import pytest
 
+from connectors.errors import Rejected
 from state.model import (
     Cursor,
 )
@@ -77,3 +78,24 @@ def test_data_center_pages_by_time_and_loses_none_of_a_crowd_at_one_moment() -> 
     assert len(keys) == len(issues)
     assert server.urls[0].path == "/ex/jira/77/rest/api/2/search"
     assert "properties" not in server.sent("POST search")[0]
+
+
+@pytest.mark.parametrize("settings", [{"deployment": "cloud"}, {"deployment": "datacenter"}])
+def test_a_server_that_cannot_compare_times_is_asked_for_all_and_sorted_out_here(settings: dict[str, str]) -> None:
+    def simple(_: httpx.Request, sent: Any) -> Any:
+        if sent["jql"] != "labels = counterfoil":
+            return httpx.Response(400, json={"errorMessages": ["cannot parse"]})
+        issues = [issue(2, at=START + timedelta(hours=1)), issue(1), issue(3, at=START - timedelta(hours=1))]
+        return {"issues": issues, "total": 3}
+
+    jira, server = tracker({"POST search(/jql)?": simple, "GET myself": {}}, **settings)
+    for _ in range(2):
+        assert [t.ref.key for page in jira.changes(Cursor(START)) for t in page.tickets] == ["SEC-1", "SEC-2"]
+    assert len(server.asked) == 3
+
+
+def test_a_query_that_is_refused_in_any_form_is_rejected() -> None:
+    jira, server = tracker({"POST search/jql": httpx.Response(400, json={"errorMessages": ["no"]})})
+    with pytest.raises(Rejected):
+        list(jira.changes(Cursor(START)))
+    assert len(server.asked) == 2
