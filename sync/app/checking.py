@@ -14,7 +14,7 @@ from state.errors import StateError
 from state.model import Problem
 from sync.app import show
 from sync.app.complaints import ConfigError
-from sync.app.failures import IN_ORDER, LATER, USAGE
+from sync.app.failures import IN_ORDER, USAGE
 from sync.app.opening import configuration, open_store
 from sync.app.reaching import open_one, rules_of, tracker_settings
 from sync.app.settings import Configuration
@@ -27,11 +27,10 @@ _LOOPBACK = ("localhost", "127.0.0.1", "::1")
 class _Found:
     where: str
     problem: Problem
-    passing: bool = False
 
 
 def check(shell: Shell) -> int:
-    """List every problem with its fix; exit 2 if one stops a run, 3 if a tracker is only out of reach."""
+    """List every problem with its fix; exit 2 if one of them stops a run."""
     config = configuration(shell)
     tables = tracker_settings(config)
     with ExitStack() as stack:
@@ -48,8 +47,7 @@ def check(shell: Shell) -> int:
         ],
     }
     shell.answer(answer, lambda: _words(answer))
-    fatal = [f for f in found if f.problem.fatal]
-    return IN_ORDER if not fatal else LATER if all(f.passing for f in fatal) else USAGE
+    return IN_ORDER if answer["ok"] else USAGE
 
 
 def _open(
@@ -79,7 +77,7 @@ def _asked(name: str, tracker: Tracker) -> list[_Found]:
     try:
         return [_Found(name, problem) for problem in tracker.check()]
     except Unavailable as error:
-        return [_Found(name, Problem(str(error), "try again; then look at url and the proxy variables"), passing=True)]
+        return [_Found(name, Problem(str(error), "try again; then look at url and the proxy variables"))]
     except TrackerError as error:
         return [_Found(name, Problem(str(error), f"look at the credentials and the url of [trackers.{name}]"))]
 

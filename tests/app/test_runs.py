@@ -1,0 +1,280 @@
+"""Plans and runs through the command line, over embedded trackers."""
+
+import json
+import sqlite3
+from pathlib import Path
+
+import pytest
+
+from connectors.sandbox.showcase import showcase
+from state.lease import this_process
+from state.store import Store
+from sync.app.shell import utc_now
+from tests.app.conftest import Line, Office
+
+PLAN = {"digest", "operations", "refused", "holds"}
+COUNTS = {"created", "updated", "pulled", "commented", "held", "deferred", "failed"}
+
+
+def test_a_plan_is_shown_written_and_not_carried_out(office: Office, tmp_path: Path) -> None:
+    ref = office.line.add("Rotate the keys", "--priority", "high")
+    answer = office.line("plan", "--json", "--out", str(tmp_path / "plan.json"))
+    assert answer.code == 0
+    assert set(answer.json) >= PLAN
+    [operation] = answer.json["operations"]
+    assert set(operation) >= {"kind", "item", "tracker", "reason"}
+    assert (operation["kind"], operation["item"], operation["tracker"]) == ("create", ref, "platform")
+    assert json.loads((tmp_path / "plan.json").read_text()) == answer.json
+    assert office.line.json("item", "show", ref)["ticket"] is None
+
+
+def test_plan_check_tells_a_script_whether_anything_would_change(office: Office) -> None:
+    assert office.line("plan", "--check").code == 0
+    office.line.add("Rotate the keys")
+    assert office.line("plan", "--check").code == 10
+    office.line("sync")
+    assert office.line("plan", "--check").code == 0
+
+
+def test_a_sync_makes_one_ticket_for_each_item_where_the_routes_say(office: Office) -> None:
+    office.line.add("Rotate the keys", "--priority", "high")
+    office.line.add("Close the port")
+    answer = office.line("sync", "--json")
+    assert answer.code == 0
+    assert set(answer.json) >= PLAN | COUNTS | {"run", "requests"}
+    assert (answer.json["created"], answer.json["failed"], answer.json["deferred"]) == (2, 0, 0)
+    assert set(answer.json["requests"]) == {"eng-jira", "platform"}
+    tickets = [item["ticket"] for item in office.line.json("item", "list")]
+    assert [ticket["tracker"] for ticket in tickets] == ["platform", "eng-jira"]
+    assert all(set(ticket) >= {"tracker", "id", "key", "url"} for ticket in tickets)
+    again = office.line("sync", "--json")
+    assert (again.code, again.json["operations"]) == (0, [])
+
+
+def test_only_the_plan_that_was_approved_is_carried_out(office: Office) -> None:
+    office.line.add("Rotate the keys")
+    digest = office.line.json("plan")["digest"]
+    office.line.add("Close the port")
+    refused = office.line("sync", "--expect", digest)
+    assert (refused.code, refused.out) == (4, "")
+    assert "nothing was applied" in refused.err
+    assert office.line("sync", "--expect", office.line.json("plan")["digest"]).code == 0
+
+
+def test_a_brake_refuses_with_4_and_force_goes_on_and_is_recorded(office: Office) -> None:
+    office.line.config.write_text(office.line.config.read_text() + "[safety]\nmax_creates = 1\n")
+    office.line.add("Rotate the keys")
+    office.line.add("Close the port")
+    for words in (("plan",), ("sync",)):
+        refused = office.line(*words, "--json")
+        assert refused.code == 4
+        assert refused.json["refused"]["brake"] == "max_creates"
+    assert "REFUSED by max_creates" in office.line("plan").out
+    assert office.line("sync", "--force", "  ").code == 2
+    forced = office.line("sync", "--json", "--force", "first import")
+    assert (forced.code, forced.json["created"]) == (0, 2)
+    records = office.line.json("audit", "log")
+    assert [r["reason"] for r in records if r["action"] == "brake.overridden"] == ["first import"]
+
+
+def test_one_tracker_can_be_synced_alone(office: Office) -> None:
+    office.line.add("Rotate the keys", "--priority", "high")
+    office.line.add("Close the port")
+    assert office.line.json("sync", "--tracker", "platform")["created"] == 1
+    unknown = office.line("sync", "--tracker", "platfrom")
+    assert unknown.code == 2
+    assert "did you mean 'platform'?" in unknown.err
+
+
+def test_what_an_engineer_does_comes_back_and_what_only_a_person_decides_waits(office: Office) -> None:
+    started, declined = office.line.add("Rotate the keys"), office.line.add("Close the port")
+    office.line("sync")
+    office.tracker.engineer.start(office.key(started))
+    office.tracker.engineer.wont_do(office.key(declined), "not this year")
+    answer = office.line("sync", "--json")
+    assert (answer.code, answer.json["held"]) == (5, 1)
+    assert office.line.json("item", "show", started)["status"] == "in_progress"
+    item = office.line.json("item", "show", declined)
+    assert (item["status"], item["claim"]) == ("open", "acceptance_requested")
+    [hold] = item["holds"]
+    assert set(hold) >= {"id", "kind", "field", "detail", "command"}
+    assert office.line.json("holds", "list") == [hold]
+    assert hold["command"] in office.line("status").out
+
+
+def test_a_hold_is_settled_once_and_with_a_reason(office: Office) -> None:
+    ref = office.line.add("Close the port")
+    office.line("sync")
+    office.tracker.engineer.wont_do(office.key(ref))
+    office.line("sync")
+    [hold] = office.line.json("holds", "list")
+    assert office.line("holds", "settle", hold["id"], "--take", "item").code == 2
+    assert office.line("holds", "settle", hold["id"], "--take", "item", "--reason", " ").code == 2
+    assert office.line("holds", "settle", hold["id"], "--take", "ticket", "--reason", "fine").code == 2
+    assert office.line("holds", "settle", hold["id"], "--take", "item", "--reason", "it stays open").code == 0
+    assert office.line.json("holds", "list") == []
+    again = office.line("holds", "settle", hold["id"], "--take", "item", "--reason", "twice")
+    assert again.code == 2
+    assert "settled already" in again.err
+    assert office.line("sync").code == 0
+    assert office.tracker.engineer.status(office.key(ref)) == "To Do"  # type: ignore[attr-defined]
+
+
+def test_a_ticket_that_exists_is_adopted(office: Office) -> None:
+    ref = office.line.add("Rotate the keys")
+    key = office.tracker.engineer.create("SEC", "rotate keys!!")  # type: ignore[attr-defined]
+    shown = office.line("item", "link", ref, key, "--dry-run", "--json")
+    assert shown.code == 0
+    assert shown.json["operations"][0]["kind"] == "link"
+    assert office.line.json("item", "show", ref)["ticket"] is None
+    linked = office.line("item", "link", ref, key, "--json")
+    assert linked.code == 0
+    assert office.line.json("item", "show", ref)["ticket"]["key"] == key
+    assert office.tracker.engineer.title(key) == "Rotate the keys"
+    assert office.line("sync", "--json").json["created"] == 0
+    assert office.line("item", "link", ref, key).code == 2
+
+
+def test_an_unlinked_ticket_is_left_alone(office: Office) -> None:
+    ref = office.line.add("Rotate the keys")
+    office.line("sync")
+    key = office.key(ref)
+    answer = office.line.json("item", "unlink", ref, "--reason", "wrong project")
+    assert answer["unlinked"]["key"] == key
+    assert office.line.json("item", "show", ref)["ticket"] is None
+    assert office.tracker.engineer.title(key) == "Rotate the keys"
+
+
+def test_explain_shows_both_sides_as_they_are_now(office: Office) -> None:
+    ref = office.line.add("Rotate the keys")
+    office.line("sync")
+    office.tracker.engineer.edit_title(office.key(ref), "Later")
+    told = office.line.json("explain", ref)
+    [title] = [f for f in told["fields"] if f["field"] == "title"]
+    assert (title["agreed_item"], title["item"], title["ticket"]) == ("Rotate the keys", "Rotate the keys", "Later")
+    assert (title["item_moved"], title["ticket_moved"]) == (False, True)
+    assert told["records"]
+    words = office.line("explain", ref).out
+    assert "the ticket changed" in words
+    offline = office.line.json("explain", ref, "--offline")
+    assert offline["ticket_now"] == "not looked at (--offline)"
+
+
+def test_explain_answers_although_the_tracker_does_not(line: Line, tmp_path: Path) -> None:
+    with showcase(tmp_path / "trackers") as (tracker, _):
+        secret = tmp_path / "eng-jira.token"
+        secret.touch(mode=0o600)
+        secret.write_text(tracker.token)
+        line.config.write_text(tracker.table + '[[routes]]\ntracker = "eng-jira"\n')
+        line("init")
+        ref = line.add("Rotate the keys")
+        line("sync")
+    assert "could not be looked at" in line.json("explain", ref)["ticket_now"]
+    answer = line("sync", "--json")
+    assert (answer.code, answer.json["deferred"]) == (3, 1)
+    assert line("plan").code == 3
+    assert line("check").code == 2
+
+
+def test_a_run_beside_another_waits_its_turn(office: Office) -> None:
+    with Store.open(f"sqlite:///{office.line.folder / 'counterfoil.db'}", clock=utc_now) as store:
+        lease = store.take_lease(this_process(), 60)
+        answer = office.line("sync")
+        store.release_lease(lease)
+    assert (answer.code, answer.out) == (3, "")
+    assert "lease" in answer.err
+    assert office.line("sync").code == 0
+
+
+def test_a_ledger_that_was_tampered_with_stops_everything(office: Office) -> None:
+    office.line.add("Rotate the keys")
+    office.line.add("Close the port")
+    with sqlite3.connect(office.line.folder / "counterfoil.db") as database:
+        for (name,) in database.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'").fetchall():
+            database.execute(f"DROP TRIGGER {name}")
+        database.execute("UPDATE audit SET body = replace(body, 'vera', 'nobody') WHERE seq = 1")
+    database.close()
+    verdict = office.line("audit", "verify", "--json")
+    assert (verdict.code, verdict.json["ok"], verdict.json["first_bad"]["seq"]) == (6, False, 1)
+    refused = office.line("sync")
+    assert (refused.code, refused.out) == (6, "")
+    assert "audit verify" in refused.err
+    assert office.line.json("item", "list", "--unlinked") != []
+
+
+def test_check_finds_nothing_wrong_where_nothing_is(office: Office) -> None:
+    answer = office.line("check", "--json")
+    assert answer.code == 0
+    assert answer.json["ok"] is True
+    assert all(set(p) == {"where", "what", "fix", "fatal"} for p in answer.json["problems"])
+
+
+def test_check_lists_every_problem_with_its_fix(office: Office, tmp_path: Path) -> None:
+    text = office.line.config.read_text().replace('project = "SEC"', 'project = "NONE"')
+    office.line.config.write_text(text)
+    (tmp_path / "platform.token").write_text("not-the-token")
+    office.line.add("Improve security")
+    answer = office.line("check", "--json")
+    assert answer.code == 2
+    wrong = {p["where"] for p in answer.json["problems"] if p["fatal"]}
+    assert wrong == {"eng-jira", "platform"}
+    assert "items" in {p["where"] for p in answer.json["problems"]}
+    assert all(p["fix"] for p in answer.json["problems"])
+
+
+def test_a_wrong_token_needs_a_person_and_stops_only_its_tracker(office: Office, tmp_path: Path) -> None:
+    office.line.add("Rotate the keys", "--priority", "high")
+    office.line.add("Close the port")
+    (tmp_path / "platform.token").write_text("not-the-token")
+    answer = office.line("sync", "--json")
+    assert (answer.code, answer.json["created"]) == (5, 1)
+    assert "not-the-token" not in answer.out + answer.err
+
+
+@pytest.mark.parametrize("words", [("plan",), ("sync",), ("check",)], ids=" ".join)
+def test_a_missing_secret_is_a_problem_of_the_configuration(office: Office, words: tuple[str, ...]) -> None:
+    text = office.line.config.read_text().replace('token_file = "platform.token"', 'token_env = "NOT_SET"')
+    office.line.config.write_text(text)
+    answer = office.line(*words)
+    assert answer.code == 2
+    assert "NOT_SET" in answer.out + answer.err
+
+
+def test_a_token_file_that_others_may_read_is_refused(office: Office, tmp_path: Path) -> None:
+    (tmp_path / "platform.token").chmod(0o644)
+    answer = office.line("plan")
+    assert answer.code == 2
+    assert "chmod 600" in answer.err
+
+
+def test_keys_that_a_kind_of_tracker_does_not_have_are_errors(office: Office) -> None:
+    text = office.line.config.read_text()
+    text = text.replace('project = "SEC"', 'projekt = "SEC"').replace('repository = "', 'branch = "x"\nrepository = "')
+    office.line.config.write_text(text.replace("[[people]]", '[[people]]\ngitlab = "x"', 1))
+    answer = office.line("plan")
+    assert answer.code == 2
+    assert "trackers.eng-jira.projekt: is not a key; did you mean 'project'?" in answer.err
+    assert "trackers.eng-jira.project: is required" in answer.err
+    assert "trackers.platform.branch: is not a key" in answer.err
+    assert "people[1].gitlab: is not a key" in answer.err
+
+
+def test_no_secret_is_in_anything_that_is_written(office: Office) -> None:
+    office.line.add("Rotate the keys", "--priority", "high")
+    office.line.add("Close the port")
+    said = ""
+    for words in (
+        ("check",),
+        ("plan",),
+        ("sync",),
+        ("status",),
+        ("explain", "1"),
+        ("item", "show", "2"),
+        ("audit", "log"),
+    ):
+        for options in (("-v", "--log-format", "json"), ("--json",)):
+            answer = office.line(*words, *options)
+            said += answer.out + answer.err
+    said += (office.line.folder / "counterfoil.db").read_bytes().decode("latin-1")
+    assert "R-" in said
+    assert not [place.name for place in (office.tracker, office.host) if place.token in said]
