@@ -141,3 +141,11 @@ def test_size_counts_at_least_the_text() -> None:
 )
 def test_the_words_are_the_same_in_both(markdown: str) -> None:
     assert canonical(to_document(markdown)) == canonical(markdown)
+
+
+def test_code_within_bold_text_is_code_alone() -> None:
+    (paragraph,) = to_document("**keep `this` [and `that`](https://a.example)**")["content"]
+    marks = {
+        leaf["text"]: [mark["type"] for mark in leaf["marks"]] for leaf in paragraph["content"] if leaf["text"].strip()
+    }
+    assert marks == {"keep ": ["strong"], "this": ["code"], "and ": ["strong", "link"], "that": ["link", "code"]}

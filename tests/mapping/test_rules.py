@@ -144,6 +144,12 @@ def test_a_route_that_leads_nowhere_is_a_problem(make_rules: MakeRules, routes: 
     assert words in problem.what
 
 
+def test_every_route_after_one_that_takes_all_is_named(make_rules: MakeRules) -> None:
+    routes = (Route("t"), Route("t", {"priority": ("high",)}), Route("t", {"priority": ("low",)}))
+    what = [problem.what for problem in replace(make_rules(), routes=routes).problems()]
+    assert what == [f"route {number} is never reached, because route 1 takes everything" for number in (2, 3)]
+
+
 def test_two_people_with_one_account_or_one_address_are_problems(make_rules: MakeRules) -> None:
     people = (Person("a@x.example", {"k": "one"}), Person("b@x.example", {"k": "ONE"}), Person("A@x.example"))
     what = [problem.what for problem in replace(make_rules(), people=people).problems()]
