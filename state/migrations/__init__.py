@@ -4,15 +4,26 @@ from importlib import resources
 
 from alembic import command
 from alembic.config import Config
+from alembic.util import CommandError
 from sqlalchemy import Connection
 
+from state.errors import StateError
 from state.tables import HEAD
 
 
 def migrate(connection: Connection) -> None:
-    """Bring the database of this connection to the newest version, within its transaction."""
+    """Bring the database of this connection to the newest version, within its transaction.
+
+    Raises `StateError` for a database whose version no program of ours ever had.
+    """
     with resources.as_file(resources.files(__name__)) as folder:
         config = Config()
         config.set_main_option("script_location", str(folder).replace("%", "%%"))
         config.attributes["connection"] = connection
-        command.upgrade(config, HEAD)
+        try:
+            command.upgrade(config, HEAD)
+        except CommandError as error:
+            raise StateError(
+                f"the database cannot be brought to version {HEAD}: {error}. It was not made by this program; "
+                "name another one as `url` under [state]"
+            ) from error

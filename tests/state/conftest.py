@@ -1,6 +1,7 @@
 """A store in a folder of its own, with a clock that stands still and short ways to write in it."""
 
 import json
+import shutil
 import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import closing
@@ -102,10 +103,19 @@ class Book:
         return rows
 
 
+@pytest.fixture(scope="session")
+def empty(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A database with nothing in it, made once."""
+    path = tmp_path_factory.mktemp("book") / "empty.db"
+    Store.create(f"sqlite:///{path}", clock=Clock(), entropy=bytes).close()
+    return path
+
+
 @pytest.fixture
-def book(tmp_path: Path) -> Iterator[Book]:
+def book(tmp_path: Path, empty: Path) -> Iterator[Book]:
     clock = Clock()
     path = tmp_path / "book.db"
-    store = Store.create(f"sqlite:///{path}", clock=clock, entropy=bytes)
+    shutil.copy(empty, path)
+    store = Store.open(f"sqlite:///{path}", clock=clock)
     yield Book(path, clock, store)
     store.close()

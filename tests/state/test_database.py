@@ -5,6 +5,7 @@ import sys
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
+from threading import Barrier
 from typing import TYPE_CHECKING
 
 import pytest
@@ -67,16 +68,18 @@ def test_an_installation_is_named_at_random(tmp_path: Path, book: "Book") -> Non
         assert other.installation == "07" * 16 != book.store.installation
 
 
-def test_two_that_create_at_once_make_one_database(tmp_path: Path, book: "Book") -> None:
-    url = f"sqlite:///{tmp_path / 'both.db'}"
+@pytest.mark.parametrize("attempt", range(3))
+def test_many_that_create_at_once_make_one_database(tmp_path: Path, book: "Book", attempt: int) -> None:
+    url = f"sqlite:///{tmp_path / 'all.db'}"
+    start = Barrier(4)
 
-    def create(seed: bytes) -> str:
-        with closing(Store.create(url, clock=book.clock, entropy=lambda n: seed * n)) as store:
+    def create(seed: int) -> str:
+        start.wait()
+        with closing(Store.create(url, clock=book.clock, entropy=lambda n: bytes([seed]) * n)) as store:
             return store.installation
 
-    with ThreadPoolExecutor(2) as pool:
-        names = set(pool.map(create, [b"\1", b"\2"]))
-    assert len(names) == 1
+    with ThreadPoolExecutor(4) as pool:
+        assert len(set(pool.map(create, range(4)))) == 1
 
 
 def test_a_newer_database_is_refused_by_open_and_by_create(book: "Book") -> None:
@@ -91,6 +94,12 @@ def test_an_older_database_asks_for_init(book: "Book") -> None:
     book.raw("UPDATE alembic_version SET version_num = '0000'")
     with pytest.raises(StateError, match="counterfoil init"):
         Store.open(book.url, clock=book.clock)
+
+
+def test_a_version_that_never_was_is_a_clear_error(book: "Book") -> None:
+    book.raw("UPDATE alembic_version SET version_num = '0000'")
+    with pytest.raises(StateError, match="not made by this program"):
+        Store.create(book.url, clock=book.clock, entropy=bytes)
 
 
 def test_the_migrations_lead_to_the_tables_that_the_program_uses(book: "Book") -> None:

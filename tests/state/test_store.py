@@ -1,6 +1,8 @@
 """The store as a whole: all or nothing, and exactly one record for each change."""
 
 import inspect
+import subprocess
+import sys
 from collections.abc import Callable
 from dataclasses import fields, replace
 from threading import Thread
@@ -152,6 +154,30 @@ def test_when_any_part_fails_nothing_is_written(busy: "Book", poison: str) -> No
     busy.raw("DROP TRIGGER IF EXISTS poison")
     busy.store.commit(None, whole)
     assert _everything(busy) != before
+
+
+def test_a_program_killed_while_it_writes_leaves_no_change_without_its_record(book: "Book") -> None:
+    code = (
+        "import datetime, itertools\n"
+        "from state.effects import Because\n"
+        "from state.model import Actor, Agent, ItemDraft, Priority\n"
+        "from state.store import Store\n"
+        "clock = lambda: datetime.datetime.now(datetime.UTC)\n"
+        f"store = Store.open({book.url!r}, clock=clock)\n"
+        "because = Because(Agent(Actor.BOT, 'counterfoil', 'child'))\n"
+        "for n in itertools.count():\n"
+        "    draft = (ItemDraft(f'Rotate key {n}'), clock().date(), Priority.LOW)\n"
+        "    print(store.add_items([draft] * 40, because)[-1].ref, flush=True)\n"
+    )
+    with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True) as child:
+        assert child.stdout is not None
+        told = [child.stdout.readline().strip() for _ in range(5)]
+        child.kill()
+    items = [item.ref for item in book.store.list_items()]
+    assert set(told) <= set(items)
+    assert len(items) % 40 == 0
+    assert [record["object"] for record in book.records()] == items
+    assert book.store.verify().ok
 
 
 def test_where_a_feed_stands_is_read_back_and_replaced(book: "Book") -> None:
