@@ -21,7 +21,8 @@ def problems(
     except Denied as refusal:
         return [_denied(session, refusal)]
     except NotFound as hidden:
-        return [Problem(str(hidden), "check `repository`, and that the token or App may see it (Metadata: read)")]
+        fix = "check `repository`, that the token or App may see it (Metadata: read), and `url` (https://HOST/api/v3)"
+        return [Problem(str(hidden), fix)]
     except TrackerError as failure:
         return [Problem(str(failure), "check `url`, the network and the proxy, then try again")]
     return sorted(found, key=lambda problem: not problem.fatal)

@@ -52,6 +52,7 @@ EARLIER = timedelta(minutes=10)
 FEW = 50
 """Up to so many tickets are read one by one; more are read from the list, and the rest of them one by one."""
 
+_INSTANT = timedelta(seconds=1)
 _BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
 _REASONS = ("completed", "not_planned", "duplicate")
 _MOVED = frozenset({301, 302, 303, 307, 308})
@@ -121,28 +122,23 @@ class GithubIssues:
 
         The validator in a cursor is the ETag of an answer that was the whole feed, for the URL that was asked.
         """
-        query: dict[str, Any] = {"state": "all", "labels": MARK, "sort": "updated", "direction": "asc", "per_page": 100}
+        query: dict[str, Any] = {"state": "all", "labels": MARK, "sort": "updated", "direction": "asc"}
         if cursor is not None:
             query["since"] = stamp(cursor.at)
         reached = cursor or Cursor(_BEGINNING)
         path = f"{self.root()}/issues"
         address = hashlib.sha256(f"{path} {sorted(query.items())}".encode()).hexdigest()[:8]
         known, _, etag = reached.validator.partition(" ")
-        answer = self._list(path, etag if known == address else "", **query)
-        if answer.status == 304:
-            yield Page([], reached)
-            return
-        since = reached.at.replace(microsecond=0)
-        whole = not answer.next
-        while True:
-            found = [self.reader.ticket(one) for one in elements(answer.data) if is_issue(one)]
-            tickets = [ticket for ticket in found if MARK in folded(ticket.labels) and ticket.updated >= since]
+        whole = True
+        for answer in self._listed(path, etag if known == address else "", **query):
+            if answer.status == 304:
+                yield Page([], reached)
+                return
+            whole = whole and not answer.next
+            tickets = self._changed_since(reached.at if cursor is None else cursor.at, answer)
             at = max([reached.at, *(ticket.updated for ticket in tickets)])
             reached = Cursor(at, f"{address} {answer.etag}" if whole and answer.etag and at == reached.at else "")
             yield Page(tickets, reached)
-            if not answer.next:
-                return
-            answer = self._list(answer.next)
 
     def fetch(self, refs: Sequence[TicketRef]) -> Iterator[Ticket | Missing]:
         """Yield each ticket as it is now; many at once are read from the list, newest first, as far as that pays."""
@@ -167,13 +163,14 @@ class GithubIssues:
         me, early = self.login(), since - EARLIER
         keys = {marker.key for marker in markers}
         query = {"state": "all", "sort": "created", "direction": "desc", "since": stamp(early)}
-        if me is not None:
+        if me is not None and self.settings.app_id is None:
             query["creator"] = me
         found: list[Ticket] = []
-        for page in self.session.pages(f"{self.root()}/issues", **query):
-            tickets = [self.reader.ticket(one, trusting=me is None) for one in page if is_issue(one)]
+        for answer in self._listed(f"{self.root()}/issues", "", **query):
+            issues = [one for one in elements(answer.data) if is_issue(one)]
+            tickets = [self.reader.ticket(one, trusting=me is None) for one in issues]
             found += [one for one in tickets if one.marker and one.marker.key in keys and one.created >= early]
-            if tickets and tickets[-1].created < early:
+            if tickets and tickets[-1].created < min(early, tickets[0].created + _INSTANT):
                 break
         return found
 
@@ -289,14 +286,21 @@ class GithubIssues:
         author, me = login(payload.get("user")), self.login()
         return me is not None and author.lower() == me.lower()
 
-    def _list(self, path: str, etag: str = "", **query: Any) -> Answer:
+    def _listed(self, path: str, etag: str, **query: Any) -> Iterator[Answer]:
         try:
-            answer = self.session.get(path, etag, **query)
+            for answer in self.session.answers(path, etag, **query):
+                if self.session.moved_to and self._base.startswith("/repos/"):
+                    self._moved, self._repository = True, None
+                yield answer
         except NotFound as hidden:
             raise Denied(f"{hidden}: the repository cannot be seen, or its issues are switched off") from None
-        if self.session.moved_to and self._base.startswith("/repos/"):
-            self._moved, self._repository = True, None
-        return answer
+
+    def _changed_since(self, at: datetime, answer: Answer) -> list[Ticket]:
+        # A server may ignore what it was asked to filter and to sort by.
+        since = at.replace(microsecond=0)
+        found = [self.reader.ticket(one) for one in elements(answer.data) if is_issue(one)]
+        wanted = [ticket for ticket in found if MARK in folded(ticket.labels) and ticket.updated >= since]
+        return sorted(wanted, key=lambda ticket: ticket.updated)
 
     def _write(self, verb: str, path: str, data: Mapping[str, Any] | None = None) -> Any:
         try:

@@ -31,12 +31,16 @@ _injecting = threading.Lock()
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What came back: `data` is the JSON, `None` where there was none; `next` is where the next page is, or empty."""
+    """What came back: `data` is the JSON, `None` where there was none.
+
+    `next` is where the next page is, or empty; `linked` says whether the answer speaks of other pages at all.
+    """
 
     status: int
     data: Any
     etag: str = ""
     next: str = ""
+    linked: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,13 +99,25 @@ class GithubSession:
         """Send a write exactly once."""
         return self._ask(self._connected(), verb, path, data=data)
 
+    def answers(self, path: str, etag: str = "", **query: Any) -> Iterator[Answer]:
+        """Every page of a list, following the links as they are given.
+
+        A server that links nothing although a page is full is asked for pages by number, until one says nothing new.
+        """
+        asked = {"per_page": PER_PAGE, **query}
+        answer = self.get(path, etag, **asked)
+        yield answer
+        number, linked = 1, answer.linked
+        while answer.next or (not linked and len(elements(answer.data)) >= PER_PAGE):
+            before, number = answer.data, number + 1
+            answer = self.get(answer.next) if answer.next else self.get(path, page=number, **asked)
+            if answer.data == before:
+                return
+            yield answer
+
     def pages(self, path: str, **query: Any) -> Iterator[list[Any]]:
-        """Every page of a list, following the links as they are given."""
-        answer = self.get(path, per_page=PER_PAGE, **query)
-        yield elements(answer.data)
-        while answer.next:
-            answer = self.get(answer.next)
-            yield elements(answer.data)
+        """The elements of every page of a list."""
+        return (elements(answer.data) for answer in self.answers(path, **query))
 
     def app(self) -> Answer:
         """What GitHub knows of the App itself, asked with its own key; raises `Denied` without an App."""
@@ -126,13 +142,14 @@ class GithubSession:
     ) -> Answer:
         self.moved_to = ""
         sent = {"Accept": ACCEPT, **(headers or {})}
-        status, told, text = requester.requestJson(verb, path, dict(query or {}), sent, data)
         try:
+            status, told, text = requester.requestJson(verb, path, dict(query or {}), sent, data)
             body = json.loads(text) if text.strip() else None
         except ValueError:
             lost = Unavailable if verb == "GET" else Ambiguous
-            raise lost(f"{verb} {path}: {status}: the answer is not JSON") from None
-        return Answer(status, body, str(told.get("etag", "")), self._next(str(told.get("link", ""))))
+            raise lost(f"{verb} {path}: the answer cannot be read") from None
+        link = str(told.get("link", ""))
+        return Answer(status, body, str(told.get("etag", "")), self._next(link), bool(link))
 
     def _next(self, link: str) -> str:
         """The next page's path below our own base: credentials go nowhere else, whatever a link says."""
@@ -200,11 +217,13 @@ def _connections(
     class Plain(HTTPRequestsConnectionClass):
         def __init__(self, *args: Any, **kwargs: Any) -> None:
             super().__init__(*args, **kwargs)
+            self.session.trust_env = False
             self.session.mount("http://", adapter)
 
     class Encrypted(HTTPSRequestsConnectionClass):
         def __init__(self, *args: Any, **kwargs: Any) -> None:
             super().__init__(*args, **kwargs)
+            self.session.trust_env = False
             self.session.mount("https://", adapter)
 
     return Plain, Encrypted

@@ -1,22 +1,18 @@
 """Jira Cloud keeps every promise, through its real SDK and against the embedded server."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 
 import pytest
 
 from connectors.bench import Bench
+from connectors.sandbox.calls import Sandbox
 from connectors.sandbox.jira_server import JiraCloudSandbox
-from connectors.sandbox.memory_bench import Hand
-from connectors.sandbox.served_bench import bench_of
-from connectors.sandbox.server import SandboxServer
 from connectors.testing import TrackerContract
 
 
 class TestJiraCloud(TrackerContract):
     @pytest.fixture
-    def bench(self) -> Iterator[Bench]:
-        clock = Hand()
-        with SandboxServer(JiraCloudSandbox(), clock=clock) as server:
-            bench = bench_of(server, clock)
+    def bench(self, serve: Callable[[Sandbox], AbstractContextManager[Bench]]) -> Iterator[Bench]:
+        with serve(JiraCloudSandbox()) as bench:
             yield bench
-            bench.close()
