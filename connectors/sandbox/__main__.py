@@ -64,12 +64,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
     kinds = options.kinds or list(KINDS)
     servers = {kind: open_server(kind, options.latency_ms / 1000, options.persist).start() for kind in kinds}
     told = json.dumps({kind: describe(server) for kind, server in servers.items()})
-    sys.stdout.write(told + "\n")
-    sys.stdout.flush()
     if options.port_file:
         beside = options.port_file.with_name(options.port_file.name + ".part")
         beside.write_text(told)
         beside.replace(options.port_file)
+    sys.stdout.write(told + "\n")
+    sys.stdout.flush()
     stop.wait()
     for server in servers.values():
         server.stop()

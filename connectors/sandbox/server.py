@@ -97,8 +97,8 @@ class SandboxServer:
         self._log: TextIO | None = None
         self._sent: list[Future[None]] = []
         self._post = ThreadPoolExecutor(1, "sandbox-webhooks")
-        self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self._serve, name=f"sandbox-{sandbox.kind}", daemon=True)
+        self._ready = threading.Event()
+        self._running: tuple[asyncio.AbstractEventLoop, threading.Thread] | None = None
         self._socket = _listening(port)
         self.port: int = self._socket.getsockname()[1]
         """The port it listens on."""
@@ -109,17 +109,22 @@ class SandboxServer:
             self._restore(persist)
 
     def start(self) -> Self:
-        """Begin to answer; connections made before wait for it."""
-        self._thread.start()
+        """Begin to answer."""
+        loop = asyncio.new_event_loop()
+        name = f"sandbox-{self.sandbox.kind}"
+        thread = threading.Thread(target=self._serve, args=(loop,), name=name, daemon=True)
+        self._running = loop, thread
+        thread.start()
+        self._ready.wait()
         return self
 
     def stop(self) -> None:
         """Close every connection and free the port, at once."""
-        if self._thread.is_alive():
-            self._loop.call_soon_threadsafe(self._loop.stop)
-            self._thread.join()
-        else:
-            self._loop.close()
+        if self._running is not None:
+            loop, thread = self._running
+            self._running = None
+            loop.call_soon_threadsafe(loop.stop)
+            thread.join()
         self._socket.close()
         self._post.shutdown(cancel_futures=True)
         if self._log is not None:
@@ -162,26 +167,27 @@ class SandboxServer:
         """Wait until every webhook call so far has been made, or has failed."""
         wait(list(self._sent))
 
-    def _serve(self) -> None:
-        asyncio.set_event_loop(self._loop)
+    def _serve(self, loop: asyncio.AbstractEventLoop) -> None:
+        asyncio.set_event_loop(loop)
         config = uvicorn.Config(
             self._app, lifespan="off", log_config=None, ws="none", access_log=False, interface="asgi3"
         )
         config.load()
         state = ServerState()
-        listening = self._loop.run_until_complete(
-            self._loop.create_server(lambda: _Protocol(config, state, {}, self._loop), sock=self._socket)
+        listening = loop.run_until_complete(
+            loop.create_server(lambda: _Protocol(config, state, {}, loop), sock=self._socket)
         )
+        loop.call_soon(self._ready.set)
         try:
-            self._loop.run_forever()
+            loop.run_forever()
         finally:
             listening.close()
             for connection in list(state.connections):
                 connection.transport.abort()
             for task in list(state.tasks):
                 task.cancel()
-            self._loop.run_until_complete(asyncio.sleep(0.001))
-            self._loop.close()
+            loop.run_until_complete(asyncio.sleep(0.001))
+            loop.close()
 
     async def _app(self, scope: Scope, receive: Receive, send: Send) -> None:
         body = b""

@@ -1,8 +1,6 @@
 """Embedded Jiras that are judged by the vendor's description, where that is at hand."""
 
-import importlib.util
 import ssl
-import sys
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from functools import cache
@@ -17,6 +15,7 @@ from connectors.sandbox.jira_engineer import JiraEngineer
 from connectors.sandbox.jira_server import JiraCloudSandbox, JiraDatacenterSandbox, JiraSandbox
 from connectors.sandbox.jira_site import MIA, SYNC
 from connectors.sandbox.server import SandboxServer
+from tests.sandbox.spec import Spec, jira_spec
 
 START = datetime(2026, 5, 4, 10, 0, 0, 123_000, tzinfo=UTC)
 SPECS = Path(__file__).resolve().parents[3] / "shared" / "specs"
@@ -121,13 +120,5 @@ def jira(request: pytest.FixtureRequest, opened: Callable[..., Jira]) -> Jira:
 
 
 @cache
-def _spec() -> Any:
-    # Test modules are imported by path, so what they share is, too.
-    name = "tests_sandbox_spec"
-    if name not in sys.modules:
-        found = importlib.util.spec_from_file_location(name, Path(__file__).with_name("spec.py"))
-        assert found is not None
-        assert found.loader is not None
-        sys.modules[name] = importlib.util.module_from_spec(found)
-        found.loader.exec_module(sys.modules[name])
-    return sys.modules[name].jira_spec(SPECS.parent)
+def _spec() -> Spec:
+    return jira_spec(SPECS.parent)

@@ -198,6 +198,12 @@ def test_stopping_is_prompt_although_a_client_holds_on(server: SandboxServer, cl
         client.get("/")
 
 
+def test_a_server_can_be_stopped_as_soon_as_it_is_started_and_twice() -> None:
+    server = SandboxServer(Counter()).start()
+    server.stop()
+    server.stop()
+
+
 def test_routes_prefer_the_first_and_unquote() -> None:
     routes = Routes()
     routes.add("GET", "/issue/bulk", lambda call: Answer(200, "bulk"))
