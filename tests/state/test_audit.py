@@ -3,6 +3,7 @@
 import itertools
 import json
 import sqlite3
+from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Any
@@ -192,16 +193,17 @@ def test_a_body_that_is_not_canonical_is_found_even_if_its_hash_fits(ten: "Book"
     assert verdict.first_bad[0] == 4
 
 
-def test_every_flipped_bit_of_a_record_is_found(ten: "Book") -> None:
+def test_a_flipped_bit_anywhere_in_a_record_is_found(ten: "Book") -> None:
     [(body,)] = ten.raw("SELECT body FROM audit WHERE seq = 10")
     ten.raw(*DISARM)
     raw = body.encode()
-    for position in range(0, len(raw) * 8, 7):
-        flipped = bytearray(raw)
-        flipped[position // 8] ^= 1 << position % 8
-        update = "UPDATE audit SET body = CAST(? AS TEXT) WHERE seq = 10"
-        ten.raw((update, (bytes(flipped),)))
-        assert (ten.store.verify(last=2).first_bad or (0,))[0] == 10
+    with closing(sqlite3.connect(ten.path, isolation_level=None)) as connection:
+        connection.execute("PRAGMA synchronous = OFF")
+        for position in range(0, len(raw) * 8, 13):
+            flipped = bytearray(raw)
+            flipped[position // 8] ^= 1 << position % 8
+            connection.execute("UPDATE audit SET body = CAST(? AS TEXT) WHERE seq = 10", (bytes(flipped),))
+            assert (ten.store.verify(last=2).first_bad or (0,))[0] == 10
 
 
 def test_the_tail_alone_can_be_verified_and_names_its_first_bad_record(ten: "Book") -> None:
