@@ -68,6 +68,10 @@ class Faults:
     """The plan of one sandbox. `search_lag` is how many seconds (of its clock) searches trail behind changes."""
 
     def __init__(self) -> None:
+        self.clear()
+
+    def clear(self) -> None:
+        """From now on nothing goes wrong."""
         self.search_lag = 0.0
         self._planned: list[Planned] = []
         self._dice: random.Random | None = None
@@ -100,10 +104,6 @@ class Faults:
         self._dice = random.Random(seed) if share else None  # noqa: S311
         self._share = share
         self._kinds = tuple(kinds)
-
-    def clear(self) -> None:
-        """From now on nothing goes wrong."""
-        self.__init__()  # type: ignore[misc]
 
     def take(self, method: str, path: str) -> Planned | None:
         """What happens to this call; each planned fault is used up by the calls it is meant for."""

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from html import escape
 from typing import TYPE_CHECKING, Any
 
 from connectors.sandbox.calls import Answer, Call
@@ -9,6 +10,7 @@ from connectors.sandbox.jira_hooks import Hook
 from connectors.sandbox.jira_issues import Issue, Item
 from connectors.sandbox.jira_rules import NOT_THERE, Refused
 from connectors.sandbox.jira_site import WORKFLOWS, CustomField
+from connectors.sandbox.jira_text import plain
 
 if TYPE_CHECKING:
     from connectors.sandbox.jira_server import JiraSandbox
@@ -101,6 +103,25 @@ def listen(jira: "JiraSandbox", call: Call) -> Answer:
     return Answer(201, {"name": data.get("name", ""), "url": data["url"], "self": here, "enabled": True})
 
 
+def register(jira: "JiraSandbox", call: Call) -> Answer:
+    """POST {"name", "url", "secret"} with credentials: the administrators' own way to listen."""
+    who = jira.who(call)
+    if who is None or not who.writes:
+        raise Refused(403 if who else 401, ("Only administrators may do this.",))
+    return listen(jira, call)
+
+
+def browse(jira: "JiraSandbox", call: Call) -> Answer:
+    """GET: a page about an issue, for people who follow its link."""
+    issue = _issue(jira, call)
+    said = "".join(f"<p><b>{escape(c.author.display)}</b>: {escape(plain(c.body))}</p>" for c in issue.comments)
+    state = escape(f"{issue.status.name} {issue.resolution or ''} {issue.priority or ''} {' '.join(issue.labels)}")
+    title = escape(f"{issue.key} {issue.summary}")
+    text = escape(plain(issue.description))
+    page = f"<!doctype html><title>{title}</title><h1>{title}</h1><p>{state}</p><pre>{text}</pre>{said}"
+    return Answer(200, page.encode(), {"content-type": "text/html; charset=utf-8"})
+
+
 def _issue(jira: "JiraSandbox", call: Call) -> Issue:
     wanted: Any = call.params["issue"]
     found = jira.issues.get(wanted) or next(
@@ -120,5 +141,6 @@ ROUTES: tuple[tuple[str, str, Callable[["JiraSandbox", Call], Answer]], ...] = (
     ("POST", "/_sandbox/issue/{issue}/archive", archive),
     ("POST", "/_sandbox/issue/{issue}/hide", hide),
     ("POST", "/_sandbox/webhooks", listen),
-    ("POST", "/rest/webhooks/1.0/webhook", listen),
+    ("POST", "/rest/webhooks/1.0/webhook", register),
+    ("GET", "/browse/{issue}", browse),
 )

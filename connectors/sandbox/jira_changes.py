@@ -9,7 +9,7 @@ from connectors.sandbox.jira_rules import Refused, check_property
 from connectors.sandbox.jira_site import DONE, TO_DO, Transition
 from connectors.sandbox.jira_talk import add_comment
 from connectors.sandbox.jira_text import plain
-from connectors.sandbox.jira_visit import Event, Route, Visit
+from connectors.sandbox.jira_visit import Event, Route, Visit, table, tables
 
 BULK = 50
 
@@ -52,11 +52,11 @@ def _created(visit: Visit, issue: Issue, moved: bool) -> dict[str, Any]:
 
 
 def _create_one(visit: Visit, element: Any) -> tuple[Issue, bool]:
-    if not isinstance(element, dict) or not isinstance(element.get("fields", {}), dict):
+    if not isinstance(element, dict):
         raise Refused(400, ("Invalid request payload. Refer to the REST API documentation and try again.",))
     author, site = visit.writer(), visit.site
-    given = dict(element.get("fields", {}))
-    _merge(given, element.get("update", {}), [])
+    given = table(element, "fields")
+    _merge(given, table(element, "update"), [])
     values = visit.fields.read(given, site.screen, ("project", "issuetype", "summary", *site.required))
     properties = _properties(element)
     issue = Issue(
@@ -73,7 +73,7 @@ def _create_one(visit: Visit, element: Any) -> tuple[Issue, bool]:
         properties=properties,
     )
     _apply(issue, values)
-    wanted = element.get("transition", {}).get("id")
+    wanted = table(element, "transition").get("id")
     step = _step(visit, issue, str(wanted)) if wanted else None
     visit.issues.add(issue, visit.lag)
     visit.tell(Event("jira:issue_created", issue, author))
@@ -90,9 +90,9 @@ def edit(visit: Visit) -> Answer:
         raise Refused(
             403, ("To discard the user notification either admin or project admin permissions are required.",)
         )
-    given = dict(data.get("fields") or {})
-    update = dict(data.get("update") or {})
-    comments = update.pop("comment", [])
+    given, update = table(data, "fields"), table(data, "update")
+    comments = tables(update, "comment")
+    update.pop("comment", None)
     _merge(given, update, issue.labels)
     screen = [name for name in visit.site.screen if name != "project"]
     required = [name for name in ("summary",) if name in given]
@@ -141,13 +141,13 @@ def transition(visit: Visit) -> Answer:
     """POST /issue/{issue}/transitions."""
     issue, data = visit.issue(), visit.asked()
     visit.writer()
-    wanted = (data.get("transition") or {}).get("id")
+    wanted = table(data, "transition").get("id")
     if wanted is None:
         raise Refused(400, errors={"transition": "Transition id is required."})
     step = _step(visit, issue, str(wanted))
-    given = dict(data.get("fields") or {})
-    update = dict(data.get("update") or {})
-    comments = update.pop("comment", [])
+    given, update = table(data, "fields"), table(data, "update")
+    comments = tables(update, "comment")
+    update.pop("comment", None)
     _merge(given, update, issue.labels)
     values = visit.fields.read(given, step.screen, step.required)
     properties = _properties(data)
@@ -176,15 +176,13 @@ def _take(visit: Visit, issue: Issue, step: Transition, values: dict[str, Any]) 
     visit.changed(issue, items)
 
 
-def _merge(given: dict[str, Any], update: Any, labels: list[str]) -> None:
+def _merge(given: dict[str, Any], update: Mapping[str, Any], labels: list[str]) -> None:
     """Turn the operations of `update` into values to set."""
-    if not isinstance(update, dict):
-        raise Refused(400, ("Invalid request payload. Refer to the REST API documentation and try again.",))
-    for name, operations in update.items():
+    for name in update:
         if name in given:
             raise Refused(400, errors={name: f"Field '{name}' cannot appear in both 'fields' and 'update'"})
         value: Any = list(labels) if name == "labels" else None
-        for operation in operations:
+        for operation in tables(update, name):
             match operation:
                 case {"set": wanted}:
                     value = wanted
@@ -198,8 +196,8 @@ def _merge(given: dict[str, Any], update: Any, labels: list[str]) -> None:
 
 
 def _properties(data: Mapping[str, Any]) -> dict[str, Any]:
-    given = data.get("properties") or []
-    if not isinstance(given, list) or not all(isinstance(one, dict) and one.get("key") for one in given):
+    given = tables(data, "properties")
+    if not all(isinstance(one.get("key"), str) and one["key"] for one in given):
         raise Refused(400, ("Property keys must be given.",))
     found = properties_of(given)
     for key, value in found.items():

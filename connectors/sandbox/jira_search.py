@@ -98,9 +98,18 @@ def _query(visit: Visit, data: Mapping[str, Any]) -> Query:
         query = parse(str(data.get("jql") or ""), visit.call.at, visit.site.timezone, visit.user.id)
     except Unclear as unclear:
         raise Refused(400, (str(unclear),)) from None
-    for name in query.values("project"):
-        if name.upper() not in (visit.site.project, *visit.site.other_projects):
-            raise Refused(400, (f"The value '{name}' does not exist for the field 'project'.",))
+    site = visit.site
+    known = {
+        "project": (site.project, *site.other_projects),
+        "status": tuple(status.name for status in site.statuses),
+        "priority": site.priorities,
+        "resolution": (*site.resolutions, "Unresolved"),
+        "issuetype": site.issue_types,
+    }
+    for field, names in known.items():
+        for name in query.values(field):
+            if name not in {one.lower() for one in names}:
+                raise Refused(400, (f"The value '{name}' does not exist for the field '{field}'.",))
     return query
 
 

@@ -112,7 +112,7 @@ class JiraSandbox(Sandbox):
             self._routes.add(method, prefix + path, partial(self._visited, version, handler))
 
     def _visited(self, version: str, handler: Handler, call: Call) -> Answer:
-        user = self._who(call)
+        user = self.who(call)
         if user is None:
             if handler is not jira_setup.server_info:
                 return self._stranger()
@@ -123,7 +123,8 @@ class JiraSandbox(Sandbox):
         lag = self.faults.search_lag
         return handler(Visit(call, user, self.site, self.issues, show, fields, self.cloud, lag, self.tell))
 
-    def _who(self, call: Call) -> User | None:
+    def who(self, call: Call) -> User | None:
+        """Whose credentials came with the call, if anybody's."""
         raise NotImplementedError
 
     def _stranger(self) -> Answer:
@@ -139,7 +140,8 @@ class JiraCloudSandbox(JiraSandbox):
     versions = ("3", "2", "latest")
     own_routes = jira_search.CLOUD
 
-    def _who(self, call: Call) -> User | None:
+    def who(self, call: Call) -> User | None:
+        """Whose e-mail address and API token came with the call, if anybody's."""
         given = _basic(call)
         return next((one for one in self.users if given == (one.email, one.token)), None)
 
@@ -157,7 +159,8 @@ class JiraDatacenterSandbox(JiraSandbox):
         """Everybody who has an account; they are known by name here."""
         return tuple(replace(one, id=one.name) for one in self.site.people)
 
-    def _who(self, call: Call) -> User | None:
+    def who(self, call: Call) -> User | None:
+        """Whose personal access token came with the call, if anybody's."""
         kind, _, token = call.headers.get("authorization", "").partition(" ")
         given = _basic(call)
         for one in self.site.people:

@@ -7,7 +7,7 @@ from typing import Any
 from connectors.sandbox.calls import Answer
 from connectors.sandbox.jira_issues import Comment, Issue, Item
 from connectors.sandbox.jira_rules import NOT_THERE, Refused, check_property
-from connectors.sandbox.jira_visit import Event, Route, Visit
+from connectors.sandbox.jira_visit import Event, Route, Visit, tables
 
 _NOT_A_BODY = "Comment body is not valid!"
 
@@ -17,7 +17,7 @@ def add_comment(visit: Visit, issue: Issue, data: Any) -> Comment:
     if not isinstance(data, dict) or not data.get("body"):
         raise Refused(400, errors={"comment": _NOT_A_BODY})
     body = visit.fields.body(data["body"], "comment", _NOT_A_BODY)
-    properties = [{"key": str(one["key"]), "value": one.get("value")} for one in data.get("properties") or []]
+    properties = [{"key": str(one.get("key")), "value": one.get("value")} for one in tables(data, "properties")]
     at = visit.call.at
     comment = Comment(visit.issues.next_minor(), visit.writer(), body, at, at, properties)
     issue.comments.append(comment)
@@ -57,7 +57,7 @@ def edit_comment(visit: Visit) -> Answer:
     if "body" in data:
         found.body = visit.fields.body(data["body"], "comment", _NOT_A_BODY)
     if "properties" in data:
-        found.properties = list(data["properties"])
+        found.properties = tables(data, "properties")
     found.updated = visit.call.at
     visit.changed(issue, (), found)
     return Answer(200, visit.show.comment(issue, found, properties=_with_properties(visit)))

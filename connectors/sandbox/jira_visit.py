@@ -100,3 +100,19 @@ def texts(data: Mapping[str, Any], name: str) -> list[str]:
     if not isinstance(value, list):
         raise Refused(400, (f"{name} must be a list.",))
     return [str(one) for one in value]
+
+
+def table(data: Mapping[str, Any], name: str) -> dict[str, Any]:
+    """An object in a body, or an empty one. Raises `Refused`."""
+    value = data.get(name)
+    if value is not None and not isinstance(value, dict):
+        raise Refused(400, (f"{name} must be an object.",))
+    return dict(value or {})
+
+
+def tables(data: Mapping[str, Any], name: str) -> list[dict[str, Any]]:
+    """A list of objects in a body, or an empty one. Raises `Refused`."""
+    value = data.get(name)
+    if value is not None and not (isinstance(value, list) and all(isinstance(one, dict) for one in value)):
+        raise Refused(400, (f"{name} must be a list of objects.",))
+    return list(value or [])

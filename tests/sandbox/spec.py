@@ -184,7 +184,7 @@ def jira_spec(shared: Path) -> Spec:
         shared / "specs" / "jira-cloud-v3.openapi.json",
         aliases=((r"^/ex/jira/[^/]+", ""), (r"^/rest/api/(2|latest)/", "/rest/api/3/")),
         beyond=dict.fromkeys((400, 401, 403, 404, 405, 409, 410, 413, 422, 429, 500, 502, 503, 504)),
-        unjudged=r"^/_sandbox/|^/rest/webhooks/|/remotelink$",
+        unjudged=r"^/_sandbox/|^/rest/webhooks/|^/browse/|/remotelink$",
         tolerated=r"[+-]\d{4}' is not a 'date-time'|/items/\d+/(from|to)(String)?: None ",
     )
 

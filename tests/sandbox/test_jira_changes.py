@@ -6,6 +6,7 @@ from typing import Any
 import httpx
 import pytest
 
+from connectors.sandbox.engineer import Engineer
 from connectors.sandbox.jira_server import JiraCloudSandbox, JiraDatacenterSandbox
 from connectors.sandbox.jira_site import CHAIN, MIA, RESOLUTION_REQUIRED, SCREEN, WATCHER, CustomField, Site
 
@@ -233,7 +234,8 @@ def test_somebody_who_may_only_read_cannot_write(jira: Any) -> None:
 
 def test_engineers_do_what_engineers_do(jira: Any) -> None:
     key = jira.make(labels=["ours"])
-    jira.mia.start(key)
+    anybody: Engineer = jira.mia
+    anybody.start(key)
     jira.mia.edit_title(key, "Better")
     jira.mia.add_label(key, "urgent")
     jira.mia.remove_label(key, "ours")

@@ -65,6 +65,7 @@ def test_a_token_belongs_to_its_query(cloud: Any) -> None:
         {"jql": "ORDER BY updated ASC"},
         {"jql": "nonsense"},
         {"jql": "project = NOWHERE"},
+        {"jql": "status = Doing"},
         {"jql": MARKED, "properties": list("abcdef")},
         {"jql": MARKED, "reconcileIssues": list(range(51))},
     ],

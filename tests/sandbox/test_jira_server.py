@@ -181,3 +181,50 @@ def test_the_vendors_python_client_works_with_both(jira: Any) -> None:
     )
     assert [(one.key, one.fields.status.name) for one in found] == [(made.key, "In Progress")]
     client.close()  # type: ignore[no-untyped-call]
+
+
+def test_a_listener_is_registered_by_somebody_with_credentials(cloud: Any) -> None:
+    here = f"{cloud.server.url}/rest/webhooks/1.0/webhook"
+    with SandboxServer(JiraCloudSandbox()) as receiver:
+        hook = {"name": "ours", "url": receiver.url, "events": ["jira:issue_updated"], "secret": "shh"}
+        assert httpx.post(here, json=hook).status_code == 401
+        assert httpx.post(here, json=hook, auth=(MIA.email, MIA.token)).status_code == 201
+        cloud.make()
+        cloud.server.drain()
+        (seen,) = receiver.requests
+    assert b"jira:issue_created" in seen.body
+
+
+def test_people_can_follow_an_issues_link(jira: Any) -> None:
+    key = jira.make(summary="<script>", description=jira.text("a & b"))
+    jira.mia.comment(key, "Hm")
+    page = httpx.get(f"{jira.server.url}/browse/{key}").text
+    assert "&lt;script&gt;" in page
+    assert "<script>" not in page
+    assert "a &amp; b" in page
+    assert "Mia Krystof</b>: Hm" in page
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"fields": []},
+        {"update": {"labels": "x"}},
+        {"update": {"labels": [1]}},
+        {"update": {"labels": [{"copy": "x"}]}},
+        {"update": {"labels": [{"add": "x"}]}, "fields": {"labels": []}},
+        {"update": {"comment": [{"add": {"body": 5}}]}},
+        {"fields": {"assignee": "mia"}},
+        {"fields": {"priority": "High"}},
+        {"fields": {"labels": "x"}},
+        {"fields": {"labels": [1]}},
+        {"fields": {"summary": 5}},
+        {"properties": [{"value": 1}]},
+        {"properties": {"k": 1}},
+    ],
+)
+def test_a_body_of_the_wrong_shape_is_refused_and_changes_nothing(jira: Any, body: dict[str, Any]) -> None:
+    key = jira.make()
+    before = jira.get(key)
+    assert jira.http.put(f"/issue/{key}", json=body).status_code == 400
+    assert jira.get(key) == before
