@@ -45,9 +45,9 @@ def intake(shell: Shell, form: str, file: Path, *, keep_going: bool, include_man
 
 
 def _rows(config: Configuration, form: str, file: Path) -> SourceFile:
-    options = getattr(config.settings.intake, form, None)
+    options = config.settings.intake.model_dump().get(form)
     try:
-        rows = SourceFile(file, source(form, options.model_dump() if options else None))
+        rows = SourceFile(file, source(form, options))
         file.open("rb").close()
     except LookupError as error:
         raise Mistaken(str(error.args[0])) from None
