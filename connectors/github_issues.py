@@ -2,12 +2,11 @@
 
 import hashlib
 import hmac
-import json
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, ClassVar
-from urllib.parse import parse_qs, quote
+from urllib.parse import quote
 
 import httpx
 
@@ -17,7 +16,9 @@ from connectors.github_check import problems
 from connectors.github_reading import (
     Json,
     Reader,
+    closing,
     comment_marker,
+    delivered,
     folded,
     is_issue,
     label_names,
@@ -158,7 +159,7 @@ class GithubIssues:
     def find(self, markers: Sequence[Marker], since: datetime) -> list[Ticket]:
         """Every issue of ours that carries one of the markers, created no earlier than ten minutes before `since`.
 
-        Where our own login cannot be learned, the marker alone counts: no one else knew its key by then.
+        Where the server does not tell who we are or who created it, the marker alone counts.
         """
         me, early = self.login(), since - EARLIER
         keys = {marker.key for marker in markers}
@@ -168,7 +169,7 @@ class GithubIssues:
         found: list[Ticket] = []
         for answer in self._listed(f"{self.root()}/issues", "", **query):
             issues = [one for one in elements(answer.data) if is_issue(one)]
-            tickets = [self.reader.ticket(one, trusting=me is None) for one in issues]
+            tickets = [self.reader.ticket(one, trusting=me is None or not one.get("user")) for one in issues]
             found += [one for one in tickets if one.marker and one.marker.key in keys and one.created >= early]
             if tickets and tickets[-1].created < min(early, tickets[0].created + _INSTANT):
                 break
@@ -194,27 +195,34 @@ class GithubIssues:
             issue = self._same(ref, self._write("PATCH", where, changed))
             labels = label_names(issue.get("labels"))
         adds, removes = self._label_changes(patch, labels)
-        if adds:
-            self._write("POST", f"{where}/labels", {"labels": adds})
-        for name in removes:
-            self._unlabel(where, name)
+        one_by_one = self._relabel(where, adds, removes)
         if issue is None or adds or removes:
             issue = self._same(ref, self.session.get(where).data)
+        present = label_names(issue.get("labels"))
+        if not one_by_one and (folded(adds) - folded(present) or folded(removes) & folded(present)):
+            left = [name for name in present if name.casefold() not in folded(removes)]
+            issue = self._same(ref, self._write("PATCH", where, {"labels": sorted({*left, *adds})}))
         return self.reader.ticket(issue)
 
     def comment(self, ref: TicketRef, text: str, *, marker: str) -> str:
         """Add a comment of ours and return its id."""
         if len(text) > self.caps.comment_limit:
             raise Rejected(f"the comment is longer than {self.caps.comment_limit} characters")
-        said = self._write("POST", f"{self._issue(ref)}/comments", {"body": text + comment_marker(marker)})
+        try:
+            said = self._write("POST", f"{self._issue(ref)}/comments", {"body": text + comment_marker(marker)})
+        except Denied as refusal:
+            if "locked" not in str(refusal).lower():
+                raise
+            raise Rejected(str(refusal)) from None
         if not isinstance(said, dict) or not said.get("id"):
             raise Ambiguous(f"comment on {ref.key}: the answer names no comment")
         return str(said["id"])
 
     def activity(self, ref: TicketRef, since: datetime) -> list[Activity]:
-        """Who did what to the issue at or after `since`, oldest first; edits of the body leave no trace there."""
-        told = [event for payload in self._history(self._issue(ref), since) for event in self.reader.event(payload)]
-        return sorted((event for event in told if event.at >= since), key=lambda event: event.at)
+        """Who did what at or after the second of `since`, oldest first; edits of the body leave no trace there."""
+        second = since.replace(microsecond=0)
+        told = [event for payload in self._history(self._issue(ref), second) for event in self.reader.event(payload)]
+        return sorted((event for event in told if event.at >= second), key=lambda event: event.at)
 
     def hint(self, headers: Mapping[str, str], body: bytes) -> list[TicketRef]:
         """Verify a webhook delivery and name the issue to look at; raises `Denied` if it is not genuine."""
@@ -223,7 +231,7 @@ class GithubIssues:
         wanted = "sha256=" + hmac.new(secret.encode(), body, hashlib.sha256).hexdigest()
         if not secret or not hmac.compare_digest(given.encode(), wanted.encode()):
             raise Denied("the delivery's signature is missing or wrong")
-        told = _delivered(body)
+        told = delivered(body)
         issue, repository = told.get("issue"), told.get("repository")
         place = str(repository.get("full_name")) if isinstance(repository, dict) else ""
         ours = {self.settings.repository.lower(), str((self._repository or {}).get("full_name")).lower()}
@@ -389,26 +397,43 @@ class GithubIssues:
         others = [name for name in known.every() if name.casefold() not in good]
         return ([] if has else label[:1]), others
 
-    def _unlabel(self, where: str, name: str) -> None:
-        try:
-            self._write("DELETE", f"{where}/labels/{quote(name, safe='')}")
-        except NotFound:
-            return
-
-    def _history(self, where: str, since: datetime) -> Iterator[Json]:
-        if not self._plain_history:
+    def _relabel(self, where: str, adds: Sequence[str], removes: Sequence[str]) -> bool:
+        """Change labels one by one; `False` where the server did not find something and may not know how."""
+        asks: list[tuple[str, str, Json | None]] = [("POST", f"{where}/labels", {"labels": adds})] if adds else []
+        asks += [("DELETE", f"{where}/labels/{quote(name, safe='')}", None) for name in removes]
+        found = True
+        for verb, path, data in asks:
             try:
-                for page in self.session.pages(f"{where}/timeline"):
-                    yield from page
-                return
+                self._write(verb, path, data)
             except (NotFound, Rejected) as refusal:
                 if refusal.status not in _ABSENT:
                     raise
+                found = False
+        return found
+
+    def _history(self, where: str, since: datetime) -> Iterator[Json]:
+        """The timeline; where there is none, comments and events; where there are none either, who closed it."""
+        told = None if self._plain_history else self._entries(f"{where}/timeline")
+        if told is not None:
+            yield from told
+            return
         for page in self.session.pages(f"{where}/comments", since=stamp(since)):
             yield from ({**one, "event": "commented"} for one in page)
-        for page in self.session.pages(f"{where}/events"):
-            yield from page
         self._plain_history = True
+        events = self._entries(f"{where}/events")
+        if events is None:
+            issue = self.session.get(where).data
+            closed = isinstance(issue, dict) and issue.get("closed_at")
+            events = [closing(issue)] if closed else []
+        yield from events
+
+    def _entries(self, path: str) -> list[Json] | None:
+        try:
+            return [one for page in self.session.pages(path) for one in page]
+        except (NotFound, Rejected) as refusal:
+            if refusal.status not in _ABSENT:
+                raise
+            return None
 
     def _fetch(self, ref: TicketRef) -> Ticket | Missing:
         number = _number(ref)
@@ -466,15 +491,3 @@ def _names_assignees(refusal: TrackerError) -> bool:
     answer = refusal.answer
     errors = elements(answer.get("errors")) if isinstance(answer, dict) else []
     return any("assignee" in str(error.get("field")) for error in errors) or "assignee" in str(refusal).lower()
-
-
-def _delivered(body: bytes) -> Json:
-    """The JSON of a delivery, which comes as such or in a form; nothing where it cannot be read."""
-    try:
-        text = body.decode()
-        if text.startswith("payload="):
-            text = parse_qs(text)["payload"][0]
-        told = json.loads(text)
-    except (ValueError, KeyError):
-        return {}
-    return told if isinstance(told, dict) else {}

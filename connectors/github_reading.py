@@ -1,13 +1,14 @@
 """GitHub's payloads read as our nouns, forgiving about what is missing."""
 
+import json
 import re
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
+from urllib.parse import parse_qs
 
 from connectors.errors import Unavailable
-from connectors.github_session import elements
 from state.model import Account, Activity, ActivityKind, Category, Marker, Ticket, TicketRef, TicketState
 
 Json = Mapping[str, Any]
@@ -39,9 +40,9 @@ def moment(text: Any) -> datetime:
     """A time as the API writes it, as UTC; raises `Unavailable` for anything else."""
     try:
         at = datetime.fromisoformat(str(text))
-    except ValueError:
+        return (at if at.tzinfo else at.replace(tzinfo=UTC)).astimezone(UTC)
+    except (ValueError, OverflowError):
         raise Unavailable(f"a time in the answer cannot be read: {str(text)[:40]!r}") from None
-    return (at if at.tzinfo else at.replace(tzinfo=UTC)).astimezone(UTC)
 
 
 def stamp(at: datetime) -> str:
@@ -62,9 +63,17 @@ def label_names(labels: Any) -> frozenset[str]:
     return frozenset(str(name) for name in names if name)
 
 
+def part(payload: Any, key: str) -> Json:
+    """The object under `key`; an empty one where there is none."""
+    found = payload.get(key) if isinstance(payload, Mapping) else None
+    return found if isinstance(found, Mapping) else {}
+
+
 def login(user: Any) -> str:
     """An account's login; one that was deleted reads as GitHub shows it."""
-    return str((user if isinstance(user, dict) else {}).get("login") or "ghost")
+    if isinstance(user, str):
+        return user or "ghost"
+    return str((user if isinstance(user, Mapping) else {}).get("login") or "ghost")
 
 
 def repository_of(payload: Json) -> str:
@@ -77,6 +86,25 @@ def block_marker(body: Any) -> Marker | None:
     """The marker at the head of our block, whoever wrote it there."""
     found = _BEGIN.search(body) if isinstance(body, str) else None
     return Marker(found[1], found[2]) if found else None
+
+
+def delivered(body: bytes) -> Json:
+    """The JSON of a delivery, which comes as such or in a form; nothing where it cannot be read."""
+    try:
+        text = body.decode()
+        if text.startswith("payload="):
+            text = parse_qs(text)["payload"][0]
+        told = json.loads(text)
+    except (ValueError, KeyError):
+        return {}
+    return told if isinstance(told, dict) else {}
+
+
+def closing(issue: Json) -> Json:
+    """The event of closing, as far as a closed issue itself tells it."""
+    at = issue.get("closed_at")
+    known = {"id": f"closed-{at}", "actor": issue.get("closed_by"), "created_at": at}
+    return {"event": "closed", "state_reason": issue.get("state_reason"), **known}
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +123,7 @@ class Reader:
         labels, body = label_names(issue.get("labels")), issue.get("body")
         marker = block_marker(body)
         updated = moment(issue.get("updated_at") or issue.get("created_at"))
-        comments = issue.get("comments")
+        comments = issue["comments"] if isinstance(issue.get("comments"), int) else None
         return Ticket(
             ref=TicketRef(self.tracker, str(issue["id"]), f"{repository}#{number}"),
             url=str(issue.get("html_url") or f"{self.page}/{repository}/issues/{number}"),
@@ -108,10 +136,10 @@ class Reader:
             labels=labels,
             created=moment(issue.get("created_at") or issue.get("updated_at")),
             updated=updated,
-            revision=f"{stamp(updated)}/{int(comments or 0):06d}",
+            revision=f"{stamp(updated)}/{comments or 0:06d}",
             marker=marker if marker and (trusting or self.ours(issue)) else None,
             project=repository,
-            comments=comments if isinstance(comments, int) else None,
+            comments=comments,
         )
 
     def state(self, issue: Json, labels: Collection[str]) -> TicketState:
@@ -166,9 +194,9 @@ class Reader:
 
     def account(self, payload: Json, *keys: str) -> Account:
         """Who did it: the first of `keys` that the payload has."""
-        user: Json = next((payload[key] for key in keys if isinstance(payload.get(key), dict)), {})
+        user: Any = next((payload[key] for key in keys if payload.get(key)), {})
         name = login(user)
-        bot = user.get("type") == "Bot" or name.endswith("[bot]")
+        bot = part({"user": user}, "user").get("type") == "Bot" or name.endswith("[bot]")
         acted = {"user": user, "performed_via_github_app": payload.get("performed_via_github_app")}
         return Account(name, name, ours=self.ours(acted), bot=bot)
 
@@ -186,26 +214,24 @@ class Reader:
             case "unassigned":
                 return [("assignee", login(payload.get("assignee")), None)]
             case "renamed":
-                names = payload.get("rename") or {}
-                return [("title", names.get("from"), names.get("to"))]
+                names = part(payload, "rename")
+                return [("title", _text(names.get("from")), _text(names.get("to")))]
             case "transferred" | "locked" | "unlocked" | "converted_to_discussion" | "marked_as_duplicate":
                 return [(kind, None, "yes")]
             case _:
                 return []
 
     def _label_change(self, kind: str, payload: Json) -> tuple[str, str | None, str | None]:
-        label = payload.get("label")
-        name = str((label if isinstance(label, dict) else {}).get("name") or "")
+        name = str(part(payload, "label").get("name") or "")
         status = name.casefold() in folded(self.labels.every())
         if kind == "labeled":
             return ("status", "open", name) if status else ("labels", None, name)
         return ("status", name, "open") if status else ("labels", name, None)
 
     def _reference(self, payload: Json) -> Iterator[Activity]:
-        source = (payload.get("source") or {}).get("issue") or {}
-        pull = source.get("pull_request")
-        if isinstance(pull, dict):
-            after = "merged" if pull.get("merged_at") else str(source.get("state") or "open")
+        source = part(part(payload, "source"), "issue")
+        if isinstance(source.get("pull_request"), dict):
+            after = "merged" if part(source, "pull_request").get("merged_at") else str(source.get("state") or "open")
             yield Activity(
                 id=f"x{source.get('id')}",
                 kind=ActivityKind.LINK,
@@ -218,8 +244,13 @@ class Reader:
 
 
 def _assignee(issue: Json) -> str | None:
-    people = elements(issue.get("assignees")) or elements([issue.get("assignee")])
-    return login(people[0]) if people else None
+    many = issue.get("assignees")
+    people = [*(many if isinstance(many, list) else []), issue.get("assignee")]
+    return next((login(one) for one in people if one), None)
+
+
+def _text(value: Any) -> str | None:
+    return None if value is None else str(value)
 
 
 def folded(names: Collection[str]) -> frozenset[str]:

@@ -411,6 +411,48 @@ def test_without_a_timeline_comments_and_events_are_read(server: SandboxServer, 
     tracker.close()
 
 
+def test_without_any_history_the_issue_says_who_closed_it(server: SandboxServer, mia: GithubEngineer) -> None:
+    tracker = through(server, lambda request: missing("/timeline")(request) or missing("/events")(request))
+    made = create(tracker)
+    mia.wont_do(made.ref.key)
+    told = tracker.activity(made.ref, made.created)
+    assert [(one.by.id, one.field, one.after) for one in told] == [
+        ("mia-krystof", "status", "closed"),
+        ("mia-krystof", "resolution", "not_planned"),
+    ]
+    tracker.close()
+
+
+def test_without_requests_for_single_labels_the_others_still_stay(server: SandboxServer, mia: GithubEngineer) -> None:
+    def no_labels(request: httpx.Request) -> httpx.Response | None:
+        gone = "/labels" in request.url.path and "/issues/" in request.url.path
+        return httpx.Response(405, json={"message": "Method Not Allowed"}) if gone else None
+
+    tracker = through(server, no_labels)
+    made = create(tracker)
+    mia.add_label(made.ref.key, "team-red")
+    patch = Patch(add_labels=("new",), remove_labels=("security",), state=TransitionTo(Category.INDETERMINATE))
+    after = tracker.update(made.ref, patch, seen="")
+    assert after.labels == {MARK, "team-red", "new", "in progress"}
+    assert after == current(tracker, made)
+    tracker.close()
+
+
+def test_a_link_to_another_host_takes_no_credentials_there(server: SandboxServer) -> None:
+    asked: list[str] = []
+
+    def elsewhere(request: httpx.Request) -> httpx.Response:
+        asked.append(str(request.url))
+        link = {"link": '<https://evil.example/repos/acme/platform/issues?page=2>; rel="next"'}
+        return httpx.Response(200, json=[], headers=link if len(asked) == 1 else {})
+
+    tracker = through(server, elsewhere)
+    list(tracker.changes(None))
+    assert len(asked) == 2
+    assert all(url.startswith(server.url) for url in asked)
+    tracker.close()
+
+
 def test_where_our_login_is_not_told_it_is_learned_from_what_we_create(server: SandboxServer) -> None:
     first, second = through(server, missing("/user")), through(server, missing("/user"))
     began = server.now()
@@ -500,6 +542,16 @@ def _summary(told: list[Activity]) -> set[tuple[str, str | None]]:
         ("labels", MARK),
         ("labels", "security"),
     }
+
+
+def test_a_locked_issue_refuses_a_comment_and_stops_nothing_else(
+    server: SandboxServer, tracker: GithubIssues, mia: GithubEngineer
+) -> None:
+    made = create(tracker)
+    mia.lock(made.ref.key)
+    server.admin("PUT", "/_sandbox/people/counterfoil-bot/role", {"role": "read"})
+    with pytest.raises(Rejected, match="locked"):
+        tracker.comment(made.ref, "Hello", marker="k" * 26)
 
 
 def test_a_comment_of_ours_copied_by_somebody_is_theirs(tracker: GithubIssues, mia: GithubEngineer) -> None:
