@@ -69,7 +69,7 @@ class Answer:
             case bytes():
                 return self.data
             case _:
-                return json.dumps(self.data, separators=(",", ":"), ensure_ascii=False).encode()
+                return json.dumps(self.data, separators=(",", ":"), ensure_ascii=False).encode(errors="replace")
 
 
 @dataclass(frozen=True, slots=True)

@@ -107,7 +107,9 @@ class Query:
         wanted = self.values("labels")
         if ids := self.values("id"):
             return [
-                index.entries[int(one)] for one in dict.fromkeys(ids) if one.isdigit() and int(one) in index.entries
+                index.entries[int(one)]
+                for one in dict.fromkeys(ids)
+                if one.isascii() and one.isdigit() and int(one) in index.entries
             ]
         if wanted and all(c.op in ("=", "in") for c in self.conditions if c.field == "labels"):
             return [index.entries[id_] for id_ in index.labelled(wanted)]
@@ -210,9 +212,9 @@ class _Parser:
 
     def _time(self, field: str, token: str) -> int:
         text = _plain(token)
-        if re.fullmatch(r"-?\d+", text):
+        if re.fullmatch(r"-?\d{1,18}", text):
             return int(text)
-        if relative := re.fullmatch(r"(-?)(\d+)([mhdw])", text):
+        if relative := re.fullmatch(r"(-?)(\d{1,5})([mhdw])", text):
             span = timedelta(seconds=int(relative[2]) * _UNITS[relative[3]])
             return milliseconds(self._now - span if relative[1] else self._now + span)
         for form in ("%Y-%m-%d %H:%M", "%Y/%m/%d %H:%M", "%Y-%m-%d", "%Y/%m/%d"):

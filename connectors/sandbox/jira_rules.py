@@ -131,7 +131,7 @@ class Fields:
             raise _Invalid("data was not an object")
         if "id" in value:
             place = str(value["id"])
-            if place.isdigit() and 1 <= int(place) <= len(names):
+            if place.isascii() and place.isdigit() and 1 <= int(place) <= len(names):
                 return names[int(place) - 1]
         elif (name := value.get("name")) in names:
             return str(name)

@@ -130,7 +130,7 @@ def search(visit: Visit) -> Answer:
         raise Refused(
             400, ("Unbounded JQL queries are not allowed here. Please add a search restriction to your query.",)
         )
-    visit.issues.reconcile(int(one) for one in reconciled if one.isdigit())
+    visit.issues.reconcile(int(one) for one in reconciled if one.isascii() and one.isdigit())
     most = PAGE_OF_IDS if set(fields) <= {"id", "key"} and not properties else PAGE
     limit = min(whole(data.get("maxResults", 50), "maxResults") or 50, most)
     after = _after(data.get("nextPageToken"), query)
