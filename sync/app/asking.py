@@ -1,5 +1,6 @@
 """How every command is asked: the options they share, an example each, and exit codes for known failures."""
 
+import logging
 import os
 import traceback
 from collections.abc import Callable
@@ -18,6 +19,9 @@ SETTINGS: dict[str, Any] = {
     "no_args_is_help": True,
     "context_settings": {"max_content_width": 120},
 }
+
+
+_log = logging.getLogger("counterfoil")
 
 
 class LogFormat(StrEnum):
@@ -74,6 +78,7 @@ def _guarded(shell: Shell, ask: Callable[..., int], given: dict[str, Any]) -> in
     from sync.app import failures
 
     shell.start_logging()
+    _log.debug("%s begins, configured by %s", ask.__name__, shell.file)
     try:
         return ask(shell, **given)
     except failures.KNOWN as error:

@@ -125,14 +125,9 @@ def _words(answer: dict[str, Any], told: Explanation) -> str:
         f"owner {answer['owner'] or 'nobody'}; {where}",
     ]
     if answer["fields"]:
-        rows = [
-            (f["field"], _value(f, "agreed_item"), _value(f, "item"), _value(f, "ticket"), _verdict(f))
-            for f in answer["fields"]
-        ]
-        parts += [
-            show.heading("Both sides"),
-            show.table(("field", "last agreed", "item", "ticket", "since then"), rows),
-        ]
+        rows = [(f["field"], _agreed(f), _now_of(f, "item"), _now_of(f, "ticket")) for f in answer["fields"]]
+        headers = ("field", "last agreed (item | ticket)", "the item now", "the ticket now")
+        parts += [show.heading("Both sides"), show.table(headers, rows)]
     if answer["ticket_now"] != "read just now":
         parts.append(f"  The ticket as it is now: {answer['ticket_now']}")
     parts += [
@@ -153,20 +148,21 @@ def _value(each: dict[str, Any], side: str) -> str:
     return show.short(", ".join(value.split("\n")), 50)
 
 
-def _verdict(each: dict[str, Any]) -> str:
-    match each["item_moved"], each["ticket_moved"]:
-        case None, _:
+def _agreed(each: dict[str, Any]) -> str:
+    """What both sides last agreed on; where they agreed to differ, the item's value and the ticket's."""
+    ours, theirs = _value(each, "agreed_item"), _value(each, "agreed_ticket")
+    return ours if ours == theirs else f"{ours or '-'} | {theirs or '-'}"
+
+
+def _now_of(each: dict[str, Any], side: str) -> str:
+    """One side's value where it has moved since, in words that it has not where it is known."""
+    match each[f"{side}_moved"]:
+        case None:
             return ""
-        case False, False:
+        case False:
             return "same"
-        case True, False:
-            return "the item changed"
-        case _, None:
-            return ""
-        case False, True:
-            return "the ticket changed"
         case _:
-            return "both changed"
+            return _value(each, side) or "nothing"
 
 
 def _waiting(answer: dict[str, Any]) -> list[tuple[str, list[str]]]:

@@ -6,6 +6,7 @@ import logging
 import re
 import time
 from collections.abc import Iterable
+from copy import copy
 from typing import TextIO
 from urllib.parse import quote
 
@@ -52,7 +53,9 @@ class _Formatter(logging.Formatter):
         self._verbose = verbose
 
     def format(self, record: logging.LogRecord) -> str:
-        return printable(self._redactor.clean(super().format(record)))
+        fresh = copy(record)
+        fresh.exc_text = None
+        return printable(self._redactor.clean(super().format(fresh)))
 
     def formatException(self, ei: object) -> str:  # noqa: N802
         if self._verbose:

@@ -1,6 +1,6 @@
 """How everything stands, and what waits for a person."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from state import queries
@@ -10,6 +10,8 @@ from sync.app import shapes, show
 from sync.app.failures import IN_ORDER
 from sync.app.opening import configuration, open_store
 from sync.app.shell import Shell
+
+_NAMED = 5
 
 
 def status(shell: Shell) -> int:
@@ -68,25 +70,24 @@ def _words(view: Overview, holds: Sequence[Hold], trackers: Sequence[str]) -> st
         show.heading("Trackers"),
         show.table(("tracker", "tickets", "last sync (UTC)"), synced),
         show.heading(f"Waits for a person: {len(holds)}"),
-        _holds(holds),
+        show.holds(holds),
     ]
     if view.warned:
-        total = ", ".join(f"{number:,} {text}" for text, number in view.warnings.items())
-        lines = [f"{ref}: {text}" for ref, text in view.warned]
-        parts += [show.heading(f"Warnings: {total}"), show.bullets(lines)]
+        parts += [show.heading("Warnings"), show.bullets(_warnings(view))]
     ledger = f"{show.counted(view.records, 'record')}, head {view.head[:16]}"
     return show.rendered(*parts, show.heading("Ledger"), show.bullets([ledger]))
 
 
-def _holds(holds: Sequence[Hold]) -> str:
-    return show.bullets(
-        f"{hold.id} {hold.item} {hold.kind.value}: {hold.detail}\n      {hold.command}" for hold in holds
-    )
+def _warnings(view: Overview) -> Iterator[str]:
+    for text, number in view.warnings.items():
+        refs = [ref for ref, said in view.warned if text in said][:_NAMED]
+        more = f" and {number - len(refs):,} more" if number > len(refs) else ""
+        yield f"{text}: {', '.join(refs)}{more}"
 
 
 def list_holds(shell: Shell) -> int:
     """List what waits for a person."""
     with open_store(shell, configuration(shell)) as store:
         holds = store.holds()
-    shell.answer([shapes.hold(hold) for hold in holds], lambda: show.rendered(_holds(holds)))
+    shell.answer([shapes.hold(hold) for hold in holds], lambda: show.rendered(show.holds(holds)))
     return IN_ORDER

@@ -3,12 +3,13 @@
 import json
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from connectors.base import Tracker
+from state.model import Hold
 from state.store import Store, this_process
 from sync.app import shapes, show
 from sync.app.complaints import did_you_mean
@@ -99,7 +100,8 @@ def sync(shell: Shell, *, expect: str | None, force: str | None, full: bool, onl
         except ExpectationFailed as error:
             shell.refuse(str(error))
             return BRAKE
-    shell.answer(_report_shape(report), lambda: _report_words(report))
+        holds = engine.store.holds()
+    shell.answer(_report_shape(report, holds), lambda: _report_words(report, holds))
     return report.exit_code
 
 
@@ -118,7 +120,8 @@ def link(shell: Shell, ref: str, ticket: str, tracker: str | None, *, dry_run: b
             return IN_ORDER
         trust(engine.store)
         report = engine.link(made, holder=this_process(), because=because)
-    shell.answer(_report_shape(report), lambda: f"{plan_words(made)}\n{_report_words(report)}")
+        holds = engine.store.holds()
+    shell.answer(_report_shape(report, holds), lambda: f"{plan_words(made)}\n{_report_words(report, holds)}")
     return report.exit_code
 
 
@@ -132,9 +135,8 @@ def _plan_shape(made: Plan) -> dict[str, Any]:
     return {**made.as_json(), "holds": [shapes.hold(hold) for hold in made.holds]}
 
 
-def _report_shape(report: Report) -> dict[str, Any]:
-    answer = report.as_json()
-    return {**answer, "holds": [shapes.hold(hold) for hold in report.plan.holds]}
+def _report_shape(report: Report, holds: Sequence[Hold]) -> dict[str, Any]:
+    return {**report.as_json(), "holds": [shapes.hold(hold) for hold in holds]}
 
 
 def _write(file: Path, answer: dict[str, Any]) -> None:
@@ -159,23 +161,23 @@ def plan_words(made: Plan) -> str:
         parts.append(
             f"REFUSED by {made.refused.name}: {made.refused.detail}\n  counterfoil sync --force REASON goes on"
         )
-    parts += [*_trouble(made), f"Digest: {made.digest}"]
+    parts += [*_trouble(made, made.holds), f"Digest: {made.digest}"]
     return show.rendered(*parts)
 
 
-def _trouble(made: Plan) -> Iterator[object]:
+def _trouble(made: Plan, holds: Sequence[Hold]) -> Iterator[object]:
     if made.problems:
         yield show.heading("Not reached")
         yield show.bullets(made.problems)
     if made.warnings:
         yield show.heading("Warnings")
         yield show.bullets(made.warnings)
-    if made.holds:
-        yield show.heading(f"Waits for a person: {len(made.holds)}")
-        yield show.bullets(f"{h.id or '(new)'} {h.item} {h.kind.value}: {h.detail}" for h in made.holds)
+    if holds:
+        yield show.heading(f"Waits for a person: {len(holds)}")
+        yield show.holds(holds)
 
 
-def _report_words(report: Report) -> str:
+def _report_words(report: Report, holds: Sequence[Hold]) -> str:
     if report.plan.refused is not None:
         return plan_words(report.plan)
     answer = report.as_json()
@@ -185,4 +187,4 @@ def _report_words(report: Report) -> str:
     parts: list[object] = [f"{report.run}: {told or 'nothing to do, both sides agree'}  (requests: {requests})"]
     if report.problems:
         parts += [show.heading("Problems"), show.bullets(report.problems)]
-    return show.rendered(*parts, *_trouble(report.plan))
+    return show.rendered(*parts, *_trouble(report.plan, holds))

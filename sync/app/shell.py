@@ -72,10 +72,6 @@ class Shell:
         """Send log lines to standard error, with this run's id."""
         logs.configure(sys.stderr, self.run, self.redactor, form=self.log_format, verbose=self.verbose)
 
-    def warn(self, text: str) -> None:
-        """Log something that a person should know."""
-        logging.getLogger("counterfoil").warning(text)
-
     def answer(self, value: Any, text: Callable[[], str]) -> None:
         """Write the command's result to standard output: as JSON if asked, else in words."""
         if self.as_json:
@@ -86,5 +82,8 @@ class Shell:
             print(self.redactor.clean(text().rstrip("\n")))
 
     def refuse(self, text: str) -> None:
-        """Write to standard error why nothing, or not all, was done."""
+        """Say on standard error why nothing, or not all, was done; as a log line where lines are JSON."""
+        if self.log_format == "json":
+            logging.getLogger("counterfoil").error(text)
+            return
         print(f"counterfoil: {logs.printable(self.redactor.clean(text))}", file=sys.stderr)

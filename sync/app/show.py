@@ -2,15 +2,17 @@
 
 import io
 import json
+import shutil
 import sys
+import textwrap
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from rich import box
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from state.model import Hold
 from sync.app.logs import printable
 
 _STYLES = {
@@ -28,6 +30,10 @@ _STYLES = {
 }
 
 
+_TELLING = ("key", "detail", "kind", "text")
+"""What of a record's value is shown, the first that is there."""
+
+
 def rendered(*parts: object) -> str:
     """The parts as text, as wide as the terminal and coloured if standard output is one, else plain and unwrapped."""
     tty = sys.stdout.isatty()
@@ -42,14 +48,10 @@ def rendered(*parts: object) -> str:
 
 def table(headers: Sequence[str], rows: Iterable[Sequence[object]], *, title: str | None = None) -> Table:
     """A table of cells; words that name a status, a priority or an operation are coloured."""
-    made = Table(*headers, title=title, title_justify="left", title_style="bold", box=_box(), pad_edge=False)
+    made = Table(*headers, title=title, title_justify="left", title_style="bold", box=None, pad_edge=False)
     for row in rows:
         made.add_row(*(cell(value) for value in row))
     return made
-
-
-def _box() -> box.Box | None:
-    return box.SIMPLE_HEAD if sys.stdout.isatty() else None
 
 
 def cell(value: object) -> Text:
@@ -64,8 +66,20 @@ def heading(text: str) -> Text:
 
 
 def bullets(lines: Iterable[str]) -> str:
-    """Lines as a list, with a word where there are none."""
-    return "\n".join(f"  {line}" for line in lines) or "  none"
+    """Lines as a list, wrapped below themselves on a terminal, with a word where there are none."""
+    width = shutil.get_terminal_size().columns - 1 if sys.stdout.isatty() else 10_000
+    wrapper = textwrap.TextWrapper(width, initial_indent="  ", subsequent_indent="      ", break_long_words=False)
+    wrapper.break_on_hyphens = False
+    return "\n".join(wrapper.fill(part) for line in lines for part in line.split("\n")) or "  none"
+
+
+def holds(waiting: Iterable[Hold]) -> str:
+    """What waits for a person, each with the command that settles it once it is stored."""
+    return bullets(
+        f"{hold.id or '(new)'} {hold.item} {hold.kind.value}: {hold.detail}"
+        + (f"\n    {hold.command}" if hold.id else "")
+        for hold in waiting
+    )
 
 
 def counted(number: int, noun: str) -> str:
@@ -73,25 +87,26 @@ def counted(number: int, noun: str) -> str:
     return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
-def records(history: Iterable[Mapping[str, Any]]) -> Table:
-    """Records of the ledger, one line each."""
-    return table(("record", "at", "who", "what", "field", "before", "after", "because"), map(_record_cells, history))
+def records(history: Iterable[Mapping[str, Any]]) -> str:
+    """Records of the ledger, one line each: number, time, who, what, and because of what."""
+    return bullets(map(_record, history))
 
 
-def _record_cells(record: Mapping[str, Any]) -> tuple[object, ...]:
+def _record(record: Mapping[str, Any]) -> str:
     actor = record["actor"]
-    who = actor["name"] or actor["account"]
     system = "" if actor["system"] == "counterfoil" else f" ({actor['system']})"
-    return (
-        record["seq"],
-        str(record["at"])[:16].replace("T", " "),
-        f"{who}{system}",
-        record["action"],
-        record["field"],
-        short(record["before"]),
-        short(record["after"]),
-        short(record["reason"]),
-    )
+    what = f"{record['action']}{_change(record)}"
+    because = f"  -- {short(record['reason'])}" if record["reason"] else ""
+    when = str(record["at"])[:16].replace("T", " ")
+    return f"{record['seq']:>6}  {when}  {actor['name'] or actor['account']}{system}: {what}{because}"
+
+
+def _change(record: Mapping[str, Any]) -> str:
+    before, after = record["before"], record["after"]
+    if record["field"] and not isinstance(after, dict):
+        return f" {record['field']}: {short(before, 40) or 'nothing'} -> {short(after, 40) or 'nothing'}"
+    named = next((after[n] for n in _TELLING if after.get(n)), "") if isinstance(after, dict) else after
+    return "".join(f" {word}" for word in (record["field"], short(named)) if word)
 
 
 def short(value: object, width: int = 60) -> str:

@@ -180,7 +180,7 @@ def test_status_counts_what_is_there(desk: Line) -> None:
     assert answer["ledger"]["records"] == 1
     words = desk("status").out
     assert "1 unfinished item past due" in words
-    assert "AI-000001: no owner" in words
+    assert "no owner: AI-000001" in words
 
 
 def test_the_ledger_is_listed_and_verified(desk: Line) -> None:

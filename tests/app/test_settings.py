@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from connectors.registry import BUILT_IN, settings_class
 from sync.app.complaints import ConfigError, line_numbers
 from sync.app.settings import Settings, keys_at, load
 
@@ -61,6 +62,22 @@ def test_the_example_explains_every_key(table: str) -> None:
 def test_the_example_explains_every_key_of_a_route() -> None:
     text = EXAMPLE.read_text(encoding="utf-8")
     assert all(f"{key} = " in text for key in keys_at(("routes", 0, "when")))
+
+
+@pytest.mark.parametrize("kind", sorted(BUILT_IN))
+def test_the_example_explains_every_key_of_a_tracker(kind: str) -> None:
+    text = EXAMPLE.read_text(encoding="utf-8")
+    for key, field in settings_class(kind).model_fields.items():
+        shown = (f"\n{key} = ", f"\n# {key} = ", f"\n# {key}.", f".{key}]", f"or {key} = ")
+        assert any(each in text for each in shown), key
+        for inner in getattr(field.annotation, "model_fields", ()):
+            assert f"\n{inner} = " in text or f"\n# {inner} = " in text, f"{key}.{inner}"
+
+
+@pytest.mark.parametrize("name", ["eng-jira", "platform"])
+def test_the_example_s_trackers_are_valid(name: str) -> None:
+    table = load(EXAMPLE).settings.trackers[name]
+    assert settings_class(table["kind"]).model_validate(table).url
 
 
 def test_everything_wrong_is_said_at_once_with_its_key_and_line(tmp_path: Path) -> None:
