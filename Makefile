@@ -33,7 +33,7 @@ check: $(STAMP)  ## lint, types, import rules, and the wheel in a clean environm
 	@$(BIN)/python -m pytest -q tests/e2e/wheel.py
 
 bench: $(STAMP)  ## measure requests, wall time, CPU and memory (N="100 1000" for less)
-	@$(BIN)/python -m benchmarks.mirror $(N)
+	@$(BIN)/python tests/bench/mirror.py $(N)
 
 picture: $(STAMP)  ## draw docs/demo.svg, the picture of the demo in the README
 	@$(BIN)/counterfoil demo --picture docs/demo.svg
