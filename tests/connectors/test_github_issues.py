@@ -27,6 +27,7 @@ from connectors.sandbox.github_engineer import GithubEngineer
 from connectors.sandbox.github_server import GithubSandbox
 from connectors.sandbox.server import SandboxServer
 from connectors.settings import Secrets, StatusNames
+from connectors.wire import Exchange
 from state.model import (
     Activity,
     ActivityKind,
@@ -604,21 +605,47 @@ def test_check_says_what_is_missing_and_writes_nothing(server: SandboxServer, tr
     assert "repository" in hidden.fix
 
 
-def test_an_app_signs_in_through_the_same_wire_and_knows_itself(server: SandboxServer) -> None:
+@pytest.fixture(scope="module")
+def app_key() -> str:
     key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
-    pem = key.private_bytes(
+    return key.private_bytes(
         serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
     ).decode()
+
+
+def as_app(server: SandboxServer, key: str, observer: Callable[[Exchange], None] | None = None) -> GithubIssues:
     settings = GithubSettings(
         url=server.url, repository="acme/platform", app_id=1001, installation_id=2002, private_key_file="app.pem"
     )
-    tracker = GithubIssues("p", settings, Secrets(private_key=SecretStr(pem)), clock=server.now, sleep=lambda _: None)
+    secrets = Secrets(private_key=SecretStr(key))
+    return GithubIssues("p", settings, secrets, clock=server.now, sleep=lambda _: None, observer=observer)
+
+
+def test_an_app_signs_in_through_the_same_wire_and_knows_itself(server: SandboxServer, app_key: str) -> None:
+    tracker, fresh = as_app(server, app_key), as_app(server, app_key)
     assert create(tracker).marker == draft().marker
     assert tracker.requests == len(server.requests) == 2
-    fresh = GithubIssues("p", settings, Secrets(private_key=SecretStr(pem)), clock=server.now, sleep=lambda _: None)
     assert [ticket.marker for page in fresh.changes(None) for ticket in page.tickets] == [draft().marker]
+    assert [ticket.marker for ticket in fresh.find([draft().marker], LONG_AGO)] == [draft().marker]
     for one in (tracker, fresh):
         one.close()
+
+
+def test_an_app_s_passing_token_is_in_no_log_line(
+    server: SandboxServer, app_key: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    given: list[str] = []
+
+    def listen(exchange: Exchange) -> None:
+        if exchange.path.endswith("/access_tokens") and exchange.response is not None:
+            given.append(exchange.response.json()["token"])
+
+    caplog.set_level("DEBUG")
+    tracker = as_app(server, app_key, listen)
+    create(tracker)
+    assert len(given) == 1
+    assert given[0] not in caplog.text
+    tracker.close()
 
 
 def test_a_bad_key_or_none_is_denied_without_saying_it(server: SandboxServer) -> None:
