@@ -33,6 +33,7 @@ from connectors.wire import Exchange
 from state.model import (
     KEEP,
     Activity,
+    Body,
     Category,
     Created,
     Cursor,
@@ -204,8 +205,10 @@ class GithubIssues:
             issue = self._same(ref, self._write("PATCH", where, {"labels": sorted({*left, *adds})}))
         return self.reader.ticket(issue)
 
-    def comment(self, ref: TicketRef, text: str, *, marker: str) -> str:
+    def comment(self, ref: TicketRef, text: Body, *, marker: str) -> str:
         """Add a comment of ours and return its id."""
+        if not isinstance(text, str):
+            raise Rejected("the comment must be Markdown")
         if len(text) > self.caps.comment_limit:
             raise Rejected(f"the comment is longer than {self.caps.comment_limit} characters")
         try:

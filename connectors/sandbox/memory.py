@@ -103,12 +103,13 @@ class MemoryTracker:
         ticket: Ticket = self._call("update", lambda: self._updated(ref, patch, seen))
         return ticket
 
-    def comment(self, ref: TicketRef, text: str, *, marker: str) -> str:
+    def comment(self, ref: TicketRef, text: Body, *, marker: str) -> str:
         """Add a comment of ours and return its id."""
-        if len(text) > self.caps.comment_limit:
+        said = text if isinstance(text, str) else json.dumps(text)
+        if len(said) > self.caps.comment_limit:
             raise Rejected(f"the comment is longer than {self.caps.comment_limit} characters")
         write = self.far_side.comment
-        identity: str = self._call("comment", lambda: write(ref, text, by=OURS, marker_key=marker))
+        identity: str = self._call("comment", lambda: write(ref, said, by=OURS, marker_key=marker))
         return identity
 
     def activity(self, ref: TicketRef, since: datetime) -> list[Activity]:

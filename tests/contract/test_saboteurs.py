@@ -19,6 +19,7 @@ from state.model import (
     Account,
     Activity,
     ActivityKind,
+    Body,
     Category,
     Created,
     Cursor,
@@ -316,8 +317,8 @@ class TrustsCopiedComments(Saboteur):
 class CutsComments(Saboteur):
     caught_by = "test_a_comment_that_is_too_long_is_rejected"
 
-    def comment(self, ref: TicketRef, text: str, *, marker: str) -> str:
-        return super().comment(ref, text[: self.caps.comment_limit], marker=marker)
+    def comment(self, ref: TicketRef, text: Body, *, marker: str) -> str:
+        return super().comment(ref, str(text)[: self.caps.comment_limit], marker=marker)
 
 
 class ClosesAnonymously(Saboteur):
