@@ -253,6 +253,14 @@ class TrackerContract:
         assert (said.id, said.text.strip(), said.marker_key) == (identity, "Mirrored from the register.", "c" * 26)
         assert said.by.ours
 
+    def test_a_comment_in_the_tracker_s_own_format_reads_as_its_words(self, bench: Bench) -> None:
+        """Comments are written like bodies, and read as text."""
+        ref = bench.make()
+        bench.tracker.comment(ref, bench.body(bench.draft().marker, "Done by Friday."), marker="c" * 26)
+        (said,) = _comments(bench, ref)
+        assert "Done by Friday." in said.text
+        assert '"type"' not in said.text
+
     def test_a_comment_that_copies_our_key_is_not_ours(self, bench: Bench) -> None:
         """A key counts only where we wrote it."""
         ref = bench.make()

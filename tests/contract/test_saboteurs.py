@@ -1,6 +1,7 @@
 """The kit put to the test: trackers that each break one promise, each caught by exactly one test."""
 
 import inspect
+import json
 import logging
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -305,6 +306,14 @@ class ForgetsCommentKeys(Saboteur):
 
     def activity(self, ref: TicketRef, since: datetime) -> list[Activity]:
         return [replace(event, marker_key=None) for event in super().activity(ref, since)]
+
+
+class ReadsRawComments(Saboteur):
+    caught_by = "test_a_comment_in_the_tracker_s_own_format_reads_as_its_words"
+
+    def activity(self, ref: TicketRef, since: datetime) -> list[Activity]:
+        told = super().activity(ref, since)
+        return [replace(event, text=json.dumps({"type": event.text})) if "<" in event.text else event for event in told]
 
 
 class TrustsCopiedComments(Saboteur):
