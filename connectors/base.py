@@ -7,6 +7,7 @@ from typing import BinaryIO, Protocol
 
 from state.model import (
     Activity,
+    Body,
     BodyFormat,
     Created,
     Cursor,
@@ -109,11 +110,11 @@ class Tracker(Protocol):
         """
         ...
 
-    def comment(self, ref: TicketRef, text: str, *, marker: str) -> str:
+    def comment(self, ref: TicketRef, text: Body, *, marker: str) -> str:
         """Add a comment of ours and return the tracker's id of it.
 
-        `text` is Markdown. `marker` is planted with it, so that `activity` can tell whether a comment whose answer
-        was lost is there.
+        `text` is in the tracker's body format, or plain text. `marker` is planted with it, so that `activity` can tell
+        whether a comment whose answer was lost is there.
         """
         ...
 

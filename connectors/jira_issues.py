@@ -10,9 +10,6 @@ from functools import partial
 from typing import Any, ClassVar
 
 import httpx
-import marklas
-from mistletoe import markdown
-from mistletoe.contrib.jira_renderer import JiraRenderer
 
 from connectors import jira_reading as read
 from connectors.base import MARK, Capabilities, Page
@@ -27,6 +24,7 @@ from connectors.settings import Secrets
 from connectors.wire import Exchange, words
 from state.model import (
     Activity,
+    Body,
     BodyFormat,
     Created,
     Cursor,
@@ -147,11 +145,11 @@ class JiraIssues:
         ticket = self._ticket(answer)
         return ticket if patch.marker is None else replace(ticket, marker=patch.marker)
 
-    def comment(self, ref: TicketRef, text: str, *, marker: str) -> str:
+    def comment(self, ref: TicketRef, text: Body, *, marker: str) -> str:
         """Add a comment of ours, with its key as a property of the comment."""
-        if len(text) > TEXT_LIMIT:
+        if isinstance(text, str) and len(text) > TEXT_LIMIT:
             raise Rejected(f"the comment is longer than {TEXT_LIMIT} characters")
-        body = marklas.to_adf(text) if self._cloud else markdown(text, JiraRenderer)
+        body = _plain(text) if self._cloud and isinstance(text, str) else text
         properties = [{"key": read.COMMENT_PROPERTY, "value": {"k": marker}}]
         payload = {"body": body, "properties": properties}
         answer = self._reach(ref, lambda ident: self._client.post(f"issue/{ident}/comment", payload))
@@ -404,11 +402,18 @@ def _capabilities(settings: JiraSettings) -> Capabilities:
         body_limit=TEXT_LIMIT,
         comment_limit=TEXT_LIMIT,
         bulk_create=BATCH,
-        stale_feed=True,
+        stale_feed=settings.on_cloud,
         visibility_lag_seconds=120 if wait is None else wait,
         content_per_minute=settings.content_per_minute,
         content_per_hour=settings.content_per_hour,
     )
+
+
+def _plain(text: str) -> Body:
+    """Plain text as a document: a paragraph to each."""
+    parts = [part for part in text.split("\n\n") if part.strip()]
+    paragraphs = [{"type": "paragraph", "content": [{"type": "text", "text": part}]} for part in parts]
+    return {"type": "doc", "version": 1, "content": paragraphs}
 
 
 def _ours(ticket: Ticket) -> bool:

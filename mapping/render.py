@@ -190,9 +190,9 @@ def _patched_body(
     if not stands and baseline is not None and Field.BODY in baseline:
         return KEEP
     around = blocks.remove(ticket.body, form)
-    room = rules.body_limit - _size(around) - 4
+    room = rules.body_limit - body_size(around) - 4
     block = wanted.block
-    if _size(block) > room:
+    if body_size(block) > room:
         block, _ = _fitted(wanted.item, rules, wanted.marker, room)
     return (blocks.replace if stands else blocks.insert)(ticket.body, block, form)
 
@@ -221,18 +221,19 @@ def _fitted(item: ActionItem, rules: TrackerRules, marker: Marker, limit: int) -
     limit = limit * 19 // 20 if rules.body_format is BodyFormat.ADF else limit
 
     def write(text: str, left_out: int) -> Body:
-        native = _native(_markdown(item, text, left_out), rules.body_format)
-        return blocks.wrap(native, rules.body_format, marker)
+        return blocks.wrap(native(_markdown(item, text, left_out), rules.body_format), rules.body_format, marker)
 
-    return fitted(clean(item.description).strip("\n"), limit, write, _size)
+    return fitted(clean(item.description).strip("\n"), limit, write, body_size)
 
 
-def _size(body: Body) -> int:
+def body_size(body: Body) -> int:
+    """How many characters a tracker counts in the body."""
     return size(body) if isinstance(body, str) else text_size(body or {})
 
 
 @lru_cache(maxsize=64)
-def _native(markdown: str, form: BodyFormat) -> Body:
+def native(markdown: str, form: BodyFormat) -> Body:
+    """The Markdown as the tracker writes long text, with nothing in it that notifies anybody or forges a block."""
     match form:
         case BodyFormat.MARKDOWN:
             return neutralise(markdown)

@@ -1,19 +1,22 @@
 """How a comment of ours reads in a tracker."""
 
-from mapping.markup import clean, close_fences, escape, fitted, neutralise, size
-from state.model import Comment
+from mapping.markup import clean, close_fences, escape, fitted
+from mapping.render import body_size, native
+from state.model import Body, BodyFormat, Comment
 
 _RESERVE = 256
 """Characters that a tracker's own key in a comment may take."""
 
 
-def spoken(comment: Comment, limit: int) -> str:
-    """The comment as Markdown: its text, made harmless, and a last line that says whose it is.
+def spoken(comment: Comment, form: BodyFormat, limit: int) -> Body:
+    """The comment in the tracker's format: its text, made harmless, and a last line that says whose it is.
 
     What exceeds `limit` characters is cut at a word, and the last line then names the command that shows all of it.
     """
     text = clean(comment.text).strip("\n")
-    said, _ = fitted(text, limit - _RESERVE, lambda kept, left_out: _said(kept, left_out, comment), size)
+    said, _ = fitted(
+        text, limit - _RESERVE, lambda kept, left_out: native(_said(kept, left_out, comment), form), body_size
+    )
     return said
 
 
@@ -21,4 +24,4 @@ def _said(text: str, left_out: int, comment: Comment) -> str:
     foot = f"*{escape(comment.author)}, through Counterfoil, on {comment.item}*"
     if left_out:
         foot += f" *\u2014 {left_out} more characters:* `counterfoil item show {comment.item}` *has all of it*"
-    return neutralise("\n\n".join((close_fences(text), foot)))
+    return "\n\n".join((close_fences(text), foot))

@@ -167,7 +167,7 @@ class Apply:
         self.work.crash("comment.begin")
         self.work.commit(Effects(begun=[intent]))
         self.work.crash("comment.before")
-        text = spoken(comment, tracker.caps.comment_limit)
+        text = spoken(comment, tracker.caps.body_format, tracker.caps.comment_limit)
         try:
             remote = self.work.pace.patiently(lambda: tracker.comment(link.ref, text, marker=key))
         except Ambiguous:

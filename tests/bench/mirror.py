@@ -95,7 +95,7 @@ def kind_of(method: str, path: str) -> str:
 def bench(kind: str, latency: float) -> Iterator[Bench]:
     """An embedded tracker that answers after `latency` ms, and an installation in a folder of its own."""
     folder = Path(tempfile.mkdtemp(prefix="counterfoil-bench-"))
-    command = [sys.executable, "-m", "connectors.sandbox", f"--{kind}", "--port-file", folder / "port"]
+    command = [sys.executable, "-m", "connectors.sandbox", f"--{kind}", "--port-file", str(folder / "port")]
     server = subprocess.Popen([*command, "--latency-ms", str(latency)], stdout=subprocess.DEVNULL)
     try:
         while not (folder / "port").exists():

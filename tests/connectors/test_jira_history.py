@@ -16,15 +16,15 @@ from tests.connectors.jira_script import START, datacenter, tracker
 
 def test_a_comment_carries_its_key_as_a_property() -> None:
     jira, server = tracker({"POST issue/10001/comment": httpx.Response(201, json={"id": "55"})})
-    assert jira.comment(TicketRef("eng", "10001"), "Please **look**", marker="k1") == "55"
+    assert jira.comment(TicketRef("eng", "10001"), "Please look", marker="k1") == "55"
     sent = server.asked[0][1]
     assert sent["properties"] == [{"key": "counterfoil.comment", "value": {"k": "k1"}}]
-    assert {"type": "strong"} in sent["body"]["content"][0]["content"][1]["marks"]
+    assert sent["body"]["content"] == [{"type": "paragraph", "content": [{"type": "text", "text": "Please look"}]}]
 
 
 def test_data_center_takes_comments_as_wiki_text() -> None:
     jira, server = datacenter({"POST issue/10001/comment": httpx.Response(201, json={"id": 55})})
-    assert jira.comment(TicketRef("eng", "10001"), "Please **look**", marker="k1") == "55"
+    assert jira.comment(TicketRef("eng", "10001"), "Please *look*", marker="k1") == "55"
     assert server.asked[0][1]["body"].strip() == "Please *look*"
 
 

@@ -14,7 +14,7 @@ from state.lease import Holder, this_process
 from state.model import Authority, Category, Draft, Field, Gone, HoldKind, OperationKind, Priority, Status
 from sync.engine import CRASH_POINTS, ExpectationFailed
 from sync.plan import Safety
-from sync.settle import Undecidable, settle
+from sync.settle import Side, Undecidable, settle
 
 
 class Killed(BaseException):
@@ -629,7 +629,8 @@ def test_effects_of_a_quiet_run_are_one_request(world: Any) -> None:
 
 def test_a_person_can_settle_a_conflict_either_way(world: Any) -> None:
     world.authority[Field.TITLE] = Authority.BOTH
-    for take, title in (("item", "Ours and nothing else"), ("ticket", "Theirs")):
+    sides: tuple[tuple[Side, str], ...] = (("item", "Ours and nothing else"), ("ticket", "Theirs"))
+    for take, title in sides:
         item = world.add(f"Something to settle for the {take}")
         world.sync()
         world.far.edit(world.link(item.ref).ref, title="Theirs")

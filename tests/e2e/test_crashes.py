@@ -1,0 +1,30 @@
+"""The real program, killed with SIGKILL at each named point of a run and started again."""
+
+import signal
+from typing import Any
+
+import pytest
+
+from sync.engine import CRASH_POINTS
+
+
+@pytest.mark.parametrize("point", CRASH_POINTS)
+def test_killed_and_resumed_there_is_one_ticket_per_item(installation: Any, point: str) -> None:
+    old = installation.run("item", "add", "Rotate the access keys of the build account")["ref"]
+    installation.run("sync")
+    key = installation.run("item", "show", old)["ticket"]["key"]
+    installation.run("item", "edit", old, "--title", "Rotate every access key of the build account")
+    installation.run("item", "comment", old, "Before the audit, please.")
+    for n in range(2):
+        installation.run("item", "add", f"Encrypt volume {n} of the billing system")
+    killed = installation.process("sync", crash=point)
+    assert killed.returncode == -signal.SIGKILL
+    installation.run("sync")
+    installation.run("sync")
+    assert len(installation.tickets()) == 3
+    assert all(item["ticket"] for item in installation.run("item", "list"))
+    assert installation.engineer.title(key) == "Rotate every access key of the build account"
+    said = [c for c in installation.engineer.comments(key) if "Before the audit, please." in str(c)]
+    assert len(said) == 1
+    assert installation.run("sync")["operations"] == []
+    assert installation.run("audit", "verify", expect=None)["ok"]

@@ -1,0 +1,62 @@
+"""The main job through the real command line, the real SDKs and real HTTP, on each embedded tracker."""
+
+from typing import Any
+
+
+def titles(installation: Any) -> dict[str, str]:
+    return {i["ref"]: i["ticket"]["key"] for i in installation.run("item", "list") if i["ticket"]}
+
+
+def add(installation: Any, title: str) -> str:
+    added: str = installation.run("item", "add", title, "--owner", "mia@acme.example")["ref"]
+    return added
+
+
+def test_items_go_out_and_what_engineers_do_comes_back(installation: Any) -> None:
+    refs = [
+        installation.run("item", "add", f"Encrypt volume {n} of the billing system", "--owner", "mia@acme.example")[
+            "ref"
+        ]
+        for n in range(6)
+    ]
+    planned = installation.run("plan")
+    assert [o["kind"] for o in planned["operations"]] == ["create"] * 6
+    first = installation.run("sync", "--expect", planned["digest"])
+    assert (first["created"], first["deferred"], first["failed"]) == (6, 0, 0)
+    keys = titles(installation)
+    engineer = installation.engineer
+    engineer.start(keys[refs[0]])
+    engineer.close(keys[refs[1]])
+    engineer.wont_do(keys[refs[2]], "It is switched off in March")
+    engineer.edit_title(keys[refs[3]], "nope")
+    engineer.comment(keys[refs[4]], "Which tenant is meant?")
+    engineer.set_body(keys[refs[5]], "My own words.")
+    second = installation.run("sync", expect=5)
+    shown = {i["ref"]: i for i in installation.run("item", "list")}
+    assert [shown[r]["status"] for r in refs[:3]] == ["in_progress", "resolved", "open"]
+    assert shown[refs[2]]["claim"] == "acceptance_requested"
+    assert [h["kind"] for h in shown[refs[2]]["holds"]] == ["acceptance_requested"]
+    assert engineer.title(keys[refs[3]]) == shown[refs[3]]["title"]
+    heard = installation.run("item", "show", refs[4])["comments"]
+    assert [c["text"].strip() for c in heard] == ["Which tenant is meant?"]
+    assert second["commented"] == 1
+    assert any("block" in str(c) for c in engineer.comments(keys[refs[5]]))
+    third = installation.run("sync", expect=5)
+    assert third["operations"] == []
+    assert len(installation.tickets()) == 6
+    verdict = installation.run("audit", "verify", expect=None)
+    assert (verdict["ok"], verdict["first_bad"]) == (True, None)
+
+
+def test_changes_here_reach_the_ticket(installation: Any) -> None:
+    ref = installation.run("item", "add", "Encrypt the backup bucket of billing", "--priority", "low")["ref"]
+    installation.run("sync")
+    key = titles(installation)[ref]
+    installation.run("item", "edit", ref, "--title", "Encrypt every backup bucket", "--status", "in_progress")
+    installation.run("item", "comment", ref, "The auditor asks for this one first.")
+    done = installation.run("sync")
+    assert (done["updated"], done["commented"]) == (1, 1)
+    assert installation.engineer.title(key) == "Encrypt every backup bucket"
+    assert any("The auditor asks for this one first." in str(c) for c in installation.engineer.comments(key))
+    assert installation.run("sync")["operations"] == []
+    assert installation.run("item", "show", ref)["status"] == "in_progress"
