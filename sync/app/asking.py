@@ -2,6 +2,7 @@
 
 import logging
 import os
+import sys
 import traceback
 from collections.abc import Callable
 from enum import StrEnum
@@ -81,8 +82,16 @@ def _guarded(shell: Shell, ask: Callable[..., int], given: dict[str, Any]) -> in
     _log.debug("%s begins, configured by %s", ask.__name__, shell.file)
     try:
         return ask(shell, **given)
+    except BrokenPipeError:
+        return hung_up()
     except failures.KNOWN as error:
         shell.refuse(failures.words(error))
         if shell.verbose:
             traceback.print_tb(error.__traceback__)
         return failures.exit_code(error)
+
+
+def hung_up() -> int:
+    """The exit code when nobody reads the answer any more; what is left of it goes nowhere."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return 141

@@ -10,7 +10,7 @@ from typing import Annotated, Any, cast
 import typer
 
 from state.model import Priority, Status
-from sync.app.asking import SETTINGS, ConfigFile, command
+from sync.app.asking import SETTINGS, ConfigFile, command, hung_up
 from sync.app.shell import Shell
 
 app = typer.Typer(name="counterfoil", **SETTINGS)
@@ -295,11 +295,14 @@ def verify(shell: Shell) -> int:
 def demo(
     shell: Shell,
     folder: Annotated[Path | None, typer.Argument(help="Where to leave its files; must not exist yet.")] = None,
+    picture: Annotated[
+        Path | None, typer.Option(help="Leave nothing but a picture of its middle there, as SVG.", metavar="FILE")
+    ] = None,
 ) -> int:
     """Run the main job on embedded trackers, and leave a folder to look into."""
     from sync.app import demo as show
 
-    return show.demo(shell, folder)
+    return show.demo(shell, folder) if picture is None else show.picture(picture)
 
 
 def run(arguments: Sequence[str]) -> int:
@@ -320,8 +323,7 @@ def main() -> None:
         code = run(sys.argv[1:])
         sys.stdout.flush()
     except BrokenPipeError:
-        sys.stdout = None
-        code = 141
+        code = hung_up()
     except Exception as error:  # noqa: BLE001
         code = _bug(error, verbose=bool({"-v", "--verbose"} & set(sys.argv)))
     sys.exit(code)

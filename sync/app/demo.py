@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from contextlib import redirect_stdout
 from dataclasses import dataclass, field
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from connectors.sandbox.showcase import BRING_BACK, PEOPLE, Place, showcase
@@ -27,6 +28,7 @@ tracker = "{tracker}"
 frameworks = ["{framework}"]
 """
 _SEE = "What one can look at from here"
+_PAPER = 110
 _MEANWHILE = 1.1
 """Seconds until the engineer acts: one of the trackers tells times of change by whole seconds only."""
 
@@ -67,6 +69,20 @@ class _Stage:
 
 def _quoted(word: str) -> str:
     return f'"{word}"' if " " in word else word
+
+
+def picture(file: Path) -> int:
+    """Run the main job in passing and draw its middle: what engineers did, and what came of it."""
+    paper = show.PAPER.set(_PAPER)
+    try:
+        with TemporaryDirectory() as passing, redirect_stdout(io.StringIO()) as text:
+            code = demo(Shell(file), Path(passing) / "demo")
+        told = text.getvalue()
+        middle = told[told.index("== Meanwhile") : told.index("== The third sync")]
+        file.write_text(show.drawn(middle.rstrip(), "counterfoil demo"), encoding="utf-8")
+    finally:
+        show.PAPER.reset(paper)
+    return code
 
 
 def demo(shell: Shell, folder: Path | None) -> int:

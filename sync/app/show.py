@@ -6,6 +6,7 @@ import shutil
 import sys
 import textwrap
 from collections.abc import Iterable, Mapping, Sequence
+from contextvars import ContextVar
 from typing import Any
 
 from rich.console import Console
@@ -34,12 +35,29 @@ _TELLING = ("key", "detail", "kind", "text")
 """What of a record's value is shown, the first that is there."""
 
 
+_UNWRAPPED = 10_000
+
+PAPER: ContextVar[int] = ContextVar("PAPER", default=0)
+"""How wide the paper is that answers are drawn on in colour, wherever they are written to; 0 means none."""
+
+
+def _width() -> int:
+    """How wide the answer may be, 0 if nobody watches."""
+    return PAPER.get() or (shutil.get_terminal_size().columns if sys.stdout.isatty() else 0)
+
+
 def rendered(*parts: object) -> str:
     """The parts as text, as wide as the terminal and coloured if standard output is one, else plain and unwrapped."""
-    tty = sys.stdout.isatty()
+    width = _width()
     buffer = io.StringIO()
-    width = None if tty else 400
-    console = Console(file=buffer, force_terminal=tty, width=width or Console().width, highlight=False, emoji=False)
+    console = Console(
+        file=buffer,
+        force_terminal=width > 0,
+        width=width or _UNWRAPPED,
+        color_system="standard" if width else None,
+        highlight=False,
+        emoji=False,
+    )
     for part in parts:
         console.print(part if not isinstance(part, str) else Text(printable(part)))
     lines = (line.rstrip() for line in buffer.getvalue().splitlines())
@@ -67,7 +85,7 @@ def heading(text: str) -> Text:
 
 def bullets(lines: Iterable[str]) -> str:
     """Lines as a list, wrapped below themselves on a terminal, with a word where there are none."""
-    width = shutil.get_terminal_size().columns - 1 if sys.stdout.isatty() else 10_000
+    width = (_width() or _UNWRAPPED) - 1
     wrapper = textwrap.TextWrapper(width, initial_indent="  ", subsequent_indent="      ", break_long_words=False)
     wrapper.break_on_hyphens = False
     return "\n".join(wrapper.fill(part) for line in lines for part in line.split("\n")) or "  none"
@@ -115,3 +133,10 @@ def short(value: object, width: int = 60) -> str:
         return ""
     text = " ".join((value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)).split())
     return text if len(text) <= width else f"{text[: width - 1]}…"
+
+
+def drawn(text: str, title: str) -> str:
+    """Coloured text of a terminal as an SVG picture."""
+    console = Console(record=True, file=io.StringIO(), width=PAPER.get() or 100, force_terminal=True)
+    console.print(Text.from_ansi(text))
+    return console.export_svg(title=title)

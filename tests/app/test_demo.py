@@ -31,3 +31,13 @@ def test_the_demo_tells_a_story_again_and_where_to_look(line: Line, tmp_path: Pa
 
 def test_the_demo_does_not_write_into_a_folder_that_is_there(line: Line, tmp_path: Path) -> None:
     assert line("demo", str(tmp_path)).code == 2
+
+
+def test_the_picture_shows_the_middle_and_leaves_nothing_else(line: Line, tmp_path: Path) -> None:
+    assert line("demo", "--picture", "demo.svg").code == 0
+    assert {path.name for path in tmp_path.iterdir()} == {"demo.svg"}
+    drawn = (tmp_path / "demo.svg").read_text(encoding="utf-8").replace("&#160;", " ")
+    assert drawn.startswith("<svg")
+    assert "edits the title" in drawn
+    assert "Mia Krystof" in drawn
+    assert str(tmp_path) not in drawn
