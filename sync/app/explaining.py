@@ -36,7 +36,8 @@ def explain(shell: Shell, ref: str, *, offline: bool) -> int:
     with open_store(shell, config) as store:
         told = queries.explain(store, ref, shell.today, records=_RECORDS)
         sides = _Sides({}, {}, "not looked at (--offline)") if offline else _now(shell, config, told)
-    answer = _shape(told, sides)
+    route = rules_of(config, {}, {}).route(told.item)
+    answer = {**_shape(told, sides), "route": route}
     shell.answer(answer, lambda: _words(answer, told))
     return IN_ORDER
 
@@ -118,7 +119,10 @@ def _field(name: Field, told: Explanation, sides: _Sides) -> dict[str, Any]:
 
 def _words(answer: dict[str, Any], told: Explanation) -> str:
     ticket = answer["ticket"]
-    where = f"its ticket is {ticket['key']} in {ticket['tracker']}: {ticket['url']}" if ticket else "it has no ticket"
+    route = f"the routes send it to {answer['route']}" if answer["route"] else "no route takes it"
+    where = (
+        f"its ticket is {ticket['key']} in {ticket['tracker']}: {ticket['url']}" if ticket else f"no ticket, {route}"
+    )
     parts: list[object] = [
         show.heading(f"{answer['ref']}  {answer['title']}"),
         f"  {answer['status']}, {answer['priority']}, due {answer['due_date']}, "

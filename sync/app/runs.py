@@ -156,13 +156,17 @@ def plan_words(made: Plan) -> str:
     for operation in made.operations:
         counts[operation.kind.value] = counts.get(operation.kind.value, 0) + 1
     told = ", ".join(f"{number:,} {kind}" for kind, number in counts.items())
-    parts.append(f"Plan: {told}" if told else "Plan: nothing to do, both sides agree.")
+    parts.append(f"Plan: {told}" if told else f"Plan: {_nothing(made, made.holds)}")
     if made.refused is not None:
         parts.append(
             f"REFUSED by {made.refused.name}: {made.refused.detail}\n  counterfoil sync --force REASON goes on"
         )
     parts += [*_trouble(made, made.holds), f"Digest: {made.digest}"]
     return show.rendered(*parts)
+
+
+def _nothing(made: Plan, holds: Sequence[Hold]) -> str:
+    return "nothing to do" if made.problems or holds else "nothing to do, both sides agree"
 
 
 def _trouble(made: Plan, holds: Sequence[Hold]) -> Iterator[object]:
@@ -184,7 +188,7 @@ def _report_words(report: Report, holds: Sequence[Hold]) -> str:
     names = ("created", "updated", "pulled", "commented", "held", "deferred", "failed")
     told = ", ".join(f"{answer[name]:,} {name}" for name in names if answer[name])
     requests = ", ".join(f"{name} {number:,}" for name, number in report.requests.items())
-    parts: list[object] = [f"{report.run}: {told or 'nothing to do, both sides agree'}  (requests: {requests})"]
+    parts: list[object] = [f"{report.run}: {told or _nothing(report.plan, holds)}  (requests: {requests})"]
     if report.problems:
         parts += [show.heading("Problems"), show.bullets(report.problems)]
     return show.rendered(*parts, *_trouble(report.plan, holds))

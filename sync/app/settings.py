@@ -1,6 +1,7 @@
 """What the configuration may say, whatever trackers it names."""
 
 import os
+import re
 import tomllib
 from collections.abc import Mapping
 from functools import cached_property
@@ -214,7 +215,7 @@ def load(file: Path) -> Configuration:
         found += [*map(_worded, error.errors(include_input=False)), *_table_complaints(tables)]
         raise _refusal(file, lines, found) from None
     except SettingsError as error:
-        raise _refusal(file, lines, [*found, (("environment",), str(error))]) from None
+        raise _refusal(file, lines, [*found, _unreadable(error)]) from None
     found += _table_complaints({**tables, "trackers": settings.trackers})
     if found:
         raise _refusal(file, lines, found)
@@ -248,6 +249,11 @@ def _from_environment(place: Place, what: str) -> Complaint | None:
 
 def _worded(error: Any) -> tuple[Place, str]:
     return from_validation(error, (), keys_at(error["loc"][:-1]))
+
+
+def _unreadable(error: SettingsError) -> tuple[Place, str]:
+    named = re.search(r'field "(\w+)"', str(error))
+    return (named[1] if named else "environment",), "the variable's value is not JSON"
 
 
 def keys_at(place: Place) -> list[str]:

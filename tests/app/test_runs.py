@@ -160,6 +160,12 @@ def test_explain_shows_both_sides_as_they_are_now(office: Office) -> None:
     assert offline["ticket_now"] == "not looked at (--offline)"
 
 
+def test_explain_says_where_an_item_without_a_ticket_will_go(office: Office) -> None:
+    urgent, other = office.line.add("Rotate the keys", "--priority", "high"), office.line.add("Close the port")
+    assert office.line.json("explain", urgent)["route"] == "platform"
+    assert "no ticket, the routes send it to eng-jira" in office.line("explain", other).out
+
+
 def test_what_can_be_done_without_a_tracker_is_done(
     line: Line, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -153,6 +153,11 @@ def test_a_bad_or_stray_variable_is_named(tmp_path: Path, monkeypatch: pytest.Mo
     assert "'safety'" in found["$COUNTERFOIL_SAFTY__MAX_CREATES"][0]
 
 
+def test_a_variable_that_is_not_json_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COUNTERFOIL_ROUTES", "[bad")
+    assert complaints(tmp_path, TRACKER) == {"$COUNTERFOIL_ROUTES": ("the variable's value is not JSON", 0)}
+
+
 def test_relative_paths_start_from_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     file = written(tmp_path, TRACKER)
     monkeypatch.chdir("/")
