@@ -119,7 +119,7 @@ class Tracker(Protocol):
         ...
 
     def activity(self, ref: TicketRef, since: datetime) -> list[Activity]:
-        """Who did what to the ticket at or after `since`, oldest first."""
+        """Who did what to the ticket at or after `since`, oldest first; links to changes whatever their age."""
         ...
 
     def hint(self, headers: Mapping[str, str], body: bytes) -> list[TicketRef]:

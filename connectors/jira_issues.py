@@ -215,6 +215,9 @@ class JiraIssues:
         ident, fields = str(raw.get("id", "")), read.mapping(raw.get("fields"))
         if marker := read.planted(raw):
             self._markers[ident], self._items[marker.key] = marker, marker.item
+            if not self._me_asked and read.made_by_us(raw):
+                self._me = read.author_id(fields, on_cloud=self._cloud)
+                self._me_asked = self._me is not None
             return marker
         key = read.labelled(fields)
         if key is None or "properties" in raw:
@@ -321,7 +324,7 @@ class JiraIssues:
             "issuetype": {"id": kind} if kind.isdigit() else {"name": kind},
             **{name: value for name, value in values.items() if value and name not in self._settings.omit},
         }
-        return {"fields": fields, "properties": [_property(draft.marker)]}
+        return {"fields": fields, "properties": [_property(draft.marker, made=True)]}
 
     def _person(self, account: str) -> Json:
         return {"accountId": account} if self._cloud else {"name": account}
@@ -420,8 +423,9 @@ def _ours(ticket: Ticket) -> bool:
     return MARK in ticket.labels or ticket.marker is not None
 
 
-def _property(marker: Marker) -> Json:
-    return {"key": read.PROPERTY, "value": {"k": marker.key, "item": marker.item, "v": 1}}
+def _property(marker: Marker, *, made: bool = False) -> Json:
+    value: Json = {"k": marker.key, "item": marker.item, "v": 1}
+    return {"key": read.PROPERTY, "value": {**value, "made": True} if made else value}
 
 
 def _reason(row: Mapping[str, Any]) -> str:

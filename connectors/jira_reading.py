@@ -118,6 +118,11 @@ def planted(raw: Mapping[str, Any]) -> Marker | None:
     return Marker(str(key), str(item or "")) if key else None
 
 
+def made_by_us(raw: Mapping[str, Any]) -> bool:
+    """Whether the entity property says that our account created the issue, and did not adopt it."""
+    return mapping(mapping(raw.get("properties")).get(PROPERTY)).get("made") is True
+
+
 def labelled(fields: Mapping[str, Any]) -> str | None:
     """The key that the labels carry, `None` where there is none or more than one."""
     keys = [match[1] for label in labels(fields) if (match := _MARKING_LABEL.fullmatch(label))]

@@ -218,7 +218,7 @@ def _resolution(meta: Mapping[str, Any], target: TransitionTo, *, demanded: bool
         if not allowed:
             return target.resolution
         return next((name for name in allowed if name.lower() == target.resolution.lower()), None)
-    if not demanded:
+    if not demanded and target.category is not Category.DONE:
         return None
     return next((name for usual in _USUAL_RESOLUTIONS for name in allowed if name.lower() == usual), None)
 

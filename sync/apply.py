@@ -15,6 +15,7 @@ from mapping.read import observe
 from mapping.render import desired
 from mapping.speech import spoken
 from state.effects import Effects, Intent, Note
+from state.errors import Moved
 from state.model import (
     Agreed,
     Comment,
@@ -65,7 +66,12 @@ class Apply:
         """One item: take in what the ticket says, then push, then speak; a failure stops this item only."""
         halted = step.tracker in self.work.stopped
         intent = self._intent(step) if step.patch is not None and not halted else None
-        link, said = self._take(step, intent)
+        try:
+            link, said = self._take(step, intent)
+        except Moved:
+            self.work.tally.deferred += 1
+            self.work.commit(Effects(dirty=[step.item.ref]))
+            return
         writes = step.patch is not None or bool(said) or bool(step.waiting)
         if link is None or not writes:
             return

@@ -24,7 +24,7 @@ from state.model import (
     Status,
 )
 from sync.plan import Step
-from sync.recover import baseline_payload
+from sync.recover import CLOCK_SLACK, baseline_payload
 from sync.work import DONE, Work
 
 
@@ -133,7 +133,7 @@ class Creating:
             linked_by=self.work.because.run,
             generation=int(str(intent.payload["generation"])),
             comments=comments,
-            seen_at=result.at,
+            seen_at=result.at if ticket is not None else result.at - CLOCK_SLACK,
         )
 
     def _not_created(

@@ -288,7 +288,8 @@ class Engine:
         opened = tuple(h for s in ordered for h in s.held)
         over = {i for s in ordered for i in s.released}
         holds = (*(h for h in self.store.holds(None) if h.id not in over), *opened)
-        return Plan(ordered, holds, refused, problems)
+        denied = any(isinstance(error, Denied) for error in found.failed.values())
+        return Plan(ordered, holds, refused, problems, denied)
 
     def _due(self, feed: Feed) -> bool:
         """Whether every linked ticket is to be looked at: the mapping changed, or the last look is long ago."""

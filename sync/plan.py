@@ -116,12 +116,16 @@ class Sighted:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What a run would do, in order, and whether it is refused."""
+    """What a run would do, in order, and whether it is refused.
+
+    `problems` say which trackers could not be read; `denied` that one of them does not let us in.
+    """
 
     steps: tuple[Step, ...]
     holds: tuple[Hold, ...] = ()
     refused: Brake | None = None
     problems: tuple[str, ...] = ()
+    denied: bool = False
 
     @property
     def operations(self) -> tuple[Operation, ...]:

@@ -21,8 +21,8 @@ from state.model import (
 )
 from state.store import Store
 
-_SLACK = timedelta(days=1)
-"""How far our clock may run ahead of a tracker's before a lost ticket would be looked for too late in its feed."""
+CLOCK_SLACK = timedelta(days=1)
+"""How far our clock may run ahead of a tracker's before what it did would be looked for too late in its history."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +63,7 @@ class Recovery:
             return []
         markers = [Marker(i.key, i.item) for i in creates]
         found: dict[str, list[Ticket]] = {}
-        for ticket in self.tracker.find(markers, min(i.begun_at for i in creates) - _SLACK):
+        for ticket in self.tracker.find(markers, min(i.begun_at for i in creates) - CLOCK_SLACK):
             if ticket.marker is not None:
                 found.setdefault(ticket.marker.key, []).append(ticket)
         return [i for i in creates if not self._settled(i, found.get(i.key, []))]
@@ -117,7 +117,7 @@ class Recovery:
         if comment is None or link is None or link.ref.tracker != self.tracker.name:
             self._forget(intent, "nothing to say any more")
             return True
-        since = intent.begun_at - _SLACK
+        since = intent.begun_at - CLOCK_SLACK
         there = [a for a in self.tracker.activity(link.ref, since) if a.marker_key == intent.key]
         if not there:
             return self._absent(intent)

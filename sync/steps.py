@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 from mapping.read import Observed, observe
 from mapping.render import Desired, desired, draft, patch
@@ -40,9 +39,7 @@ def answer(seen: Sighting, rules: Rules, run: str) -> Step:
     there = observe(seen.ticket, rules, tracker, baseline=seen.link.baseline, desired=before)
     moved = compare(seen.link.baseline, before.values, there.values, authority)
     rulings = tuple(r for change in moved if (r := rule(change, seen, authority)) is not None)
-    changes = tuple(
-        ItemChange(seen.item.ref, r.values, who(seen, r.change, run)) for r in rulings if _changes(seen.item, r.values)
-    )
+    changes = tuple(_item_changes(seen, rulings, run))
     item = _with(seen.item, changes)
     wanted = desired(item, rules, tracker, seen.link.marker)
     there = observe(seen.ticket, rules, tracker, baseline=seen.link.baseline, desired=wanted)
@@ -281,8 +278,13 @@ def _already(hold: Hold, holds: Iterable[Hold]) -> bool:
     )
 
 
-def _changes(item: ActionItem, values: Mapping[str, Any]) -> bool:
-    return any(getattr(item, name) != value for name, value in values.items())
+def _item_changes(seen: Sighting, rulings: Iterable[Ruling], run: str) -> Iterable[ItemChange]:
+    """What the ticket changes about the item, each change for the revision that it finds."""
+    revision = seen.item.revision
+    for ruling in rulings:
+        if any(getattr(seen.item, name) != value for name, value in ruling.values.items()):
+            yield ItemChange(seen.item.ref, ruling.values, who(seen, ruling.change, run), seen=revision)
+            revision += 1
 
 
 def _with(item: ActionItem, changes: Sequence[ItemChange]) -> ActionItem:

@@ -2,7 +2,6 @@
 
 import io
 import json
-import time
 from collections.abc import Callable, Sequence
 from contextlib import redirect_stdout
 from dataclasses import dataclass, field
@@ -29,8 +28,6 @@ frameworks = ["{framework}"]
 """
 _SEE = "What one can look at from here"
 _PAPER = 110
-_MEANWHILE = 1.1
-"""Seconds until the engineer acts: one of the trackers tells times of change by whole seconds only."""
 
 
 @dataclass
@@ -170,7 +167,6 @@ def _work(stage: _Stage, tracker: Place, host: Place) -> str:
         (f"{key(wiped)}: overwrites the text, marker and all", lambda: dev.set_body(key(wiped), "see the runbook")),
     ]
     stage.say("Meanwhile an engineer works, over the trackers' own HTTP API", show.bullets(text for text, _ in deeds))
-    time.sleep(_MEANWHILE)
     for _, act in deeds:
         act()
     stage.say("And on our side somebody adds a comment and names another owner")

@@ -14,7 +14,7 @@ from state.store import Store, this_process
 from sync.app import shapes, show
 from sync.app.complaints import did_you_mean
 from sync.app.crashing import crash_hook
-from sync.app.failures import BRAKE, CHANGES, IN_ORDER, LATER, Mistaken
+from sync.app.failures import BRAKE, CHANGES, IN_ORDER, LATER, PERSON, Mistaken
 from sync.app.ledger import trust
 from sync.app.opening import configuration, open_store
 from sync.app.progress import progress
@@ -75,7 +75,7 @@ def plan(shell: Shell, *, out: Path | None, check: bool, full: bool, only: str |
     if made.refused is not None:
         return BRAKE
     if made.problems:
-        return LATER
+        return PERSON if made.denied else LATER
     return CHANGES if check and made.operations else IN_ORDER
 
 

@@ -57,7 +57,9 @@ def test_a_batch_is_one_request_that_carries_every_marker() -> None:
             "assignee": {"accountId": "a1"},
             "duedate": "2026-12-01",
         },
-        "properties": [{"key": "counterfoil.sync", "value": {"k": marker(1).key, "item": "AI-000001", "v": 1}}],
+        "properties": [
+            {"key": "counterfoil.sync", "value": {"k": marker(1).key, "item": "AI-000001", "v": 1, "made": True}}
+        ],
     }
     assert set(second["fields"]) == {"customfield_1", "project", "issuetype", "summary", "labels"}
     assert jira.requests == 1
