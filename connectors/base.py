@@ -5,21 +5,18 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import BinaryIO, Protocol
 
-from state.model import (
+from state.model import Field, Finding, ItemDraft, Problem
+from state.ticket import (
     Activity,
     Body,
     BodyFormat,
     Created,
     Cursor,
     Draft,
-    Field,
-    Finding,
-    ItemDraft,
     Marker,
     Missing,
     NotCreated,
     Patch,
-    Problem,
     Ticket,
     TicketRef,
 )

@@ -8,7 +8,8 @@ from typing import Any
 
 from connectors.base import Tracker
 from connectors.sandbox.engineer import Engineer
-from state.model import Body, Created, Cursor, Draft, Field, Marker, NotCreated, Patch, Ticket, TicketRef
+from state.model import Field
+from state.ticket import Body, Created, Cursor, Draft, Marker, NotCreated, Patch, Ticket, TicketRef
 
 
 class Bench(ABC):

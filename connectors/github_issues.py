@@ -30,7 +30,8 @@ from connectors.github_session import Answer, App, GithubSession, elements
 from connectors.github_settings import BODY_LIMIT, TITLE_LIMIT, GithubSettings, capabilities, status_labels, web_page
 from connectors.settings import Secrets, TrackerSettings
 from connectors.wire import Exchange
-from state.model import (
+from state.model import Problem
+from state.ticket import (
     KEEP,
     Activity,
     Body,
@@ -44,7 +45,6 @@ from state.model import (
     Missing,
     NotCreated,
     Patch,
-    Problem,
     Ticket,
     TicketRef,
     TransitionTo,

@@ -9,7 +9,7 @@ from typing import Any
 from urllib.parse import parse_qs
 
 from connectors.errors import Unavailable
-from state.model import Account, Activity, ActivityKind, Category, Marker, Ticket, TicketRef, TicketState
+from state.ticket import Account, Activity, ActivityKind, Category, Marker, Ticket, TicketRef, TicketState
 
 Json = Mapping[str, Any]
 

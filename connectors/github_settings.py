@@ -9,7 +9,8 @@ from pydantic import model_validator
 from connectors.base import Capabilities
 from connectors.github_reading import StatusLabels, comment_marker
 from connectors.settings import TrackerSettings
-from state.model import BodyFormat, Field
+from state.model import Field
+from state.ticket import BodyFormat
 
 TITLE_LIMIT = 256
 BODY_LIMIT = 65_536

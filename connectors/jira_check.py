@@ -7,7 +7,8 @@ from connectors.errors import Denied, NotFound, Rejected, TrackerError, Unavaila
 from connectors.jira_client import JiraClient
 from connectors.jira_reading import category, mapping, rows
 from connectors.jira_settings import JiraSettings
-from state.model import Category, Problem
+from state.model import Problem
+from state.ticket import Category
 
 Row = Mapping[str, Any]
 

@@ -22,21 +22,20 @@ from connectors.jira_settings import JiraSettings
 from connectors.jira_workflow import Place, Workflow, place
 from connectors.settings import Secrets
 from connectors.wire import Exchange, words
-from state.model import (
+from state.model import Field, Problem
+from state.ticket import (
     Activity,
     Body,
     BodyFormat,
     Created,
     Cursor,
     Draft,
-    Field,
     Gone,
     Keep,
     Marker,
     Missing,
     NotCreated,
     Patch,
-    Problem,
     Ticket,
     TicketRef,
 )

@@ -6,18 +6,8 @@ from datetime import UTC, date, datetime
 from typing import Any
 
 from connectors.base import MARK
-from state.model import (
-    Account,
-    Activity,
-    ActivityKind,
-    Body,
-    Category,
-    Field,
-    Marker,
-    Ticket,
-    TicketRef,
-    TicketState,
-)
+from state.model import Field
+from state.ticket import Account, Activity, ActivityKind, Body, Category, Marker, Ticket, TicketRef, TicketState
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 PROPERTY = "counterfoil.sync"

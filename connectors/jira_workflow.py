@@ -9,7 +9,7 @@ from typing import Any
 from connectors.errors import NotFound, NoWay, Rejected
 from connectors.jira_client import JiraClient
 from connectors.jira_reading import category, mapping, rows
-from state.model import Category, TransitionTo
+from state.ticket import Category, TransitionTo
 
 HOPS = 3
 _USUAL_RESOLUTIONS = ("done", "fixed", "resolved")

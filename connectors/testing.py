@@ -11,7 +11,7 @@ import pytest
 from connectors.base import MARK
 from connectors.bench import Bench
 from connectors.errors import Ambiguous, Denied, NotFound, RateLimited, Rejected, Stale, TrackerError
-from state.model import (
+from state.ticket import (
     Activity,
     ActivityKind,
     Category,

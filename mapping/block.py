@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any
 
-from state.model import Body, BodyFormat, Marker
+from state.ticket import Body, BodyFormat, Marker
 
 Node = Mapping[str, Any]
 

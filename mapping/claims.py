@@ -4,7 +4,8 @@ from collections.abc import Mapping, Sequence
 from datetime import timedelta
 
 from mapping.read import ACCEPTANCE_REQUESTED
-from state.model import Activity, ActivityKind, Claim, ClaimKind, Field, Status, Ticket
+from state.model import Claim, ClaimKind, Field, Status
+from state.ticket import Activity, ActivityKind, Ticket
 
 NEARBY = timedelta(hours=1)
 """How far from the closing event the comment that explains it may stand."""

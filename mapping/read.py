@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from mapping import block as blocks
 from mapping.render import Desired, canonical_title
 from mapping.rules import Rules, TrackerRules, folded
-from state.model import Baseline, Category, Field, Status, Ticket
+from state.model import Baseline, Field, Status
+from state.ticket import Category, Ticket
 
 ACCEPTANCE_REQUESTED = "acceptance_requested"
 DUPLICATE = "duplicate"

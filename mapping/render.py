@@ -23,23 +23,8 @@ from mapping.markup import (
 )
 from mapping.rules import Rules, TrackerRules, folded, transition_key
 from mapping.wiki import to_wiki
-from state.model import (
-    KEEP,
-    ActionItem,
-    Baseline,
-    Body,
-    BodyFormat,
-    Category,
-    Draft,
-    Field,
-    Keep,
-    Marker,
-    Patch,
-    SourceKind,
-    Status,
-    Ticket,
-    TransitionTo,
-)
+from state.model import ActionItem, Baseline, Field, SourceKind, Status
+from state.ticket import KEEP, Body, BodyFormat, Category, Draft, Keep, Marker, Patch, Ticket, TransitionTo
 
 _SOURCES: Mapping[SourceKind, str] = {
     SourceKind.AUTOMATED_TEST: "automated test",

@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from hashlib import sha256
 
-from state.model import ActionItem, Authority, BodyFormat, Field, Person, Priority, Problem, SourceKind, Status
+from state.model import ActionItem, Authority, Field, Person, Priority, Problem, SourceKind, Status
+from state.ticket import BodyFormat
 
 LAYOUT = 1
 """Grows whenever this program changes how it writes or reads tickets, so that every link is compared anew."""

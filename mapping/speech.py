@@ -2,7 +2,8 @@
 
 from mapping.markup import clean, close_fences, escape, fitted
 from mapping.render import body_size, native
-from state.model import Body, BodyFormat, Comment
+from state.model import Comment
+from state.ticket import Body, BodyFormat
 
 _RESERVE = 256
 """Characters that a tracker's own key in a comment may take."""

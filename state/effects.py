@@ -5,7 +5,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from state.model import Agent, Comment, Cursor, Hold, Link, OperationKind, Outcome
+from state.model import Agent, Comment, Hold, Link, OperationKind, Outcome
+from state.ticket import Cursor
 
 
 @dataclass(frozen=True, slots=True)

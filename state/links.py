@@ -10,10 +10,11 @@ from sqlalchemy.exc import IntegrityError
 from state.audit import Ledger
 from state.effects import Because
 from state.errors import StateError
-from state.model import Link, TicketRef
+from state.model import Link
 from state.rows import link_columns, link_of
 from state.series import chunks
 from state.tables import LinkRow
+from state.ticket import TicketRef
 
 LINK = LinkRow.__table__  # type: ignore[attr-defined]
 CURRENT = LINK.c.ended_at.is_(None)

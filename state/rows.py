@@ -15,18 +15,16 @@ from state.model import (
     Claim,
     ClaimKind,
     Comment,
-    Cursor,
     Field,
     Hold,
     HoldKind,
     Link,
-    Marker,
     OperationKind,
     Priority,
     SourceKind,
     Status,
-    TicketRef,
 )
+from state.ticket import Cursor, Marker, TicketRef
 
 URGENCY = {priority.value: rank for rank, priority in enumerate(Priority)}
 """A priority as a number, most urgent first."""

@@ -17,8 +17,9 @@ from state.effects import Because, Effects, Feed, Intent, ItemChange, Lease
 from state.errors import AuditError, LeaseHeld, LeaseLost, Moved, NotInitialised, StateError, TooNew, UnknownRef
 from state.items import Decided, Result, Said, Wanted
 from state.lease import Holder, this_process
-from state.model import ActionItem, Actor, Agent, AuditRecord, Comment, Hold, Link, TicketRef
+from state.model import ActionItem, Actor, Agent, AuditRecord, Comment, Hold, Link
 from state.tables import Meta
+from state.ticket import TicketRef
 
 __all__ = [
     "AuditError",

@@ -8,8 +8,9 @@ from mapping.render import desired
 from mapping.rules import Rules
 from state.effects import Because
 from state.errors import StateError
-from state.model import ActionItem, Link, Marker, OperationKind
+from state.model import ActionItem, Link, OperationKind
 from state.store import Store
+from state.ticket import Marker
 from sync.plan import Operation, Plan
 from sync.rulings import Sighting
 from sync.steps import answer, first_baseline

@@ -16,17 +16,8 @@ from mapping.render import desired
 from mapping.speech import spoken
 from state.effects import Effects, Intent, Note
 from state.errors import Moved
-from state.model import (
-    Agreed,
-    Comment,
-    Field,
-    Hold,
-    HoldKind,
-    Link,
-    OperationKind,
-    Outcome,
-    Ticket,
-)
+from state.model import Agreed, Comment, Field, Hold, HoldKind, Link, OperationKind, Outcome
+from state.ticket import Ticket
 from sync.creating import Creating
 from sync.gather import refreshed
 from sync.plan import FieldMove, Step

@@ -12,17 +12,8 @@ from connectors.errors import (
 from mapping.read import observe
 from mapping.render import desired
 from state.effects import Because, Effects, Intent
-from state.model import (
-    Agreed,
-    Created,
-    Hold,
-    HoldKind,
-    Link,
-    NotCreated,
-    OperationKind,
-    Outcome,
-    Status,
-)
+from state.model import Agreed, Hold, HoldKind, Link, OperationKind, Outcome, Status
+from state.ticket import Created, NotCreated
 from sync.plan import Step
 from sync.recover import CLOCK_SLACK, baseline_payload
 from sync.work import DONE, Work

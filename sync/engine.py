@@ -11,8 +11,9 @@ from mapping.rules import Rules
 from state.effects import Because, Effects, Feed, Lease, Note
 from state.lease import Holder
 from state.lifecycle import UNFINISHED
-from state.model import ActionItem, Agent, Comment, HoldKind, Marker
+from state.model import ActionItem, Agent, Comment, HoldKind
 from state.store import Store
+from state.ticket import Marker
 from sync.adopt import adoption
 from sync.apply import Apply
 from sync.gather import Reading, Scope, advanced, read

@@ -10,23 +10,9 @@ from mapping.read import observe
 from mapping.render import desired
 from mapping.rules import Rules
 from state.effects import Feed
-from state.model import (
-    ActionItem,
-    ActivityKind,
-    Category,
-    Comment,
-    Cursor,
-    Field,
-    Hold,
-    HoldKind,
-    Link,
-    Missing,
-    OperationKind,
-    Status,
-    Ticket,
-    TicketRef,
-)
+from state.model import ActionItem, Comment, Field, Hold, HoldKind, Link, OperationKind, Status
 from state.store import Store
+from state.ticket import ActivityKind, Category, Cursor, Missing, Ticket, TicketRef
 from sync.diff import Change, compare
 from sync.plan import Operation, Sighted, Step
 from sync.rulings import Sighting

@@ -8,19 +8,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from state.effects import Because, ItemChange
-from state.model import (
-    ActionItem,
-    Baseline,
-    Comment,
-    Draft,
-    Field,
-    Hold,
-    Link,
-    OperationKind,
-    Patch,
-    Priority,
-    Ticket,
-)
+from state.model import ActionItem, Baseline, Comment, Field, Hold, Link, OperationKind, Priority
+from state.ticket import Draft, Patch, Ticket
 
 _PRIORITIES = list(Priority)
 

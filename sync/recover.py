@@ -6,20 +6,9 @@ from datetime import datetime, timedelta
 
 from connectors.base import Tracker
 from state.effects import Because, Effects, Intent, Lease
-from state.model import (
-    Agreed,
-    Baseline,
-    Comment,
-    Field,
-    Hold,
-    HoldKind,
-    Link,
-    Marker,
-    OperationKind,
-    Outcome,
-    Ticket,
-)
+from state.model import Agreed, Baseline, Comment, Field, Hold, HoldKind, Link, OperationKind, Outcome
 from state.store import Store
+from state.ticket import Marker, Ticket
 
 CLOCK_SLACK = timedelta(days=1)
 """How far our clock may run ahead of a tracker's before what it did would be looked for too late in its history."""

@@ -10,8 +10,6 @@ from state.effects import Because
 from state.lifecycle import refusal
 from state.model import (
     ActionItem,
-    Activity,
-    ActivityKind,
     Actor,
     Agent,
     Agreed,
@@ -23,8 +21,8 @@ from state.model import (
     Link,
     Priority,
     Status,
-    Ticket,
 )
+from state.ticket import Activity, ActivityKind, Ticket
 from sync.diff import Change, Flow
 
 _STATUSES = frozenset(Status)

@@ -9,7 +9,6 @@ from mapping.rules import Rules
 from state.effects import Because, ItemChange
 from state.model import (
     ActionItem,
-    ActivityKind,
     Agreed,
     Authority,
     Baseline,
@@ -18,12 +17,10 @@ from state.model import (
     Hold,
     HoldKind,
     Link,
-    Marker,
-    Missing,
     OperationKind,
-    Patch,
     Status,
 )
+from state.ticket import ActivityKind, Marker, Missing, Patch
 from sync.diff import Change, Flow, compare
 from sync.plan import FieldMove, Operation, Step
 from sync.rulings import Ruling, Sighting, because_of, latest, rule, shown, start_of, waits, who

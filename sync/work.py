@@ -18,13 +18,9 @@ from connectors.errors import (
 )
 from mapping.rules import Rules
 from state.effects import Because, Effects, Intent, Lease
-from state.model import (
-    Comment,
-    OperationKind,
-    Outcome,
-    TicketRef,
-)
+from state.model import Comment, OperationKind, Outcome
 from state.store import Store
+from state.ticket import TicketRef
 from sync.pace import Pace
 
 DONE = Outcome("done")

@@ -10,18 +10,7 @@ from typing import Any
 
 from connectors.base import MARK
 from connectors.errors import Ambiguous, Denied, NotFound, RateLimited, TrackerError
-from state.model import (
-    Account,
-    Activity,
-    ActivityKind,
-    Category,
-    Draft,
-    Gone,
-    Marker,
-    Ticket,
-    TicketRef,
-    TicketState,
-)
+from state.ticket import Account, Activity, ActivityKind, Category, Draft, Gone, Marker, Ticket, TicketRef, TicketState
 
 OURS = "counterfoil-bot"
 """The account id that this program uses in a tracker in memory."""

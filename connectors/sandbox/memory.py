@@ -11,7 +11,8 @@ from typing import Any
 from connectors.base import MARK, Capabilities, Page
 from connectors.errors import Denied, NotFound, NoWay, Rejected, Stale
 from connectors.sandbox.far_side import BEGINNING, OURS, FarSide
-from state.model import (
+from state.model import Field, Problem
+from state.ticket import (
     Activity,
     Body,
     BodyFormat,
@@ -19,13 +20,11 @@ from state.model import (
     Created,
     Cursor,
     Draft,
-    Field,
     Keep,
     Marker,
     Missing,
     NotCreated,
     Patch,
-    Problem,
     Ticket,
     TicketRef,
     TicketState,

@@ -8,7 +8,7 @@ from connectors.base import MARK, Tracker
 from connectors.bench import Bench
 from connectors.sandbox.far_side import FarSide
 from connectors.sandbox.memory import MemoryTracker
-from state.model import Body, Draft, Marker, TicketRef
+from state.ticket import Body, Draft, Marker, TicketRef
 
 PERSON = "mia"
 

@@ -16,7 +16,7 @@ from connectors.sandbox.jira_server import JiraCloudSandbox, JiraSandbox
 from connectors.sandbox.memory_bench import Hand
 from connectors.sandbox.server import SandboxServer
 from connectors.settings import Secrets
-from state.model import Body, Draft, Marker, TicketRef
+from state.ticket import Body, Draft, Marker, TicketRef
 
 WEBHOOK_SECRET = "webhook-secret-of-the-bench"  # noqa: S105
 BAD_TOKEN = "token-that-nobody-gave"  # noqa: S105

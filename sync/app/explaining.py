@@ -8,8 +8,9 @@ from connectors.errors import TrackerError
 from mapping.read import observe
 from mapping.render import desired
 from state import queries
-from state.model import Field, Link, Missing, Ticket
+from state.model import Field, Link
 from state.queries import Explanation
+from state.ticket import Missing, Ticket
 from sync.app import shapes, show
 from sync.app.complaints import ConfigError
 from sync.app.failures import IN_ORDER

@@ -13,10 +13,7 @@ from pydantic import SecretStr
 from connectors.base import MARK
 from connectors.jira_issues import JiraIssues
 from connectors.settings import Secrets
-from state.model import (
-    Draft,
-    Marker,
-)
+from state.ticket import Draft, Marker
 
 NOW = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
 START = datetime(2026, 11, 20, 10, 0, tzinfo=UTC)

@@ -28,7 +28,7 @@ from connectors.sandbox.github_server import GithubSandbox
 from connectors.sandbox.server import SandboxServer
 from connectors.settings import Secrets, StatusNames
 from connectors.wire import Exchange
-from state.model import (
+from state.ticket import (
     Activity,
     ActivityKind,
     Category,

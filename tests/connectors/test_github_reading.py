@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from connectors.errors import Unavailable
 from connectors.github_reading import Reader, StatusLabels, block_marker, moment, stamp
-from state.model import Activity, ActivityKind, Category, Marker, Ticket
+from state.ticket import Activity, ActivityKind, Category, Marker, Ticket
 
 LABELS = StatusLabels(open=(), in_progress=("in progress",), resolved=("fixed",), acceptance=("risk-accept",))
 READER = Reader("p", "acme/platform", "https://github.example", LABELS, lambda _: False)

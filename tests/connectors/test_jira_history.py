@@ -7,10 +7,7 @@ import httpx
 import pytest
 
 from connectors.errors import Ambiguous, Rejected
-from state.model import (
-    ActivityKind,
-    TicketRef,
-)
+from state.ticket import ActivityKind, TicketRef
 from tests.connectors.jira_script import START, datacenter, tracker
 
 

@@ -10,17 +10,8 @@ from connectors.base import MARK
 from connectors.errors import Ambiguous, Denied, NotFound, Rejected, Stale, Unavailable
 from connectors.jira_issues import JiraIssues
 from connectors.settings import Secrets
-from state.model import (
-    BodyFormat,
-    Category,
-    Created,
-    Field,
-    Gone,
-    Missing,
-    NotCreated,
-    Patch,
-    TicketRef,
-)
+from state.model import Field
+from state.ticket import BodyFormat, Category, Created, Gone, Missing, NotCreated, Patch, TicketRef
 from tests.connectors.jira_script import (
     ABSENT,
     NOW,

@@ -21,7 +21,7 @@ from connectors.sandbox.jira_server import JiraCloudSandbox, JiraDatacenterSandb
 from connectors.sandbox.jira_site import MIA, SYNC, WATCHER
 from connectors.sandbox.server import SandboxServer
 from connectors.settings import Secrets
-from state.model import (
+from state.ticket import (
     ActivityKind,
     Body,
     Category,

@@ -8,9 +8,7 @@ import httpx
 import pytest
 
 from connectors.errors import Rejected
-from state.model import (
-    Cursor,
-)
+from state.ticket import Cursor
 from tests.connectors.jira_script import START, datacenter, found, issue, tracker
 
 

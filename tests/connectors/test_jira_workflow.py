@@ -8,12 +8,7 @@ import pytest
 
 from connectors.errors import Ambiguous, NoWay
 from connectors.jira_issues import JiraIssues
-from state.model import (
-    Category,
-    Patch,
-    TicketRef,
-    TransitionTo,
-)
+from state.ticket import Category, Patch, TicketRef, TransitionTo
 from tests.connectors.jira_script import issue, tracker
 
 Arrows = Mapping[str, Mapping[str, tuple[str, Mapping[str, Any]]]]

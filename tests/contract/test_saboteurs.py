@@ -15,7 +15,8 @@ from connectors.errors import Ambiguous, Denied, NotFound, RateLimited, Unavaila
 from connectors.sandbox.memory import CAPS, MemoryTracker
 from connectors.sandbox.memory_bench import MemoryBench
 from connectors.testing import TrackerContract
-from state.model import (
+from state.model import Problem
+from state.ticket import (
     KEEP,
     Account,
     Activity,
@@ -29,7 +30,6 @@ from state.model import (
     Missing,
     NotCreated,
     Patch,
-    Problem,
     Ticket,
     TicketRef,
 )

@@ -12,7 +12,7 @@ from connectors.sandbox.calls import Sandbox
 from connectors.sandbox.github_server import GithubSandbox
 from connectors.sandbox.jira_server import JiraCloudSandbox, JiraDatacenterSandbox
 from connectors.sandbox.served_bench import ServedBench
-from state.model import Category, Created, Draft, Patch, TicketRef, TransitionTo
+from state.ticket import Category, Created, Draft, Patch, TicketRef, TransitionTo
 
 SHARE = 0.4
 

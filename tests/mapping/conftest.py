@@ -9,21 +9,8 @@ import pytest
 from hypothesis import settings
 
 from mapping.rules import Route, Rules, TrackerRules
-from state.model import (
-    ActionItem,
-    BodyFormat,
-    Category,
-    Draft,
-    Field,
-    Marker,
-    Person,
-    Priority,
-    SourceKind,
-    Status,
-    Ticket,
-    TicketRef,
-    TicketState,
-)
+from state.model import ActionItem, Field, Person, Priority, SourceKind, Status
+from state.ticket import BodyFormat, Category, Draft, Marker, Ticket, TicketRef, TicketState
 
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
 ITEM = ActionItem(

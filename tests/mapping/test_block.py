@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mapping import block as blocks
-from state.model import Body, BodyFormat, Marker
+from state.ticket import Body, BodyFormat, Marker
 
 MARKER = Marker("k" * 26, "AI-000123")
 TEXTS = st.text(alphabet="ab <>!-[]#*`~\n\r\t\u200b\u00e9counterfoil:")

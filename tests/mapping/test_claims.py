@@ -6,7 +6,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from mapping.claims import claim
-from state.model import Account, Activity, ActivityKind, Claim, ClaimKind, Ticket
+from state.model import Claim, ClaimKind
+from state.ticket import Account, Activity, ActivityKind, Ticket
 
 MakeTicket = Callable[..., Ticket]
 

@@ -9,7 +9,8 @@ import pytest
 from mapping.read import observe
 from mapping.render import desired
 from mapping.rules import Rules
-from state.model import ActionItem, Agreed, Category, Field, Marker, Priority, Status, Ticket, TicketState
+from state.model import ActionItem, Agreed, Field, Priority, Status
+from state.ticket import Category, Marker, Ticket, TicketState
 
 MakeRules = Callable[..., Rules]
 MakeItem = Callable[..., ActionItem]

@@ -16,21 +16,8 @@ from mapping.markup import ZERO_WIDTH_SPACE, size
 from mapping.read import observe
 from mapping.render import desired, draft, patch
 from mapping.rules import Rules
-from state.model import (
-    ActionItem,
-    Agreed,
-    BodyFormat,
-    Category,
-    Draft,
-    Field,
-    Keep,
-    Marker,
-    Patch,
-    Priority,
-    Status,
-    Ticket,
-    TransitionTo,
-)
+from state.model import ActionItem, Agreed, Field, Priority, Status
+from state.ticket import BodyFormat, Category, Draft, Keep, Marker, Patch, Ticket, TransitionTo
 
 MakeRules = Callable[..., Rules]
 MakeItem = Callable[..., ActionItem]

@@ -6,7 +6,8 @@ import pytest
 
 from mapping.markup import ZERO_WIDTH_SPACE, size
 from mapping.speech import spoken
-from state.model import BodyFormat, Comment
+from state.model import Comment
+from state.ticket import BodyFormat
 
 
 def _comment(text: str) -> Comment:

@@ -13,20 +13,9 @@ from typing import Any
 import pytest
 
 from state.effects import Because, Effects, Intent, ItemChange
-from state.model import (
-    ActionItem,
-    Actor,
-    Agent,
-    Agreed,
-    Field,
-    ItemDraft,
-    Link,
-    Marker,
-    OperationKind,
-    Priority,
-    TicketRef,
-)
+from state.model import ActionItem, Actor, Agent, Agreed, Field, ItemDraft, Link, OperationKind, Priority
 from state.store import Store
+from state.ticket import Marker, TicketRef
 
 WHEN = datetime(2026, 11, 20, 12, 0, 0, 123456, tzinfo=UTC)
 PERSON = Because(Agent(Actor.HUMAN, "counterfoil", "kim@acme.example", "Kim"), run="run-1", reason="asked to")

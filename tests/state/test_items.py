@@ -7,17 +7,7 @@ import pytest
 
 from state.effects import Because, Effects, ItemChange
 from state.items import dirty_query
-from state.model import (
-    Actor,
-    Agent,
-    Claim,
-    ClaimKind,
-    ItemDraft,
-    Priority,
-    SourceKind,
-    Status,
-    TestOutcome,
-)
+from state.model import Actor, Agent, Claim, ClaimKind, ItemDraft, Priority, SourceKind, Status, TestOutcome
 from state.store import Batch, Moved, Result, StateError, UnknownRef, Wanted
 
 if TYPE_CHECKING:

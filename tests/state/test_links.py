@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from state.effects import Effects, ItemChange
-from state.model import Agreed, Field, Hold, HoldKind, Marker, Outcome, TicketRef
+from state.model import Agreed, Field, Hold, HoldKind, Outcome
 from state.store import Holder, StateError, UnknownRef
+from state.ticket import Marker, TicketRef
 
 if TYPE_CHECKING:
     from tests.state.conftest import Book

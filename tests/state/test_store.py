@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from state.effects import Effects, Feed, Intent, ItemChange, Note
-from state.model import Comment, Cursor, Hold, HoldKind, ItemDraft, Outcome, Priority, TestOutcome
+from state.model import Comment, Hold, HoldKind, ItemDraft, Outcome, Priority, TestOutcome
 from state.store import Batch, Holder, StateError, Store
+from state.ticket import Cursor
 
 if TYPE_CHECKING:
     from tests.state.conftest import Book

@@ -12,8 +12,9 @@ from connectors.sandbox.memory import CAPS, FarSide, MemoryTracker
 from mapping.rules import Route, Rules, TrackerRules
 from state.effects import Because, Effects, ItemChange
 from state.lease import Holder, this_process
-from state.model import ActionItem, Actor, Agent, Authority, Field, ItemDraft, Link, Person, Priority, Ticket
+from state.model import ActionItem, Actor, Agent, Authority, Field, ItemDraft, Link, Person, Priority
 from state.store import Store
+from state.ticket import Ticket
 from sync.engine import Engine, Report
 from sync.plan import Plan, Safety
 

@@ -11,7 +11,8 @@ from connectors.errors import Ambiguous, Denied, Rejected, Unavailable
 from state.effects import Effects
 from state.errors import LeaseHeld
 from state.lease import Holder, this_process
-from state.model import Authority, Category, Draft, Field, Gone, HoldKind, OperationKind, Priority, Status
+from state.model import Authority, Field, HoldKind, OperationKind, Priority, Status
+from state.ticket import Category, Draft, Gone
 from sync.engine import CRASH_POINTS, ExpectationFailed
 from sync.plan import Safety
 from sync.settle import Side, Undecidable, settle

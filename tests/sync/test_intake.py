@@ -10,17 +10,7 @@ import pytest
 from connectors.base import BadRow, LeftOut, Row
 from connectors.intake.registry import SourceFile, source
 from state.effects import Because, Effects, ItemChange
-from state.model import (
-    ActionItem,
-    Actor,
-    Agent,
-    Finding,
-    ItemDraft,
-    Priority,
-    SourceKind,
-    Status,
-    TestOutcome,
-)
+from state.model import ActionItem, Actor, Agent, Finding, ItemDraft, Priority, SourceKind, Status, TestOutcome
 from state.store import Store
 from sync import intake
 from sync.intake import DuePolicy, IntakeReport, take_in

@@ -7,7 +7,7 @@ import pytest
 
 from connectors.errors import Ambiguous, Denied, RateLimited
 from connectors.sandbox.memory import OURS, FarSide, MemoryTracker
-from state.model import Category, Created, Draft, Gone, Marker, Missing, NotCreated, Patch, TransitionTo
+from state.ticket import Category, Created, Draft, Gone, Marker, Missing, NotCreated, Patch, TransitionTo
 
 
 class Clock:
