@@ -34,6 +34,7 @@ from state.model import Problem
 from state.ticket import (
     KEEP,
     Activity,
+    ActivityKind,
     Body,
     Category,
     Created,
@@ -222,10 +223,14 @@ class GithubIssues:
         return str(said["id"])
 
     def activity(self, ref: TicketRef, since: datetime) -> list[Activity]:
-        """Who did what at or after the second of `since`, oldest first; edits of the body leave no trace there."""
+        """Who did what at or after the second of `since`, oldest first; edits of the body leave no trace there.
+
+        Links to pull requests are told whatever their age, as they are now.
+        """
         second = since.replace(microsecond=0)
         told = [event for payload in self._history(self._issue(ref), second) for event in self.reader.event(payload)]
-        return sorted((event for event in told if event.at >= second), key=lambda event: event.at)
+        wanted = (event for event in told if event.kind is ActivityKind.LINK or event.at >= second)
+        return sorted(wanted, key=lambda event: event.at)
 
     def hint(self, headers: Mapping[str, str], body: bytes) -> list[TicketRef]:
         """Verify a webhook delivery and name the issue to look at; raises `Denied` if it is not genuine."""

@@ -14,6 +14,7 @@ from connectors.sandbox.far_side import BEGINNING, OURS, FarSide
 from state.model import Field, Problem
 from state.ticket import (
     Activity,
+    ActivityKind,
     Body,
     BodyFormat,
     Category,
@@ -112,9 +113,13 @@ class MemoryTracker:
         return identity
 
     def activity(self, ref: TicketRef, since: datetime) -> list[Activity]:
-        """Who did what to the ticket at or after `since`, oldest first."""
+        """Who did what to the ticket at or after `since`, oldest first; links to changes whatever their age."""
         log: list[Activity] = self._call("activity", lambda: self.far_side.stored(ref).log)
-        return [event if event.by.ours else replace(event, marker_key=None) for event in log if event.at >= since]
+        return [
+            event if event.by.ours else replace(event, marker_key=None)
+            for event in log
+            if event.kind is ActivityKind.LINK or event.at >= since
+        ]
 
     def hint(self, headers: Mapping[str, str], body: bytes) -> list[TicketRef]:
         """Verify a webhook delivery and name the tickets to look at; raises `Denied` if it is not genuine."""

@@ -76,6 +76,11 @@ class Installation:
         found = self.engineer._ask("POST", path, {"jql": "project = SEC ORDER BY key ASC", "maxResults": 100})
         return [issue.get("key", issue["id"]) for issue in found["issues"]]
 
+    def open_ticket(self, title: str) -> str:
+        """Let the engineer open a ticket by hand; its key."""
+        where = () if isinstance(self.engineer, GithubEngineer) else ("SEC",)
+        return str(self.engineer.create(*where, title))
+
     @property
     def cloud(self) -> bool:
         return isinstance(self.server.sandbox, JiraCloudSandbox)

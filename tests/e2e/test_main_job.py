@@ -60,3 +60,30 @@ def test_changes_here_reach_the_ticket(installation: Any) -> None:
     assert any("The auditor asks for this one first." in str(c) for c in installation.engineer.comments(key))
     assert installation.run("sync")["operations"] == []
     assert installation.run("item", "show", ref)["status"] == "in_progress"
+
+
+def test_an_open_pull_request_begins_work(github: Any) -> None:
+    ref = add(github, "Encrypt the backup bucket of billing")
+    github.run("sync")
+    github.server.advance(2)
+    pull = github.engineer.open_pull(titles(github)[ref])
+    github.run("sync")
+    assert github.run("item", "show", ref)["status"] == "in_progress"
+    github.engineer.merge_pull(pull)
+    github.engineer.close(titles(github)[ref])
+    github.run("sync")
+    assert github.run("item", "show", ref)["status"] == "resolved"
+
+
+def test_an_existing_ticket_is_adopted_and_its_text_is_kept(installation: Any) -> None:
+    key = installation.open_ticket("Buckets are not encrypted")
+    installation.engineer.set_body(key, "Found on Monday.")
+    ref = add(installation, "Encrypt the backup bucket of billing")
+    shown = installation.run("item", "link", ref, key, "--tracker", "work", "--dry-run")
+    assert shown["operations"][0]["kind"] == "link"
+    assert installation.engineer.title(key) == "Buckets are not encrypted"
+    installation.run("item", "link", ref, key, "--tracker", "work")
+    assert installation.engineer.title(key) == "Encrypt the backup bucket of billing"
+    assert "Found on Monday." in str(installation.engineer.body(key))
+    assert installation.run("sync")["operations"] == []
+    assert len(installation.tickets()) == 1

@@ -579,6 +579,39 @@ def test_an_edit_during_our_own_writes_is_seen_later(world: Any) -> None:
     assert Status.IN_PROGRESS in statuses
 
 
+def test_an_open_change_begins_work_and_stays_known_when_something_else_happens(world: Any) -> None:
+    item = world.add()
+    world.sync()
+    ref = world.link(item.ref).ref
+    world.far.edit(ref, linked_change_open=True)
+    world.far.edit(ref, linked_change_open=True, labels=frozenset({*world.ticket(item.ref).labels, "x"}))
+    world.sync()
+    assert world.item(item.ref).status is Status.IN_PROGRESS
+    world.clock.sleep(300)
+    world.far.comment(ref, "Still at it")
+    world.sync()
+    assert world.item(item.ref).status is Status.IN_PROGRESS
+    comes_to_rest(world, 1)
+
+
+def test_an_item_edited_while_the_run_was_reading_keeps_the_edit(world: Any) -> None:
+    item = world.add()
+    world.sync()
+    world.far.move_to(world.link(item.ref).ref, "In Progress")
+
+    def meddle(point: str) -> None:
+        if point == "plan.after":
+            world.edit(item.ref, title="Edited meanwhile by the officer")
+
+    world.crash = meddle
+    assert world.sync().tally.deferred == 1
+    world.crash = lambda _: None
+    world.sync()
+    assert world.item(item.ref).title == "Edited meanwhile by the officer"
+    assert world.item(item.ref).status is Status.IN_PROGRESS
+    assert world.ticket(item.ref).title == "Edited meanwhile by the officer"
+
+
 def test_a_short_pause_asked_for_is_kept_and_a_long_one_defers(world: Any) -> None:
     world.add()
     world.far.limit_rate(20, "create")
