@@ -412,6 +412,52 @@ def test_without_a_timeline_comments_and_events_are_read(server: SandboxServer, 
     tracker.close()
 
 
+def test_a_timeline_without_comments_is_completed_from_the_list_of_comments(
+    server: SandboxServer, mia: GithubEngineer
+) -> None:
+    asked: list[str] = []
+
+    def without_comments(request: httpx.Request) -> httpx.Response | None:
+        asked.append(request.url.path)
+        closed = {"id": 1, "event": "closed", "actor": {"login": "mia-krystof"}, "created_at": "2100-01-01T00:00:00Z"}
+        return httpx.Response(200, json=[closed]) if request.url.path.endswith("/timeline") else None
+
+    tracker = through(server, without_comments)
+    made = create(tracker)
+    assert _summary(tracker.activity(made.ref, made.created)) == {("status", "closed")}
+    assert not asked[-1].endswith("/comments")
+    mia.comment(made.ref.key, "Which tenant is meant?")
+    list(tracker.changes(None))
+    told = tracker.activity(made.ref, made.created)
+    assert _summary(told) == {("comment", "Which tenant is meant?"), ("status", "closed")}
+    tracker.close()
+
+
+@pytest.mark.parametrize("ids", [{"id": 0}, {}])
+def test_a_server_that_gives_no_ids_is_known_by_its_numbers(server: SandboxServer, ids: dict[str, int]) -> None:
+    def without_ids(request: httpx.Request) -> httpx.Response:
+        at = "2026-11-20T10:00:00Z"
+        issue = {
+            **ids,
+            "number": 7,
+            "title": "t",
+            "labels": [MARK],
+            "state": "open",
+            "created_at": at,
+            "updated_at": at,
+        }
+        return httpx.Response(
+            200, json=[issue] if request.method == "GET" and not request.url.path[-1] == "7" else issue
+        )
+
+    tracker = through(server, without_ids)
+    made = create(tracker)
+    assert [ticket.ref for page in tracker.changes(None) for ticket in page.tickets] == [made.ref]
+    assert [ticket.ref for ticket in tracker.fetch([made.ref]) if isinstance(ticket, Ticket)] == [made.ref]
+    assert tracker.update(made.ref, Patch(title="u"), seen="").ref == made.ref
+    tracker.close()
+
+
 def test_without_any_history_the_issue_says_who_closed_it(server: SandboxServer, mia: GithubEngineer) -> None:
     tracker = through(server, lambda request: missing("/timeline")(request) or missing("/events")(request))
     made = create(tracker)
