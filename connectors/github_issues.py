@@ -13,13 +13,14 @@ import httpx
 from connectors.base import MARK, Page
 from connectors.errors import Ambiguous, Denied, NotFound, Rejected, TrackerError
 from connectors.github_check import problems
+from connectors.github_history import ABSENT, GithubHistory
 from connectors.github_reading import (
     Json,
     Reader,
-    closing,
     comment_marker,
     delivered,
     folded,
+    identity,
     is_issue,
     label_names,
     login,
@@ -59,7 +60,6 @@ _INSTANT = timedelta(seconds=1)
 _BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
 _REASONS = ("completed", "not_planned", "duplicate")
 _MOVED = frozenset({301, 302, 303, 307, 308})
-_ABSENT = frozenset({404, 405})
 
 
 class GithubIssues:
@@ -104,7 +104,8 @@ class GithubIssues:
         self._repository: Json | None = None
         self._login: str | None = None
         self._asked_login = False
-        self._plain_history = False
+        self._history = GithubHistory(self.session)
+        self._silent: set[str] = set()
 
     @property
     def requests(self) -> int:
@@ -149,10 +150,10 @@ class GithubIssues:
         if len(left) > FEW or any(_number(ref) is None for ref in refs):
             pages = self.session.pages(f"{self.root()}/issues", state="all", labels=MARK, sort="created")
             for _, page in zip(range(max(1, len(left) // 20)), pages, strict=False):
-                seen = [one for one in page if is_issue(one) and str(one["id"]) in left]
+                seen = [one for one in page if is_issue(one) and identity(one) in left]
                 for one in seen:
-                    del left[str(one["id"])]
-                    yield self.reader.ticket(one)
+                    del left[identity(one)]
+                    yield self._ticket(one)
                 if not left:
                     return
         for ref in left.values():
@@ -204,7 +205,7 @@ class GithubIssues:
         if not one_by_one and (folded(adds) - folded(present) or folded(removes) & folded(present)):
             left = [name for name in present if name.casefold() not in folded(removes)]
             issue = self._same(ref, self._write("PATCH", where, {"labels": sorted({*left, *adds})}))
-        return self.reader.ticket(issue)
+        return self._ticket(issue)
 
     def comment(self, ref: TicketRef, text: Body, *, marker: str) -> str:
         """Add a comment of ours and return its id."""
@@ -228,7 +229,8 @@ class GithubIssues:
         Links to pull requests are told whatever their age, as they are now.
         """
         second = since.replace(microsecond=0)
-        told = [event for payload in self._history(self._issue(ref), second) for event in self.reader.event(payload)]
+        entries = self._history.entries(self._issue(ref), second, silent=ref.id in self._silent)
+        told = [event for payload in entries for event in self.reader.event(payload)]
         wanted = (event for event in told if event.kind is ActivityKind.LINK or event.at >= second)
         return sorted(wanted, key=lambda event: event.at)
 
@@ -245,7 +247,7 @@ class GithubIssues:
         ours = {self.settings.repository.lower(), str((self._repository or {}).get("full_name")).lower()}
         if not isinstance(issue, dict) or not is_issue(issue) or place.lower() not in ours:
             return []
-        return [TicketRef(self.name, str(issue["id"]), f"{place}#{issue['number']}")]
+        return [TicketRef(self.name, identity(issue), f"{place}#{issue['number']}")]
 
     def resolve(self, key: str) -> Ticket:
         """The issue called `owner/name#12`, `#12`, `12` or by its URL; raises `NotFound`."""
@@ -314,9 +316,14 @@ class GithubIssues:
     def _changed_since(self, at: datetime, answer: Answer) -> list[Ticket]:
         # A server may ignore what it was asked to filter and to sort by.
         since = at.replace(microsecond=0)
-        found = [self.reader.ticket(one) for one in elements(answer.data) if is_issue(one)]
+        found = [self._ticket(one) for one in elements(answer.data) if is_issue(one)]
         wanted = [ticket for ticket in found if MARK in folded(ticket.labels) and ticket.updated >= since]
         return sorted(wanted, key=lambda ticket: ticket.updated)
+
+    def _ticket(self, issue: Json) -> Ticket:
+        ticket = self.reader.ticket(issue)
+        (self._silent.add if ticket.comments == 0 else self._silent.discard)(ticket.ref.id)
+        return ticket
 
     def _write(self, verb: str, path: str, data: Mapping[str, Any] | None = None) -> Any:
         try:
@@ -333,9 +340,9 @@ class GithubIssues:
         return f"{self.root()}/issues/{number}"
 
     def _same(self, ref: TicketRef, issue: Any) -> Json:
-        if not isinstance(issue, dict) or not issue.get("id"):
+        if not isinstance(issue, dict) or not is_issue(issue):
             raise Ambiguous(f"{ref.key}: the answer is no issue")
-        if str(issue["id"]) != ref.id:
+        if identity(issue) != ref.id:
             raise NotFound(f"{ref.key}: another issue has this number")
         return issue
 
@@ -350,7 +357,7 @@ class GithubIssues:
         if not isinstance(issue, dict) or not is_issue(issue):
             raise Ambiguous(f"create {draft.marker.item}: the answer names no issue")
         self._login = self._login or _author(issue)
-        ticket = self.reader.ticket(issue)
+        ticket = self._ticket(issue)
         return Created(draft.marker, ticket.ref, ticket.url, ticket.created, ticket)
 
     def _posted(self, data: dict[str, Any]) -> Any:
@@ -414,34 +421,10 @@ class GithubIssues:
             try:
                 self._write(verb, path, data)
             except (NotFound, Rejected) as refusal:
-                if refusal.status not in _ABSENT:
+                if refusal.status not in ABSENT:
                     raise
                 found = False
         return found
-
-    def _history(self, where: str, since: datetime) -> Iterator[Json]:
-        """The timeline; where there is none, comments and events; where there are none either, who closed it."""
-        told = None if self._plain_history else self._entries(f"{where}/timeline")
-        if told is not None:
-            yield from told
-            return
-        for page in self.session.pages(f"{where}/comments", since=stamp(since)):
-            yield from ({**one, "event": "commented"} for one in page)
-        self._plain_history = True
-        events = self._entries(f"{where}/events")
-        if events is None:
-            issue = self.session.get(where).data
-            closed = isinstance(issue, dict) and issue.get("closed_at")
-            events = [closing(issue)] if closed else []
-        yield from events
-
-    def _entries(self, path: str) -> list[Json] | None:
-        try:
-            return [one for page in self.session.pages(path) for one in page]
-        except (NotFound, Rejected) as refusal:
-            if refusal.status not in _ABSENT:
-                raise
-            return None
 
     def _fetch(self, ref: TicketRef) -> Ticket | Missing:
         number = _number(ref)
@@ -452,13 +435,13 @@ class GithubIssues:
         except NotFound as gone:
             return self._missing(ref, gone)
         moved = self.session.moved_to
-        if not isinstance(issue, dict) or not issue.get("id"):
+        if not isinstance(issue, dict) or not is_issue(issue):
             return Missing(ref, Gone.NOT_FOUND, "the answer is no issue")
         if moved and self._elsewhere(issue):
             return Missing(ref, Gone.TRANSFERRED, str(issue.get("html_url") or moved))
-        if str(issue["id"]) != ref.id:
+        if identity(issue) != ref.id:
             return Missing(ref, Gone.NOT_FOUND, "another issue has this number")
-        return self.reader.ticket(issue)
+        return self._ticket(issue)
 
     def _elsewhere(self, issue: Json) -> bool:
         self._moved, self._repository = True, None

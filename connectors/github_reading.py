@@ -52,7 +52,12 @@ def stamp(at: datetime) -> str:
 
 def is_issue(payload: Json) -> bool:
     """Whether this is an issue, and not a pull request that the API lists among them."""
-    return bool(payload.get("id")) and bool(payload.get("number")) and payload.get("pull_request") is None
+    return bool(payload.get("number")) and payload.get("pull_request") is None
+
+
+def identity(issue: Json) -> str:
+    """What the issue is known by: its database id, or its number on a server that gives no ids."""
+    return str(issue.get("id") or issue["number"])
 
 
 def label_names(labels: Any) -> frozenset[str]:
@@ -125,7 +130,7 @@ class Reader:
         updated = moment(issue.get("updated_at") or issue.get("created_at"))
         comments = issue["comments"] if isinstance(issue.get("comments"), int) else None
         return Ticket(
-            ref=TicketRef(self.tracker, str(issue["id"]), f"{repository}#{number}"),
+            ref=TicketRef(self.tracker, identity(issue), f"{repository}#{number}"),
             url=str(issue.get("html_url") or f"{self.page}/{repository}/issues/{number}"),
             title=str(issue.get("title") or ""),
             body=body if isinstance(body, str) else None,

@@ -446,9 +446,7 @@ def test_a_server_that_gives_no_ids_is_known_by_its_numbers(server: SandboxServe
             "created_at": at,
             "updated_at": at,
         }
-        return httpx.Response(
-            200, json=[issue] if request.method == "GET" and not request.url.path[-1] == "7" else issue
-        )
+        return httpx.Response(200, json=[issue] if request.method == "GET" and request.url.path[-1] != "7" else issue)
 
     tracker = through(server, without_ids)
     made = create(tracker)
