@@ -156,7 +156,7 @@ def measured(kind: str, count: int, latency: float) -> Iterator[tuple[str, Cost,
         for ref, _ in chosen:
             words = ["item", "edit", ref, "--description", "Another description of the same thing."]
             subprocess.run([COMMAND, *words], cwd=made.folder, check=True, stdout=subprocess.DEVNULL)
-        yield f"{CHANGED} changed here", made.run("sync"), 3 * CHANGED
+        yield f"{CHANGED} changed here", made.run("sync"), 3 * CHANGED + 2
         yield "nothing changed", made.run("sync"), 2
 
 
