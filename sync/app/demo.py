@@ -171,7 +171,7 @@ def _work(stage: _Stage, tracker: Place, host: Place) -> str:
         act()
     stage.say("And on our side somebody adds a comment and names another owner")
     stage.command("item", "comment", here["ref"], "The auditor comes back to this one in December.")
-    stage.ask("item", "edit", here["ref"], "--owner", "omar@acme.example")
+    stage.command("item", "edit", here["ref"], "--owner", "omar@acme.example")
     return str(declined["ref"])
 
 

@@ -1,6 +1,6 @@
 """Items as people add, read and change them."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
 from itertools import islice
@@ -164,11 +164,11 @@ def show_item(shell: Shell, ref: str) -> int:
     return IN_ORDER
 
 
-def _answer_whole(shell: Shell, store: Store, item: ActionItem) -> None:
+def _answer_whole(shell: Shell, store: Store, item: ActionItem, *, said: str = "") -> None:
     link, holds, comments = store.link(item.ref), store.holds(item.ref), store.comments(item.ref)
     history = list(store.log([item.ref], newest=_HISTORY))
     answer = shapes.whole_item(item, link, holds, comments, history)
-    shell.answer(answer, lambda: _whole(answer, lint(item, shell.today)))
+    shell.answer(answer, lambda: said or _whole(answer, lint(item, shell.today)))
 
 
 def _whole(answer: dict[str, Any], warnings: list[str]) -> str:
@@ -217,8 +217,16 @@ def edit(shell: Shell, ref: str, said: Said, status: Status | None, reason: str)
         if moved:
             change = ItemChange(ref, moved, shell.because(reason or "item edit"), seen=item.revision)
             store.commit(None, Effects(changes=[change]))
-        _answer_whole(shell, store, store.item(ref))
+        _answer_whole(shell, store, store.item(ref), said=_edited(ref, moved, store.link(ref)))
     return IN_ORDER
+
+
+def _edited(ref: str, moved: Mapping[str, Any], link: Link | None) -> str:
+    if not moved:
+        return f"{ref} is like that already"
+    names = ", ".join(name.replace("_", " ") for name in moved if name != "claim")
+    where = f" to {link.ref.key}" if link else ""
+    return f"{ref}: {names} changed; the next sync carries it{where}"
 
 
 def comment(shell: Shell, ref: str, text: str) -> int:
