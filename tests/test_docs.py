@@ -112,22 +112,30 @@ def test_every_exit_code_is_explained() -> None:
     assert rows == codes
 
 
-def keys(model: type[BaseModel]) -> Iterator[str]:
-    """Every key that a table may have, its inner tables' keys included."""
+Key = tuple[str, ...]
+
+
+def keys(model: type[BaseModel], table: Key = ()) -> Iterator[Key]:
+    """Every key that a table may have, its inner tables' keys included, each with the tables it stands in."""
     for name, field in model.model_fields.items():
-        yield name
+        yield (*table, name)
         for kind in (field.annotation, *getattr(field.annotation, "__args__", ())):
             if isinstance(kind, type) and issubclass(kind, BaseModel):
-                yield from keys(kind)
+                yield from keys(kind, (*table, name))
 
 
-def shown_in_the_example() -> set[str]:
-    """Every key and table of the example, those that are only shown as a comment included."""
+def shown_in_the_example() -> set[Key]:
+    """Every key of the example, those in a comment included; what stands under a tracker's name is in `trackers`."""
     text = re.sub(r"^# (?=[\w.]+ = )", "", EXAMPLE.read_text(encoding="utf-8"), flags=re.MULTILINE)
-    names = {str(part) for place in line_numbers(text) for part in place}
-    inline = {word for table in re.findall(r"= \{(.*)\}", text) for word in re.findall(r"(\w+) =", table)}
-    also = set(re.findall(r"or (\w+) = ", text))
-    return names | inline | also
+    found: set[Key] = set()
+    for place in line_numbers(text):
+        names = [part for part in place if isinstance(part, str)]
+        inner = names[2:] if names[0] == "trackers" else names[1:]
+        found |= {(names[0], *inner[:length]) for length in range(len(inner) + 1)}
+    inline = {
+        word for table in re.findall(r"^when = \{(.*)\}", text, re.MULTILINE) for word in re.findall(r"(\w+) =", table)
+    }
+    return found | {("routes", "when", word) for word in inline}
 
 
 def test_every_key_of_the_configuration_is_in_the_example() -> None:
@@ -136,7 +144,7 @@ def test_every_key_of_the_configuration_is_in_the_example() -> None:
 
 @pytest.mark.parametrize("kind", sorted(BUILT_IN))
 def test_every_key_of_a_tracker_s_table_is_in_the_example(kind: str) -> None:
-    assert set(keys(settings_class(kind))) - shown_in_the_example() == set()
+    assert set(keys(settings_class(kind), ("trackers",))) - shown_in_the_example() == set()
 
 
 @pytest.mark.parametrize("block", fenced(README, "toml"))
