@@ -21,7 +21,7 @@ from connectors.settings import Secrets
 from connectors.wire import Exchange, Wire
 
 API_VERSION = "2022-11-28"
-ACCEPT = "application/vnd.github+json"
+ACCEPT = "application/vnd.github+json, application/json;q=0.9"
 PER_PAGE = 100
 
 _NEXT = re.compile(r'<([^>]*)>\s*;[^,]*\brel="?next\b')
