@@ -242,6 +242,8 @@ class FeedRow(SQLModel, table=True):
     settled_validator: str
     fresh_at: datetime | None = Field(sa_type=Utc)
     fresh_validator: str
+    settling_at: datetime | None = Field(sa_type=Utc)
+    settling_validator: str
     settle_at: datetime | None = Field(sa_type=Utc)
     rules: str
     audited_at: datetime | None = Field(sa_type=Utc)

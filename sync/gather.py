@@ -61,7 +61,7 @@ def read(scope: Scope, feed: Feed) -> Reading:
 
     Raises the errors of `connectors.errors`; nothing is stored, so a failed reading is read again as a whole.
     """
-    reading = Reading(replace(feed, rules=scope.rules.digest(scope.tracker.name), read_at=scope.now))
+    reading = Reading(replace(feed, rules=scope.rules.digest(scope.tracker.name)))
     looked: set[str] = set()
     if feed.fresh is not None or scope.store.link_count(scope.tracker.name):
         _follow(scope, feed, reading, looked)
@@ -87,8 +87,8 @@ def advanced(feed: Feed, newest: Cursor | None, written: Sequence[datetime], now
     if top is None:
         return feed
     settled = feed.settled or Cursor(min([*written, top.at]))
-    moved = feed.fresh is None or top.at > feed.fresh.at
-    if feed.settle_at is None and moved:
+    young = feed.fresh is None or top.at > feed.fresh.at or top.at > settled.at
+    if feed.settle_at is None and young:
         pause = max(lag, timedelta(seconds=2))
         return replace(feed, settled=settled, fresh=top, settling=top, settle_at=now + pause)
     return replace(feed, settled=settled, fresh=top)

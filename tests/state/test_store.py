@@ -184,7 +184,7 @@ def test_a_program_killed_while_it_writes_leaves_no_change_without_its_record(bo
 def test_where_a_feed_stands_is_read_back_and_replaced(book: "Book") -> None:
     assert book.store.feed("eng") == Feed("eng")
     now = book.clock()
-    feed = Feed("eng", Cursor(now, "a"), Cursor(now, "b"), settle_at=now, rules="r", audited_at=now)
+    feed = Feed("eng", Cursor(now, "a"), Cursor(now, "b"), Cursor(now, "c"), now, "r", now)
     book.store.commit(None, Effects(feeds=[Feed("eng"), feed, Feed("web")]))
     assert book.store.feed("eng") == feed
     assert book.store.feed("web") == Feed("web")

@@ -228,6 +228,8 @@ def _feeds() -> None:
         _word("settled_validator"),
         _time("fresh_at", nullable=True),
         _word("fresh_validator"),
+        _time("settling_at", nullable=True),
+        _word("settling_validator"),
         _time("settle_at", nullable=True),
         _word("rules"),
         _time("audited_at", nullable=True),
