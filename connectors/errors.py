@@ -5,6 +5,7 @@ TrackerError
     NotFound       gone or hidden: hold the link, a person decides
     Rejected       understood and refused: park the operation, repeating cannot help
         NoWay      no sequence of transitions leads to the wanted state
+        Unassignable   the tracker does not let this person be assigned: ask again without
     Stale          the ticket moved since we looked: plan this item again, once
     Unavailable    certainly did nothing: retry, then defer
         RateLimited    the same, not before `retry_at`
@@ -42,6 +43,10 @@ class NoWay(Rejected):
     def __init__(self, message: str, reachable: tuple[str, ...] = ()) -> None:
         super().__init__(message)
         self.reachable = reachable
+
+
+class Unassignable(Rejected):
+    """The tracker does not let this person be assigned; nothing else is known to be wrong."""
 
 
 class Stale(TrackerError):

@@ -13,7 +13,7 @@ import httpx
 
 from connectors import jira_reading as read
 from connectors.base import MARK, Capabilities, Page
-from connectors.errors import Ambiguous, Denied, NotFound, Rejected
+from connectors.errors import Ambiguous, Denied, NotFound, Rejected, Unassignable
 from connectors.jira_check import Checkup
 from connectors.jira_client import JiraClient, Json, unreadable
 from connectors.jira_history import comment_rows, histories
@@ -261,8 +261,15 @@ class JiraIssues:
         answer: Json = {}
         if payload := self._edit(patch):
             options = {"returnIssue": "true"} if self._cloud else {}
-            answer = self._client.put(f"issue/{ident}", payload, **options)
+            answer = self._put(ident, payload, options)
         return answer if read.mapping(answer.get("fields")) else self._read(ident)
+
+    def _put(self, ident: str, payload: Json, options: Mapping[str, str]) -> Json:
+        try:
+            answer: Json = self._client.put(f"issue/{ident}", payload, **options)
+        except Rejected as error:
+            raise Unassignable(str(error)) if _names_assignee(error.answer) else error from None
+        return answer
 
     def _locate(self, ident: str) -> Place:
         return place(self._read(ident))
@@ -344,13 +351,13 @@ class JiraIssues:
         return self._paired(drafts, read.mapping(answer))
 
     def _paired(self, drafts: Sequence[Draft], answer: Mapping[str, Any]) -> list[Created | NotCreated]:
-        failed = {row.get("failedElementNumber"): _reason(row) for row in read.rows(answer.get("errors"))}
+        failed = {row.get("failedElementNumber"): row for row in read.rows(answer.get("errors"))}
         made = read.rows(answer.get("issues"))
         if len(made) != sum(n not in failed for n in range(len(drafts))):
             raise Ambiguous(f"POST issue/bulk: {len(drafts)} sent, {len(made)} created, {len(failed)} refused")
         issues = iter(made)
         return [
-            NotCreated(draft.marker, failed[n]) if n in failed else self._created(draft, next(issues))
+            _refused(draft, failed[n]) if n in failed else self._created(draft, next(issues))
             for n, draft in enumerate(drafts)
         ]
 
@@ -358,7 +365,7 @@ class JiraIssues:
         try:
             return self._created(draft, read.mapping(self._client.post("issue", self._element(draft))))
         except Rejected as error:
-            return NotCreated(draft.marker, str(error))
+            return NotCreated(draft.marker, str(error), _names_assignee(error.answer))
 
     def _created(self, draft: Draft, answer: Mapping[str, Any]) -> Created:
         ident, key = answer.get("id"), answer.get("key")
@@ -427,6 +434,11 @@ def _property(marker: Marker, *, made: bool = False) -> Json:
     return {"key": read.PROPERTY, "value": {**value, "made": True} if made else value}
 
 
-def _reason(row: Mapping[str, Any]) -> str:
-    told = "; ".join(words(read.mapping(row.get("elementErrors"))))
-    return told or f"refused with status {row.get('status', 'unknown')}"
+def _refused(draft: Draft, row: Mapping[str, Any]) -> NotCreated:
+    errors = read.mapping(row.get("elementErrors"))
+    told = "; ".join(words(errors)) or f"refused with status {row.get('status', 'unknown')}"
+    return NotCreated(draft.marker, told, _names_assignee(errors))
+
+
+def _names_assignee(answer: object) -> bool:
+    return "assignee" in read.mapping(read.mapping(answer).get("errors"))

@@ -231,7 +231,11 @@ class Created:
 
 @dataclass(frozen=True, slots=True)
 class NotCreated:
-    """A create that is known not to have happened, because the tracker refused it."""
+    """A create that is known not to have happened, because the tracker refused it.
+
+    `unassignable` says that it refused the assignee.
+    """
 
     marker: Marker
     reason: str
+    unassignable: bool = False

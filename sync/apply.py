@@ -4,12 +4,14 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from connectors.base import Tracker
 from connectors.errors import (
     Ambiguous,
     NotFound,
     NoWay,
     Rejected,
     TrackerError,
+    Unassignable,
 )
 from mapping.read import observe
 from mapping.render import desired
@@ -17,7 +19,7 @@ from mapping.speech import spoken
 from state.effects import Effects, Intent, Note
 from state.errors import Moved
 from state.model import Agreed, Comment, Field, Hold, HoldKind, Link, OperationKind, Outcome
-from state.ticket import Ticket
+from state.ticket import KEEP, Patch, Ticket
 from sync.creating import Creating
 from sync.gather import refreshed
 from sync.plan import FieldMove, Step
@@ -118,7 +120,7 @@ class Apply:
         tracker = self.work.trackers[step.tracker]
         self.work.crash("update.before")
         try:
-            ticket = self.work.pace.patiently(lambda: tracker.update(link.ref, patch, seen=link.ticket_revision))
+            ticket = self._update(tracker, link, patch)
         except Ambiguous:
             raise
         except TrackerError as error:
@@ -126,6 +128,16 @@ class Apply:
             raise
         self.work.crash("update.after")
         return self._pushed(step, link, intent, ticket)
+
+    def _update(self, tracker: Tracker, link: Link, patch: Patch) -> Ticket:
+        """Write the patch, and without its assignee if the tracker refuses that person."""
+        seen = link.ticket_revision
+        try:
+            return self.work.pace.patiently(lambda: tracker.update(link.ref, patch, seen=seen))
+        except Unassignable as error:
+            self.work.warn(f"{link.item}: {patch.assignee} cannot be assigned to {link.ref.key}: {error}")
+            rest = replace(patch, assignee=KEEP)
+            return self.work.pace.patiently(lambda: tracker.update(link.ref, rest, seen=seen))
 
     def _pushed(self, step: Step, link: Link, intent: Intent, ticket: Ticket) -> Link:
         """Agree on what the ticket shows after the push; anything else that moved meanwhile is looked at again."""

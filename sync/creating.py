@@ -1,7 +1,7 @@
 """New tickets: as many to a request as the tracker takes, each journalled before it is sent."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from connectors.base import Tracker
 from connectors.errors import (
@@ -12,8 +12,8 @@ from connectors.errors import (
 from mapping.read import observe
 from mapping.render import desired
 from state.effects import Because, Effects, Intent
-from state.model import Agreed, Hold, HoldKind, Link, OperationKind, Outcome, Status
-from state.ticket import Created, NotCreated
+from state.model import Agreed, Field, Hold, HoldKind, Link, OperationKind, Outcome, Status
+from state.ticket import Created, Draft, NotCreated
 from sync.plan import Step
 from sync.recover import CLOCK_SLACK, baseline_payload
 from sync.work import DONE, Work
@@ -24,6 +24,7 @@ class Creating:
     """Creates the tickets of steps that have a draft."""
 
     work: Work
+    unassigned: set[str] = field(default_factory=set)
 
     def batches(self, creates: Sequence[Step]) -> list[Sequence[Step]]:
         """The steps in the order they came, cut to what one request of their tracker may carry."""
@@ -73,10 +74,22 @@ class Creating:
         return self.work.intent(OperationKind.CREATE, step.item.ref, step.tracker, key, payload)
 
     def _send(self, tracker: Tracker, batch: Sequence[Step], results: list[Created | NotCreated]) -> None:
+        """Send what has no result yet; what came before an error is kept. Nobody is left out for their assignee."""
         known = {r.marker.key for r in results}
-        drafts = [s.draft for s in batch if s.draft is not None and s.draft.marker.key not in known]
-        for result in tracker.create(drafts):
-            results.append(result)  # noqa: PERF402 - what came before an error must be kept
+        drafts = {s.draft.marker.key: s.draft for s in batch if s.draft is not None}
+        left = [draft for key, draft in drafts.items() if key not in known]
+        while left:
+            again: list[Draft] = []
+            for result in tracker.create(left):
+                draft = drafts[result.marker.key]
+                if isinstance(result, NotCreated) and result.unassignable and draft.assignee is not None:
+                    self.work.warn(f"{draft.marker.item}: {draft.assignee} cannot be assigned in {tracker.name}")
+                    drafts[result.marker.key] = replace(draft, assignee=None)
+                    self.unassigned.add(result.marker.key)
+                    again.append(drafts[result.marker.key])
+                else:
+                    results.append(result)
+            left = again
 
     def _created(
         self, batch: Sequence[Step], intents: Mapping[str, Intent], results: Sequence[Created | NotCreated]
@@ -104,6 +117,8 @@ class Creating:
     def _link(self, step: Step, intent: Intent, result: Created) -> Link:
         ticket = result.ticket
         revision, comments, baseline = "", 0, step.pushed
+        if result.marker.key in self.unassigned:
+            baseline = {**baseline, Field.ASSIGNEE: Agreed(baseline[Field.ASSIGNEE].ours, None)}
         if ticket is not None:
             wanted = desired(step.item, self.work.rules, step.tracker, result.marker)
             there = observe(ticket, self.work.rules, step.tracker, baseline=step.pushed, desired=wanted).values

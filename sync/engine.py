@@ -73,6 +73,7 @@ class Report:
     problems: tuple[str, ...]
     denied: bool
     waiting: int
+    warnings: tuple[str, ...] = ()
 
     @property
     def exit_code(self) -> int:
@@ -86,8 +87,11 @@ class Report:
     def as_json(self) -> dict[str, Any]:
         """The plan's keys and `run`, the counts, and `requests`."""
         counts = {name: getattr(self.tally, name) for name in Tally.__dataclass_fields__}
-        problems = {"problems": [*self.plan.problems, *self.problems]}
-        return {**self.plan.as_json(), **problems, "run": self.run, **counts, "requests": dict(self.requests)}
+        told = {
+            "problems": [*self.plan.problems, *self.problems],
+            "warnings": [*self.plan.warnings, *self.warnings],
+        }
+        return {**self.plan.as_json(), **told, "run": self.run, **counts, "requests": dict(self.requests)}
 
 
 @dataclass(slots=True)
@@ -324,4 +328,5 @@ class Engine:
             tuple(dict.fromkeys(work.refused)),
             any(isinstance(e, Denied) for e in errors),
             len(self.store.holds(None)),
+            tuple(work.warnings),
         )

@@ -63,6 +63,7 @@ class Work:
     tally: Tally = field(default_factory=Tally)
     stopped: dict[str, TrackerError] = field(default_factory=dict)
     refused: list[str] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
     written: dict[str, list[datetime]] = field(default_factory=dict)
     unseen: dict[str, list[TicketRef]] = field(default_factory=dict)
     failures: dict[str, int] = field(default_factory=dict)
@@ -89,6 +90,10 @@ class Work:
         elif not isinstance(error, Rejected | NotFound | Stale):
             raise error
         self.refused.append(f"{tracker}: {error}")
+
+    def warn(self, text: str) -> None:
+        """Something that somebody should know, and that stops nothing."""
+        self.warnings.append(text)
 
     def went_well(self, tracker: str) -> None:
         """The tracker answers again, so failures before do not count any more."""

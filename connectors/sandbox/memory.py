@@ -9,7 +9,7 @@ from functools import partial
 from typing import Any
 
 from connectors.base import MARK, Capabilities, Page
-from connectors.errors import Denied, NotFound, NoWay, Rejected, Stale
+from connectors.errors import Denied, NotFound, NoWay, Rejected, Stale, Unassignable
 from connectors.sandbox.far_side import BEGINNING, OURS, FarSide
 from state.model import Field, Problem
 from state.ticket import (
@@ -175,7 +175,7 @@ class MemoryTracker:
         try:
             self._allow(draft.title, draft.body, draft.assignee)
         except Rejected as refusal:
-            return NotCreated(draft.marker, str(refusal))
+            return NotCreated(draft.marker, str(refusal), isinstance(refusal, Unassignable))
         ticket = self.far_side.add(self.name, draft)
         return Created(draft.marker, ticket.ref, ticket.url, ticket.created, ticket)
 
@@ -223,4 +223,4 @@ class MemoryTracker:
         if body is not None and len(body if isinstance(body, str) else json.dumps(body)) > self.caps.body_limit:
             raise Rejected(f"the body is longer than {self.caps.body_limit} characters")
         if assignee is not None and self.far_side.people is not None and assignee not in self.far_side.people:
-            raise Rejected(f"{assignee} cannot be assigned")
+            raise Unassignable(f"{assignee} cannot be assigned")

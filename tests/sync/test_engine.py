@@ -207,6 +207,27 @@ def test_reassignment_in_the_tracker_changes_the_owner_and_an_unknown_account_ch
     comes_to_rest(world, 1)
 
 
+def test_a_person_who_cannot_be_assigned_is_a_warning_once_and_stops_nothing(world: Any) -> None:
+    world.far.people = frozenset({"tom"})
+    item = world.add(owner="mia@acme.example")
+    first = world.sync()
+    assert (first.tally.created, first.tally.held, first.exit_code) == (1, 0, 0)
+    assert any("mia" in w for w in first.warnings)
+    assert world.ticket(item.ref).assignee is None
+    world.clock.sleep(300)
+    assert world.sync().warnings == ()
+    world.edit(item.ref, owner="tom@acme.example")
+    world.sync()
+    assert world.ticket(item.ref).assignee == "tom"
+    world.edit(item.ref, owner="mia@acme.example", title="Another title for the same thing")
+    later = world.sync()
+    assert len(later.warnings) == 1
+    assert world.ticket(item.ref).assignee == "tom"
+    assert world.ticket(item.ref).title == "Another title for the same thing"
+    assert world.item(item.ref).owner == "mia@acme.example"
+    comes_to_rest(world, 1)
+
+
 def test_a_later_date_in_the_tracker_is_a_request_and_the_original_date_stays(world: Any) -> None:
     item = world.add()
     world.sync()
