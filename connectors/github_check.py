@@ -13,11 +13,11 @@ _PUSH = frozenset({"admin", "maintain", "push", "triage"})
 
 
 def problems(
-    session: GithubSession, repository: Callable[[], Json], labels: Sequence[str], *, app: bool
+    session: GithubSession, name: str, repository: Callable[[], Json], labels: Sequence[str], *, app: bool
 ) -> list[Problem]:
     """Everything found, the fatal first; what cannot be reached or seen ends the search."""
     try:
-        found = [*_identity(session, app=app), *_repository(repository()), *_issues(session, repository(), labels)]
+        found = [*_identity(session, app=app), *_seen(session, name, repository, labels)]
     except Denied as refusal:
         return [_denied(session, refusal)]
     except NotFound as hidden:
@@ -45,6 +45,22 @@ def _identity(session: GithubSession, *, app: bool) -> Iterator[Problem]:
         yield Problem(what, "use a token of a user of its own, or a GitHub App", fatal=False)
 
 
+def _seen(
+    session: GithubSession, name: str, repository: Callable[[], Json], labels: Sequence[str]
+) -> Iterator[Problem]:
+    """What the repository and its issues show; a server may have the issues alone."""
+    told: Json = {}
+    try:
+        told = repository()
+    except NotFound as hidden:
+        yield Problem(
+            f"nothing is told of the repository ({hidden})", "nothing to do: its issues are there", fatal=False
+        )
+    yield from _repository(told)
+    if told.get("has_issues") is not False:
+        yield from _issues(session, f"/repos/{told.get('full_name') or name}", labels)
+
+
 def _repository(told: Json) -> Iterator[Problem]:
     name = told.get("full_name", "the repository")
     if told.get("archived"):
@@ -59,10 +75,7 @@ def _repository(told: Json) -> Iterator[Problem]:
         yield Problem(what, "give the account the Triage role or more, or the App Issues: read and write")
 
 
-def _issues(session: GithubSession, told: Json, labels: Sequence[str]) -> Iterator[Problem]:
-    root = f"/repos/{told.get('full_name')}"
-    if told.get("has_issues") is False:
-        return
+def _issues(session: GithubSession, root: str, labels: Sequence[str]) -> Iterator[Problem]:
     session.get(f"{root}/issues", state="all", per_page=1)
     try:
         known = folded([str(label.get("name")) for page in session.pages(f"{root}/labels") for label in page])

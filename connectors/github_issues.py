@@ -119,7 +119,8 @@ class GithubIssues:
     def check(self) -> list[Problem]:
         """Everything that would stop or bend a run, most serious first; writes nothing."""
         needed = [MARK, *self.settings.labels, self.reader.labels.in_progress[0]]
-        return problems(self.session, self.repository, needed, app=self.settings.app_id is not None)
+        name, app = self.settings.repository, self.settings.app_id is not None
+        return problems(self.session, name, self.repository, needed, app=app)
 
     def changes(self, cursor: Cursor | None) -> Iterator[Page]:
         """Yield the marked issues updated at or after `cursor`, in whole seconds, oldest first.
@@ -314,10 +315,15 @@ class GithubIssues:
             raise Denied(f"{hidden}: the repository cannot be seen, or its issues are switched off") from None
 
     def _changed_since(self, at: datetime, answer: Answer) -> list[Ticket]:
-        # A server may ignore what it was asked to filter and to sort by.
+        # A server may ignore what it was asked to filter and to sort by, or not tell when an issue changed.
         since = at.replace(microsecond=0)
-        found = [self._ticket(one) for one in elements(answer.data) if is_issue(one)]
-        wanted = [ticket for ticket in found if MARK in folded(ticket.labels) and ticket.updated >= since]
+        issues = [one for one in elements(answer.data) if is_issue(one)]
+        found = [(self._ticket(one), "updated_at" in one) for one in issues]
+        wanted = [
+            ticket
+            for ticket, dated in found
+            if MARK in folded(ticket.labels) and (ticket.updated >= since or not dated)
+        ]
         return sorted(wanted, key=lambda ticket: ticket.updated)
 
     def _ticket(self, issue: Json) -> Ticket:

@@ -141,7 +141,7 @@ class Reader:
             labels=labels,
             created=moment(issue.get("created_at") or issue.get("updated_at")),
             updated=updated,
-            revision=f"{stamp(updated)}/{comments or 0:06d}",
+            revision=f"{updated.isoformat(timespec='milliseconds')}/{comments or 0:06d}",
             marker=marker if marker and (trusting or self.ours(issue)) else None,
             project=repository,
             comments=comments,

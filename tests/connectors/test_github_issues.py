@@ -545,7 +545,7 @@ def test_a_server_without_links_is_asked_for_pages_by_number(server: SandboxServ
 def test_a_server_that_filters_and_sorts_nothing_is_read_right(server: SandboxServer) -> None:
     def issue(number: int, day: int, labels: list[Any]) -> dict[str, Any]:
         at = f"2026-11-{day:02d}T10:00:00.5+00:00"
-        return {"id": str(number), "number": number, "title": "t", "state": "OPEN", "labels": labels, "created_at": at}
+        return {"id": str(number), "number": number, "title": "t", "state": "OPEN", "labels": labels, "updated_at": at}
 
     listed = [issue(1, 20, [MARK]), issue(2, 18, [{"name": MARK}]), issue(3, 19, []), issue(4, 1, [MARK])]
     tracker = through(server, lambda _: httpx.Response(200, json=listed))
