@@ -7,6 +7,7 @@ from state.model import Status
 
 
 def test_an_edit_that_the_index_shows_late_is_not_lost_behind_our_own_write(world: Any) -> None:
+    world.wait = 120
     edited, other = world.add("Rotate the access keys"), world.add("Encrypt the backup bucket")
     world.sync()
     world.far.lag = timedelta(seconds=100)
