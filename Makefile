@@ -40,7 +40,7 @@ picture: $(STAMP)  ## draw docs/demo.svg, the picture of the demo in the README
 	@$(BIN)/counterfoil demo --picture docs/demo.svg
 
 lock:  ## resolve the dependencies anew into requirements.lock
-	@$(BIN)/uv pip compile pyproject.toml --group dev --universal --python-version 3.11 --generate-hashes \
+	@$(BIN)/uv pip compile pyproject.toml --group dev --all-extras --universal --python-version 3.11 --generate-hashes \
 		--no-emit-index-url --no-header --quiet --upgrade --output-file requirements.lock
 
 clean:  ## remove .venv and what tools left behind

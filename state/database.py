@@ -55,6 +55,8 @@ class Database:
             raise StateError(f"there is no folder {path.absolute().parent} for the database; make it first")
         if self.exists() and (found := self.version()) is not None and found > HEAD:
             raise self._too_new(found)
+        if path is not None:
+            path.touch(mode=0o600)
         with self.writing() as connection:
             for step in steps:
                 step(connection)
@@ -132,7 +134,12 @@ def sqlite_path(url: URL) -> Path | None:
 
 
 def _engine(url: URL) -> Engine:
-    engine = create_engine(url, hide_parameters=True)
+    try:
+        engine = create_engine(url, hide_parameters=True)
+    except ModuleNotFoundError as error:
+        raise StateError(
+            f"the database driver {error.name} is not installed; run: pip install 'counterfoil[postgresql]'"
+        ) from error
     if url.get_backend_name() == "sqlite":
         event.listen(engine, "connect", _prepare)
         event.listen(engine, "begin", _begin)

@@ -36,7 +36,8 @@ class UnknownRef(StateError):
     """Nothing has this reference."""
 
     def __init__(self, ref: str) -> None:
-        super().__init__(f"nothing is called {ref!r}; `counterfoil item list` shows every item")
+        command = "holds list" if ref.upper().startswith("H-") else "item list"
+        super().__init__(f"nothing is called {ref!r}; `counterfoil {command}` shows what there is")
         self.ref = ref
 
 

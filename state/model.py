@@ -234,8 +234,12 @@ class Hold:
 
     @property
     def command(self) -> str:
-        """The command that settles this hold."""
-        return f"counterfoil holds settle {self.id or '<id>'} --take item|ticket --reason TEXT"
+        """The command that settles this hold, with the sides that can be taken."""
+        if self.kind is HoldKind.NO_ROUTE:
+            return "counterfoil sync, once a [[routes]] entry of the configuration takes the item"
+        either = self.kind in (HoldKind.CONFLICT, HoldKind.DUE_CHANGE, HoldKind.NO_WAY)
+        take = "item|ticket" if either else "item"
+        return f"counterfoil holds settle {self.id or '<id>'} --take {take} --reason TEXT"
 
 
 class OperationKind(StrEnum):

@@ -230,7 +230,7 @@ def _answer(scope: Scope, tickets: Sequence[Ticket], reading: Reading) -> None:
                 reading.touched.append(refreshed(link, ticket, item.revision))
             continue
         step = answer(_sighting(scope, item, link, ticket, others=others), scope.rules, scope.run)
-        if step.operations:
+        if step.operations or step.warnings:
             reading.steps.append(step)
         else:
             reading.touched.append(replace(refreshed(link, ticket, step.item.revision), baseline=step.pulled))

@@ -74,7 +74,13 @@ class Step:
 
     def moved_fields(self) -> frozenset[Field]:
         """The fields that the step changes on either side of an existing link."""
-        kinds = (OperationKind.UPDATE, OperationKind.PULL)
+        return self._fields(OperationKind.UPDATE, OperationKind.PULL)
+
+    def pushed_fields(self) -> frozenset[Field]:
+        """The fields that the step writes to an existing ticket."""
+        return self._fields(OperationKind.UPDATE)
+
+    def _fields(self, *kinds: OperationKind) -> frozenset[Field]:
         return frozenset(m.field for o in self.operations if o.kind in kinds for m in o.fields)
 
 
@@ -196,10 +202,10 @@ def _too_many_changes(steps: Sequence[Step], links: int, safety: Safety) -> Brak
     if links < 10:
         return None
     moved = [fields for step in steps if (fields := step.moved_fields())]
-    most = Counter(f for fields in moved for f in fields).most_common(1)
+    most = Counter(f for step in steps for f in step.pushed_fields()).most_common(1)
     if most and most[0][1] > links / 2:
         name, count = most[0]
-        detail = f"{count} of {links} linked items would change the same field, {name.value}: a fault in the mapping?"
+        detail = f"{count} of {links} linked tickets would get another {name.value}: a fault in the mapping?"
         return Brake("same_field", detail)
     if len(moved) > safety.change_share * links:
         detail = f"{len(moved)} of {links} linked items would change, more than {safety.change_share:.0%}"

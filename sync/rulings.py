@@ -22,7 +22,7 @@ from state.model import (
     Priority,
     Status,
 )
-from state.ticket import Activity, ActivityKind, Ticket
+from state.ticket import Activity, ActivityKind, Category, Ticket
 from sync.diff import Change, Flow
 
 _STATUSES = frozenset(Status)
@@ -85,7 +85,8 @@ def _undecided(change: Change, seen: Sighting, theirs: str) -> Ruling:
         said = claim(theirs, change.base.theirs, seen.activity, seen.ticket)
         words = f': "{start_of(said.text)}"' if said and said.text else ""
         who = _name_of(said.by, seen.activity) if said and said.by else "somebody"
-        detail = f"{who} closed {key} as {reason}{words}; a risk is accepted by a named approver, never by a ticket"
+        did = "closed" if seen.ticket.state.category is Category.DONE else "marked"
+        detail = f"{who} {did} {key} as {reason}{words}; a risk is accepted by a named approver, never by a ticket"
         hold = _field_hold(HoldKind.ACCEPTANCE_REQUESTED, seen, change, detail)
         return Ruling(change, {"claim": said}, hold)
     if theirs == "duplicate":
@@ -177,4 +178,4 @@ def shown(value: str | None) -> str:
 def start_of(text: str) -> str:
     """The beginning of a text, on one line."""
     line = " ".join(text.split())
-    return line if len(line) <= 80 else f"{line[:77]}..."
+    return line if len(line) <= 80 else f"{line[:79].rstrip()}\u2026"

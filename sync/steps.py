@@ -177,7 +177,7 @@ class _Answer:
             )
             return Operation(kind, self.item.ref, step.tracker, reason, moves, assumes)
 
-        taken = [r.change for r in self.rulings if r.hold is None]
+        taken = [r.change for r in self.rulings if r.hold is None and r.values]
         if taken or step.heard:
             yield operation(OperationKind.PULL, self._pull_reason(taken, step), taken)
         for hold in step.held:
@@ -254,13 +254,16 @@ def vanished(item: ActionItem, link: Link, missing: Missing, holds: tuple[Hold, 
 
 
 def first_baseline(wanted: Desired, authority: Mapping[Field, Authority], there: Observed) -> Baseline:
-    """The baseline that makes a first comparison follow authority: the item's fields push, all others pull."""
+    """The baseline that makes a first comparison follow authority: the item's fields push, all others pull.
+
+    What the ticket leaves empty is pushed too.
+    """
     base: dict[Field, Agreed] = {}
     for name, theirs in there.values.items():
         ours = wanted.values.get(name)
         if name is Field.BODY or name not in wanted.values or ours == theirs:
             continue
-        if authority[name] is Authority.ITEM:
+        if authority[name] is Authority.ITEM or theirs is None:
             base[name] = Agreed(_anything_but(ours), theirs)
         else:
             base[name] = Agreed(ours, _anything_but(theirs))

@@ -97,7 +97,7 @@ def add(shell: Shell, said: Said) -> int:
     draft = ItemDraft(**values)
     priority = draft.priority or Priority.MEDIUM
     due = draft.due_date or due_policy(config).due(priority, shell.today)
-    with open_store(shell, config) as store:
+    with open_store(shell, config, writes=True) as store:
         if draft.external_ref and (known := store.existing([draft.external_ref])):
             [there] = known.values()
             raise Mistaken(
@@ -205,7 +205,7 @@ def edit(shell: Shell, ref: str, said: Said, status: Status | None, reason: str)
     values = said.values()
     if status is Status.RESOLVED and not reason:
         raise Mistaken("resolving an item by hand needs --reason: what shows that it is done?")
-    with open_store(shell, configuration(shell)) as store:
+    with open_store(shell, configuration(shell), writes=True) as store:
         item = store.item(ref)
         if status is not None and status is not item.status:
             if why := refusal(item.status, status, shell.agent().system):
@@ -233,7 +233,7 @@ def comment(shell: Shell, ref: str, text: str) -> int:
     """Say something about an item."""
     if not text.strip():
         raise Mistaken("a comment needs words")
-    with open_store(shell, configuration(shell)) as store:
+    with open_store(shell, configuration(shell), writes=True) as store:
         stored = store.add_comment(ref, shell.agent().account, text.strip(), shell.because("item comment"))
         linked = store.link(ref) is not None
     when = "the next sync sends it to the ticket" if linked else "it is sent once the item has a ticket"
@@ -243,7 +243,7 @@ def comment(shell: Shell, ref: str, text: str) -> int:
 
 def unlink(shell: Shell, ref: str, reason: str) -> int:
     """Forget an item's ticket."""
-    with open_store(shell, configuration(shell)) as store:
+    with open_store(shell, configuration(shell), writes=True) as store:
         was = store.unlink(ref, shell.because(reason or "item unlink"))
     if was is None:
         raise Mistaken(f"{ref} has no ticket")

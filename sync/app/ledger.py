@@ -1,14 +1,9 @@
 """The ledger as people read and check it."""
 
-from state import audit
-from state.store import Store
 from sync.app import shapes, show
-from sync.app.failures import IN_ORDER, LEDGER, Untrusted
+from sync.app.failures import IN_ORDER, LEDGER
 from sync.app.opening import configuration, open_store
 from sync.app.shell import Shell
-
-_WHOLE = 5_000
-_TAIL = 1_000
 
 
 def log(shell: Shell, item: str | None, limit: int) -> int:
@@ -34,14 +29,3 @@ def verify(shell: Shell) -> int:
         said = f"NOT TRUSTED: {verdict.first_bad[1]}; {verdict.records:,} records before it follow each other"
     shell.answer(answer, lambda: said)
     return IN_ORDER if verdict.ok else LEDGER
-
-
-def trust(store: Store) -> None:
-    """Check the whole of a short ledger and the end of a long one; raises `Untrusted`."""
-    with store.reading() as connection:
-        records, _ = audit.head(connection)
-    verdict = store.verify(None if records < _WHOLE else _TAIL)
-    if verdict.first_bad is not None:
-        raise Untrusted(
-            f"the ledger cannot be trusted: {verdict.first_bad[1]}. Nothing was done; see `counterfoil audit verify`"
-        )

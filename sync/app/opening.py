@@ -3,9 +3,14 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from state import audit
 from state.store import Store
+from sync.app.failures import Untrusted
 from sync.app.settings import Configuration, load
 from sync.app.shell import Shell
+
+_WHOLE = 5_000
+_TAIL = 1_000
 
 
 def configuration(shell: Shell) -> Configuration:
@@ -21,10 +26,27 @@ def _passwords(url: str) -> list[str]:
 
 
 @contextmanager
-def open_store(shell: Shell, config: Configuration) -> Iterator[Store]:
-    """The database, closed again afterwards; raises `StateError` if it is not there or not up to date."""
+def open_store(shell: Shell, config: Configuration, *, writes: bool = False) -> Iterator[Store]:
+    """The database, closed again afterwards.
+
+    Raises `StateError` if it is not there or not up to date, and `Untrusted` if the command `writes` (or plans what to
+    write) and the ledger does not verify.
+    """
     store = Store.open(config.state_url.get_secret_value(), clock=shell.clock)
     try:
+        if writes:
+            _trust(store)
         yield store
     finally:
         store.close()
+
+
+def _trust(store: Store) -> None:
+    """Check the whole of a short ledger and the end of a long one; raises `Untrusted`."""
+    with store.reading() as connection:
+        records, _ = audit.head(connection)
+    verdict = store.verify(None if records < _WHOLE else _TAIL)
+    if verdict.first_bad is not None:
+        raise Untrusted(
+            f"the ledger cannot be trusted: {verdict.first_bad[1]}. Nothing was done; see `counterfoil audit verify`"
+        )

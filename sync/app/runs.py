@@ -15,7 +15,6 @@ from sync.app import shapes, show
 from sync.app.complaints import did_you_mean
 from sync.app.crashing import crash_hook
 from sync.app.failures import BRAKE, CHANGES, IN_ORDER, LATER, PERSON, Mistaken
-from sync.app.ledger import trust
 from sync.app.opening import configuration, open_store
 from sync.app.progress import progress
 from sync.app.reaching import open_trackers, rules_of, tracker_settings
@@ -31,7 +30,7 @@ _SHOWN = 200
 def opened(shell: Shell, config: Configuration) -> Iterator[Engine]:
     """An engine over the configured database and trackers, all closed again afterwards."""
     with (
-        open_store(shell, config) as store,
+        open_store(shell, config, writes=True) as store,
         open_trackers(shell, config) as trackers,
         progress(shell) as tell,
     ):
@@ -86,7 +85,6 @@ def sync(shell: Shell, *, expect: str | None, force: str | None, full: bool, onl
     if force is not None and not force.strip():
         raise Mistaken("--force needs a reason, which is recorded")
     with opened(shell, config) as engine:
-        trust(engine.store)
         try:
             report = engine.sync(
                 shell.run,
@@ -118,7 +116,6 @@ def link(shell: Shell, ref: str, ticket: str, tracker: str | None, *, dry_run: b
         if dry_run:
             shell.answer(_plan_shape(made), lambda: plan_words(made) + "\nNothing was written.")
             return IN_ORDER
-        trust(engine.store)
         report = engine.link(made, holder=this_process(), because=because)
         holds = engine.store.holds()
     shell.answer(_report_shape(report, holds), lambda: f"{plan_words(made)}\n{_report_words(report, holds)}")

@@ -13,7 +13,7 @@ def settle(shell: Shell, hold_id: str, take: Literal["item", "ticket"], reason: 
     """Settle a hold for the item's side or the ticket's; the next sync carries it over."""
     if not reason.strip():
         raise Mistaken("settling a hold needs --reason, which is recorded")
-    with open_store(shell, configuration(shell)) as store:
+    with open_store(shell, configuration(shell), writes=True) as store:
         hold = store.hold(hold_id)
         if hold.id not in {each.id for each in store.holds(hold.item)}:
             raise Mistaken(f"{hold.id} is settled already; `counterfoil holds list` shows what is open")

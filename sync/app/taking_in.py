@@ -25,7 +25,7 @@ def intake(shell: Shell, form: str, file: Path, *, keep_going: bool, include_man
     """Take in a file: exit 2 when bad rows kept it out, 3 when they were left out, 0 otherwise."""
     config = configuration(shell)
     rows = _rows(config, form, file)
-    with open_store(shell, config) as store, progress(shell) as tell:
+    with open_store(shell, config, writes=True) as store, progress(shell) as tell:
         report = take_in(
             store,
             rows,
