@@ -102,7 +102,8 @@ class Tracker(Protocol):
     def update(self, ref: TicketRef, patch: Patch, *, seen: str) -> Ticket:
         """Change exactly what `patch` says, the state first, and return the ticket as it is then.
 
-        `seen` is the revision the patch was made for; where `caps.guarded_update`, a moved ticket is `Stale`.
+        `seen` is the revision the patch was made for; where `caps.guarded_update`, a moved ticket is `Stale`. Anywhere,
+        a body that somebody edited since this object last read it is `Stale`, since it is written as a whole.
         Raises `NoWay` when no sequence of transitions leads to the wanted state.
         """
         ...

@@ -30,6 +30,7 @@ from connectors.github_reading import (
 from connectors.github_session import Answer, App, GithubSession, elements
 from connectors.github_settings import BODY_LIMIT, TITLE_LIMIT, GithubSettings, capabilities, status_labels, web_page
 from connectors.settings import Secrets, TrackerSettings
+from connectors.shown import Shown
 from connectors.wire import Exchange
 from state.model import Problem
 from state.ticket import (
@@ -106,6 +107,7 @@ class GithubIssues:
         self._asked_login = False
         self._history = GithubHistory(self.session)
         self._silent: set[str] = set()
+        self._shown = Shown()
 
     @property
     def requests(self) -> int:
@@ -193,6 +195,8 @@ class GithubIssues:
         if patch.priority not in (KEEP, None) or patch.due_date not in (KEEP, None):
             raise Rejected("GitHub's issues hold no priority and no due date")
         where = self._issue(ref)
+        if self._shown.guards(ref.id, patch):
+            self._shown.compare(self.reader.ticket(self._same(ref, self.session.get(where).data)))
         labels: frozenset[str] | None = None
         issue: Json | None = None
         if changed := self._changed(patch):
@@ -259,7 +263,7 @@ class GithubIssues:
         issue = self.session.get(f"{self.root()}/issues/{found[2]}").data
         if not isinstance(issue, dict) or not is_issue(issue):
             raise NotFound(f"{key}: not an issue")
-        return self.reader.ticket(issue)
+        return self._ticket(issue)
 
     def root(self) -> str:
         """The path of the repository, by its id once its name has moved."""
@@ -329,7 +333,7 @@ class GithubIssues:
     def _ticket(self, issue: Json) -> Ticket:
         ticket = self.reader.ticket(issue)
         (self._silent.add if ticket.comments == 0 else self._silent.discard)(ticket.ref.id)
-        return ticket
+        return self._shown.note(ticket)
 
     def _write(self, verb: str, path: str, data: Mapping[str, Any] | None = None) -> Any:
         try:

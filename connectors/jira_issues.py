@@ -17,10 +17,11 @@ from connectors.errors import Ambiguous, Denied, NotFound, Rejected, Unassignabl
 from connectors.jira_check import Checkup
 from connectors.jira_client import JiraClient, Json, unreadable
 from connectors.jira_history import comment_rows, histories
-from connectors.jira_search import JiraSearch
+from connectors.jira_search import TIMED, JiraSearch
 from connectors.jira_settings import JiraSettings
 from connectors.jira_workflow import Place, Workflow, place
 from connectors.settings import Secrets
+from connectors.shown import Shown
 from connectors.wire import Exchange, words
 from state.model import Field, Problem
 from state.ticket import (
@@ -80,12 +81,13 @@ class JiraIssues:
         self._settings, self._secrets, self._clock = settings, secrets, clock
         self._cloud, self._url = settings.on_cloud, settings.url.rstrip("/")
         self._client = JiraClient(settings, secrets, clock=clock, sleep=sleep, transport=transport, observer=observer)
-        self._search = JiraSearch(self._client, on_cloud=self._cloud)
+        self._search = JiraSearch(self._client, settings.project, on_cloud=self._cloud)
         self._workflow = Workflow(self._client, settings.fields)
         self._places: dict[str, Place] = {}
         self._items: dict[str, str] = {}
+        self._shown = Shown()
         self._markers: dict[str, Marker] = {}
-        self._keys_only = False
+        self._keys_only = self._made = False
         self._me: str | None = None
         self._me_asked = False
 
@@ -105,11 +107,13 @@ class JiraIssues:
     def changes(self, cursor: Cursor | None) -> Iterator[Page]:
         """Yield the marked tickets that changed at or after `cursor`, oldest first."""
         at = floor = cursor.at if cursor else read.EPOCH
-        for found in self._search.pages(self._scope(), at):
-            recent = (raw for raw in found if read.updated(raw) >= floor)
+        if cursor is not None and cursor.validator == TIMED:
+            self._search.proof = TIMED
+        for found in self._search.changed(self._scope(), at, doubting=not self._made):
+            recent = (raw for raw in found if read.updated(raw) >= floor or not read.dated(raw))
             tickets = [ticket for ticket in map(self._ticket, recent) if _ours(ticket)]
             at = max([at, *(ticket.updated for ticket in tickets)])
-            yield Page(sorted(tickets, key=lambda ticket: ticket.updated), Cursor(at))
+            yield Page(sorted(tickets, key=lambda ticket: ticket.updated), Cursor(at, self._search.proof))
 
     def fetch(self, refs: Sequence[TicketRef]) -> Iterator[Ticket | Missing]:
         """Yield each ticket as it is now, read from the database and not from the search index."""
@@ -128,7 +132,7 @@ class JiraIssues:
             keys = [marker.key for marker in markers[start : start + BATCH]]
             for page in self._search.pages(self._scope(keys), early):
                 found |= {ticket.ref.id: ticket for ticket in map(self._ticket, page)}
-        return [t for t in found.values() if t.marker and t.marker.key in wanted and t.created >= early]
+        return [t for t in found.values() if t.marker and t.marker.key in wanted and not read.EPOCH < t.created < early]
 
     def create(self, drafts: Sequence[Draft]) -> Iterator[Created | NotCreated]:
         """Create the tickets with one request, or with one each where the server cannot take them together."""
@@ -208,7 +212,7 @@ class JiraIssues:
         marker = self._vouched(raw)
         ticket = read.ticket(raw, tracker=self.name, url=self._url, on_cloud=self._cloud, marker=marker)
         self._places[ticket.ref.id] = place(raw)
-        return ticket
+        return self._shown.note(ticket)
 
     def _vouched(self, raw: Mapping[str, Any]) -> Marker | None:
         ident, fields = str(raw.get("id", "")), read.mapping(raw.get("fields"))
@@ -256,13 +260,26 @@ class JiraIssues:
             return call(self._at(ref))
 
     def _change(self, ref: TicketRef, patch: Patch, ident: str) -> Json:
+        if self._shown.guards(ref.id, patch):
+            raw = self._read(ident)
+            self._places[ref.id] = place(raw)
+            self._shown.compare(read.ticket(raw, tracker=self.name, url=self._url, on_cloud=self._cloud, marker=None))
         if patch.state is not None:
             self._workflow.bring(ident, self._places.get(ref.id), partial(self._locate, ident), patch.state)
         answer: Json = {}
         if payload := self._edit(patch):
             options = {"returnIssue": "true"} if self._cloud else {}
             answer = self._put(ident, payload, options)
-        return answer if read.mapping(answer.get("fields")) else self._read(ident)
+        return self._relabelled(ident, patch, answer if read.mapping(answer.get("fields")) else self._read(ident))
+
+    def _relabelled(self, ident: str, patch: Patch, answer: Json) -> Json:
+        """The issue, with its labels set as a whole where the server did not add and remove them one by one."""
+        there = read.labels(read.mapping(answer.get("fields")))
+        left = (there | {*self._added(patch)}) - {*patch.remove_labels}
+        if "labels" in self._settings.omit or left == there:
+            return answer
+        self._client.put(f"issue/{ident}", {"fields": {"labels": sorted(left)}})
+        return self._read(ident)
 
     def _put(self, ident: str, payload: Json, options: Mapping[str, str]) -> Json:
         try:
@@ -368,6 +385,7 @@ class JiraIssues:
             return NotCreated(draft.marker, str(error), _names_assignee(error.answer))
 
     def _created(self, draft: Draft, answer: Mapping[str, Any]) -> Created:
+        self._made = True
         ident, key = answer.get("id"), answer.get("key")
         if not ident or not key:
             raise unreadable(f"create of {draft.marker.item}")
@@ -378,15 +396,17 @@ class JiraIssues:
     def _edit(self, patch: Patch) -> Json:
         omit = self._settings.omit
         fields = {name: value for name, value in self._new_values(patch) if name not in omit}
-        planted = (MARK, read.LABEL + patch.marker.key) if patch.marker else ()
-        added = [{"add": label} for label in dict.fromkeys((*planted, *patch.add_labels))]
-        changed = [*added, *({"remove": label} for label in patch.remove_labels)]
+        changed = [*({"add": label} for label in self._added(patch)), *({"remove": x} for x in patch.remove_labels)]
         payload: Json = {"fields": fields} if fields else {}
         if changed and "labels" not in omit:
             payload["update"] = {"labels": changed}
         if patch.marker:
             payload["properties"] = [_property(patch.marker)]
         return payload
+
+    def _added(self, patch: Patch) -> list[str]:
+        planted = (MARK, read.LABEL + patch.marker.key) if patch.marker else ()
+        return list(dict.fromkeys((*planted, *patch.add_labels)))
 
     def _new_values(self, patch: Patch) -> Iterator[tuple[str, object]]:
         if not isinstance(patch.title, Keep):

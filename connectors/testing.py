@@ -2,6 +2,7 @@
 
 # ruff: noqa: S101
 
+import json
 import logging
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -153,6 +154,15 @@ class TrackerContract:
         bench.person.edit_title(old.ref.key, "Theirs")
         with pytest.raises(Stale):
             bench.tracker.update(old.ref, Patch(title="Ours"), seen=old.revision)
+
+    def test_a_body_that_was_edited_since_it_was_read_is_not_written_over(self, bench: Bench) -> None:
+        """A body is written as a whole, and what people wrote into it meanwhile would be lost."""
+        old, marker = bench.read(bench.make()), bench.draft().marker
+        bench.advance(2)
+        bench.person.set_body(old.ref.key, bench.body(marker, "Their words"))
+        with pytest.raises(Stale):
+            bench.tracker.update(old.ref, Patch(body=bench.body(marker, "Our words")), seen=old.revision)
+        assert "Their words" in json.dumps(bench.person.body(old.ref.key))
 
     def test_a_write_to_a_ticket_that_is_gone_is_not_found(self, bench: Bench) -> None:
         """A write never vanishes silently."""

@@ -99,7 +99,7 @@ class MemoryTracker:
         yield from self._call("create", lambda: [self._created(draft) for draft in drafts])
 
     def update(self, ref: TicketRef, patch: Patch, *, seen: str) -> Ticket:
-        """Change exactly what `patch` says and return the ticket as it is then."""
+        """Change exactly what `patch` says and return the ticket as it is then; `seen` guards the body."""
         ticket: Ticket = self._call("update", lambda: self._updated(ref, patch, seen))
         return ticket
 
@@ -184,6 +184,9 @@ class MemoryTracker:
         before = stored.ticket
         if self.caps.guarded_update and seen != before.revision:
             raise Stale(f"ticket {before.ref.key} moved since it was seen")
+        known = [version for version in stored.versions if version.revision == seen]
+        if not isinstance(patch.body, Keep) and known and known[0].body != before.body:
+            raise Stale(f"the body of {before.ref.key} was edited since it was seen")
         asked = {
             "title": patch.title,
             "body": patch.body,

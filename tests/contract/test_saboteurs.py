@@ -178,7 +178,14 @@ class ForgetsItsGuard(Saboteur):
 
     def update(self, ref: TicketRef, patch: Patch, *, seen: str) -> Ticket:
         now = self.far_side.ticket(ref).revision
-        return super().update(ref, patch, seen=now)
+        return super().update(ref, patch, seen=now if patch.body is KEEP else seen)
+
+
+class WritesOverEdits(Saboteur):
+    caught_by = "test_a_body_that_was_edited_since_it_was_read_is_not_written_over"
+
+    def update(self, ref: TicketRef, patch: Patch, *, seen: str) -> Ticket:
+        return super().update(ref, patch, seen=seen if patch.body is KEEP else "")
 
 
 class WritesIntoTheVoid(Saboteur):
