@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from connectors.base import Tracker
 from connectors.errors import (
     Ambiguous,
+    Denied,
     Rejected,
     TrackerError,
 )
@@ -13,7 +14,7 @@ from mapping.read import observe
 from mapping.render import desired
 from state.effects import Because, Effects, Intent
 from state.model import Agreed, Field, Hold, HoldKind, Link, OperationKind, Outcome, Status
-from state.ticket import Created, Draft, NotCreated
+from state.ticket import Created, Draft, NotCreated, Ticket
 from sync.plan import Step
 from sync.recover import CLOCK_SLACK, baseline_payload
 from sync.work import DONE, Work
@@ -124,6 +125,7 @@ class Creating:
             there = observe(ticket, self.work.rules, step.tracker, baseline=step.pushed, desired=wanted).values
             baseline = {f: Agreed(a.ours, there.get(f, a.theirs)) for f, a in step.pushed.items()}
             revision, comments = ticket.revision, ticket.comments or 0
+            self._must_be_marked(step, ticket)
             self.work.written.setdefault(step.tracker, []).append(ticket.updated)
         else:
             self.work.unseen.setdefault(step.tracker, []).append(result.ref)
@@ -141,6 +143,15 @@ class Creating:
             comments=comments,
             seen_at=result.at if ticket is not None else result.at - CLOCK_SLACK,
         )
+
+    def _must_be_marked(self, step: Step, ticket: Ticket) -> None:
+        """Stop a tracker that drops the label by which the feed finds our tickets: what happens to them is not seen."""
+        mark = self.work.rules.trackers[step.tracker].mark
+        if mark not in ticket.labels:
+            error = Denied(
+                f"{ticket.ref.key} did not get the label {mark}; give the account the right to label tickets"
+            )
+            self.work.note_failure(step.tracker, error)
 
     def _not_created(
         self,

@@ -19,7 +19,7 @@ from sync.apply import Apply
 from sync.gather import Reading, Scope, advanced, read
 from sync.pace import Pace
 from sync.plan import Brake, Plan, Safety, Step, brake, in_order
-from sync.recover import Recovery
+from sync.recover import Recovered, Recovery
 from sync.steps import begin, unrouted
 from sync.work import LEASE_SECONDS, Tally, Work
 
@@ -186,9 +186,11 @@ class Engine:
         force: str | None,
     ) -> Report:
         self.crash("recover.before")
-        doubt, lost = self._recover(trackers, lease, because)
+        recovered, lost = self._recover(trackers, lease, because)
         self.crash("recover.after")
-        found = self._gather(run, {n: t for n, t in trackers.items() if n not in lost}, full=full, doubt=doubt)
+        found = self._gather(
+            run, {n: t for n, t in trackers.items() if n not in lost}, full=full, doubt=recovered.doubt
+        )
         found.failed |= lost
         self.crash("plan.after")
         if expect is not None and found.plan.digest != expect:
@@ -202,7 +204,8 @@ class Engine:
             found.plan = replace(found.plan, refused=None)
         if found.plan.refused is None:
             self._apply(work, found)
-        return self._report(run, found, work, len(doubt))
+        work.tally.recovered = recovered.found
+        return self._report(run, found, work, len(recovered.doubt))
 
     def _work(self, lease: Lease, trackers: Mapping[str, Tracker], because: Because) -> Work:
         pace = Pace(self.store, self.clock, self.sleep)
@@ -239,17 +242,18 @@ class Engine:
 
     def _recover(
         self, trackers: Mapping[str, Tracker], lease: Lease, because: Because
-    ) -> tuple[frozenset[str], dict[str, TrackerError]]:
-        doubt: set[str] = set()
+    ) -> tuple[Recovered, dict[str, TrackerError]]:
+        found, doubt = 0, frozenset[str]()
         failed: dict[str, TrackerError] = {}
         for name, tracker in trackers.items():
             wait = timedelta(seconds=self.waits[name])
             try:
-                doubt |= Recovery(self.store, lease, tracker, wait, self.clock(), because).run()
+                recovered = Recovery(self.store, lease, tracker, wait, self.clock(), because).run()
+                found, doubt = found + recovered.found, doubt | recovered.doubt
             except TrackerError as error:
                 failed[name] = error
                 doubt |= {i.item for i in self.store.open_intents(name)}
-        return frozenset(doubt), failed
+        return Recovered(found, doubt), failed
 
     def _gather(self, run: str, trackers: Mapping[str, Tracker], *, full: bool, doubt: frozenset[str]) -> _Gathered:
         changed = {item.ref: item for item in self.store.dirty_items() if item.ref not in doubt}

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from connectors.base import Tracker
+from connectors.errors import NotFound
 from state.effects import Because, Effects, Intent, Lease
 from state.model import Agreed, Baseline, Comment, Field, Hold, HoldKind, Link, OperationKind, Outcome
 from state.store import Store
@@ -12,6 +13,14 @@ from state.ticket import Marker, Ticket
 
 CLOCK_SLACK = timedelta(days=1)
 """How far our clock may run ahead of a tracker's before what it did would be looked for too late in its history."""
+
+
+@dataclass(frozen=True, slots=True)
+class Recovered:
+    """How many lost tickets were found, and the items whose outcome is still in doubt."""
+
+    found: int
+    doubt: frozenset[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,55 +34,52 @@ class Recovery:
     now: datetime
     because: Because
 
-    def run(self) -> frozenset[str]:
-        """Settle what can be settled, and return the items whose outcome is still in doubt.
+    def run(self) -> Recovered:
+        """Settle what can be settled.
 
         A create or a comment counts as not sent only after two negative answers, the last of them once `wait` has
         passed since the intent; that item is left alone until then, and the rest of the run goes on.
         """
-        intents = self.store.open_intents(self.tracker.name)
-        doubt: set[str] = set()
-        for _ in range(2):
-            doubt = {i.item for i in self._creates(intents)} | {i.item for i in self._comments(intents)}
-            intents = [i for i in self.store.open_intents(self.tracker.name) if self._aged(i)]
-            if not intents:
-                break
-        for intent in self.store.open_intents(self.tracker.name):
+        name = self.tracker.name
+        found = self._ask(self.store.open_intents(name))
+        found += self._ask([i for i in self.store.open_intents(name) if self._aged(i)])
+        for intent in self.store.open_intents(name):
             if intent.kind is OperationKind.UPDATE:
                 self._forget(intent, "may have been written; both sides are compared again")
-        return frozenset(doubt)
+        return Recovered(found, frozenset(i.item for i in self.store.open_intents(name)))
+
+    def _ask(self, intents: list[Intent]) -> int:
+        """Look for each once; how many tickets were found."""
+        self._comments([i for i in intents if i.kind is OperationKind.COMMENT])
+        return self._creates([i for i in intents if i.kind is OperationKind.CREATE])
 
     def _aged(self, intent: Intent) -> bool:
         return self.now - intent.begun_at >= self.wait
 
-    def _creates(self, intents: list[Intent]) -> list[Intent]:
-        creates = [i for i in intents if i.kind is OperationKind.CREATE]
+    def _creates(self, creates: list[Intent]) -> int:
         if not creates:
-            return []
+            return 0
         markers = [Marker(i.key, i.item) for i in creates]
         found: dict[str, list[Ticket]] = {}
         for ticket in self.tracker.find(markers, min(i.begun_at for i in creates) - CLOCK_SLACK):
             if ticket.marker is not None:
                 found.setdefault(ticket.marker.key, []).append(ticket)
-        return [i for i in creates if not self._settled(i, found.get(i.key, []))]
+        for intent in creates:
+            match found.get(intent.key, []):
+                case []:
+                    self._absent(intent)
+                case [ticket]:
+                    self._link(intent, ticket)
+                case tickets:
+                    self._park(intent, tickets)
+        return sum(len(tickets) == 1 for tickets in found.values())
 
-    def _settled(self, intent: Intent, tickets: list[Ticket]) -> bool:
-        match tickets:
-            case []:
-                return self._absent(intent)
-            case [ticket]:
-                self._link(intent, ticket)
-            case _:
-                self._park(intent, tickets)
-        return True
-
-    def _absent(self, intent: Intent) -> bool:
-        """Note a negative answer; whether it was the one that settles the matter."""
+    def _absent(self, intent: Intent) -> None:
+        """Note a negative answer, or act on the one that settles the matter."""
         if intent.asked_at is not None and self._aged(intent):
             self._forget(intent, "not there after the wait; it will be sent again")
-            return True
-        self.store.commit(self.lease, Effects(asked=[intent.id]))
-        return False
+        else:
+            self.store.commit(self.lease, Effects(asked=[intent.id]))
 
     def _link(self, intent: Intent, ticket: Ticket) -> None:
         """Take the ticket as ours, with what we meant to write as the baseline, not what stands there now."""
@@ -93,29 +99,31 @@ class Recovery:
         outcome = {intent.id: Outcome("deferred", reason)}
         self.store.commit(self.lease, Effects(finished=outcome, dirty=[intent.item]))
 
-    def _comments(self, intents: list[Intent]) -> list[Intent]:
+    def _comments(self, intents: list[Intent]) -> None:
         waiting = {c.id: c for c in self.store.waiting_comments()}
-        return [
-            i
-            for i in intents
-            if i.kind is OperationKind.COMMENT and not self._said(i, waiting.get(str(i.payload["comment"])))
-        ]
+        links = self.store.links([i.item for i in intents])
+        for intent in intents:
+            comment, link = waiting.get(str(intent.payload["comment"])), links.get(intent.item)
+            if comment is None or link is None or link.ref.tracker != self.tracker.name:
+                self._forget(intent, "nothing to say any more")
+            else:
+                self._comment(intent, comment, link)
 
-    def _said(self, intent: Intent, comment: Comment | None) -> bool:
-        link = self.store.link(intent.item)
-        if comment is None or link is None or link.ref.tracker != self.tracker.name:
-            self._forget(intent, "nothing to say any more")
-            return True
+    def _comment(self, intent: Intent, comment: Comment, link: Link) -> None:
         since = intent.begun_at - CLOCK_SLACK
-        there = [a for a in self.tracker.activity(link.ref, since) if a.marker_key == intent.key]
+        try:
+            there = [a for a in self.tracker.activity(link.ref, since) if a.marker_key == intent.key]
+        except NotFound:
+            self._forget(intent, "its ticket is not there")
+            return
         if not there:
-            return self._absent(intent)
+            self._absent(intent)
+            return
         sent = replace(comment, tracker=self.tracker.name, remote_id=there[0].id)
         done = {intent.id: Outcome("done", "found by its marker after a lost answer")}
         known = replace(link, ticket_revision="", comments=link.comments + 1)
         effects = Effects(finished=done, comments=[(sent, self.because)], touched=[known])
         self.store.commit(self.lease, effects)
-        return True
 
 
 def link_of(intent: Intent, ticket: Ticket, run: str) -> Link:

@@ -35,6 +35,7 @@ class Tally:
     """What a run has done, counted by item."""
 
     created: int = 0
+    recovered: int = 0
     updated: int = 0
     pulled: int = 0
     commented: int = 0

@@ -4,6 +4,7 @@ import hashlib
 import hmac
 import json
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
@@ -63,6 +64,7 @@ class FarSide:
         self.refused: dict[str, str] = {}
         self.people: frozenset[str] | None = None
         self.denied = False
+        self.labels_are_dropped = False
         self.calls = 0
         self.secret = "memory-webhook-secret"  # noqa: S105
         self._stored: dict[str, Stored] = {}
@@ -185,7 +187,8 @@ class FarSide:
         due = [work for at, work in self._late if at <= self.now()]
         self._late = [(at, work) for at, work in self._late if at > self.now()]
         for work in due:
-            work()
+            with suppress(TrackerError):
+                work()
 
     def stored(self, ref: TicketRef) -> Stored:
         """The ticket's record; raises `NotFound` where there is none or it is gone."""
@@ -214,7 +217,7 @@ class FarSide:
     def add(self, tracker: str, draft: Draft) -> Ticket:
         """Open the ticket of a draft as our own account."""
         blank = self._blank(tracker, draft.title)
-        labels = frozenset({*draft.labels, MARK})
+        labels = frozenset() if self.labels_are_dropped else frozenset({*draft.labels, MARK})
         ticket = replace(
             blank,
             body=draft.body,
@@ -276,7 +279,7 @@ class FarSide:
 
     def _keep(self, stored: Stored, ticket: Ticket | None = None) -> None:
         now = ticket or stored.ticket
-        stored.ticket = replace(now, revision=f"{now.updated.isoformat()}/{len(stored.versions)}")
+        stored.ticket = replace(now, revision=f"{now.updated.isoformat()}/{len(stored.versions):06d}")
         stored.versions.append(stored.ticket)
         self._stored[now.ref.id] = stored
 

@@ -182,7 +182,7 @@ def _report_words(report: Report, holds: Sequence[Hold]) -> str:
     if report.plan.refused is not None:
         return plan_words(report.plan)
     answer = report.as_json()
-    names = ("created", "updated", "pulled", "commented", "held", "deferred", "failed")
+    names = ("created", "recovered", "updated", "pulled", "commented", "held", "deferred", "failed")
     told = ", ".join(f"{answer[name]:,} {name}" for name in names if answer[name])
     requests = ", ".join(f"{name} {number:,}" for name, number in report.requests.items())
     parts: list[object] = [f"{report.run}: {told or _nothing(report.plan, holds)}  (requests: {requests})"]

@@ -334,6 +334,44 @@ def test_other_items_go_on_while_one_is_in_doubt(world: Any) -> None:
     assert (report.tally.created, report.tally.deferred) == (1, 1)
 
 
+def test_what_is_young_in_doubt_stays_in_doubt_when_something_older_is_settled(world: Any) -> None:
+    world.wait = 120
+    world.tracker.caps = replace(world.tracker.caps, bulk_create=1)
+    world.add("Rotate the access keys of the build account")
+    world.far.lose_request("create")
+    world.sync()
+    world.clock.sleep(100)
+    world.add("Encrypt the backup bucket of the billing system")
+    world.far.commit_late(60, "create")
+    world.sync()
+    world.clock.sleep(25)
+    assert world.sync().tally.created == 1
+    comes_to_rest(world, 2)
+
+
+def test_a_comment_in_doubt_on_a_ticket_that_is_gone_stops_nothing(world: Any) -> None:
+    item = world.add()
+    world.sync()
+    world.store.add_comment(item.ref, "olga@acme.example", "Once", world.because())
+    world.far.lose_answer("comment")
+    world.sync()
+    world.far.delete(world.link(item.ref).ref)
+    other = world.add("Encrypt the backup bucket of the billing system")
+    assert world.sync().tally.created == 1
+    assert world.store.open_intents(None) == []
+    assert world.link(other.ref)
+
+
+def test_a_tracker_that_drops_our_label_stops_after_the_first_ticket(world: Any) -> None:
+    world.tracker.caps = replace(world.tracker.caps, bulk_create=1)
+    for n in range(3):
+        world.add(f"Encrypt volume {n} of the billing system")
+    world.far.labels_are_dropped = True
+    report = world.sync()
+    assert (report.tally.created, report.exit_code) == (1, 5)
+    assert any("label" in p for p in report.problems)
+
+
 def test_a_ticket_committed_late_is_found_and_not_doubled(world: Any) -> None:
     world.wait = 120
     world.add()
