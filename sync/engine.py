@@ -19,7 +19,7 @@ from sync.apply import Apply
 from sync.gather import Reading, Scope, advanced, read
 from sync.pace import Pace
 from sync.plan import Brake, Plan, Safety, Step, brake, in_order
-from sync.recover import Recovered, Recovery
+from sync.recover import Recovery
 from sync.steps import begin, unrouted
 from sync.work import LEASE_SECONDS, Tally, Work
 
@@ -124,8 +124,7 @@ class Engine:
 
     def plan(self, run: str, *, only: str | None = None, full: bool = False) -> Plan:
         """What `sync` would do now. Writes nothing, not even cursors, and needs no lease."""
-        doubt = frozenset(i.item for i in self.store.open_intents(None))
-        return self._gather(run, self._chosen(only), full=full, doubt=doubt).plan
+        return self._gather(run, self._chosen(only), full=full, doubt=self._doubt()).plan
 
     def sync(
         self,
@@ -187,10 +186,9 @@ class Engine:
     ) -> Report:
         self.crash("recover.before")
         recovered, lost = self._recover(trackers, lease, because)
+        doubt = self._doubt()
         self.crash("recover.after")
-        found = self._gather(
-            run, {n: t for n, t in trackers.items() if n not in lost}, full=full, doubt=recovered.doubt
-        )
+        found = self._gather(run, {n: t for n, t in trackers.items() if n not in lost}, full=full, doubt=doubt)
         found.failed |= lost
         self.crash("plan.after")
         if expect is not None and found.plan.digest != expect:
@@ -204,8 +202,8 @@ class Engine:
             found.plan = replace(found.plan, refused=None)
         if found.plan.refused is None:
             self._apply(work, found)
-        work.tally.recovered = recovered.found
-        return self._report(run, found, work, len(recovered.doubt))
+        work.tally.recovered = recovered
+        return self._report(run, found, work, len(doubt))
 
     def _work(self, lease: Lease, trackers: Mapping[str, Tracker], because: Because) -> Work:
         pace = Pace(self.store, self.clock, self.sleep)
@@ -242,18 +240,20 @@ class Engine:
 
     def _recover(
         self, trackers: Mapping[str, Tracker], lease: Lease, because: Because
-    ) -> tuple[Recovered, dict[str, TrackerError]]:
-        found, doubt = 0, frozenset[str]()
+    ) -> tuple[int, dict[str, TrackerError]]:
+        found = 0
         failed: dict[str, TrackerError] = {}
         for name, tracker in trackers.items():
             wait = timedelta(seconds=self.waits[name])
             try:
-                recovered = Recovery(self.store, lease, tracker, wait, self.clock(), because).run()
-                found, doubt = found + recovered.found, doubt | recovered.doubt
+                found += Recovery(self.store, lease, tracker, wait, self.clock(), because).run()
             except TrackerError as error:
                 failed[name] = error
-                doubt |= {i.item for i in self.store.open_intents(name)}
-        return Recovered(found, doubt), failed
+        return found, failed
+
+    def _doubt(self) -> frozenset[str]:
+        """The items of which an operation may or may not have happened, in whichever tracker."""
+        return frozenset(i.item for i in self.store.open_intents(None))
 
     def _gather(self, run: str, trackers: Mapping[str, Tracker], *, full: bool, doubt: frozenset[str]) -> _Gathered:
         changed = {item.ref: item for item in self.store.dirty_items() if item.ref not in doubt}

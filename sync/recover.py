@@ -16,14 +16,6 @@ CLOCK_SLACK = timedelta(days=1)
 
 
 @dataclass(frozen=True, slots=True)
-class Recovered:
-    """How many lost tickets were found, and the items whose outcome is still in doubt."""
-
-    found: int
-    doubt: frozenset[str]
-
-
-@dataclass(frozen=True, slots=True)
 class Recovery:
     """What recovery may use. `wait` is how long a tracker may take to show what it did."""
 
@@ -34,8 +26,8 @@ class Recovery:
     now: datetime
     because: Because
 
-    def run(self) -> Recovered:
-        """Settle what can be settled.
+    def run(self) -> int:
+        """Settle what can be settled; how many lost tickets were found. What stays open is still in doubt.
 
         A create or a comment counts as not sent only after two negative answers, the last of them once `wait` has
         passed since the intent; that item is left alone until then, and the rest of the run goes on.
@@ -46,7 +38,7 @@ class Recovery:
         for intent in self.store.open_intents(name):
             if intent.kind is OperationKind.UPDATE:
                 self._forget(intent, "may have been written; both sides are compared again")
-        return Recovered(found, frozenset(i.item for i in self.store.open_intents(name)))
+        return found
 
     def _ask(self, intents: list[Intent]) -> int:
         """Look for each once; how many tickets were found."""

@@ -8,6 +8,8 @@ from typing import Any
 import pytest
 
 from connectors.errors import Ambiguous, Denied, Rejected, Unavailable
+from connectors.sandbox.memory import MemoryTracker
+from mapping.rules import Route, Rules
 from state.effects import Effects
 from state.errors import LeaseHeld
 from state.lease import Holder, this_process
@@ -347,6 +349,25 @@ def test_what_is_young_in_doubt_stays_in_doubt_when_something_older_is_settled(w
     world.clock.sleep(25)
     assert world.sync().tally.created == 1
     comes_to_rest(world, 2)
+
+
+def test_an_item_in_doubt_in_one_tracker_is_not_created_in_another(world: Any) -> None:
+    world.wait = 120
+    world.add()
+    world.far.lose_answer("create")
+    world.sync()
+    engine = world.engine()
+    rules = world.rules()
+    other = MemoryTracker("other", clock=world.clock)
+    table = replace(rules.trackers["eng"], tracker="other")
+    elsewhere = replace(
+        engine,
+        trackers={"eng": world.tracker, "other": other},
+        rules=Rules({**rules.trackers, "other": table}, (Route("other"),), rules.people),
+        waits={"eng": 120, "other": 120},
+        audit_hours={"eng": 24.0, "other": 24.0},
+    )
+    assert elsewhere.plan("run-elsewhere", only="other").operations == ()
 
 
 def test_a_comment_in_doubt_on_a_ticket_that_is_gone_stops_nothing(world: Any) -> None:
