@@ -103,7 +103,7 @@ class Tracker(Protocol):
         """Change exactly what `patch` says, the state first, and return the ticket as it is then.
 
         `seen` is the revision the patch was made for; where `caps.guarded_update`, a moved ticket is `Stale`. Anywhere,
-        a body that somebody edited since this object last read it is `Stale`, since it is written as a whole.
+        a body that somebody edited after this object read it, more than seconds ago, is `Stale`: it is written whole.
         Raises `NoWay` when no sequence of transitions leads to the wanted state.
         """
         ...

@@ -107,7 +107,7 @@ class GithubIssues:
         self._asked_login = False
         self._history = GithubHistory(self.session)
         self._silent: set[str] = set()
-        self._shown = Shown()
+        self._shown = Shown(clock)
 
     @property
     def requests(self) -> int:

@@ -85,7 +85,7 @@ class JiraIssues:
         self._workflow = Workflow(self._client, settings.fields)
         self._places: dict[str, Place] = {}
         self._items: dict[str, str] = {}
-        self._shown = Shown()
+        self._shown = Shown(clock)
         self._markers: dict[str, Marker] = {}
         self._keys_only = self._made = False
         self._me: str | None = None

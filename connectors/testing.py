@@ -158,7 +158,7 @@ class TrackerContract:
     def test_a_body_that_was_edited_since_it_was_read_is_not_written_over(self, bench: Bench) -> None:
         """A body is written as a whole, and what people wrote into it meanwhile would be lost."""
         old, marker = bench.read(bench.make()), bench.draft().marker
-        bench.advance(2)
+        bench.advance(60)
         bench.person.set_body(old.ref.key, bench.body(marker, "Their words"))
         with pytest.raises(Stale):
             bench.tracker.update(old.ref, Patch(body=bench.body(marker, "Our words")), seen=old.revision)
