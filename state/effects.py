@@ -99,7 +99,8 @@ class Lease:
 class Effects:
     """Everything that one transaction of a run writes, records included.
 
-    `linked` are inserted or replaced, and mark their items clean if the item's revision is still the link's.
+    `resent` are intents whose request goes out only now, since what was sent before was refused. `linked` are inserted
+    or replaced, and mark their items clean if the item's revision is still the link's.
     `finished` ends intents by id. `released` closes holds by id, with how. `dirty` marks items to be compared again.
     `because` is for the records of what has none of its own, such as a touched link whose ticket moved.
     """
@@ -107,6 +108,7 @@ class Effects:
     begun: Sequence[Intent] = ()
     finished: Mapping[str, Outcome] = field(default_factory=dict)
     asked: Sequence[str] = ()
+    resent: Sequence[str] = ()
     changes: Sequence[ItemChange] = ()
     linked: Sequence[tuple[Link, Because]] = ()
     touched: Sequence[Link] = ()

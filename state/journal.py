@@ -51,6 +51,12 @@ def ask(connection: Connection, ids: Iterable[str], now: datetime) -> None:
         connection.execute(update(INTENT).where(INTENT.c.id.in_(some), OPEN).values(asked_at=now))
 
 
+def resend(connection: Connection, ids: Iterable[str], now: datetime) -> None:
+    """Note that these begin only now, since what was sent before certainly did nothing."""
+    for some in chunks(ids):
+        connection.execute(update(INTENT).where(INTENT.c.id.in_(some), OPEN).values(begun_at=now))
+
+
 def forget(connection: Connection, now: datetime) -> None:
     """Drop done and deferred intents that nothing asks for any more."""
     old = (INTENT.c.outcome.in_(("done", "deferred")), INTENT.c.finished_at < now - KEPT)

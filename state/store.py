@@ -142,6 +142,7 @@ class Store:
             journal.begin(w.connection, effects.begun)
             journal.finish(w.connection, effects.finished, w.now)
             journal.ask(w.connection, effects.asked, w.now)
+            journal.resend(w.connection, effects.resent, w.now)
             items.change(w.connection, w.ledger, w.now, effects.changes)
             _write_links(w, effects, held)
             stored = Committed(

@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 from connectors.base import Tracker
 from connectors.errors import (
@@ -178,7 +179,8 @@ class Apply:
         self.work.crash("comment.before")
         text = spoken(comment, tracker.caps.body_format, tracker.caps.comment_limit)
         try:
-            remote = self.work.pace.patiently(lambda: tracker.comment(link.ref, text, marker=key))
+            say, again = partial(tracker.comment, link.ref, text, marker=key), Effects(resent=[intent.id])
+            remote = self.work.pace.patiently(say, partial(self.work.commit, again))
         except Ambiguous:
             raise
         except TrackerError as error:

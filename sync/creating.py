@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 from connectors.base import Tracker
 from connectors.errors import (
@@ -55,7 +56,9 @@ class Creating:
         results: list[Created | NotCreated] = []
         failure: TrackerError | None = None
         try:
-            self.work.pace.patiently(lambda: self._send(tracker, batch, results))
+            resent = Effects(resent=[i.id for i in intents.values()])
+            send, again = partial(self._send, tracker, batch, results), partial(self.work.commit, resent)
+            self.work.pace.patiently(send, again)
         except TrackerError as error:
             failure = error
         self.work.crash("create.after")

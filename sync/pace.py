@@ -52,8 +52,11 @@ class Pace:
         if until > now:
             self.sleep((until - now).total_seconds())
 
-    def patiently(self, call: Callable[[], T]) -> T:
-        """Make a call again after the pause a tracker asks for, if it is short; such a refusal did nothing."""
+    def patiently(self, call: Callable[[], T], again: Callable[[], object] = lambda: None) -> T:
+        """Make a call again after the pause a tracker asks for, if it is short; such a refusal did nothing.
+
+        `again` is called before each further call.
+        """
         for _ in range(_TRIES):
             try:
                 return call()
@@ -62,4 +65,5 @@ class Pace:
                 if pause > _PATIENCE:
                     raise
                 self.sleep(max(pause.total_seconds(), 0.0))
+                again()
         return call()

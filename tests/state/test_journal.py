@@ -44,6 +44,14 @@ def test_asking_is_remembered(book: "Book") -> None:
     assert [intent.asked_at for intent in book.store.open_intents()] == [book.clock(), None]
 
 
+def test_what_is_sent_only_now_begins_now(book: "Book") -> None:
+    begun = book.clock()
+    book.store.commit(None, Effects(begun=[book.intent("i1"), book.intent("i2")]))
+    book.clock.forward(50)
+    book.store.commit(None, Effects(resent=["i2"]))
+    assert [intent.begun_at for intent in book.store.open_intents()] == [begun, book.clock()]
+
+
 def test_content_written_lately_is_counted(book: "Book") -> None:
     book.store.commit(None, Effects(begun=[book.intent("i1")]))
     book.clock.forward(60)
