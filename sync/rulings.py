@@ -26,6 +26,11 @@ from state.ticket import Activity, ActivityKind, Category, Ticket
 from sync.diff import Change, Flow
 
 _STATUSES = frozenset(Status)
+_MOVES_STATUS: Mapping[str, tuple[str, ...]] = {
+    Status.OPEN: (Field.ASSIGNEE, ActivityKind.LINK),
+    Status.IN_PROGRESS: (Field.ASSIGNEE, ActivityKind.LINK),
+    Status.RESOLVED: ("resolution",),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,7 +152,7 @@ def _field_hold(kind: HoldKind, seen: Sighting, change: Change, detail: str) -> 
 def who(seen: Sighting, change: Change, run: str) -> Because:
     """The person who made the change according to the ticket's history, else the tracker itself."""
     tracker = seen.link.ref.tracker
-    act = latest(seen.activity, change.field)
+    act = deed(seen, change)
     reason = f"{seen.ticket.ref.key}: {change.field} is now {shown(change.theirs)}"
     if act is None:
         return Because(Agent(Actor.BOT, tracker, "unknown"), run, reason=reason, at=seen.ticket.updated)
@@ -160,9 +165,16 @@ def because_of(act: Activity, tracker: str, run: str, reason: str) -> Because:
     return Because(Agent(kind, tracker, act.by.id, act.by.name), run, act.id, reason, act.at)
 
 
-def latest(activity: Sequence[Activity], name: Field) -> Activity | None:
-    """The last time that somebody else than us changed a field, if the history tells."""
-    found = [a for a in activity if a.kind is ActivityKind.FIELD and a.field == name and not a.by.ours]
+def deed(seen: Sighting, change: Change) -> Activity | None:
+    """The last thing somebody else than us did that moved the field, if the history tells.
+
+    A status also moves with who has taken the ticket, with a change linked to it, or with its resolution alone.
+    """
+    others = [a for a in seen.activity if not a.by.ours]
+    found = [a for a in others if a.kind is ActivityKind.FIELD and a.field == change.field]
+    if not found and change.field is Field.STATUS:
+        since, moved = seen.link.seen_at or seen.link.linked_at, _MOVES_STATUS.get(change.theirs or "", ())
+        found = [a for a in others if a.at >= since and (a.field if a.kind is ActivityKind.FIELD else a.kind) in moved]
     return found[-1] if found else None
 
 

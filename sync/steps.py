@@ -23,7 +23,7 @@ from state.model import (
 from state.ticket import ActivityKind, Marker, Missing, Patch
 from sync.diff import Change, Flow, compare
 from sync.plan import FieldMove, Operation, Step
-from sync.rulings import Ruling, Sighting, because_of, latest, rule, shown, start_of, waits, who
+from sync.rulings import Ruling, Sighting, because_of, deed, rule, shown, start_of, waits, who
 
 _REFUSALS = frozenset({HoldKind.NO_WAY, HoldKind.REJECTED})
 
@@ -197,7 +197,7 @@ class _Answer:
         return "; ".join(parts)
 
     def _by(self, change: Change) -> str:
-        act = latest(self.seen.activity, change.field)
+        act = deed(self.seen, change)
         return f" ({act.by.name or act.by.id})" if act else ""
 
 
