@@ -5,7 +5,8 @@ from typing import Any
 
 from connectors.errors import Denied, NotFound, Rejected, TrackerError, Unavailable
 from connectors.jira_client import JiraClient
-from connectors.jira_reading import category, mapping, rows
+from connectors.jira_reading import EPOCH, category, mapping, rows
+from connectors.jira_search import JiraSearch
 from connectors.jira_settings import JiraSettings
 from state.model import Problem
 from state.ticket import Category
@@ -24,6 +25,9 @@ _PERMISSIONS = {
     "ASSIGN_ISSUES": "assignee",
 }
 """What our account needs, and the field that can be left out instead."""
+
+
+_GATEWAY = "api.atlassian.com"
 
 
 class Checkup:
@@ -46,6 +50,9 @@ class Checkup:
         return sorted(found, key=lambda problem: not problem.fatal)
 
     def _account(self) -> Iterator[Problem]:
+        if _GATEWAY in self._settings.url and self._settings.site is None:
+            fix = f'add a line to {self._table}: site = "https://YOUR-SITE.atlassian.net"'
+            yield Problem("links to tickets would lead people to the API's address", fix, fatal=False)
         if self._optional("myself") is None:
             yield self._absent("myself", "every account that carries our label is taken for ours")
 
@@ -54,13 +61,25 @@ class Checkup:
         try:
             project = mapping(self._client.get(f"project/{key}"))
         except NotFound as error:
-            fix = f"set project in {self._table} to its key, or let the account browse it"
-            yield Problem(f"project {key} does not exist or is hidden: {error}", fix)
-            return
+            if not self._searchable():
+                fix = f"set project in {self._table} to its key, or let the account browse it"
+                yield Problem(f"project {key} does not exist or is hidden: {error}", fix)
+                return
+            yield self._absent("project", "whether it is there is not known")
+            project = {}
         yield from self._issue_type(project)
         yield from self._names()
         yield from self._permissions()
         yield from self._endpoints()
+
+    def _searchable(self) -> bool:
+        """Whether issues of the project can be asked for, which fails for one that does not exist."""
+        search = JiraSearch(self._client, self._settings.project, on_cloud=self._settings.on_cloud)
+        try:
+            next(search.pages(f'project = "{self._settings.project}"', EPOCH))
+        except (NotFound, Rejected):
+            return False
+        return True
 
     def _issue_type(self, project: Row) -> Iterator[Problem]:
         path = f"issue/createmeta/{self._settings.project}/issuetypes"

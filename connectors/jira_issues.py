@@ -79,7 +79,7 @@ class JiraIssues:
     ) -> None:
         self.name, self.caps = name, _capabilities(settings)
         self._settings, self._secrets, self._clock = settings, secrets, clock
-        self._cloud, self._url = settings.on_cloud, settings.url.rstrip("/")
+        self._cloud, self._url = settings.on_cloud, settings.pages
         self._client = JiraClient(settings, secrets, clock=clock, sleep=sleep, transport=transport, observer=observer)
         self._search = JiraSearch(self._client, settings.project, on_cloud=self._cloud)
         self._workflow = Workflow(self._client, settings.fields)

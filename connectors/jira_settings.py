@@ -13,15 +13,22 @@ class JiraSettings(TrackerSettings):
     """One Jira project on Cloud or Data Center.
 
     With `email` the token is an API token (Basic), without it a personal access or OAuth token (Bearer). `fields` are
-    sent as they are with every create and fill what a screen demands; `omit` names fields that are never sent.
+    sent as they are with every create and fill what a screen demands; `omit` names fields that are never sent. `site`
+    is where people browse, if that is not `url`.
     """
 
     deployment: Literal["cloud", "datacenter"] = "cloud"
     project: Name
     issue_type: Name = "Task"
     email: str | None = None
+    site: Name | None = None
     fields: dict[str, Any] = Key(default={})
     omit: list[Omittable] = Key(default=[])
+
+    @property
+    def pages(self) -> str:
+        """The address below which people find `/browse/KEY`, without a slash at the end."""
+        return (self.site or self.url).rstrip("/")
 
     @property
     def on_cloud(self) -> bool:

@@ -56,6 +56,11 @@ def test_a_batch_is_one_request_that_carries_every_marker() -> None:
     assert jira.requests == 1
 
 
+def test_people_browse_tickets_at_the_site_when_the_api_is_elsewhere() -> None:
+    jira, _ = tracker({"GET issue/SEC-1": issue(1), "GET issue/10001": issue(1)}, site="https://acme.atlassian.net/")
+    assert jira.resolve("https://acme.atlassian.net/browse/SEC-1").url == "https://acme.atlassian.net/browse/SEC-1"
+
+
 def test_omitted_fields_are_not_sent_and_not_promised() -> None:
     jira, server = tracker({"POST issue": made(1)["issues"][0]}, omit=["priority", "duedate"])
     list(jira.create([draft(1, priority="High", due_date=date(2026, 12, 1))]))
@@ -68,7 +73,7 @@ def test_refused_elements_are_told_apart_from_created_ones() -> None:
     jira, _ = tracker({"POST issue/bulk": answer})
     first, second, third = jira.create([draft(1), draft(2), draft(3)])
     assert isinstance(first, Created)
-    assert second == NotCreated(marker(2), "assignee: User 'x' cannot be assigned issues.")
+    assert second == NotCreated(marker(2), "assignee: User 'x' cannot be assigned issues.", True)
     assert isinstance(third, Created)
     assert third.ref.key == "SEC-3"
 
@@ -260,7 +265,7 @@ def test_a_name_that_leads_nowhere_is_not_found(name: str) -> None:
 
 
 def test_a_patch_changes_only_what_it_says_with_one_request() -> None:
-    jira, server = tracker({"PUT issue/10001": issue(1, summary="New")})
+    jira, server = tracker({"PUT issue/10001": issue(1, summary="New", labels=[MARK, "a"])})
     patch = Patch(title="New", due_date=None, add_labels=("a",), remove_labels=("b",))
     assert jira.update(TicketRef("eng", "10001"), patch, seen="").title == "New"
     assert server.asked == [
@@ -275,13 +280,27 @@ def test_a_patch_changes_only_what_it_says_with_one_request() -> None:
     assert server.urls[0].params["returnIssue"] == "true"
 
 
+def test_labels_are_set_as_a_whole_where_single_ones_are_not_changed() -> None:
+    there = {"labels": ["theirs", "b"]}
+
+    def edit(_: httpx.Request, sent: Any) -> httpx.Response:
+        there.update(sent.get("fields", {}))
+        return httpx.Response(204)
+
+    jira, server = tracker({"PUT issue/10001": edit, "GET issue/10001": lambda *_: issue(1, **there)})
+    after = jira.update(TicketRef("eng", "10001"), Patch(add_labels=("a",), remove_labels=("b",)), seen="")
+    assert after.labels == {"theirs", "a"}
+    assert len(server.asked) == 4
+
+
 def test_a_server_that_does_not_return_the_issue_is_asked_for_it() -> None:
     jira, _ = tracker({"PUT issue/10001": httpx.Response(204), "GET issue/10001": issue(1, summary="New")})
     assert jira.update(TicketRef("eng", "10001"), Patch(title="New"), seen="").title == "New"
 
 
 def test_adopting_plants_label_and_property() -> None:
-    jira, server = tracker({"PUT issue/10001": issue(1, creator={"accountId": "mia"})})
+    labels = [MARK, f"cf-{marker().key}"]
+    jira, server = tracker({"PUT issue/10001": issue(1, creator={"accountId": "mia"}, labels=labels)})
     assert jira.update(TicketRef("eng", "10001"), Patch(marker=marker()), seen="").marker == marker()
     assert server.asked[0][1] == {
         "update": {"labels": [{"add": MARK}, {"add": f"cf-{marker().key}"}]},
