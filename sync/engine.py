@@ -11,7 +11,7 @@ from mapping.rules import Rules
 from state.effects import Because, Effects, Feed, Lease, Note
 from state.lease import Holder
 from state.lifecycle import UNFINISHED
-from state.model import ActionItem, Agent, Comment, HoldKind
+from state.model import ActionItem, Agent, Comment, HoldKind, OperationKind
 from state.store import Store
 from state.ticket import Marker
 from sync.adopt import adoption
@@ -216,7 +216,7 @@ class Engine:
     def _apply(self, work: Work, found: _Gathered) -> None:
         apply = Apply(work)
         for reading in found.readings.values():
-            apply.refresh(reading.touched, reading.lost)
+            apply.refresh(list(reading.touched.values()), sorted(reading.lost))
         apply.run(found.plan.steps)
         self.crash("feed.before")
         feeds = [self._feed(reading.feed, work) for reading in found.readings.values()]
@@ -252,8 +252,11 @@ class Engine:
         return found, failed
 
     def _doubt(self) -> frozenset[str]:
-        """The items of which an operation may or may not have happened, in whichever tracker."""
-        return frozenset(i.item for i in self.store.open_intents(None))
+        """The items of which it is not known whether something new was made, in whichever tracker.
+
+        An update in doubt is simply compared again.
+        """
+        return frozenset(i.item for i in self.store.open_intents(None) if i.kind is not OperationKind.UPDATE)
 
     def _gather(self, run: str, trackers: Mapping[str, Tracker], *, full: bool, doubt: frozenset[str]) -> _Gathered:
         changed = {item.ref: item for item in self.store.dirty_items() if item.ref not in doubt}
@@ -273,7 +276,7 @@ class Engine:
                 found.failed[name] = error
             self.crash("read.after")
         new = [item for ref, item in changed.items() if ref not in linked and item.status in UNFINISHED]
-        steps = [s for r in found.readings.values() for s in r.steps]
+        steps = [s for r in found.readings.values() for s in (*r.strays.values(), *r.steps.values())]
         steps += [s for s in self._begin(new, trackers, found.failed) if s is not None]
         found.plan = self._plan(steps, found, trackers)
         return found

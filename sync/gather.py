@@ -24,16 +24,29 @@ CHUNK = 100
 
 @dataclass(slots=True)
 class Reading:
-    """One tracker's part of a plan: steps, links to refresh, and where its feed stands afterwards.
+    """One tracker's part of a plan: where its feed stands afterwards, and what was found, by item.
 
-    `lost` are the items whose ticket was missed for the first time, to be looked at again.
+    `steps` answer what is new, `touched` are links to refresh, and `lost` the items whose ticket was missed for the
+    first time, to be looked at again. Of a ticket that was seen twice the last sight counts. `strays` hold items whose
+    key stands in a second ticket, by item and that ticket.
     """
 
     feed: Feed
-    steps: list[Step] = field(default_factory=list)
-    touched: list[Link] = field(default_factory=list)
+    steps: dict[str, Step] = field(default_factory=dict)
+    touched: dict[str, Link] = field(default_factory=dict)
+    strays: dict[tuple[str, str], Step] = field(default_factory=dict)
     sighted: list[Sighted] = field(default_factory=list)
-    lost: list[str] = field(default_factory=list)
+    lost: set[str] = field(default_factory=set)
+
+    def calls_for(self, step: Step) -> None:
+        """An item's ticket calls for this step, whatever it called for when it was seen before."""
+        self.steps[step.item.ref] = step
+        self.touched.pop(step.item.ref, None)
+
+    def knows(self, link: Link) -> None:
+        """All there is to do about an item is to remember how its ticket looks now."""
+        self.touched[link.item] = link
+        self.steps.pop(link.item, None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,9 +99,8 @@ def advanced(feed: Feed, newest: Cursor | None, written: Sequence[datetime], now
         top = Cursor(second + timedelta(seconds=1) if crowded else max(written))
     if top is None:
         return feed
-    settled = feed.settled or Cursor(min([*written, top.at]))
-    young = feed.fresh is None or top.at > feed.fresh.at or top.at > settled.at
-    if feed.settle_at is None and young:
+    settled = feed.settled or Cursor(min([*written, top.at]) - lag)
+    if feed.settle_at is None and top.at > settled.at:
         pause = max(lag, timedelta(seconds=2))
         return replace(feed, settled=settled, fresh=top, settling=top, settle_at=now + pause)
     return replace(feed, settled=settled, fresh=top)
@@ -121,10 +133,10 @@ def _page(scope: Scope, tickets: Sequence[Ticket], reading: Reading, looked: set
     for ticket in known:
         link = links[ticket.ref.id]
         item = items[link.item]
-        if link.ticket_revision not in ("", ticket.revision) or not _quiet(scope, item, link, ticket):
+        if _has_news(link, ticket) or not _quiet(scope, item, link, ticket):
             fresh.append(ticket)
         elif link.ticket_revision != ticket.revision:
-            reading.touched.append(refreshed(link, ticket, item.revision))
+            reading.knows(refreshed(link, ticket, item.revision))
     looked |= {t.ref.id for t in fresh}
     if scope.tracker.caps.stale_feed:
         _look(scope, (t.ref for t in fresh), reading, count=False)
@@ -138,6 +150,16 @@ def _is_stale(ticket: Ticket, link: Link) -> bool:
     Equal revisions do not say that nothing happened: a tracker's clock may have ticked only once for two changes.
     """
     return ticket.revision < link.ticket_revision
+
+
+def _has_news(link: Link, ticket: Ticket) -> bool:
+    """Whether somebody else did something that perhaps only the ticket's history tells.
+
+    The revision that our own last write left may be unknown; then only what does not show otherwise counts.
+    """
+    if link.ticket_revision:
+        return ticket.revision != link.ticket_revision
+    return ticket.comments is None or _as_known(link, ticket) != ticket
 
 
 def _moves(scope: Scope, item: ActionItem, link: Link, ticket: Ticket) -> tuple[Change, ...]:
@@ -188,7 +210,7 @@ def _strangers(scope: Scope, tickets: Sequence[Ticket], reading: Reading) -> Non
             continue
         operation = Operation(OperationKind.HOLD, link.item, link.ref.tracker, f"{hold.kind}: {detail}")
         item = scope.store.item(link.item)
-        reading.steps.append(Step(item, link.ref.tracker, (operation,), link=link, pulled=link.baseline, held=(hold,)))
+        reading.strays[item.ref, other.ref.id] = Step(item, link.ref.tracker, (operation,), held=(hold,))
 
 
 def _refs(scope: Scope) -> Iterator[TicketRef]:
@@ -213,27 +235,26 @@ def _look(scope: Scope, refs: Iterable[TicketRef], reading: Reading, *, count: b
         _miss(scope, [f for f in found if isinstance(f, Missing)], reading)
         scope.progress(scope.tracker.name, len(chunk))
     if count and looked:
-        reading.sighted.append(Sighted(scope.tracker.name, looked, there))
+        reading.sighted.append(Sighted(scope.tracker.name, looked, there, scope.store.link_count(scope.tracker.name)))
 
 
 def _answer(scope: Scope, tickets: Sequence[Ticket], reading: Reading) -> None:
     links = scope.store.links_by_ticket(scope.tracker.name, [t.ref.id for t in tickets])
     items = scope.store.items([link.item for link in links.values()])
     for ticket in tickets:
-        link = links[ticket.ref.id]
-        item = items[link.item]
-        if item.ref in scope.in_doubt:
+        if (link := links.get(ticket.ref.id)) is None or link.item in scope.in_doubt:
             continue
-        others = bool(link.ticket_revision) and ticket.revision != link.ticket_revision
+        item = items[link.item]
+        others = _has_news(link, ticket)
         if not others and _quiet(scope, item, link, ticket):
             if item.ref in scope.changed or refreshed(link, ticket, item.revision) != link:
-                reading.touched.append(refreshed(link, ticket, item.revision))
+                reading.knows(refreshed(link, ticket, item.revision))
             continue
         step = answer(_sighting(scope, item, link, ticket, others=others), scope.rules, scope.run)
         if step.operations or step.warnings:
-            reading.steps.append(step)
+            reading.calls_for(step)
         else:
-            reading.touched.append(replace(refreshed(link, ticket, step.item.revision), baseline=step.pulled))
+            reading.knows(replace(refreshed(link, ticket, step.item.revision), baseline=step.pulled))
 
 
 def _sighting(scope: Scope, item: ActionItem, link: Link, ticket: Ticket, *, others: bool) -> Sighting:
@@ -255,13 +276,14 @@ def _miss(scope: Scope, missing: Sequence[Missing], reading: Reading) -> None:
     links = scope.store.links_by_ticket(scope.tracker.name, [m.ref.id for m in missing])
     items = scope.store.items([link.item for link in links.values()])
     for one in missing:
-        link = links[one.ref.id]
+        if (link := links.get(one.ref.id)) is None:
+            continue
         item = items[link.item]
         step = vanished(item, link, one, tuple(scope.store.holds(item.ref)))
         if step.operations:
-            reading.steps.append(step)
+            reading.calls_for(step)
         elif link.missing_since is None:
-            reading.touched.append(replace(link, missing_since=scope.now, item_revision=0))
-            reading.lost.append(item.ref)
+            reading.knows(replace(link, missing_since=scope.now, item_revision=0))
+            reading.lost.add(item.ref)
         else:
-            reading.touched.append(replace(link, item_revision=item.revision))
+            reading.knows(replace(link, item_revision=item.revision))

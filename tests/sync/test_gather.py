@@ -1,9 +1,32 @@
-"""Reading a tracker's feed."""
+"""What a reading makes of a tracker that repeats itself, tells little, or is changed while it is read."""
 
+from collections.abc import Callable, Iterator, Sequence
 from datetime import timedelta
 from typing import Any
 
-from state.model import Status
+from connectors.base import Page
+from connectors.sandbox.memory import MemoryTracker
+from state.model import HoldKind, Status
+from state.ticket import Cursor, Draft, Missing, Ticket, TicketRef
+
+
+class Repeating(MemoryTracker):
+    """Shows every page of its feed twice."""
+
+    def changes(self, cursor: Cursor | None) -> Iterator[Page]:
+        for page in super().changes(cursor):
+            yield page
+            yield page
+
+
+class Interrupted(MemoryTracker):
+    """Has something happen right after each direct read."""
+
+    meddle: Callable[[], None] = staticmethod(lambda: None)
+
+    def fetch(self, refs: Sequence[TicketRef]) -> Iterator[Ticket | Missing]:
+        yield from list(super().fetch(refs))
+        self.meddle()
 
 
 def test_an_edit_that_the_index_shows_late_is_not_lost_behind_our_own_write(world: Any) -> None:
@@ -20,3 +43,79 @@ def test_an_edit_that_the_index_shows_late_is_not_lost_behind_our_own_write(worl
     world.clock.sleep(1000)
     world.sync()
     assert world.item(edited.ref).status is Status.IN_PROGRESS
+
+
+def test_a_ticket_that_the_feed_shows_twice_is_answered_once(world: Any) -> None:
+    world.tracker = Repeating("eng", far_side=world.far, caps=world.tracker.caps)
+    item = world.add()
+    world.sync()
+    world.far.edit(world.link(item.ref).ref, title="nope")
+    world.far.move_to(world.link(item.ref).ref, "In Progress")
+    report = world.sync()
+    assert (report.tally.updated, report.tally.pulled, report.tally.deferred) == (1, 1, 0)
+    assert world.ticket(item.ref).title == item.title
+
+
+def test_a_ticket_put_back_while_we_commented_on_it_is_noticed(world: Any) -> None:
+    item = world.add()
+    world.sync()
+    ref = world.link(item.ref).ref
+    world.far.move_to(ref, "In Progress")
+    world.sync()
+    world.store.add_comment(item.ref, "olga@acme.example", "Please do this before the audit", world.because())
+    world.crash = _at("comment.before", lambda: world.far.move_to(ref, "To Do"))
+    world.sync()
+    world.clock.sleep(300)
+    world.sync()
+    assert world.item(item.ref).status is Status.OPEN
+
+
+def test_a_comment_made_while_we_wrote_is_heard_although_the_tracker_does_not_count_comments(world: Any) -> None:
+    item = world.add()
+    world.sync()
+    ref = world.link(item.ref).ref
+    world.edit(item.ref, title="Another title for the same thing")
+    world.store.add_comment(item.ref, "olga@acme.example", "Please do this before the audit", world.because())
+    world.crash = _at("comment.before", lambda: world.far.comment(ref, "Which tenant?"))
+    world.sync()
+    world.clock.sleep(300)
+    world.sync()
+    assert [c.text for c in world.store.comments(item.ref) if c.inbound] == ["Which tenant?"]
+
+
+def test_an_item_parted_from_its_ticket_while_that_is_read_does_not_stop_the_run(world: Any) -> None:
+    world.tracker = Interrupted("eng", far_side=world.far, caps=world.tracker.caps)
+    first, second = world.add(), world.add("Encrypt the backup bucket of the billing system")
+    world.sync()
+    world.far.edit(world.link(second.ref).ref, title="nope")
+    world.tracker.meddle = lambda: world.store.unlink(first.ref, world.because("a mistake"))
+    world.sync(full=True)
+    assert world.ticket(second.ref).title == second.title
+
+
+def test_a_second_ticket_with_the_same_key_is_held_and_takes_nothing_from_the_first(world: Any) -> None:
+    world.tracker = MemoryTracker("eng", far_side=world.far, caps=world.tracker.caps, page_size=1)
+    item = world.add()
+    world.sync()
+    ticket = world.ticket(item.ref)
+    world.far.edit(ticket.ref, assignee="tom")
+    draft = Draft(ticket.marker, ticket.title, ticket.body, ticket.priority, None, None, tuple(ticket.labels))
+    world.far.add("eng", draft)
+    world.sync()
+    assert [h.kind for h in world.store.holds(item.ref)] == [HoldKind.MANY_TICKETS]
+    assert world.item(item.ref).owner == "tom@acme.example"
+    world.far.edit(ticket.ref, assignee=None)
+    world.far.edit(ticket.ref, assignee="mia")
+    world.sync()
+    assert world.item(item.ref).owner == "mia@acme.example"
+
+
+def _at(point: str, act: Callable[[], object]) -> Callable[[str], None]:
+    seen: list[str] = []
+
+    def crash(name: str) -> None:
+        if name == point and not seen:
+            seen.append(name)
+            act()
+
+    return crash
