@@ -6,7 +6,7 @@ from typing import Any
 
 from connectors.errors import NotFound, Rejected
 from connectors.jira_client import JiraClient
-from connectors.jira_reading import mapping, moment, rows
+from connectors.jira_reading import comment_page, mapping, moment, rows
 
 PAGE = 100
 
@@ -27,7 +27,7 @@ def comment_rows(
     client: JiraClient, ident: str, fields: Row, since: datetime, *, mine: Callable[[Row], bool]
 ) -> list[Row]:
     """The comments, with their properties where some are ours and were made since `since`."""
-    page = mapping(fields.get("comment"))
+    page = comment_page(fields.get("comment"))
     found = rows(page.get("comments"))
     recent = [row for row in found if moment(row.get("created")) >= since]
     unclear = any(mine(mapping(row.get("author"))) and "properties" not in row for row in recent)

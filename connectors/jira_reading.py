@@ -30,11 +30,15 @@ _MARKING_LABEL = re.compile(rf"{LABEL}([a-z0-9]{{26}})")
 _CATEGORIES = {"new": Category.NEW, "indeterminate": Category.INDETERMINATE, "done": Category.DONE}
 _USUAL_NAMES = {
     "open": Category.NEW,
+    "new": Category.NEW,
+    "backlog": Category.NEW,
+    "todo": Category.NEW,
     "to do": Category.NEW,
     "reopened": Category.NEW,
     "in progress": Category.INDETERMINATE,
     "in review": Category.INDETERMINATE,
     "done": Category.DONE,
+    "won't do": Category.DONE,
     "closed": Category.DONE,
     "resolved": Category.DONE,
 }
@@ -68,9 +72,19 @@ def updated(raw: Mapping[str, Any]) -> datetime:
     return moment(fields.get("updated") or fields.get("created"))
 
 
+def dated(raw: Mapping[str, Any]) -> bool:
+    """Whether the server tells when the issue last changed."""
+    return bool(mapping(raw.get("fields")).get("updated"))
+
+
+def named(value: object) -> Mapping[str, Any]:
+    """What has a name, which some servers give alone."""
+    return {"name": value} if isinstance(value, str) and value else mapping(value)
+
+
 def account_id(user: object, *, on_cloud: bool) -> str | None:
     """The id by which this Jira assigns: an account id on Cloud, a user name on Data Center."""
-    known = mapping(user)
+    known = named(user)
     order = ("accountId", "name", "key") if on_cloud else ("name", "key", "accountId")
     return next((str(known[key]) for key in order if known.get(key)), None)
 
@@ -82,8 +96,8 @@ def author_id(fields: Mapping[str, Any], *, on_cloud: bool) -> str | None:
 
 def state(fields: Mapping[str, Any]) -> TicketState:
     """The issue's state; a category that is not told is done if there is a resolution, else new."""
-    status = mapping(fields.get("status"))
-    resolution = mapping(fields.get("resolution")).get("name")
+    status = named(fields.get("status"))
+    resolution = named(fields.get("resolution")).get("name")
     told = category(status)
     guessed = Category.DONE if resolution else Category.NEW
     return TicketState(told or guessed, str(status.get("name", "")), str(resolution) if resolution else None)
@@ -91,8 +105,9 @@ def state(fields: Mapping[str, Any]) -> TicketState:
 
 def category(status: Mapping[str, Any]) -> Category | None:
     """The kind of a status: as told, else as its name usually means, else `None`."""
-    told = _CATEGORIES.get(str(mapping(status.get("statusCategory")).get("key", "")).lower())
-    return told or _USUAL_NAMES.get(str(status.get("name", "")).lower())
+    told = named(status.get("statusCategory"))
+    names = [str(name).lower() for name in (told.get("key"), told.get("name"), status.get("name"))]
+    return next((kind for name in names if (kind := _CATEGORIES.get(name) or _USUAL_NAMES.get(name))), None)
 
 
 def labels(fields: Mapping[str, Any]) -> frozenset[str]:
@@ -129,9 +144,9 @@ def ticket(raw: Mapping[str, Any], *, tracker: str, url: str, on_cloud: bool, ma
         ref=TicketRef(tracker, str(raw.get("id", "")), key),
         url=f"{url}/browse/{key}",
         title=str(fields.get("summary") or ""),
-        body=_body(fields.get("description")),
+        body=_body(fields.get("description"), on_cloud=on_cloud),
         state=state(fields),
-        priority=mapping(fields.get("priority")).get("name"),
+        priority=named(fields.get("priority")).get("name"),
         assignee=account_id(fields.get("assignee"), on_cloud=on_cloud),
         due_date=_day(fields.get("duedate")),
         labels=labels(fields),
@@ -208,8 +223,13 @@ def _comment_key(row: Mapping[str, Any]) -> str | None:
     return None
 
 
+def comment_page(value: object) -> Mapping[str, Any]:
+    """The comments that an issue shows, which some servers give as a list alone."""
+    return {"comments": value} if isinstance(value, list) else mapping(value)
+
+
 def _comment_count(value: object) -> int | None:
-    known = mapping(value)
+    known = comment_page(value)
     total = known.get("total")
     if isinstance(total, int):
         return total
@@ -221,8 +241,13 @@ def _revision(updated: datetime, comments: int | None) -> str:
     return at if comments is None else f"{at}/{comments:06d}"
 
 
-def _body(value: object) -> Body:
-    return value if isinstance(value, str | dict) else None
+def _body(value: object, *, on_cloud: bool) -> Body:
+    """The description as it is; on Cloud plain text becomes a document, a paragraph to each line."""
+    if not on_cloud or not isinstance(value, str):
+        return value if isinstance(value, str | dict) else None
+    lines = [line for line in value.splitlines() if line.strip()]
+    paragraphs = [{"type": "paragraph", "content": [{"type": "text", "text": line}]} for line in lines]
+    return {"type": "doc", "version": 1, "content": paragraphs}
 
 
 def _day(value: object) -> date | None:

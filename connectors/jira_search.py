@@ -1,32 +1,41 @@
-"""Searching Jira page by page, with whichever search the server has."""
+"""Searching Jira page by page, with whichever search and whichever queries the server has."""
 
 from collections.abc import Callable, Iterator, Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 
 import httpx
 
-from connectors.errors import NotFound, Rejected
+from connectors.base import MARK
+from connectors.errors import NotFound, Rejected, Unavailable
 from connectors.jira_client import JiraClient, Json
-from connectors.jira_reading import EPOCH, FIELDS, PROPERTY, mapping, moment, rows
+from connectors.jira_reading import EPOCH, FIELDS, PROPERTY, labels, mapping, moment, rows
 
 PAGE = 100
 ORDER = "ORDER BY updated ASC, key ASC"
+TIMED = "timed"
+"""The proof that the server compares times in a query."""
+
+_ALWAYS = EPOCH + timedelta(milliseconds=1)
+_EXACT, _UNTIMED, _WIDE = range(3)
+
+Row = Mapping[str, Any]
 
 
 class JiraSearch:
     """Issues by query, oldest change first; an issue that changes meanwhile may come twice.
 
     Cloud pages by token. The plain search pages by the time reached, because servers refuse a deep `startAt`.
-    A server that cannot compare times in a query is asked for all of `scope`.
+    A server that does not understand a query is asked for more than is wanted: without a time, then all of `project`.
     """
 
-    def __init__(self, client: JiraClient, *, on_cloud: bool) -> None:
-        self._client, self._on_cloud = client, on_cloud
-        self._timeless = False
+    def __init__(self, client: JiraClient, project: str, *, on_cloud: bool) -> None:
+        self._client, self._project, self._on_cloud = client, project, on_cloud
+        self._breadth = _EXACT
+        self.proof = ""
 
-    def pages(self, scope: str, at: datetime) -> Iterator[list[Mapping[str, Any]]]:
+    def pages(self, scope: str, at: datetime) -> Iterator[list[Row]]:
         """Pages of the issues in `scope` (JQL) that changed at or after `at`; servers may give others as well."""
         if self._on_cloud and "search/jql" not in self._client.absent:
             first = self._by_token(scope, at, None)
@@ -35,7 +44,31 @@ class JiraSearch:
                 return
         yield from self._by_time(scope, at)
 
-    def _follow(self, scope: str, at: datetime, page: Json) -> Iterator[list[Mapping[str, Any]]]:
+    def changed(self, scope: str, at: datetime, *, doubting: bool) -> Iterator[list[Row]]:
+        """The same; if `doubting`, with a second look where nothing changed and `proof` is not there yet.
+
+        Servers may find nothing by a query that they do not understand. `proof` is `TIMED` once a time found something.
+        """
+        silent = True
+        for page in self.pages(scope, at):
+            if page and at > EPOCH and self._breadth == _EXACT:
+                self.proof = TIMED
+            silent = silent and not page
+            yield page
+        if silent and doubting and not self.proof and self._breadth == _EXACT:
+            yield from self.pages(scope, at) if self._overlooks(scope) else [[]]
+
+    def _overlooks(self, scope: str) -> bool:
+        """Whether only a broader query finds issues of ours, which is then used from now on."""
+        for self._breadth in (_EXACT, _UNTIMED, _WIDE):
+            found = next(self.pages(scope, _ALWAYS))
+            if any(MARK in labels(mapping(issue.get("fields"))) for issue in found):
+                self.proof = TIMED if self._breadth == _EXACT else ""
+                return self._breadth != _EXACT
+        self._breadth = _EXACT
+        return False
+
+    def _follow(self, scope: str, at: datetime, page: Json) -> Iterator[list[Row]]:
         spent: set[str] = set()
         while True:
             yield rows(page.get("issues"))
@@ -56,7 +89,7 @@ class JiraSearch:
                 return None
             raise
 
-    def _by_time(self, scope: str, at: datetime) -> Iterator[list[Mapping[str, Any]]]:
+    def _by_time(self, scope: str, at: datetime) -> Iterator[list[Row]]:
         floor, start, seen = at, 0, set[tuple[str, str]]()
         while True:
             answer = self._ask(scope, floor, partial(self._plain, start=start))
@@ -67,22 +100,31 @@ class JiraSearch:
                 return
             seen.update(map(_version, page))
             reached = max([floor, *(moment(mapping(issue.get("fields")).get("updated")) for issue in page)])
-            start = 0 if fresh and reached > floor else start + len(page)
+            start = 0 if fresh and reached > floor and self._breadth == _EXACT else start + len(page)
             floor = reached if not start else floor
 
-    def _ask(self, scope: str, at: datetime, send: Callable[[str], Any]) -> Mapping[str, Any]:
-        if self._timeless:
-            return mapping(send(scope))
-        try:
-            return mapping(send(_jql(scope, at)))
-        except Rejected as error:
-            if error.status != httpx.codes.BAD_REQUEST:
-                raise
-            answer = mapping(send(scope))
-            self._timeless = True
-            return answer
+    def _ask(self, scope: str, at: datetime, send: Callable[[str], Any]) -> Row:
+        while True:
+            try:
+                return mapping(send(self._query(scope, at)))
+            except (Rejected, Unavailable) as error:
+                timed = self._breadth == _EXACT and at > EPOCH
+                refused = error.status == httpx.codes.BAD_REQUEST and self._breadth != _WIDE
+                if not refused and not (timed and error.status == httpx.codes.INTERNAL_SERVER_ERROR):
+                    self._breadth = _EXACT
+                    raise
+                self._breadth += 1
 
-    def _plain(self, jql: str, start: int) -> Mapping[str, Any]:
+    def _query(self, scope: str, at: datetime) -> str:
+        """The query; the time goes as milliseconds, since a date would be read in the user's own zone."""
+        if self._breadth == _WIDE:
+            return f'project = "{self._project}"'
+        if self._breadth == _UNTIMED:
+            return scope
+        since = f" AND updated >= {int(at.timestamp() * 1000)}" if at > EPOCH else ""
+        return f"{scope}{since} {ORDER}"
+
+    def _plain(self, jql: str, start: int) -> Row:
         payload: Json = {"jql": jql, "startAt": start, "maxResults": PAGE, "fields": FIELDS}
         if self._on_cloud:
             payload["properties"] = [PROPERTY]
@@ -96,17 +138,11 @@ class JiraSearch:
         return mapping(self._client.get("search", **joined))
 
 
-def _jql(scope: str, at: datetime) -> str:
-    """The query; the time goes as milliseconds, since a date would be read in the user's own zone."""
-    since = f" AND updated >= {int(at.timestamp() * 1000)}" if at > EPOCH else ""
-    return f"{scope}{since} {ORDER}"
-
-
-def _version(issue: Mapping[str, Any]) -> tuple[str, str]:
+def _version(issue: Row) -> tuple[str, str]:
     return str(issue.get("id")), str(mapping(issue.get("fields")).get("updated"))
 
 
-def _is_last(answer: Mapping[str, Any], start: int, got: int) -> bool:
+def _is_last(answer: Row, start: int, got: int) -> bool:
     total, limit = answer.get("total"), answer.get("maxResults")
     if isinstance(total, int):
         return start + got >= total

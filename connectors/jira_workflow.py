@@ -8,7 +8,7 @@ from typing import Any
 
 from connectors.errors import NotFound, NoWay, Rejected
 from connectors.jira_client import JiraClient
-from connectors.jira_reading import category, mapping, rows
+from connectors.jira_reading import category, mapping, named, rows
 from state.ticket import Category, TransitionTo
 
 HOPS = 3
@@ -198,15 +198,15 @@ class Workflow:
 def place(raw: Mapping[str, Any]) -> Place:
     """Where the issue stands, from its JSON."""
     fields = mapping(raw.get("fields"))
-    status = mapping(fields.get("status"))
+    status = named(fields.get("status"))
     done = fields.get("resolution") is not None
     kind = category(status) or (Category.DONE if done else Category.NEW)
     project = str(mapping(fields.get("project")).get("key") or str(raw.get("key", "")).rpartition("-")[0])
-    return Place(project, str(mapping(fields.get("issuetype")).get("name", "")), str(status.get("name", "")), kind)
+    return Place(project, str(named(fields.get("issuetype")).get("name", "")), str(status.get("name", "")), kind)
 
 
 def _step(row: Mapping[str, Any]) -> Step:
-    to = mapping(row.get("to"))
+    to = named(row.get("to") or row.get("name"))
     screen = {name: mapping(meta) for name, meta in mapping(row.get("fields")).items()}
     kind = category(to) or Category.INDETERMINATE
     return Step(str(row.get("id", "")), str(row.get("name", "")), str(to.get("name", "")), kind, screen)

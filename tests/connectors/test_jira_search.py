@@ -14,7 +14,7 @@ from tests.connectors.jira_script import START, datacenter, found, issue, tracke
 
 def test_a_quiet_feed_is_one_request_and_one_empty_page() -> None:
     jira, server = tracker({"POST search/jql": found()})
-    cursor = Cursor(START + timedelta(milliseconds=7, microseconds=900))
+    cursor = Cursor(START + timedelta(milliseconds=7, microseconds=900), "timed")
     assert [(page.tickets, page.cursor) for page in jira.changes(cursor)] == [([], cursor)]
     sent = server.sent("POST search/jql")[0]
     at = int(START.timestamp() * 1000) + 7
@@ -96,4 +96,47 @@ def test_a_query_that_is_refused_in_any_form_is_rejected() -> None:
     jira, server = tracker({"POST search/jql": httpx.Response(400, json={"errorMessages": ["no"]})})
     with pytest.raises(Rejected):
         list(jira.changes(Cursor(START)))
+    assert len(server.asked) == 3
+
+
+def test_a_server_that_finds_nothing_by_a_time_is_found_out_once() -> None:
+    jira, server = tracker({"POST search/jql": lambda _, sent: found() if " 179" in sent["jql"] else found(issue(1))})
+    pages = list(jira.changes(Cursor(START + timedelta(days=1))))
+    assert (sum(len(page.tickets) for page in pages), pages[-1].cursor.validator) == (0, "timed")
     assert len(server.asked) == 2
+    list(jira.changes(pages[-1].cursor))
+    assert len(server.asked) == 3
+
+
+@pytest.mark.parametrize("understood", ["labels = counterfoil", 'project = "SEC"'])
+@pytest.mark.parametrize("posting", [True, False])
+def test_a_server_that_finds_nothing_by_our_query_is_asked_for_more(understood: str, posting: bool) -> None:
+    route = "POST search/jql" if posting else "POST search"
+    jira, server = tracker({route: lambda _, sent: found(*([issue(1)] if sent["jql"] == understood else []))})
+    for _ in range(2):
+        assert [t.ref.key for page in jira.changes(Cursor(START)) for t in page.tickets] == ["SEC-1"]
+    assert server.asked[-1][1]["jql"] == understood
+
+
+def test_a_lagging_index_is_not_taken_for_a_lack_of_understanding() -> None:
+    strangers = [issue(n, labels=[]) for n in range(3)]
+    jira, server = tracker({"POST search/jql": lambda _, sent: found(*([] if "labels" in sent["jql"] else strangers))})
+    assert [page.cursor.validator for page in jira.changes(Cursor(START))] == ["", ""]
+    list(jira.changes(Cursor(START)))
+    assert "updated >=" in server.asked[4][1]["jql"]
+
+
+def test_a_server_that_fails_on_a_time_is_asked_without_one() -> None:
+    def failing(_: httpx.Request, sent: Any) -> Any:
+        return httpx.Response(500) if "updated >=" in sent["jql"] else found(issue(1))
+
+    jira, _ = tracker({"POST search/jql": failing})
+    assert [t.ref.key for page in jira.changes(Cursor(START)) for t in page.tickets] == ["SEC-1"]
+
+
+def test_an_issue_without_times_is_always_told() -> None:
+    plain = issue(1)
+    del plain["fields"]["updated"]
+    jira, _ = tracker({"POST search/jql": found(plain)})
+    (page,) = jira.changes(Cursor(START + timedelta(days=1)))
+    assert [t.ref.key for t in page.tickets] == ["SEC-1"]
