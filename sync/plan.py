@@ -102,11 +102,12 @@ class Safety:
 
 @dataclass(frozen=True, slots=True)
 class Sighted:
-    """How many linked tickets of one tracker were looked at directly, and how many of them were there."""
+    """How many linked tickets of one tracker were looked at directly, of how many, and how many of them were there."""
 
     tracker: str
     looked: int
     there: int
+    linked: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,7 +189,7 @@ def brake(steps: Sequence[Step], *, links: int, sightings: Sequence[Sighted], sa
     `links` is how many links exist in the trackers of the run.
     """
     for seen in sightings:
-        if seen.looked > 1 and not seen.there:
+        if seen.looked > 1 and seen.looked * 2 > seen.linked and not seen.there:
             detail = f"{seen.tracker} shows none of its {seen.looked} linked tickets"
             return Brake("empty_tracker", f"{detail}; is it the right project, and may the account read it?")
     creates = sum(step.draft is not None for step in steps)
