@@ -7,7 +7,7 @@ from mapping import block as blocks
 from mapping.render import Desired, canonical_title
 from mapping.rules import Rules, TrackerRules, folded
 from state.model import Baseline, Field, Status
-from state.ticket import Category, Ticket
+from state.ticket import Category, Ticket, TicketState
 
 ACCEPTANCE_REQUESTED = "acceptance_requested"
 DUPLICATE = "duplicate"
@@ -62,13 +62,17 @@ def status_of(ticket: Ticket, rules: TrackerRules, *, started: bool) -> str:
         return Status.IN_PROGRESS.value if started else Status.OPEN.value
     if named == Status.IN_PROGRESS or (named is None and ticket.state.category is Category.INDETERMINATE):
         return Status.IN_PROGRESS.value
-    return _closed_as(ticket.state.resolution if ticket.state.category is Category.DONE else None, rules)
+    return _closed_as(ticket.state, rules)
 
 
-def _closed_as(resolution: str | None, rules: TrackerRules) -> str:
-    if not resolution:
+def _closed_as(state: TicketState, rules: TrackerRules) -> str:
+    """What a closed ticket's reason says; where none is given, the name of a state that nobody mapped may say it."""
+    resolution = state.resolution if state.category is Category.DONE else None
+    unmapped = rules.status_named(state.name) is None
+    told = rules.resolution_named(resolution or (state.name if unmapped else ""))
+    if not resolution and told is None:
         return Status.RESOLVED.value
-    match rules.resolution_named(resolution):
+    match told:
         case "resolved":
             return Status.RESOLVED.value
         case "acceptance":
