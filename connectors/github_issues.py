@@ -17,6 +17,7 @@ from connectors.github_history import ABSENT, GithubHistory
 from connectors.github_reading import (
     Json,
     Reader,
+    assignees,
     comment_marker,
     delivered,
     folded,
@@ -108,6 +109,7 @@ class GithubIssues:
         self._history = GithubHistory(self.session)
         self._silent: set[str] = set()
         self._shown = Shown(clock)
+        self._also: dict[str, list[str]] = {}
 
     @property
     def requests(self) -> int:
@@ -199,7 +201,7 @@ class GithubIssues:
             self._shown.compare(self.reader.ticket(self._same(ref, self.session.get(where).data)))
         labels: frozenset[str] | None = None
         issue: Json | None = None
-        if changed := self._changed(patch):
+        if changed := self._changed(patch, self._also.get(ref.id, [])):
             issue = self._same(ref, self._write("PATCH", where, changed))
             labels = label_names(issue.get("labels"))
         adds, removes = self._label_changes(patch, labels)
@@ -333,6 +335,7 @@ class GithubIssues:
     def _ticket(self, issue: Json) -> Ticket:
         ticket = self.reader.ticket(issue)
         (self._silent.add if ticket.comments == 0 else self._silent.discard)(ticket.ref.id)
+        self._also[ticket.ref.id] = assignees(issue)[1:]
         return self._shown.note(ticket)
 
     def _write(self, verb: str, path: str, data: Mapping[str, Any] | None = None) -> Any:
@@ -381,7 +384,7 @@ class GithubIssues:
                 raise
             return self._write("POST", path, {key: value for key, value in data.items() if key != "assignees"})
 
-    def _changed(self, patch: Patch) -> dict[str, Any]:
+    def _changed(self, patch: Patch, also: Sequence[str]) -> dict[str, Any]:
         changed: dict[str, Any] = {}
         if patch.state is not None:
             changed["state"] = "closed" if patch.state.category is Category.DONE else "open"
@@ -393,7 +396,7 @@ class GithubIssues:
         if not isinstance(patch.body, Keep):
             changed["body"] = patch.body or ""
         if not isinstance(patch.assignee, Keep):
-            changed["assignees"] = [patch.assignee] if patch.assignee else []
+            changed["assignees"] = list(dict.fromkeys([patch.assignee, *also])) if patch.assignee else []
         return changed
 
     def _label_changes(self, patch: Patch, present: frozenset[str] | None) -> tuple[list[str], list[str]]:

@@ -136,7 +136,7 @@ class Reader:
             body=body if isinstance(body, str) else None,
             state=self.state(issue, labels),
             priority=None,
-            assignee=_assignee(issue),
+            assignee=next(iter(assignees(issue)), None),
             due_date=None,
             labels=labels,
             created=moment(issue.get("created_at") or issue.get("updated_at")),
@@ -248,10 +248,11 @@ class Reader:
             )
 
 
-def _assignee(issue: Json) -> str | None:
+def assignees(issue: Json) -> list[str]:
+    """Everybody the issue is assigned to, the one we read as its assignee first."""
     many = issue.get("assignees")
     people = [*(many if isinstance(many, list) else []), issue.get("assignee")]
-    return next((login(one) for one in people if one), None)
+    return list(dict.fromkeys(login(one) for one in people if one))
 
 
 def _text(value: Any) -> str | None:

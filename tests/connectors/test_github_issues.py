@@ -280,6 +280,16 @@ def test_one_patch_closes_with_a_reason_and_carries_the_fields(server: SandboxSe
     assert tracker.requests == 2
 
 
+def test_people_who_joined_stay_when_the_assignee_changes(tracker: GithubIssues, mia: GithubEngineer) -> None:
+    made = create(tracker, assignee="mia-krystof")
+    mia._edit(made.ref.key, {"assignees": ["mia-krystof", "alana-grant"]})
+    (seen,) = tracker.fetch([made.ref])
+    assert isinstance(seen, Ticket)
+    assert seen.assignee == "mia-krystof"
+    tracker.update(made.ref, Patch(assignee="emma-richards"), seen=seen.revision)
+    assert [one["login"] for one in mia.issue(made.ref.key)["assignees"]] == ["emma-richards", "alana-grant"]
+
+
 def test_a_label_with_odd_characters_is_removed(tracker: GithubIssues) -> None:
     made = create(tracker, labels=("a/b c?",))
     assert tracker.update(made.ref, Patch(remove_labels=("a/b c?", "absent")), seen="").labels == {MARK}
