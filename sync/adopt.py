@@ -59,6 +59,8 @@ def _must_be_free(store: Store, item: ActionItem, tracker: str, ticket: str, key
     if own is not None:
         where = f"{own.ref.key} in {own.ref.tracker}"
         raise NotAdoptable(f"{item.ref} has a ticket, {where}; `counterfoil item unlink {item.ref}` parts them first")
+    if any(i.item == item.ref and i.kind is OperationKind.CREATE for i in store.open_intents()):
+        raise NotAdoptable(f"{item.ref} may just have got a ticket of its own; run `counterfoil sync`, then link again")
     other = store.links_by_ticket(tracker, [ticket]).get(ticket)
     if other is not None:
         raise NotAdoptable(f"{key} is the ticket of {other.item} already; one ticket cannot stand for two items")
