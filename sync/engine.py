@@ -3,7 +3,6 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from typing import Any
 
 from connectors.base import Tracker
 from connectors.errors import Denied, TrackerError
@@ -83,15 +82,6 @@ class Report:
         if self.waiting or self.denied:
             return 5
         return 3 if self.tally.deferred or self.tally.failed or self.problems else 0
-
-    def as_json(self) -> dict[str, Any]:
-        """The plan's keys and `run`, the counts, and `requests`."""
-        counts = {name: getattr(self.tally, name) for name in Tally.__dataclass_fields__}
-        told = {
-            "problems": [*self.plan.problems, *self.problems],
-            "warnings": [*self.plan.warnings, *self.warnings],
-        }
-        return {**self.plan.as_json(), **told, "run": self.run, **counts, "requests": dict(self.requests)}
 
 
 @dataclass(slots=True)

@@ -4,8 +4,7 @@ import hashlib
 import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import asdict, dataclass, field
 
 from state.effects import Because, ItemChange
 from state.model import ActionItem, Baseline, Comment, Field, Hold, Link, OperationKind, Priority
@@ -33,17 +32,6 @@ class Operation:
     reason: str
     fields: tuple[FieldMove, ...] = ()
     assumes: str = ""
-
-    def as_json(self) -> dict[str, Any]:
-        """The operation with the keys `kind`, `item`, `tracker`, `reason` and `fields`."""
-        moves = [{"field": m.field.value, "before": m.before, "after": m.after} for m in self.fields]
-        return {
-            "kind": self.kind.value,
-            "item": self.item,
-            "tracker": self.tracker,
-            "reason": self.reason,
-            "fields": moves,
-        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,35 +124,8 @@ class Plan:
     @property
     def digest(self) -> str:
         """SHA-256 over the operations and the revisions they assume; equal digests mean the same plan."""
-        content = [[*o.as_json().values(), o.assumes] for o in self.operations]
+        content = [asdict(operation) for operation in self.operations]
         return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
-
-    def as_json(self) -> dict[str, Any]:
-        """The plan with the keys `digest`, `operations`, `refused`, `holds`, `problems` and `warnings`."""
-        return {
-            "digest": self.digest,
-            "operations": [o.as_json() for o in self.operations],
-            "refused": None if self.refused is None else {"brake": self.refused.name, "detail": self.refused.detail},
-            "holds": [hold_json(h) for h in self.holds],
-            "problems": list(self.problems),
-            "warnings": list(self.warnings),
-        }
-
-
-def hold_json(hold: Hold) -> dict[str, Any]:
-    """A hold as every command prints it."""
-    return {
-        "id": hold.id or None,
-        "kind": hold.kind.value,
-        "item": hold.item,
-        "tracker": hold.tracker or None,
-        "field": hold.field.value if hold.field else None,
-        "detail": hold.detail,
-        "ours": hold.ours,
-        "theirs": hold.theirs,
-        "command": hold.command,
-        "opened_at": hold.opened_at.isoformat() if hold.opened_at else None,
-    }
 
 
 def in_order(steps: Sequence[Step]) -> tuple[Step, ...]:

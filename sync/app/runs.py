@@ -5,13 +5,14 @@ import os
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from connectors.base import Tracker
 from state.model import Hold
 from state.store import Store, this_process
-from sync.app import shapes, show
+from sync.app import run_shapes, show
 from sync.app.complaints import did_you_mean
 from sync.app.crashing import crash_hook
 from sync.app.failures import BRAKE, CHANGES, IN_ORDER, LATER, PERSON, Mistaken
@@ -67,7 +68,7 @@ def plan(shell: Shell, *, out: Path | None, check: bool, full: bool, only: str |
     _known(config, only)
     with opened(shell, config) as engine:
         made = engine.plan(shell.run, only=only, full=full)
-    answer = _plan_shape(made)
+    answer = run_shapes.plan(made)
     if out is not None:
         _write(out, answer)
     shell.answer(answer, lambda: plan_words(made))
@@ -99,7 +100,7 @@ def sync(shell: Shell, *, expect: str | None, force: str | None, full: bool, onl
             shell.refuse(str(error))
             return BRAKE
         holds = engine.store.holds()
-    shell.answer(_report_shape(report, holds), lambda: _report_words(report, holds))
+    shell.answer(run_shapes.report(report, holds), lambda: _report_words(report, holds))
     return report.exit_code
 
 
@@ -114,11 +115,11 @@ def link(shell: Shell, ref: str, ticket: str, tracker: str | None, *, dry_run: b
         because = shell.because(f"item link {ticket}")
         made = engine.adopt(ref, name, ticket, because=because)
         if dry_run:
-            shell.answer(_plan_shape(made), lambda: plan_words(made) + "\nNothing was written.")
+            shell.answer(run_shapes.plan(made), lambda: plan_words(made) + "\nNothing was written.")
             return IN_ORDER
         report = engine.link(made, holder=this_process(), because=because)
         holds = engine.store.holds()
-    shell.answer(_report_shape(report, holds), lambda: f"{plan_words(made)}\n{_report_words(report, holds)}")
+    shell.answer(run_shapes.report(report, holds), lambda: f"{plan_words(made)}\n{_report_words(report, holds)}")
     return report.exit_code
 
 
@@ -126,14 +127,6 @@ def _known(config: Configuration, name: str | None) -> None:
     trackers = config.settings.trackers
     if name is not None and name not in trackers:
         raise Mistaken(f"no tracker is called {name!r}; {did_you_mean(name, trackers)}")
-
-
-def _plan_shape(made: Plan) -> dict[str, Any]:
-    return {**made.as_json(), "holds": [shapes.hold(hold) for hold in made.holds]}
-
-
-def _report_shape(report: Report, holds: Sequence[Hold]) -> dict[str, Any]:
-    return {**report.as_json(), "holds": [shapes.hold(hold) for hold in holds]}
 
 
 def _write(file: Path, answer: dict[str, Any]) -> None:
@@ -181,9 +174,9 @@ def _trouble(made: Plan, holds: Sequence[Hold]) -> Iterator[object]:
 def _report_words(report: Report, holds: Sequence[Hold]) -> str:
     if report.plan.refused is not None:
         return plan_words(report.plan)
-    answer = report.as_json()
+    counts = asdict(report.tally)
     names = ("created", "recovered", "updated", "pulled", "commented", "held", "deferred", "failed")
-    told = ", ".join(f"{answer[name]:,} {name}" for name in names if answer[name])
+    told = ", ".join(f"{counts[name]:,} {name}" for name in names if counts[name])
     requests = ", ".join(f"{name} {number:,}" for name, number in report.requests.items())
     parts: list[object] = [f"{report.run}: {told or _nothing(report.plan, holds)}  (requests: {requests})"]
     if report.problems:
