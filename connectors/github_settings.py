@@ -8,7 +8,7 @@ from pydantic import model_validator
 
 from connectors.base import Capabilities
 from connectors.github_reading import StatusLabels, comment_marker
-from connectors.settings import TrackerSettings
+from connectors.settings import Address, TrackerSettings
 from state.model import Field
 from state.ticket import BodyFormat
 
@@ -20,7 +20,7 @@ class GithubSettings(TrackerSettings):
     """The table of a tracker of kind `github`: which repository, and who we are there."""
 
     kind: Literal["github"] = "github"
-    url: str = "https://api.github.com"
+    url: Address = "https://api.github.com"
     repository: str = Key(pattern=r"^[\w.-]+/[\w.-]+$")
     app_id: int | None = None
     installation_id: int | None = None

@@ -1,12 +1,22 @@
 """What the configuration may say about a tracker, whatever its kind."""
 
 from typing import Annotated, Literal
+from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, SecretStr, StringConstraints
+from pydantic import AfterValidator, BaseModel, ConfigDict, SecretStr, StringConstraints
 from pydantic import Field as Key
 
 AuthorityName = Literal["item", "ticket", "both"]
 Name = Annotated[str, StringConstraints(min_length=1)]
+
+
+def _whole(url: str) -> str:
+    if urlsplit(url).scheme not in ("https", "http") or not urlsplit(url).hostname:
+        raise ValueError("must be a whole address, such as https://HOST")
+    return url
+
+
+Address = Annotated[str, AfterValidator(_whole)]
 
 
 class StatusNames(BaseModel):
@@ -61,7 +71,7 @@ class TrackerSettings(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     kind: str
-    url: str
+    url: Address
     token_env: str | None = None
     token_file: str | None = None
     ca_bundle: str | None = None
