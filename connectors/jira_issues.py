@@ -13,7 +13,7 @@ import httpx
 
 from connectors import jira_reading as read
 from connectors.base import MARK, Capabilities, Page
-from connectors.errors import Ambiguous, Denied, NotFound, Rejected, Unassignable
+from connectors.errors import Ambiguous, Denied, NotFound, Rejected, TrackerError, Unassignable
 from connectors.jira_check import Checkup
 from connectors.jira_client import JiraClient, Json, unreadable
 from connectors.jira_history import comment_rows, histories
@@ -215,7 +215,7 @@ class JiraIssues:
         return self._shown.note(ticket)
 
     def _vouched(self, raw: Mapping[str, Any]) -> Marker | None:
-        ident, fields = str(raw.get("id", "")), read.mapping(raw.get("fields"))
+        ident, fields = read.identity(raw), read.mapping(raw.get("fields"))
         if marker := read.planted(raw):
             self._markers[ident], self._items[marker.key] = marker, marker.item
             if not self._me_asked and read.made_by_us(raw):
@@ -308,7 +308,7 @@ class JiraIssues:
             raw = self._read(ref.key) if ref.key else {}
         except NotFound:
             return None
-        if str(raw.get("id", "")) != ref.id:
+        if read.identity(raw) != ref.id:
             return None
         self._keys_only = True
         return self._ticket(raw)
@@ -387,11 +387,19 @@ class JiraIssues:
     def _created(self, draft: Draft, answer: Mapping[str, Any]) -> Created:
         self._made = True
         ident, key = answer.get("id"), answer.get("key")
+        if key and not ident:
+            ident = self._identity_of(draft, str(key))
         if not ident or not key:
             raise unreadable(f"create of {draft.marker.item}")
         self._markers[str(ident)] = draft.marker
         ref = TicketRef(self.name, str(ident), str(key))
         return Created(draft.marker, ref, f"{self._url}/browse/{key}", self._clock())
+
+    def _identity_of(self, draft: Draft, key: str) -> str:
+        try:
+            return read.identity(self._read(key))
+        except TrackerError:
+            raise unreadable(f"create of {draft.marker.item}") from None
 
     def _edit(self, patch: Patch) -> Json:
         omit = self._settings.omit

@@ -72,6 +72,11 @@ def updated(raw: Mapping[str, Any]) -> datetime:
     return moment(fields.get("updated") or fields.get("created"))
 
 
+def identity(raw: Mapping[str, Any]) -> str:
+    """What the issue is known by: its id, or its key on a server that gives no ids."""
+    return str(raw.get("id") or raw.get("key") or "")
+
+
 def dated(raw: Mapping[str, Any]) -> bool:
     """Whether the server tells when the issue last changed."""
     return bool(mapping(raw.get("fields")).get("updated"))
@@ -141,7 +146,7 @@ def ticket(raw: Mapping[str, Any], *, tracker: str, url: str, on_cloud: bool, ma
     at = updated(raw)
     comments = _comment_count(fields.get("comment"))
     return Ticket(
-        ref=TicketRef(tracker, str(raw.get("id", "")), key),
+        ref=TicketRef(tracker, identity(raw), key),
         url=f"{url}/browse/{key}",
         title=str(fields.get("summary") or ""),
         body=_body(fields.get("description"), on_cloud=on_cloud),

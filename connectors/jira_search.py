@@ -17,6 +17,7 @@ ORDER = "ORDER BY updated ASC, key ASC"
 TIMED = "timed"
 """The proof that the server compares times in a query."""
 
+_PAGED = "search/jql"
 _ALWAYS = EPOCH + timedelta(milliseconds=1)
 _EXACT, _UNTIMED, _WIDE = range(3)
 
@@ -37,7 +38,7 @@ class JiraSearch:
 
     def pages(self, scope: str, at: datetime) -> Iterator[list[Row]]:
         """Pages of the issues in `scope` (JQL) that changed at or after `at`; servers may give others as well."""
-        if self._on_cloud and "search/jql" not in self._client.absent:
+        if self._on_cloud and f"GET {_PAGED}" not in self._client.absent:
             first = self._by_token(scope, at, None)
             if first is not None:
                 yield from self._follow(scope, at, first)
@@ -83,9 +84,9 @@ class JiraSearch:
         if token:
             payload["nextPageToken"] = token
         try:
-            return dict(self._ask(scope, at, lambda jql: self._client.post("search/jql", {"jql": jql, **payload})))
+            return dict(self._ask(scope, at, lambda jql: self._either(_PAGED, {"jql": jql, **payload})))
         except (NotFound, Rejected) as error:
-            if self._client.lacks("search/jql", error):
+            if self._client.lacks(f"GET {_PAGED}", error):
                 return None
             raise
 
@@ -128,14 +129,18 @@ class JiraSearch:
         payload: Json = {"jql": jql, "startAt": start, "maxResults": PAGE, "fields": FIELDS}
         if self._on_cloud:
             payload["properties"] = [PROPERTY]
-        if "search" not in self._client.absent:
+        return self._either("search", payload)
+
+    def _either(self, path: str, payload: Json) -> Row:
+        """The answer to a POST, or to a GET where the server knows no other."""
+        if path not in self._client.absent:
             try:
-                return mapping(self._client.post("search", payload))
+                return mapping(self._client.post(path, payload))
             except (NotFound, Rejected) as error:
-                if not self._client.lacks("search", error):
+                if not self._client.lacks(path, error):
                     raise
         joined = {name: ",".join(value) if isinstance(value, list) else value for name, value in payload.items()}
-        return mapping(self._client.get("search", **joined))
+        return mapping(self._client.get(path, **joined))
 
 
 def _version(issue: Row) -> tuple[str, str]:

@@ -38,7 +38,7 @@ class Place:
 class Step:
     """One transition: where it leads, and its screen by field."""
 
-    id: str
+    id: str | int
     name: str
     status: str
     category: Category
@@ -209,7 +209,7 @@ def _step(row: Mapping[str, Any]) -> Step:
     to = named(row.get("to") or row.get("name"))
     screen = {name: mapping(meta) for name, meta in mapping(row.get("fields")).items()}
     kind = category(to) or Category.INDETERMINATE
-    return Step(str(row.get("id", "")), str(row.get("name", "")), str(to.get("name", "")), kind, screen)
+    return Step(row.get("id", ""), str(row.get("name", "")), str(to.get("name", "")), kind, screen)
 
 
 def _resolution(meta: Mapping[str, Any], target: TransitionTo, *, demanded: bool) -> str | None:

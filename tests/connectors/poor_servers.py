@@ -56,7 +56,7 @@ class PoorJira:
                     ]
                 }
             case "POST", "transitions":
-                name = ("To Do", "In Progress", "Done", "Won't Do")[int(body["transition"]["id"]) - 1]
+                name = ("To Do", "In Progress", "Done", "Won't Do")[body["transition"]["id"] - 1]
                 issue["fields"]["status"] = {"name": name}
                 if "echo" in self.odd:
                     return 200, {"issue": self._shown(self._touched(issue))}

@@ -98,6 +98,14 @@ def test_a_batch_refused_without_saying_whose_fault_it_is_is_sent_one_by_one() -
     assert "summary: bad" in second.reason
 
 
+@pytest.mark.parametrize(("shown", "ident"), [({}, "10001"), ({"id": None}, "SEC-1")])
+def test_an_answer_with_the_key_alone_is_completed_by_reading(shown: dict[str, Any], ident: str) -> None:
+    jira, _ = tracker({"POST issue": {"key": "SEC-1"}, "GET issue/SEC-1": {**issue(1), **shown}})
+    (created,) = jira.create([draft(1)])
+    assert isinstance(created, Created)
+    assert created.ref == TicketRef("eng", ident, "SEC-1")
+
+
 @pytest.mark.parametrize("status", [404, 405, 501])
 def test_without_bulk_create_tickets_are_made_singly_from_then_on(status: int) -> None:
     routes = {"POST issue/bulk": httpx.Response(status, json={}), "POST issue": made(1)["issues"][0]}

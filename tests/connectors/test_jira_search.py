@@ -51,6 +51,14 @@ def test_without_token_search_the_plain_search_is_used_from_then_on(posting: boo
     assert server.asked[-1][0] == next(iter(plain))
 
 
+def test_a_token_search_that_takes_no_post_is_asked_by_get() -> None:
+    jira, server = tracker({"GET search/jql": found(issue(1))})
+    for _ in range(2):
+        assert [t.ref.key for page in jira.changes(Cursor(START)) for t in page.tickets] == ["SEC-1"]
+    assert [name for name, _ in server.asked] == ["POST search/jql", "GET search/jql", "GET search/jql"]
+    assert server.asked[-1][1]["properties"] == "counterfoil.sync"
+
+
 class Plain:
     """The plain search as Data Center does it, at most ten a page and never beyond `startAt` 30."""
 

@@ -82,7 +82,7 @@ class Job:
         assert [c["text"].strip() for c in heard if c["inbound"]] == ["Which tenant is meant?"]
         again = self("sync", expect=code)
         assert again["operations"] == []
-        assert again["requests"]["work"] <= 7
+        assert again["requests"]["work"] <= 8
         assert self("audit", "verify")["ok"]
         return [item["claim"] or item["status"] for item in shown[:4]]
 
