@@ -742,3 +742,13 @@ def test_a_field_that_issues_lack_is_rejected(tracker: GithubIssues) -> None:
     made = create(tracker)
     with pytest.raises(Rejected):
         tracker.update(made.ref, Patch(priority="high"), seen="")
+
+
+def test_servers_that_know_plain_json_alone_are_told_that_it_will_do(server: SandboxServer) -> None:
+    def plain(request: httpx.Request) -> httpx.Response | None:
+        return None if "application/json" in request.headers["accept"] else httpx.Response(406)
+
+    tracker = through(server, plain)
+    assert [ticket.ref for page in tracker.changes(None) for ticket in page.tickets] == []
+    assert create(tracker).ref.key == "acme/platform#1"
+    tracker.close()
