@@ -1,13 +1,14 @@
 """What on a Jira would stop or bend a run, found by reading alone."""
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 from connectors.errors import Denied, NotFound, Rejected, TrackerError, Unavailable
 from connectors.jira_client import JiraClient
 from connectors.jira_reading import EPOCH, category, mapping, rows
 from connectors.jira_search import JiraSearch
-from connectors.jira_settings import JiraSettings
+from connectors.jira_settings import USUAL_PRIORITIES, JiraSettings
 from state.model import Problem
 from state.ticket import Category
 
@@ -125,8 +126,11 @@ class Checkup:
     def _names(self) -> Iterator[Problem]:
         settings = self._settings
         if "priority" not in settings.omit:
-            wanted = [name for name in settings.priority.model_dump().values() if name]
-            yield from self._known(wanted, self._optional("priority"), "priority", "priority")
+            there = self._optional("priority")
+            given = settings.priority.model_dump()
+            yield from self._known([name for name in given.values() if name], there, "priority", "priority")
+            usual = [name for key, name in USUAL_PRIORITIES.items() if not given[key]]
+            yield from (replace(each, fatal=False) for each in self._known(usual, there, "priority", "priority"))
         resolutions = [name for names in settings.resolution.model_dump().values() for name in names]
         yield from self._known(resolutions, self._optional("resolution"), "resolution", "resolution")
         statuses = self._statuses()

@@ -6,6 +6,8 @@ from pydantic import Field as Key
 
 from connectors.settings import Name, TrackerSettings
 
+USUAL_PRIORITIES = {"critical": "Highest", "high": "High", "medium": "Medium", "low": "Low"}
+"""What priorities are called where the configuration does not say."""
 Omittable = Literal["assignee", "description", "duedate", "labels", "priority"]
 
 

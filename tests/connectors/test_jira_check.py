@@ -5,6 +5,8 @@ from typing import Any
 import httpx
 import pytest
 
+from connectors.jira_settings import USUAL_PRIORITIES
+from mapping.rules import PRIORITY_NAMES
 from tests.connectors.jira_script import found, tracker
 
 
@@ -73,5 +75,11 @@ def test_check_compares_the_configured_names_with_those_of_the_site() -> None:
     names = {"priority": {"critical": "Blocker"}, "resolution": {"resolved": ["Fixed"]}, "status": {"open": ["Todo"]}}
     jira, _ = tracker(routes, **names)
     told = {problem.what.partition(";")[0] for problem in jira.check()}
+    assert "there is no priority 'Medium'" in told
+    assert "there is no priority 'High'" not in told
     assert {"there is no priority 'Blocker'", "there is no resolution 'Fixed'", "there is no status 'Todo'"} <= told
     assert "no status of Task in SEC is of category done" in told
+
+
+def test_the_usual_priorities_are_those_that_are_written() -> None:
+    assert {priority.value: name for priority, name in PRIORITY_NAMES.items()} == USUAL_PRIORITIES
