@@ -65,7 +65,7 @@ def command(group: typer.Typer, *examples: str, name: str | None = None) -> Call
         run.__annotations__ = {p.name: p.annotation for p in parameters}
         run.__doc__ = ask.__doc__
         shown = "".join(f"\n  {example}" for example in examples)
-        group.command(name or ask.__name__, epilog=f"\b\nExample:{shown}")(run)
+        group.command(name or ask.__name__, short_help=ask.__doc__, epilog=f"\b\nExample:{shown}")(run)
 
     return register
 

@@ -15,7 +15,7 @@ from state.model import Problem
 from sync.app import show
 from sync.app.complaints import ConfigError
 from sync.app.failures import IN_ORDER, USAGE
-from sync.app.opening import configuration, open_store
+from sync.app.opening import configuration, doubt, open_store
 from sync.app.reaching import open_one, rules_of, tracker_settings
 from sync.app.settings import Configuration
 from sync.app.shell import Shell
@@ -94,10 +94,12 @@ def _plain_http(tables: dict[str, TrackerSettings]) -> Iterator[_Found]:
 def _state(shell: Shell, config: Configuration) -> Iterator[_Found]:
     try:
         with open_store(shell, config) as store:
-            view = queries.status(store, shell.today)
+            view, why = queries.status(store, shell.today), doubt(store)
     except StateError as error:
         yield _Found("state", Problem(str(error), "run: counterfoil init"))
         return
+    if why:
+        yield _Found("state", Problem(why, "look at `counterfoil audit verify`; bring back a copy that verifies"))
     for text, number in view.warnings.items():
         example = next((ref for ref, said in view.warned if text in said), "")
         fix = f"counterfoil item edit {example}" if example else "counterfoil status"

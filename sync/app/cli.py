@@ -40,12 +40,13 @@ Only = Annotated[str | None, typer.Option("--tracker", help="Only this tracker."
 Full = Annotated[bool, typer.Option("--full", help="Look at every linked ticket, not only at what changed.")]
 Reason = Annotated[str, typer.Option(help="Why; it is recorded.", metavar="TEXT")]
 Day = Annotated[str | None, typer.Option(help="A date, as 2026-12-31.", metavar="DATE")]
-Owner = Annotated[str | None, typer.Option(help="An e-mail address.", metavar="EMAIL")]
+Owner = Annotated[str | None, typer.Option(help='An e-mail address; "" is nobody.', metavar="EMAIL")]
 Titled = Annotated[str | None, typer.Option(help="What is to be done.", metavar="TEXT")]
 Described = Annotated[str | None, typer.Option(help="Markdown.", metavar="TEXT")]
 Urgency = Annotated[Priority | None, typer.Option(help="How urgent.")]
-Controls = Annotated[list[str] | None, typer.Option("--control", help="May be given again.", metavar="ID")]
-Risks = Annotated[list[str] | None, typer.Option("--risk", help="May be given again.", metavar="ID")]
+_MANY = 'May be given again. The item then has these and no others; "" is none.'
+Controls = Annotated[list[str] | None, typer.Option("--control", help=_MANY, metavar="ID")]
+Risks = Annotated[list[str] | None, typer.Option("--risk", help=_MANY, metavar="ID")]
 
 
 def _print_version(wanted: bool) -> None:
@@ -121,8 +122,8 @@ def add(
 def list_items(
     shell: Shell,
     status: Annotated[Status | None, typer.Option(help="Only in this status.")] = None,
-    priority: Urgency = None,
-    owner: Owner = None,
+    priority: Annotated[Priority | None, typer.Option(help="Only of this priority.")] = None,
+    owner: Annotated[str | None, typer.Option(help="Only of this person.", metavar="EMAIL")] = None,
     control: Annotated[str | None, typer.Option(help="Only for this control; * stands for any text.")] = None,
     tracker: Only = None,
     overdue: Annotated[bool, typer.Option("--overdue", help="Only unfinished ones past their due date.")] = False,
@@ -158,7 +159,7 @@ def edit(
     due: Day = None,
     controls: Controls = None,
     risks: Risks = None,
-    status: Annotated[Status | None, typer.Option(help="resolved needs --reason.")] = None,
+    status: Annotated[Status | None, typer.Option(help="resolved needs --reason; accepted_as_risk is refused.")] = None,
     reason: Reason = "",
 ) -> int:
     """Change an item; what is not named stays, and the next sync carries it to the ticket."""
@@ -310,9 +311,12 @@ def run(arguments: Sequence[str]) -> int:
     try:
         code = app(list(arguments), prog_name="counterfoil", standalone_mode=False)
     except typer.Abort:
+        print("counterfoil: interrupted", file=sys.stderr)
         return 130
     except typer.TyperException as error:
-        cast("Any", error).show()
+        wrong = cast("Any", error)
+        wrong.message = wrong.message.replace("Value error, ", "")
+        wrong.show()
         return 2
     return code if isinstance(code, int) else 0
 

@@ -4,6 +4,8 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
+from rich.table import Table
+
 from connectors.errors import TrackerError
 from mapping.read import observe
 from mapping.render import desired
@@ -130,17 +132,22 @@ def _words(answer: dict[str, Any], told: Explanation) -> str:
         f"owner {answer['owner'] or 'nobody'}; {where}",
     ]
     if answer["fields"]:
-        rows = [(f["field"], _agreed(f), _now_of(f, "item"), _now_of(f, "ticket")) for f in answer["fields"]]
-        headers = ("field", "last agreed (item | ticket)", "the item now", "the ticket now")
-        parts += [show.heading("Both sides"), show.table(headers, rows)]
+        parts += [show.heading("Both sides"), _both_sides(answer["fields"])]
     if answer["ticket_now"] != "read just now":
         parts.append(f"  The ticket as it is now: {answer['ticket_now']}")
     parts += [
         show.heading("Waits for a person"),
-        show.bullets(f"{h.id} {h.detail}\n      {h.command}" for h in told.holds),
+        show.bullets(f"{h.id} {h.kind.value}: {h.detail}\n      {h.command}" for h in told.holds),
     ]
     parts += [part for title, lines in _waiting(answer) for part in (show.heading(title), show.bullets(lines)) if lines]
     return show.rendered(*parts, show.heading("Last records"), show.records(answer["records"]))
+
+
+def _both_sides(fields: list[dict[str, Any]]) -> Table:
+    """What was agreed on, and each side as it is now where anything is known of it."""
+    known = [side for side in ("item", "ticket") if any(f[f"{side}_moved"] is not None for f in fields)]
+    rows = [(f["field"], _agreed(f), *(_now_of(f, side) for side in known)) for f in fields]
+    return show.table(("field", "last agreed (item | ticket)", *(f"the {side} now" for side in known)), rows)
 
 
 def _value(each: dict[str, Any], side: str) -> str:

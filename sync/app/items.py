@@ -1,6 +1,6 @@
 """Items as people add, read and change them."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
 from itertools import islice
@@ -19,6 +19,9 @@ from sync.app.taking_in import due_policy
 
 _HISTORY = 50
 _CHUNK = 500
+_NARROW = 110
+_LESS = ("owner", "holds")
+"""What a list leaves out on a terminal narrower than that."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,9 +103,8 @@ def add(shell: Shell, said: Said) -> int:
     with open_store(shell, config, writes=True) as store:
         if draft.external_ref and (known := store.existing([draft.external_ref])):
             [there] = known.values()
-            raise Mistaken(
-                f"{there.ref} has the external reference {draft.external_ref!r}; change it: item edit {there.ref}"
-            )
+            taken = f"{there.ref} has the external reference {draft.external_ref!r}"
+            raise Mistaken(f"{taken}; change it: `counterfoil item edit {there.ref}`")
         [item] = store.add_items([(draft, due, priority)], shell.because("item add"))
         _answer_whole(shell, store, item)
     return IN_ORDER
@@ -138,23 +140,26 @@ def _matching(store: Store, wanted: Wanted, today: date) -> Iterator[tuple[Actio
 
 
 def _listing(rows: list[tuple[ActionItem, Link | None]], held: dict[str, list[Hold]]) -> str:
-    cells = [
-        (
-            item.ref,
-            item.status.value,
-            item.priority.value,
-            item.due_date.isoformat(),
-            item.owner,
-            f"{link.ref.tracker}: {link.ref.key}" if link else None,
-            ", ".join(hold.id for hold in held.get(item.ref, ())),
-            item.title,
-        )
-        for item, link in rows
-    ]
-    if not cells:
+    if not rows:
         return "No such items. `counterfoil item add` or `counterfoil intake` brings some in."
-    headers = ("item", "status", "priority", "due", "owner", "ticket", "holds", "title")
+    lines = [_line(item, link, held.get(item.ref, ())) for item, link in rows]
+    left_out = _LESS if 0 < show.width() < _NARROW else ()
+    headers = [name for name in lines[0] if name not in left_out]
+    cells = [[line[name] for name in headers] for line in lines]
     return show.rendered(show.table(headers, cells)) + f"\n{show.counted(len(cells), 'item')}"
+
+
+def _line(item: ActionItem, link: Link | None, holds: Iterable[Hold]) -> dict[str, str | None]:
+    return {
+        "item": item.ref,
+        "status": item.status.value,
+        "priority": item.priority.value,
+        "due": item.due_date.isoformat(),
+        "owner": item.owner,
+        "ticket": link.ref.key if link else None,
+        "holds": ", ".join(hold.id for hold in holds),
+        "title": item.title,
+    }
 
 
 def show_item(shell: Shell, ref: str) -> int:
@@ -190,12 +195,12 @@ def _whole(answer: dict[str, Any], warnings: list[str]) -> str:
     if answer["description"]:
         parts += [show.heading("Description"), answer["description"]]
     if answer["comments"]:
-        said = [f"{c['at'][:16]} {c['author']}: {c['text']}" for c in answer["comments"]]
+        said = [f"{show.minute(c['at'])} {c['author']}: {c['text']}" for c in answer["comments"]]
         parts += [show.heading("Comments"), show.bullets(said)]
     if answer["holds"]:
         parts += [
             show.heading("Waits for a person"),
-            show.bullets(f"{h['detail']}\n    {h['command']}" for h in answer["holds"]),
+            show.bullets(f"{h['id']} {h['kind']}: {h['detail']}\n    {h['command']}" for h in answer["holds"]),
         ]
     return show.rendered(*parts, show.heading("History"), show.records(answer["history"]))
 

@@ -13,7 +13,7 @@ def log(shell: Shell, item: str | None, limit: int) -> int:
             store.item(item)
         found = store.log(None if item is None else [item], newest=limit or None)
         records = [shapes.record(record) for record in found]
-    shell.answer(records, lambda: show.rendered(show.records(records)))
+    shell.answer(records, lambda: show.rendered(show.records(records, of=item is None)))
     return IN_ORDER
 
 

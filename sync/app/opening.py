@@ -34,19 +34,16 @@ def open_store(shell: Shell, config: Configuration, *, writes: bool = False) -> 
     """
     store = Store.open(config.state_url.get_secret_value(), clock=shell.clock)
     try:
-        if writes:
-            _trust(store)
+        if writes and (why := doubt(store)):
+            raise Untrusted(f"{why}. Nothing was done; see `counterfoil audit verify`")
         yield store
     finally:
         store.close()
 
 
-def _trust(store: Store) -> None:
-    """Check the whole of a short ledger and the end of a long one; raises `Untrusted`."""
+def doubt(store: Store) -> str:
+    """Why the ledger cannot be trusted, if so; of a long one only the end is looked at."""
     with store.reading() as connection:
         records, _ = audit.head(connection)
     verdict = store.verify(None if records < _WHOLE else _TAIL)
-    if verdict.first_bad is not None:
-        raise Untrusted(
-            f"the ledger cannot be trusted: {verdict.first_bad[1]}. Nothing was done; see `counterfoil audit verify`"
-        )
+    return "" if verdict.first_bad is None else f"the ledger cannot be trusted: {verdict.first_bad[1]}"

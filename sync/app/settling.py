@@ -1,5 +1,7 @@
 """A person's decision about what waited for one."""
 
+import re
+from dataclasses import replace
 from typing import Literal
 
 from sync.app import shapes
@@ -13,11 +15,13 @@ def settle(shell: Shell, hold_id: str, take: Literal["item", "ticket"], reason: 
     """Settle a hold for the item's side or the ticket's; the next sync carries it over."""
     if not reason.strip():
         raise Mistaken("settling a hold needs --reason, which is recorded")
+    if not re.fullmatch(r"(?i:h-)?\d+", hold_id.strip()):
+        raise Mistaken(f"{hold_id!r} is no hold; `counterfoil holds list` shows what there is, as H-3")
     with open_store(shell, configuration(shell), writes=True) as store:
         hold = store.hold(hold_id)
         if hold.id not in {each.id for each in store.holds(hold.item)}:
             raise Mistaken(f"{hold.id} is settled already; `counterfoil holds list` shows what is open")
-        decide(store, hold, take, shell.because(reason))
+        decide(store, hold, take, replace(shell.because(reason), at=shell.clock()))
     answer = {"settled": shapes.hold(hold), "take": take, "reason": reason}
     shell.answer(answer, lambda: f"{hold.id} on {hold.item} is settled for the {take}; run: counterfoil sync")
     return IN_ORDER

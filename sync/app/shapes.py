@@ -7,6 +7,9 @@ from typing import Any
 
 from state.audit import Verdict
 from state.model import ActionItem, AuditRecord, Comment, Hold, Link
+from sync.app.failures import Untrusted
+
+_RECORD = {"seq", "at", "actor", "action", "object", "field", "before", "after", "reason"}
 
 
 def moment(at: datetime | None) -> str | None:
@@ -104,8 +107,13 @@ def comment(each: Comment) -> dict[str, Any]:
 
 
 def record(each: AuditRecord) -> dict[str, Any]:
-    """One record of the ledger: its body, and the hash over it."""
-    body: dict[str, Any] = json.loads(each.body)
+    """One record of the ledger: its body, and the hash over it; raises `Untrusted` where it is none."""
+    try:
+        body = json.loads(each.body)
+    except ValueError:
+        body = None
+    if not isinstance(body, dict) or not body.keys() >= _RECORD:
+        raise Untrusted(f"record {each.seq} of the ledger cannot be read; see `counterfoil audit verify`")
     return {**body, "hash": each.hash}
 
 

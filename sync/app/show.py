@@ -31,8 +31,9 @@ _STYLES = {
 }
 
 
-_TELLING = ("key", "detail", "kind", "text")
-"""What of a record's value is shown, the first that is there."""
+_NAMES = ("key", "id", "title")
+_WORDS = ("kind", "detail", "text")
+"""What of a record's value is shown: the first of its names that is there, and all of these."""
 
 
 _UNWRAPPED = 10_000
@@ -41,32 +42,34 @@ PAPER: ContextVar[int] = ContextVar("PAPER", default=0)
 """How wide the paper is that answers are drawn on in colour, wherever they are written to; 0 means none."""
 
 
-def _width() -> int:
+def width() -> int:
     """How wide the answer may be, 0 if nobody watches."""
     return PAPER.get() or (shutil.get_terminal_size().columns if sys.stdout.isatty() else 0)
 
 
 def rendered(*parts: object) -> str:
     """The parts as text, as wide as the terminal and coloured if standard output is one, else plain and unwrapped."""
-    width = _width()
+    wide = width()
     buffer = io.StringIO()
     console = Console(
         file=buffer,
-        force_terminal=width > 0,
-        width=width or _UNWRAPPED,
-        color_system="standard" if width else None,
+        force_terminal=wide > 0,
+        width=wide or _UNWRAPPED,
+        color_system="standard" if wide else None,
         highlight=False,
         emoji=False,
     )
     for part in parts:
-        console.print(part if not isinstance(part, str) else Text(printable(part)))
+        console.print(part if not isinstance(part, str) else Text(printable(part.replace("\r\n", "\n"))))
     lines = (line.rstrip() for line in buffer.getvalue().splitlines())
     return "\n".join(lines)
 
 
 def table(headers: Sequence[str], rows: Iterable[Sequence[object]], *, title: str | None = None) -> Table:
     """A table of cells; words that name a status, a priority or an operation are coloured."""
-    made = Table(*headers, title=title, title_justify="left", title_style="bold", box=None, pad_edge=False)
+    made = Table(title=title, title_justify="left", title_style="bold", box=None, pad_edge=False)
+    for header in headers:
+        made.add_column(header, overflow="fold")
     for row in rows:
         made.add_row(*(cell(value) for value in row))
     return made
@@ -85,8 +88,8 @@ def heading(text: str) -> Text:
 
 def bullets(lines: Iterable[str]) -> str:
     """Lines as a list, wrapped below themselves on a terminal, with a word where there are none."""
-    width = (_width() or _UNWRAPPED) - 1
-    wrapper = textwrap.TextWrapper(width, initial_indent="  ", subsequent_indent="      ", break_long_words=False)
+    wide = (width() or _UNWRAPPED) - 1
+    wrapper = textwrap.TextWrapper(wide, initial_indent="  ", subsequent_indent="      ", break_long_words=False)
     wrapper.break_on_hyphens = False
     return "\n".join(wrapper.fill(part) for line in lines for part in line.split("\n")) or "  none"
 
@@ -105,26 +108,43 @@ def counted(number: int, noun: str) -> str:
     return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
-def records(history: Iterable[Mapping[str, Any]]) -> str:
-    """Records of the ledger, one line each: number, time, who, what, and because of what."""
-    return bullets(map(_record, history))
+def minute(moment: str) -> str:
+    """A time of an answer as people read it."""
+    return moment[:16].replace("T", " ")
 
 
-def _record(record: Mapping[str, Any]) -> str:
+def records(history: Iterable[Mapping[str, Any]], *, of: bool = False) -> str:
+    """Records of the ledger, one line each: number, time, `of` which item, who, what, and because of what."""
+    return bullets(_record(record, f"{record['object']}  " if of else "") for record in history)
+
+
+def _record(record: Mapping[str, Any], of: str) -> str:
     actor = record["actor"]
     system = "" if actor["system"] == "counterfoil" else f" ({actor['system']})"
     what = f"{record['action']}{_change(record)}"
     because = f"  -- {short(record['reason'])}" if record["reason"] else ""
-    when = str(record["at"])[:16].replace("T", " ")
-    return f"{record['seq']:>6}  {when}  {actor['name'] or actor['account']}{system}: {what}{because}"
+    return (
+        f"{record['seq']:>6}  {minute(record['at'])}  {of}{actor['name'] or actor['account']}{system}: {what}{because}"
+    )
 
 
 def _change(record: Mapping[str, Any]) -> str:
-    before, after = record["before"], record["after"]
-    if record["field"] and not isinstance(after, dict):
-        return f" {record['field']}: {short(before, 40) or 'nothing'} -> {short(after, 40) or 'nothing'}"
-    named = next((after[n] for n in _TELLING if after.get(n)), "") if isinstance(after, dict) else after
-    return "".join(f" {word}" for word in (record["field"], short(named)) if word)
+    before, after, field = record["before"], record["after"], record["field"]
+    if field and (record["action"] == "item.changed" or not isinstance(after or before, dict)):
+        return f" {field}: {_told(field, before) or 'nothing'} -> {_told(field, after) or 'nothing'}"
+    return "".join(f" {word}" for word in (field, _told(field, before if after is None else after, 60)) if word)
+
+
+def _told(field: str, value: Any, width: int = 40) -> str:
+    """What a record says of a value; texts are only known by their digest."""
+    if isinstance(value, dict):
+        if "sha256" in value:
+            return f"text {value['sha256'][:8]}"
+        name = next((value[n] for n in _NAMES if value.get(n)), "")
+        return short(" ".join(str(word) for word in (name, *(value.get(w) for w in _WORDS)) if word), width)
+    if field == "body" and isinstance(value, str):
+        return f"text {value[:8]}"
+    return short(value, width)
 
 
 def short(value: object, width: int = 60) -> str:

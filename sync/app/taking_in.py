@@ -63,7 +63,8 @@ def _shape(report: IntakeReport) -> dict[str, Any]:
 def _words(report: IntakeReport, file: Path) -> str:
     if report.refused:
         what = show.counted(report.bad_count, "bad row")
-        return f"Nothing of {file} was taken in: {what}. Mend them, or take the good ones with --keep-going."
+        them = "it" if report.bad_count == 1 else "them"
+        return f"Nothing of {file} was taken in: {what}. Mend {them}, or take the good ones with --keep-going."
     counts = {
         "new": report.created,
         "updated": report.updated,
@@ -73,7 +74,7 @@ def _words(report: IntakeReport, file: Path) -> str:
         "to be checked by hand (--include-manual takes them)": report.manual,
         "muted by the scanner": report.left_out,
         "repeated in the file": report.repeated,
-        "bad, left out": report.bad_count,
+        "left out as bad": report.bad_count,
     }
     told = ", ".join(f"{number:,} {name}" for name, number in counts.items() if number)
     return f"{file.name}: {told or 'nothing in it'}"

@@ -1,10 +1,12 @@
 """Items on the command line: what is said is kept, what is not said stays, and what makes no sense is refused."""
 
+import sqlite3
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
+from sync.app.show import PAPER
 from tests.app.conftest import Line
 
 LISTED = {
@@ -149,6 +151,24 @@ def test_what_a_terminal_would_obey_is_not_written_to_it(desk: Line) -> None:
     assert not {"\x1b", "\u202e"} & set(desk("item", "list").out)
 
 
+def test_lines_that_end_as_elsewhere_are_shown_as_lines(desk: Line, tmp_path: Path) -> None:
+    file = tmp_path / "items.csv"
+    file.write_bytes(b'title,description\r\nRotate the keys,"First\r\nsecond"\r\n')
+    desk("intake", "csv", str(file))
+    assert "First\nsecond\n" in desk("item", "show", "1").out
+
+
+def test_a_narrow_terminal_leaves_room_for_the_title(desk: Line) -> None:
+    desk.add("Rotate the keys of every host", "--owner", "a.rather.long.name@subsidiary.example")
+    assert "a.rather.long.name@subsidiary.example" in desk("item", "list").out
+    paper = PAPER.set(80)
+    try:
+        listed = desk("item", "list").out
+    finally:
+        PAPER.reset(paper)
+    assert "Rotate the keys of every host" in listed
+
+
 def test_a_file_is_taken_in_whole_or_not_at_all(desk: Line, tmp_path: Path) -> None:
     file = tmp_path / "items.csv"
     file.write_text("external_ref,title,priority\nA-1,Rotate the keys,high\nA-2,,high\nA-3,Close the port,soon\n")
@@ -192,3 +212,41 @@ def test_the_ledger_is_listed_and_verified(desk: Line) -> None:
     assert (verdict["ok"], verdict["anchored"], verdict["records"], verdict["first_bad"]) == (True, False, 2, None)
     assert verdict["head"] == desk.json("audit", "log")[-1]["hash"]
     assert "not anchored" in desk("audit", "verify").out
+
+
+def test_each_line_of_the_ledger_names_its_item_and_what_became_of_it(desk: Line) -> None:
+    first, second = desk.add("Rotate the keys"), desk.add("Close the port")
+    desk("item", "edit", second, "--owner", "mia@acme.example")
+    lines = [line.strip().split("  ", 2)[2] for line in desk("audit", "log").out.splitlines()]
+    assert lines == [
+        f"{first}  vera: item.created Rotate the keys  -- item add",
+        f"{second}  vera: item.created Close the port  -- item add",
+        f"{second}  vera: item.changed owner: nothing -> mia@acme.example  -- item edit",
+    ]
+
+
+@pytest.mark.parametrize("body", ["no record", "{}", "[]"])
+def test_a_record_that_is_none_is_distrust_and_not_a_bug(desk: Line, body: str) -> None:
+    desk.add("Rotate the keys")
+    database = sqlite3.connect(desk.folder / "counterfoil.db")
+    database.execute("drop trigger audit_no_update")
+    database.execute("update audit set body = ?", (body,))
+    database.commit()
+    database.close()
+    for words in (("audit", "log"), ("item", "show", "1"), ("audit", "verify"), ("item", "edit", "1", "--title", "x")):
+        assert desk(*words).code == 6, words
+    checked = desk("check", "--json")
+    assert checked.code == 2
+    assert [p["where"] for p in checked.json["problems"] if "ledger" in p["what"]] == ["state"]
+
+
+def test_what_is_no_hold_is_told_where_holds_are(desk: Line) -> None:
+    answer = desk("holds", "settle", "AI-1", "--take", "item", "--reason", "why")
+    assert answer.code == 2
+    assert "counterfoil holds list" in answer.err
+
+
+def test_a_wrong_word_is_refused_without_the_words_of_a_library(desk: Line) -> None:
+    answer = desk("item", "add", "Rotate the keys", "--priority", "urgent")
+    assert (answer.code, answer.err.count("Value error")) == (2, 0)
+    assert "'urgent' is not one of 'critical'" in answer.err

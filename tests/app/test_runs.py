@@ -112,6 +112,9 @@ def test_a_hold_is_settled_once_and_with_a_reason(office: Office) -> None:
     assert office.line("holds", "settle", hold["id"], "--take", "item", "--reason", " ").code == 2
     assert office.line("holds", "settle", hold["id"], "--take", "ticket", "--reason", "fine").code == 2
     assert office.line("holds", "settle", hold["id"], "--take", "item", "--reason", "it stays open").code == 0
+    shown = office.line.json("item", "show", ref)
+    [settled] = [each for each in shown["history"] if each["action"] == "hold.settled"]
+    assert shown["comments"][-1]["at"] == settled["at"] > hold["opened_at"]
     assert office.line.json("holds", "list") == []
     again = office.line("holds", "settle", hold["id"], "--take", "item", "--reason", "twice")
     assert again.code == 2
