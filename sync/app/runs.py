@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from connectors.base import Tracker
+from connectors.errors import NotFound
 from state.model import Hold
 from state.store import Store, this_process
 from sync.app import run_shapes, show
@@ -113,7 +114,10 @@ def link(shell: Shell, ref: str, ticket: str, tracker: str | None, *, dry_run: b
         if name is None:
             raise Mistaken(f"no route takes {ref}; name the ticket's tracker with --tracker")
         because = shell.because(f"item link {ticket}")
-        made = engine.adopt(ref, name, ticket, because=because)
+        try:
+            made = engine.adopt(ref, name, ticket, because=because)
+        except NotFound as error:
+            raise Mistaken(f"{name} has no ticket {ticket}: {error}; --tracker names another tracker") from None
         if dry_run:
             shell.answer(run_shapes.plan(made), lambda: plan_words(made) + "\nNothing was written.")
             return IN_ORDER

@@ -39,7 +39,7 @@ def intake(shell: Shell, form: str, file: Path, *, keep_going: bool, include_man
     for bad in report.bad[:_SHOWN]:
         shell.refuse(f"{file}: {bad}")
     if report.bad_count > _SHOWN:
-        shell.refuse(f"{file}: and {report.bad_count - _SHOWN:,} more bad rows")
+        shell.refuse(f"{file}: and {show.counted(report.bad_count - _SHOWN, 'more thing')} wrong")
     shell.answer(_shape(report), lambda: _words(report, file))
     return USAGE if report.refused else LATER if report.bad_count else IN_ORDER
 
@@ -62,9 +62,8 @@ def _shape(report: IntakeReport) -> dict[str, Any]:
 
 def _words(report: IntakeReport, file: Path) -> str:
     if report.refused:
-        what = show.counted(report.bad_count, "bad row")
-        them = "it" if report.bad_count == 1 else "them"
-        return f"Nothing of {file} was taken in: {what}. Mend {them}, or take the good ones with --keep-going."
+        what = f"{show.counted(report.bad_count, 'thing')} wrong"
+        return f"Nothing of {file} was taken in: {what}. Mend the file, or take its good rows with --keep-going."
     counts = {
         "new": report.created,
         "updated": report.updated,
@@ -74,7 +73,7 @@ def _words(report: IntakeReport, file: Path) -> str:
         "to be checked by hand (--include-manual takes them)": report.manual,
         "muted by the scanner": report.left_out,
         "repeated in the file": report.repeated,
-        "left out as bad": report.bad_count,
+        "wrong (those rows are left out)": report.bad_count,
     }
     told = ", ".join(f"{number:,} {name}" for name, number in counts.items() if number)
     return f"{file.name}: {told or 'nothing in it'}"

@@ -178,6 +178,7 @@ def test_a_file_is_taken_in_whole_or_not_at_all(desk: Line, tmp_path: Path) -> N
     assert "line 3, title" in refused.err
     assert "line 4, priority" in refused.err
     assert desk.json("item", "list") == []
+    assert "2 things wrong" in desk("intake", "csv", str(file)).out
     partly = desk("intake", "csv", str(file), "--keep-going", "--json")
     assert (partly.code, partly.json["created"]) == (3, 1)
     again = desk("intake", "csv", str(file), "--keep-going", "--json")

@@ -130,6 +130,9 @@ def test_a_ticket_that_exists_is_adopted(office: Office) -> None:
     assert shown.code == 0
     assert shown.json["operations"][0]["kind"] == "link"
     assert office.line.json("item", "show", ref)["ticket"] is None
+    for nowhere in (("SEC-999",), ("acme/platform#1",), (key, "--tracker", "platform")):
+        answer = office.line("item", "link", ref, *nowhere)
+        assert (answer.code, "--tracker" in answer.err) == (2, True), nowhere
     linked = office.line("item", "link", ref, key, "--json")
     assert linked.code == 0
     assert office.line.json("item", "show", ref)["ticket"]["key"] == key
