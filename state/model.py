@@ -68,6 +68,7 @@ class Actor(StrEnum):
     HUMAN = "human"
     BOT = "bot"
     SCHEDULE = "schedule"
+    UNKNOWN = "unknown"
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,6 +212,7 @@ class HoldKind(StrEnum):
     NO_ROUTE = "no_route"
     NO_WAY = "no_way"
     REJECTED = "rejected"
+    COMMENT_REFUSED = "comment_refused"
     MANY_TICKETS = "many_tickets"
 
 

@@ -11,6 +11,7 @@ from connectors.errors import (
     NotFound,
     NoWay,
     Rejected,
+    Stale,
     TrackerError,
     Unassignable,
 )
@@ -75,8 +76,7 @@ class Apply:
         try:
             if intent is not None:
                 link = self._push(step, link, intent)
-            for comment in (*step.waiting, *said):
-                link = self._speak(step, link, comment)
+            self._say(step, link, (*step.waiting, *said))
         except TrackerError as error:
             self._failed(step, link, error)
         else:
@@ -111,7 +111,7 @@ class Apply:
 
     def _intent(self, step: Step) -> Intent:
         fields = sorted(m.field.value for m in _moves(step))
-        key = f"{step.item.ref}/{step.item.revision}"
+        key = f"{step.item.revision}/{step.ticket.revision if step.ticket else ''}"
         return self.work.intent(OperationKind.UPDATE, step.item.ref, step.tracker, key, {"fields": fields})
 
     def _push(self, step: Step, link: Link, intent: Intent) -> Link:
@@ -168,6 +168,20 @@ class Apply:
         self.work.tally.updated += 1
         return link
 
+    def _say(self, step: Step, link: Link, comments: Sequence[Comment]) -> None:
+        """Send comments in their order; one that the tracker refuses holds those after it for a person."""
+        for comment in comments:
+            try:
+                link = self._speak(step, link, comment)
+            except Rejected as error:
+                words = f"{link.ref.key} refused the comment {comment.id}: {error}"
+                hold = Hold(HoldKind.COMMENT_REFUSED, step.item.ref, step.tracker, words, ours=comment.id)
+                self.work.commit(Effects(held=[(hold, self.work.because)]))
+                self.work.tally.held += 1
+                self.work.tally.failed += 1
+                self.work.note_failure(step.tracker, error)
+                return
+
     def _speak(self, step: Step, link: Link, comment: Comment) -> Link:
         """Send one comment under its own key, by which a lost answer can be found."""
         tracker = self.work.trackers[step.tracker]
@@ -210,6 +224,9 @@ class Apply:
                 gone = replace(link, missing_since=link.missing_since or self.work.clock(), item_revision=0)
                 self.work.commit(Effects(touched=[gone], dirty=[step.item.ref]))
                 self.work.tally.deferred += 1
+            case Stale():
+                self.work.stale.add(step.item.ref)
+                return
             case _:
                 self.work.tally.deferred += 1
         self.work.note_failure(step.tracker, error)

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from connectors.base import Tracker
 from connectors.errors import Denied, TrackerError
 from mapping.rules import Rules
-from state.effects import Because, Effects, Feed, Lease, Note
+from state.effects import Because, Effects, Feed, Intent, Lease, Note
 from state.lease import Holder
 from state.lifecycle import UNFINISHED
 from state.model import ActionItem, Agent, Comment, HoldKind, OperationKind
@@ -55,6 +55,7 @@ CRASH_POINTS = (
 
 
 _STOPS = frozenset({HoldKind.MANY_TICKETS, HoldKind.GONE})
+_SILENCES = frozenset({HoldKind.GONE, HoldKind.ARCHIVED, HoldKind.COMMENT_REFUSED})
 
 
 class ExpectationFailed(Exception):
@@ -208,11 +209,23 @@ class Engine:
         for reading in found.readings.values():
             apply.refresh(list(reading.touched.values()), sorted(reading.lost))
         apply.run(found.plan.steps)
+        self._again(work)
         self.crash("feed.before")
         feeds = [self._feed(reading.feed, work) for reading in found.readings.values()]
         if feeds:
             self.store.commit(work.lease, Effects(feeds=feeds))
         self.crash("feed.after")
+
+    def _again(self, work: Work) -> None:
+        """Plan once more for the items whose ticket moved while we wrote; what moves again waits for the next run."""
+        if not work.stale:
+            return
+        moved = frozenset(work.stale)
+        work.stale.clear()
+        trackers = {name: tracker for name, tracker in work.trackers.items() if name not in work.stopped}
+        found = self._gather(work.because.run, trackers, full=False, doubt=self._doubt())
+        Apply(work).run([step for step in found.plan.steps if step.item.ref in moved])
+        work.tally.deferred += len(work.stale)
 
     def _feed(self, feed: Feed, work: Work) -> Feed:
         """Where the feed resumes: behind our own writes, whose times are asked for where no answer told them."""
@@ -242,11 +255,15 @@ class Engine:
         return found, failed
 
     def _doubt(self) -> frozenset[str]:
-        """The items of which it is not known whether something new was made, in whichever tracker.
+        """The items of which it is not known whether something was written, in whichever tracker.
 
-        An update in doubt is simply compared again.
+        An update is compared again once it cannot happen any more: done late, it would look like a person's change.
         """
-        return frozenset(i.item for i in self.store.open_intents(None) if i.kind is not OperationKind.UPDATE)
+        return frozenset(i.item for i in self.store.open_intents(None) if not self._is_over(i))
+
+    def _is_over(self, intent: Intent) -> bool:
+        wait = timedelta(seconds=self.waits.get(intent.tracker, 0))
+        return intent.kind is OperationKind.UPDATE and self.clock() - intent.begun_at >= wait
 
     def _gather(self, run: str, trackers: Mapping[str, Tracker], *, full: bool, doubt: frozenset[str]) -> _Gathered:
         changed = {item.ref: item for item in self.store.dirty_items() if item.ref not in doubt}
@@ -275,16 +292,19 @@ class Engine:
         self.progress(f"read {tracker}", tickets, 0)
 
     def _waiting(self, doubt: frozenset[str]) -> Mapping[str, tuple[Comment, ...]]:
+        """Our comments to be sent, by item; where nothing can be said until a person decides, they wait unsent."""
         waiting: dict[str, tuple[Comment, ...]] = {}
-        for comment in self.store.waiting_comments():
-            if comment.item not in doubt:
+        comments = [c for c in self.store.waiting_comments() if c.item not in doubt]
+        silent = {h.item for h in self.store.holds(None) if h.kind in _SILENCES} if comments else set()
+        for comment in comments:
+            if comment.item not in silent:
                 waiting[comment.item] = (*waiting.get(comment.item, ()), comment)
         return waiting
 
     def _plan(self, steps: Sequence[Step], found: _Gathered, trackers: Mapping[str, Tracker]) -> Plan:
         ordered = in_order(steps)
         sightings = [s for r in found.readings.values() for s in r.sighted]
-        links = sum(self.store.link_count(name) for name in trackers)
+        links = {name: self.store.link_count(name) for name in trackers}
         refused = brake(ordered, links=links, sightings=sightings, safety=self.safety)
         problems = tuple(f"{name}: {error}" for name, error in found.failed.items())
         opened = tuple(h for s in ordered for h in s.held)

@@ -144,10 +144,12 @@ def _rank(step: Step) -> tuple[bool, str, int, str, str]:
     )
 
 
-def brake(steps: Sequence[Step], *, links: int, sightings: Sequence[Sighted], safety: Safety) -> Brake | None:
-    """The first reason to refuse the steps as a whole, or none.
+def brake(
+    steps: Sequence[Step], *, links: Mapping[str, int], sightings: Sequence[Sighted], safety: Safety
+) -> Brake | None:
+    """The first reason to refuse the steps as a whole, or none; changes are judged by tracker and all together.
 
-    `links` is how many links exist in the trackers of the run.
+    `links` is how many links each tracker of the run has.
     """
     for seen in sightings:
         if seen.looked > 1 and seen.looked * 2 > seen.linked and not seen.there:
@@ -157,7 +159,10 @@ def brake(steps: Sequence[Step], *, links: int, sightings: Sequence[Sighted], sa
     if creates > safety.max_creates:
         detail = f"{creates} tickets would be created, more than safety.max_creates = {safety.max_creates}"
         return Brake("max_creates", detail)
-    return _too_many_changes(steps, links, safety)
+    for name, count in links.items():
+        if found := _too_many_changes([step for step in steps if step.tracker == name], count, safety):
+            return found
+    return _too_many_changes(steps, sum(links.values()), safety)
 
 
 def _too_many_changes(steps: Sequence[Step], links: int, safety: Safety) -> Brake | None:

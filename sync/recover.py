@@ -30,13 +30,14 @@ class Recovery:
         """Settle what can be settled; how many lost tickets were found. What stays open is still in doubt.
 
         A create or a comment counts as not sent only after two negative answers, the last of them once `wait` has
-        passed since the intent; that item is left alone until then, and the rest of the run goes on.
+        passed since the intent; that item is left alone until then, and the rest of the run goes on. An update is
+        compared again once it can no longer happen late.
         """
         name = self.tracker.name
         found = self._ask(self.store.open_intents(name))
         found += self._ask([i for i in self.store.open_intents(name) if self._aged(i)])
         for intent in self.store.open_intents(name):
-            if intent.kind is OperationKind.UPDATE:
+            if intent.kind is OperationKind.UPDATE and self._aged(intent):
                 self._forget(intent, "may have been written; both sides are compared again")
         return found
 
@@ -114,7 +115,7 @@ class Recovery:
         sent = replace(comment, tracker=self.tracker.name, remote_id=there[0].id)
         done = {intent.id: Outcome("done", "found by its marker after a lost answer")}
         known = replace(link, ticket_revision="", comments=link.comments + 1)
-        effects = Effects(finished=done, comments=[(sent, self.because)], touched=[known])
+        effects = Effects(finished=done, comments=[(sent, self.because)], touched=[known], dirty=[intent.item])
         self.store.commit(self.lease, effects)
 
 

@@ -155,7 +155,7 @@ def who(seen: Sighting, change: Change, run: str) -> Because:
     act = deed(seen, change)
     reason = f"{seen.ticket.ref.key}: {change.field} is now {shown(change.theirs)}"
     if act is None:
-        return Because(Agent(Actor.BOT, tracker, "unknown"), run, reason=reason, at=seen.ticket.updated)
+        return Because(Agent(Actor.UNKNOWN, tracker, "unknown"), run, reason=reason, at=seen.ticket.updated)
     return because_of(act, tracker, run, reason)
 
 

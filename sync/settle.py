@@ -7,10 +7,12 @@ from typing import Literal
 
 from state.effects import Because, Effects, ItemChange
 from state.errors import StateError
+from state.lease import Holder
 from state.model import Agreed, Comment, Hold, HoldKind, Link
 from state.store import Store
 
 Side = Literal["item", "ticket"]
+_SECONDS = 60
 
 
 class Undecidable(StateError):
@@ -79,37 +81,46 @@ _HELP: Mapping[HoldKind, str] = {
     HoldKind.NO_ROUTE: "add a [[routes]] entry that matches the item; the next sync settles this hold",
     HoldKind.NO_WAY: "--take item tries again, --take ticket gives the item the ticket's status",
     HoldKind.REJECTED: "--take item tries again, once the reason is mended",
+    HoldKind.COMMENT_REFUSED: "--take item says it again, once the reason is mended",
     HoldKind.MANY_TICKETS: "delete all but one ticket, then `counterfoil item link` that one (--take item if it is)",
     HoldKind.CONFLICT: "--take item or --take ticket",
     HoldKind.DUE_CHANGE: "--take item or --take ticket",
 }
 
 
-def settle(store: Store, hold: Hold, take: Side, because: Because) -> None:
+def settle(store: Store, hold: Hold, take: Side, because: Because, *, holder: Holder) -> None:
     """Settle a hold for one side; `because.reason` is kept in the record. The next run carries it out.
 
-    Raises `Undecidable` when that side cannot be taken.
+    Raises `Undecidable` when that side cannot be taken, and `state.errors.LeaseHeld` while a run is under way, which
+    could not take notice of it any more.
     """
+    lease = store.take_lease(holder, _SECONDS)
+    try:
+        store.commit(lease, _effects(store, hold, take, because))
+    finally:
+        store.release_lease(lease)
+
+
+def _effects(store: Store, hold: Hold, take: Side, because: Because) -> Effects:
+    if hold.id not in {each.id for each in store.holds(hold.item)}:
+        raise Undecidable(f"{hold.id} is settled already")
     settling = _Settling(store, hold, because)
     match (hold.kind, take):
         case (HoldKind.CONFLICT | HoldKind.NO_WAY, "ticket"):
-            effects = settling.prefer_ticket()
+            return settling.prefer_ticket()
         case (HoldKind.DUE_CHANGE, "ticket"):
-            effects = settling.postpone()
+            return settling.postpone()
         case (_, "ticket"):
             raise Undecidable(f"{hold.id} ({hold.kind}): {_HELP[hold.kind]}")
         case (HoldKind.ACCEPTANCE_REQUESTED | HoldKind.DUPLICATE, _):
-            effects = settling.decline()
+            return settling.decline()
         case (HoldKind.CONFLICT | HoldKind.UNMAPPED | HoldKind.DUE_CHANGE, _):
-            effects = settling.prefer_item()
+            return settling.prefer_item()
         case (HoldKind.NO_ROUTE, _) | (HoldKind.MANY_TICKETS, _) if not store.links([hold.item]):
             raise Undecidable(f"{hold.id} ({hold.kind}): {_HELP[hold.kind]}")
         case (HoldKind.GONE, _):
             store.unlink(hold.item, because)
-            effects = settling.release()
-        case _:
-            effects = settling.release()
-    store.commit(None, effects)
+    return settling.release()
 
 
 def _other_than(value: str | None) -> str | None:

@@ -67,7 +67,8 @@ class _Answer:
 
     def step(self) -> Step:
         settled = {c.field: Agreed(c.ours, c.theirs) for c in self.rest if c.flow is Flow.SETTLE}
-        pushes = [c for c in self.rest if c.flow is Flow.PUSH]
+        archived = self.seen.ticket.archived
+        pushes = [c for c in self.rest if c.flow is Flow.PUSH and not archived]
         say = [self._lost_block(c) for c in pushes if self._block_is_lost(c)]
         lost = {c.field: Agreed(c.ours, None) for c in pushes if self._block_is_lost(c)}
         pulled = {**self.base, **settled, **lost}
@@ -86,7 +87,7 @@ class _Answer:
             pushed={**pulled, **{c.field: Agreed(c.ours, c.ours) for c in pushes}},
             heard=heard,
             say=tuple(say),
-            waiting=self.seen.waiting,
+            waiting=() if archived else self.seen.waiting,
             held=held,
             released=self._released(pushes, pulled),
             warnings=(*self.wanted.warnings, *self.there.warnings, *(r.warning for r in self.rulings if r.warning)),

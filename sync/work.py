@@ -48,8 +48,9 @@ class Tally:
 class Work:
     """One run's means of writing.
 
-    A tracker in `stopped` takes no more writes in this run, for the reason given there. `written` and `unseen` say
-    when (the tracker's time) our writes happened, or on which tickets where the answer did not tell.
+    `stale` are the items whose ticket moved while we wrote. A tracker in `stopped` takes no more writes in this run,
+    for the reason given there. `written` and `unseen` say when (the tracker's time) our writes happened, or on which
+    tickets where the answer did not tell.
     """
 
     store: Store
@@ -65,6 +66,7 @@ class Work:
     stopped: dict[str, TrackerError] = field(default_factory=dict)
     refused: list[str] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
+    stale: set[str] = field(default_factory=set)
     written: dict[str, list[datetime]] = field(default_factory=dict)
     unseen: dict[str, list[TicketRef]] = field(default_factory=dict)
     failures: dict[str, int] = field(default_factory=dict)

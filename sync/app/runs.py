@@ -166,7 +166,7 @@ def _nothing(made: Plan, holds: Sequence[Hold]) -> str:
 def _trouble(made: Plan, holds: Sequence[Hold]) -> Iterator[object]:
     if made.problems:
         yield show.heading("Not reached")
-        yield show.bullets(made.problems)
+        yield show.bullets([*made.problems, "counterfoil check says what mends it"])
     if made.warnings:
         yield show.heading("Warnings")
         yield show.bullets(made.warnings)

@@ -4,6 +4,7 @@ import re
 from dataclasses import replace
 from typing import Literal
 
+from state.lease import this_process
 from sync.app import shapes
 from sync.app.failures import IN_ORDER, Mistaken
 from sync.app.opening import configuration, open_store
@@ -21,7 +22,7 @@ def settle(shell: Shell, hold_id: str, take: Literal["item", "ticket"], reason: 
         hold = store.hold(hold_id)
         if hold.id not in {each.id for each in store.holds(hold.item)}:
             raise Mistaken(f"{hold.id} is settled already; `counterfoil holds list` shows what is open")
-        decide(store, hold, take, replace(shell.because(reason), at=shell.clock()))
+        decide(store, hold, take, replace(shell.because(reason), at=shell.clock()), holder=this_process())
     answer = {"settled": shapes.hold(hold), "take": take, "reason": reason}
     shell.answer(answer, lambda: f"{hold.id} on {hold.item} is settled for the {take}; run: counterfoil sync")
     return IN_ORDER

@@ -9,15 +9,32 @@ def test_words_written_around_the_block_while_a_run_writes_are_kept(world: Any) 
     ref = world.link(item.ref).ref
     world.edit(item.ref, description="Every admin, without exception.")
 
-    def write(point: str) -> None:
-        if point == "update.before":
-            world.far.edit(ref, body=f"Mine\n\n{world.far.ticket(ref).body}")
-            world.crash = lambda _: None
-
-    world.crash = write
-    assert world.sync().exit_code == 3
-    world.crash = lambda _: None
-    assert world.sync().tally.updated == 1
+    world.crash = _before_each_update(world, ref, times=1)
+    report = world.sync()
+    assert (report.exit_code, report.tally.updated, report.tally.deferred) == (0, 1, 0)
     body = world.far.ticket(ref).body
     assert body.startswith("Mine\n\n")
     assert "without exception" in body
+
+
+def test_a_ticket_that_moves_again_and_again_waits_for_the_next_run(world: Any) -> None:
+    item = world.add()
+    world.sync()
+    ref = world.link(item.ref).ref
+    world.edit(item.ref, description="Every admin, without exception.")
+    world.crash = _before_each_update(world, ref, times=2)
+    report = world.sync()
+    assert (report.exit_code, report.tally.updated, report.tally.deferred) == (3, 0, 1)
+    world.crash = lambda _: None
+    assert world.sync().tally.updated == 1
+
+
+def _before_each_update(world: Any, ref: Any, times: int) -> Any:
+    """Lets somebody write around the block just before we do."""
+    left = iter(range(times))
+
+    def write(point: str) -> None:
+        if point == "update.before" and next(left, None) is not None:
+            world.far.edit(ref, body=f"Mine\n\n{world.far.ticket(ref).body}")
+
+    return write

@@ -751,7 +751,7 @@ def test_a_person_can_settle_a_conflict_either_way(world: Any) -> None:
         world.edit(item.ref, title="Ours and nothing else")
         world.sync()
         (hold,) = world.store.holds(item.ref)
-        settle(world.store, hold, take, world.because("agreed in the meeting"))
+        settle(world.store, hold, take, world.because("agreed in the meeting"), holder=this_process())
         world.sync()
         assert (world.item(item.ref).title, world.ticket(item.ref).title) == (title, title)
         assert world.store.holds(item.ref) == []
