@@ -293,3 +293,13 @@ def test_no_secret_is_in_anything_that_is_written(office: Office) -> None:
     said += (office.line.folder / "counterfoil.db").read_bytes().decode("latin-1")
     assert "R-" in said
     assert not [place.name for place in (office.tracker, office.host) if place.token in said]
+
+
+def test_a_denied_token_names_the_tracker_and_the_command_that_tells_more(office: Office) -> None:
+    office.line.add("Rotate the keys")
+    office.line("sync")
+    (office.line.folder / f"{office.tracker.name}.token").write_text("another-one", encoding="utf-8")
+    answer = office.line("sync")
+    assert answer.code == 5
+    assert f"{office.tracker.name}: " in answer.out
+    assert "counterfoil check" in answer.out
