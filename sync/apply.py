@@ -25,6 +25,7 @@ from state.ticket import KEEP, Patch, Ticket
 from sync.creating import Creating
 from sync.gather import refreshed
 from sync.plan import FieldMove, Step
+from sync.recover import baseline_payload
 from sync.work import DONE, Work
 
 _BATCH = 500
@@ -110,9 +111,11 @@ class Apply:
         return link, tuple(c for c in stored if not c.inbound)
 
     def _intent(self, step: Step) -> Intent:
-        fields = sorted(m.field.value for m in _moves(step))
+        written = {m.field: step.pushed[m.field] for m in _moves(step)}
         key = f"{step.item.revision}/{step.ticket.revision if step.ticket else ''}"
-        return self.work.intent(OperationKind.UPDATE, step.item.ref, step.tracker, key, {"fields": fields})
+        return self.work.intent(
+            OperationKind.UPDATE, step.item.ref, step.tracker, key, {"baseline": baseline_payload(written)}
+        )
 
     def _push(self, step: Step, link: Link, intent: Intent) -> Link:
         patch = step.patch

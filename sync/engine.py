@@ -10,7 +10,7 @@ from mapping.rules import Rules
 from state.effects import Because, Effects, Feed, Intent, Lease, Note
 from state.lease import Holder
 from state.lifecycle import UNFINISHED
-from state.model import ActionItem, Agent, Comment, HoldKind, OperationKind
+from state.model import ActionItem, Agent, Baseline, Comment, HoldKind, OperationKind
 from state.store import Store
 from state.ticket import Marker
 from sync.adopt import adoption
@@ -18,7 +18,7 @@ from sync.apply import Apply
 from sync.gather import Reading, Scope, advanced, read
 from sync.pace import Pace
 from sync.plan import Brake, Plan, Safety, Step, brake, in_order
-from sync.recover import Recovery
+from sync.recover import Recovery, baseline_from
 from sync.steps import begin, unrouted
 from sync.work import LEASE_SECONDS, Tally, Work
 
@@ -115,7 +115,7 @@ class Engine:
 
     def plan(self, run: str, *, only: str | None = None, full: bool = False) -> Plan:
         """What `sync` would do now. Writes nothing, not even cursors, and needs no lease."""
-        return self._gather(run, self._chosen(only), full=full, doubt=self._doubt()).plan
+        return self._gather(run, self._chosen(only), full=full, doubt=self._doubt(), meant=self._meant()).plan
 
     def sync(
         self,
@@ -176,10 +176,12 @@ class Engine:
         force: str | None,
     ) -> Report:
         self.crash("recover.before")
+        meant = self._meant()
         recovered, lost = self._recover(trackers, lease, because)
         doubt = self._doubt()
         self.crash("recover.after")
-        found = self._gather(run, {n: t for n, t in trackers.items() if n not in lost}, full=full, doubt=doubt)
+        there = {n: t for n, t in trackers.items() if n not in lost}
+        found = self._gather(run, there, full=full, doubt=doubt, meant=meant)
         found.failed |= lost
         self.crash("plan.after")
         if expect is not None and found.plan.digest != expect:
@@ -223,7 +225,7 @@ class Engine:
         moved = frozenset(work.stale)
         work.stale.clear()
         trackers = {name: tracker for name, tracker in work.trackers.items() if name not in work.stopped}
-        found = self._gather(work.because.run, trackers, full=False, doubt=self._doubt())
+        found = self._gather(work.because.run, trackers, full=False, doubt=self._doubt(), meant={})
         Apply(work).run([step for step in found.plan.steps if step.item.ref in moved])
         work.tally.deferred += len(work.stale)
 
@@ -265,7 +267,20 @@ class Engine:
         wait = timedelta(seconds=self.waits.get(intent.tracker, 0))
         return intent.kind is OperationKind.UPDATE and self.clock() - intent.begun_at >= wait
 
-    def _gather(self, run: str, trackers: Mapping[str, Tracker], *, full: bool, doubt: frozenset[str]) -> _Gathered:
+    def _meant(self) -> Mapping[str, Baseline]:
+        """What updates may have written whose outcome is not known, by item."""
+        updates = [i for i in self.store.open_intents(None) if i.kind is OperationKind.UPDATE]
+        return {i.item: baseline_from(i.payload["baseline"]) for i in updates}
+
+    def _gather(
+        self,
+        run: str,
+        trackers: Mapping[str, Tracker],
+        *,
+        full: bool,
+        doubt: frozenset[str],
+        meant: Mapping[str, Baseline],
+    ) -> _Gathered:
         changed = {item.ref: item for item in self.store.dirty_items() if item.ref not in doubt}
         linked = self.store.links(list(changed))
         mine = {ref: item for ref, item in changed.items() if ref in linked}
@@ -275,7 +290,7 @@ class Engine:
             feed = self.store.feed(name)
             every = full or self._due(feed)
             now, progress = self.clock(), self._reading
-            scope = Scope(self.store, tracker, self.rules, run, now, every, mine, waiting, doubt, progress)
+            scope = Scope(self.store, tracker, self.rules, run, now, every, mine, waiting, doubt, meant, progress)
             self.crash("read.before")
             try:
                 found.readings[name] = read(scope, feed)

@@ -10,7 +10,7 @@ from mapping.read import observe
 from mapping.render import desired
 from mapping.rules import Rules
 from state.effects import Feed
-from state.model import ActionItem, Comment, Field, Hold, HoldKind, Link, OperationKind, Status
+from state.model import ActionItem, Baseline, Comment, Field, Hold, HoldKind, Link, OperationKind, Status
 from state.store import Store
 from state.ticket import ActivityKind, Category, Cursor, Missing, Ticket, TicketRef
 from sync.diff import Change, compare
@@ -54,7 +54,8 @@ class Scope:
     """What the reading of one tracker may use and what it is asked to look at.
 
     `changed` are the items that moved here, `waiting` the comments to be sent by item, `in_doubt` the items whose
-    outcome is not known yet. `every` asks for each linked ticket, whatever the feed says.
+    outcome is not known yet, `meant` what an update may have written of which no more is known, by item. `every` asks
+    for each linked ticket, whatever the feed says.
     """
 
     store: Store
@@ -66,6 +67,7 @@ class Scope:
     changed: Mapping[str, ActionItem]
     waiting: Mapping[str, tuple[Comment, ...]]
     in_doubt: frozenset[str]
+    meant: Mapping[str, Baseline]
     progress: Callable[[str, int], None]
 
 
@@ -125,7 +127,7 @@ def _lag(scope: Scope) -> timedelta:
 
 
 def _page(scope: Scope, tickets: Sequence[Ticket], reading: Reading, looked: set[str]) -> None:
-    links = scope.store.links_by_ticket(scope.tracker.name, [t.ref.id for t in tickets])
+    links = _links(scope, tickets)
     _strangers(scope, [t for t in tickets if t.ref.id not in links], reading)
     known = [t for t in tickets if t.ref.id in links and not _is_stale(t, links[t.ref.id])]
     items = scope.store.items([links[t.ref.id].item for t in known])
@@ -142,6 +144,22 @@ def _page(scope: Scope, tickets: Sequence[Ticket], reading: Reading, looked: set
         _look(scope, (t.ref for t in fresh), reading, count=False)
     else:
         _answer(scope, fresh, reading)
+
+
+def _links(scope: Scope, tickets: Sequence[Ticket]) -> dict[str, Link]:
+    """The link of each ticket that has one, by the ticket's id.
+
+    Where an update's answer was lost and the ticket shows what it meant to write, that was agreed on.
+    """
+    name = scope.tracker.name
+    links = scope.store.links_by_ticket(name, [t.ref.id for t in tickets])
+    for ticket in tickets:
+        link = links.get(ticket.ref.id)
+        if link is not None and (meant := scope.meant.get(link.item)):
+            there = observe(ticket, scope.rules, name, baseline=link.baseline, desired=None).values
+            written = {f: agreed for f, agreed in meant.items() if there.get(f) == agreed.theirs}
+            links[ticket.ref.id] = replace(link, baseline={**link.baseline, **written})
+    return links
 
 
 def _is_stale(ticket: Ticket, link: Link) -> bool:
@@ -230,16 +248,16 @@ def _look(scope: Scope, refs: Iterable[TicketRef], reading: Reading, *, count: b
     while chunk := list(islice(source, CHUNK)):
         found = list(scope.tracker.fetch(chunk))
         tickets = [f for f in found if isinstance(f, Ticket)]
-        looked, there = looked + len(chunk), there + len(tickets)
         _answer(scope, tickets, reading)
-        _miss(scope, [f for f in found if isinstance(f, Missing)], reading)
+        missed = _miss(scope, [f for f in found if isinstance(f, Missing)], reading)
+        looked, there = looked + len(tickets) + missed, there + len(tickets)
         scope.progress(scope.tracker.name, len(chunk))
     if count and looked:
         reading.sighted.append(Sighted(scope.tracker.name, looked, there, scope.store.link_count(scope.tracker.name)))
 
 
 def _answer(scope: Scope, tickets: Sequence[Ticket], reading: Reading) -> None:
-    links = scope.store.links_by_ticket(scope.tracker.name, [t.ref.id for t in tickets])
+    links = _links(scope, tickets)
     items = scope.store.items([link.item for link in links.values()])
     for ticket in tickets:
         if (link := links.get(ticket.ref.id)) is None or link.item in scope.in_doubt:
@@ -271,8 +289,11 @@ def _sighting(scope: Scope, item: ActionItem, link: Link, ticket: Ticket, *, oth
     return Sighting(item, link, ticket, activity, holds, frozenset(known), scope.waiting.get(item.ref, ()))
 
 
-def _miss(scope: Scope, missing: Sequence[Missing], reading: Reading) -> None:
-    """Remember tickets that a direct read did not find, and hold those that were missing before."""
+def _miss(scope: Scope, missing: Sequence[Missing], reading: Reading) -> int:
+    """Remember tickets that a direct read did not find, and hold those that were missing before.
+
+    Tells how many had not been missed before, when others were there.
+    """
     links = scope.store.links_by_ticket(scope.tracker.name, [m.ref.id for m in missing])
     items = scope.store.items([link.item for link in links.values()])
     for one in missing:
@@ -287,3 +308,4 @@ def _miss(scope: Scope, missing: Sequence[Missing], reading: Reading) -> None:
             reading.lost.add(item.ref)
         else:
             reading.knows(replace(link, item_revision=item.revision))
+    return sum(link.missing_since is None for link in links.values())

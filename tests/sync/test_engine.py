@@ -764,8 +764,8 @@ def test_a_declined_request_reopens_the_ticket_and_says_why(world: Any) -> None:
     world.sync()
     (hold,) = world.store.holds(item.ref)
     with pytest.raises(Undecidable, match="approver"):
-        settle(world.store, hold, "ticket", world.because("fine"))
-    settle(world.store, hold, "item", world.because("the auditors expect it"))
+        settle(world.store, hold, "ticket", world.because("fine"), holder=this_process())
+    settle(world.store, hold, "item", world.because("the auditors expect it"), holder=this_process())
     world.sync()
     assert world.ticket(item.ref).state.category is Category.NEW
     said = [a.text for a in world.far.activity(world.link(item.ref).ref) if a.kind == "comment"]
@@ -780,3 +780,67 @@ def test_dirty_wins_over_a_stale_plan(world: Any) -> None:
     world.store.commit(None, Effects(dirty=[item.ref]))
     assert world.sync().plan.operations == ()
     assert world.store.dirty_count() == 0
+
+
+def test_an_update_that_happens_late_is_not_taken_for_a_persons_change(world: Any) -> None:
+    world.wait = 120
+    item = world.add()
+    world.sync()
+    world.edit(item.ref, status=Status.IN_PROGRESS)
+    world.far.commit_late(55, "update")
+    world.sync()
+    world.edit(item.ref, status=Status.RESOLVED)
+    world.clock.sleep(5)
+    world.sync()
+    world.clock.sleep(60)
+    world.sync()
+    comes_to_rest(world, 1)
+    assert world.item(item.ref).status is Status.RESOLVED
+    assert world.ticket(item.ref).state.category is Category.DONE
+
+
+def test_comments_for_tickets_that_are_gone_wait_without_stopping_anything(world: Any) -> None:
+    items = [world.add(f"Encrypt volume {n} of the billing system") for n in range(3)]
+    world.sync()
+    for item in items[:2]:
+        world.far.delete(world.link(item.ref).ref)
+    world.sync(full=True)
+    assert world.sync().plan.refused is None
+    assert holds(world) == [HoldKind.GONE, HoldKind.GONE]
+    for item in items[:2]:
+        world.store.add_comment(item.ref, "olga@acme.example", "Where has it gone?", world.because())
+    world.clock.sleep(300)
+    world.sync()
+    requests = world.tracker.requests
+    assert world.sync().plan.refused is None
+    assert world.tracker.requests == requests + 1
+
+
+def test_nothing_is_written_to_an_archived_ticket_until_it_is_no_longer_archived(world: Any) -> None:
+    item = world.add()
+    world.sync()
+    ref = world.link(item.ref).ref
+    world.far.edit(ref, archived=True)
+    world.edit(item.ref, title="Another title for the same thing")
+    world.store.add_comment(item.ref, "olga@acme.example", "Please do this before the audit", world.because())
+    report = world.sync()
+    assert (report.tally.updated, report.tally.commented, holds(world)) == (0, 0, [HoldKind.ARCHIVED])
+    world.sync()
+    world.far.edit(ref, archived=False)
+    world.sync()
+    world.sync()
+    assert world.ticket(item.ref).title == "Another title for the same thing"
+    assert len([a for a in world.far.activity(ref) if a.kind == "comment"]) == 1
+    comes_to_rest(world, 1)
+
+
+def test_a_status_decided_here_answers_the_claim_that_stood_beside_it(world: Any) -> None:
+    item = world.add()
+    world.sync()
+    world.far.move_to(world.link(item.ref).ref, "Done", "Won't Do", by="tom")
+    world.sync()
+    world.edit(item.ref, status=Status.IN_PROGRESS)
+    assert world.item(item.ref).claim is None
+    world.sync()
+    assert holds(world) == []
+    comes_to_rest(world, 1)

@@ -1,0 +1,402 @@
+"""One world with bad weather in it, and what must be true of it once the weather is over."""
+
+import shutil
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from connectors.base import MARK, Page
+from connectors.errors import Denied, Rejected, TrackerError, Unavailable
+from connectors.sandbox.far_side import OURS, FarSide, Stored
+from connectors.sandbox.memory import CAPS, MemoryTracker
+from mapping import block as blocks
+from mapping.read import observe
+from mapping.render import desired
+from state.lease import Holder, this_process
+from state.lifecycle import UNFINISHED
+from state.model import Authority, Field, Hold, HoldKind, Link
+from state.store import Store
+from state.ticket import ActivityKind, BodyFormat, Created, Cursor, Draft, NotCreated, Ticket, TicketRef
+from sync.engine import Report
+from sync.plan import Safety
+from tests.sync.conftest import World
+
+WAIT = 120
+START = datetime(2026, 11, 20, 12, tzinfo=UTC)
+WRITES = ("create", "update", "comment")
+READS = ("changes", "fetch", "find", "activity")
+
+
+class Killed(BaseException):
+    """Stands for the end of the process."""
+
+
+@dataclass
+class Clock:
+    """Ticks with every look at it; `tick` of nothing is a frozen clock. `due` says when something is yet to happen."""
+
+    now: datetime = START
+    tick: timedelta = timedelta(milliseconds=10)
+    due: Callable[[datetime], datetime | None] = lambda _: None
+    happen: Callable[[], None] = lambda: None
+
+    def __call__(self) -> datetime:
+        self.now += self.tick
+        return self.now
+
+    def sleep(self, seconds: float) -> None:
+        until = self.now + timedelta(seconds=seconds)
+        while (at := self.due(until)) is not None:
+            self.now = max(self.now, at)
+            self.happen()
+        self.now = until
+
+
+@dataclass(frozen=True)
+class Kind:
+    """What kind of tracker a history meets.
+
+    `counts`: tells how many comments a ticket has. `coarse`: its times and revisions are whole seconds. `lag`: how long
+    its index lags, so that its feed is stale. `told`: a create's answer shows the ticket. `repeats`: its feed shows
+    tickets twice.
+    """
+
+    counts: bool = True
+    coarse: bool = False
+    lag: int = 0
+    starts_work: bool = False
+    guarded: bool = False
+    told: bool = True
+    repeats: bool = False
+    bulk: int = 3
+
+
+class Far(FarSide):
+    """A far side that writes down which calls were made, and can be told to kill its caller."""
+
+    def __init__(self, clock: Clock, kind: Kind) -> None:
+        super().__init__(clock)
+        self.kind = kind
+        self.lag = timedelta(seconds=kind.lag)
+        self.asked: list[str] = []
+        self.killed = False
+        self.weather: Callable[[str], None] = lambda _: None
+        clock.due, clock.happen = self._due, self.catch_up
+
+    def _due(self, until: datetime) -> datetime | None:
+        """When the next work is done whose answer did not come in time, if that is before `until`."""
+        return min((at for at, _ in self._late if at <= until), default=None)
+
+    def around(self, call: str, work: Callable[[], Any]) -> Any:
+        self.asked.append(call)
+        self.weather(call)
+        try:
+            return super().around(call, work)
+        except Killed:
+            self.killed = True
+            raise
+
+    def kill_next(self, call: str, *, after: bool) -> None:
+        self.fail_next(call, Killed(), after=after)  # type: ignore[arg-type]
+
+    def calm(self) -> None:
+        """No more faults, but what was sent late still arrives."""
+        self._faults.clear()
+        self.denied = self.killed = False
+        self.weather = lambda _: None
+
+    def everything(self) -> list[Stored]:
+        self.catch_up()
+        return list(self._stored.values())
+
+    def view(self, stored: Stored, ticket: Ticket | None = None) -> Ticket:
+        shown = super().view(stored, ticket)
+        said = sum(a.kind is ActivityKind.COMMENT and a.at <= shown.updated for a in stored.log)
+        if self.kind.coarse:
+            at = shown.updated.replace(microsecond=0)
+            shown = replace(shown, updated=at, revision=f"{at.isoformat()}/{said:06d}")
+        return replace(shown, comments=said) if self.kind.counts else shown
+
+
+class Tracker(MemoryTracker):
+    """A tracker in memory with the habits of `Kind`."""
+
+    far_side: Far
+
+    def changes(self, cursor: Cursor | None) -> Iterator[Page]:
+        for page in super().changes(cursor):
+            yield page
+            if self.far_side.kind.repeats and page.tickets:
+                yield page
+
+    def create(self, drafts: Sequence[Draft]) -> Iterator[Created | NotCreated]:
+        for result in super().create(drafts):
+            told = self.far_side.kind.told or not isinstance(result, Created)
+            yield result if told else replace(result, ticket=None)  # type: ignore[arg-type]
+
+
+def template(folder: Path) -> Path:
+    """A database without anything in it, to be copied."""
+    path = folder / "template.db"
+    Store.create(f"sqlite:///{path}", clock=Clock(), entropy=lambda n: b"\x07" * n).close()
+    return path
+
+
+@dataclass
+class History:
+    """A world, what people did in it, and the faults that are to come."""
+
+    world: World
+    clock: Clock
+    far: Far
+    killed: int = 0
+    unseen: bool = False
+    outside: dict[str, str] = field(default_factory=dict)
+    theirs: dict[str, set[str]] = field(default_factory=dict)
+    said: dict[str, dict[str, object]] = field(default_factory=dict)
+
+    @staticmethod
+    def begin(folder: Path, empty: Path, kind: Kind) -> "History":
+        path = folder / "state.db"
+        shutil.copy(empty, path)
+        clock = Clock()
+        far = Far(clock, kind)
+        caps = replace(
+            CAPS,
+            bulk_create=kind.bulk,
+            guarded_update=kind.guarded,
+            stale_feed=kind.lag > 0,
+            assignment_starts_work=kind.starts_work,
+        )
+        store = Store.open(f"sqlite:///{path}", clock=clock)
+        tracker = Tracker("eng", far_side=far, caps=caps, page_size=2)
+        world = World(store, clock, far, tracker, wait=WAIT, audit_hours=1e6)  # type: ignore[arg-type]
+        world.safety = Safety(max_creates=1000, change_share=1.0)
+        return History(world, clock, far)
+
+    # Runs.
+
+    def holder(self) -> Holder:
+        """A process on this machine; runs are other processes on it, and dead to all others once they are over."""
+        return this_process()
+
+    def sync(self, *, full: bool = False, at: Callable[[str], None] = lambda _: None) -> Report | None:
+        """One run, which may die; `at` is called with each crash point. `None` means that it died."""
+
+        def crash(point: str) -> None:
+            if self.far.killed:
+                raise Killed
+            try:
+                at(point)
+            except Killed:
+                self.far.killed = True
+                raise
+
+        self.world.crash = crash
+        mortal = replace(self.holder(), started=f"life {self.killed}")
+        try:
+            return self.world.sync(full=full, force="histories", holder=mortal)
+        except Killed:
+            self.killed += 1
+            self.far.killed = False
+            return None
+        finally:
+            self.world.crash = lambda _: None
+
+    # What is known of who said what.
+
+    def ours(self, ref: str, name: str, value: object) -> None:
+        """We gave an item this value; nobody else may change it but by the rules."""
+        compared = Field("assignee" if name == "owner" else name) if name != "description" else Field.BODY
+        self.said.setdefault(ref, {}).pop(name, None)
+        if self.world.rules().trackers["eng"].authority[compared] is not Authority.TICKET:
+            self.said[ref][name] = value
+
+    def touched(self, ref: str, name: str) -> None:
+        """Somebody changed a field of the ticket, so the item's may follow."""
+        follows = {"assignee": ("owner", "status"), "state": ("status",), "due_date": ()}
+        authority = self.world.rules().trackers["eng"].authority
+        for mine in follows.get(name, (name,)):
+            if name in ("assignee", "state") or (name in authority and authority[Field(name)] is not Authority.ITEM):
+                self.said.get(ref, {}).pop(mine, None)
+
+    def decided(self, hold: Hold, take: str) -> None:
+        """A person settled a hold, perhaps for the ticket's side."""
+        if take == "ticket" and hold.field is not None:
+            self.said.get(hold.item, {}).pop({"assignee": "owner"}.get(hold.field.value, hold.field.value), None)
+
+    def shared(self, name: Field) -> None:
+        """A field got another authority, so what was said of it does not stand for sure any more."""
+        for said in self.said.values():
+            said.pop({"assignee": "owner"}.get(name.value, name.value), None)
+
+    # What people do on the far side.
+
+    def linked(self) -> list[Link]:
+        refs = [item.ref for item in self.world.store.list_items()]
+        return sorted(self.world.store.links(refs).values(), key=lambda link: link.item)
+
+    def there(self) -> list[Link]:
+        return [link for link in self.linked() if self.far.gone(link.ref) is None]
+
+    def write_around(self, ref: TicketRef, before: str, after: str) -> None:
+        body = str(self.far.ticket(ref).body or "")
+        self._body(ref, f"{before}{body}{after}")
+
+    def remove_block(self, ref: TicketRef) -> None:
+        self._body(ref, str(blocks.remove(self.far.ticket(ref).body, BodyFormat.MARKDOWN) or ""))
+
+    def _body(self, ref: TicketRef, body: str) -> None:
+        self.far.edit(ref, body=body)
+        self.outside[ref.id] = str(blocks.remove(self.far.ticket(ref).body, BodyFormat.MARKDOWN) or "")
+
+    def add_their_label(self, ref: TicketRef, name: str) -> None:
+        self.far.edit(ref, labels=self.far.ticket(ref).labels | {name})
+        self.theirs.setdefault(ref.id, set()).add(name)
+
+    # What must be true in the end.
+
+    def comes_to_rest(self, runs: int = 2) -> None:
+        """Once faults stop, so many runs later everything is in order and the next run does nothing."""
+        self.far.calm()
+        self.clock.now = max(self.clock.now, self.far.now())
+        for number in range(runs):
+            self.clock.sleep(600)
+            report = self.sync(full=self.unseen and number == 0)
+            assert report is not None
+        self._in_order()
+        self._quiet(reads=("changes", "fetch", "activity"))
+        self._quiet(reads=("changes",))
+        self.unseen = False
+
+    def _quiet(self, reads: Sequence[str]) -> None:
+        """A run that writes nothing anywhere; what our last write left unclear is read once more by the first one."""
+        self.clock.sleep(600)
+        records, self.far.asked = self.world.records(), []
+        tickets = self.far.tickets()
+        report = self.sync()
+        assert report is not None
+        assert report.plan.operations == ()
+        assert self.world.records() == records
+        assert self.far.tickets() == tickets
+        assert set(self.far.asked) <= set(reads) or self._looks_on(), self.far.asked
+
+    def _looks_on(self) -> bool:
+        """Whether a hold keeps both sides apart, so that the ticket is looked at as often as the feed shows it."""
+        apart = {HoldKind.GONE, HoldKind.REJECTED, HoldKind.CONFLICT, HoldKind.NO_WAY}
+        held = any(h.kind in apart for h in self.world.store.holds(None))
+        return held and set(self.far.asked) <= {"changes", "fetch", "activity"}
+
+    def _in_order(self) -> None:
+        store = self.world.store
+        assert store.open_intents(None) == []
+        assert store.verify().ok
+        held: dict[str, list[Hold]] = {}
+        for hold in store.holds(None):
+            held.setdefault(hold.item, []).append(hold)
+        live = [s for s in self.far.everything() if s.gone is None and s.marker is not None and s.marker_by == OURS]
+        doubled = [key for key, n in Counter(s.marker.key for s in live if s.marker).items() if n > 1]
+        assert doubled == []
+        links = {link.item: link for link in self.linked()}
+        for item in store.list_items():
+            holds = held.get(item.ref, [])
+            if (link := links.get(item.ref)) is None:
+                assert holds or item.status not in UNFINISHED, f"{item.ref} has no ticket"
+            elif self.far.gone(link.ref) is not None:
+                assert any(h.kind is HoldKind.GONE for h in holds), f"{item.ref} is gone and nobody was told"
+            else:
+                self._agreed(link, holds)
+                self._talked(link, holds)
+                self._kept(link)
+            for name, value in self.said.get(item.ref, {}).items():
+                if not any(h.field is not None and h.field.value == name for h in holds):
+                    assert getattr(item, name) == value, f"{item.ref}: {name} was {value!r} and nobody changed it"
+
+    def _agreed(self, link: Link, holds: Sequence[Hold]) -> None:
+        rules, item = self.world.rules(), self.world.item(link.item)
+        ticket = self.far.ticket(link.ref)
+        wanted = desired(item, rules, "eng", link.marker)
+        there = observe(ticket, rules, "eng", baseline=link.baseline, desired=wanted).values
+        explained = {h.field for h in holds}
+        for name, theirs in there.items():
+            base, ours = link.baseline.get(name), wanted.values.get(name)
+            if name in explained:
+                continue
+            assert base is not None or name not in wanted.values, (link.item, name)
+            if base is None:
+                continue
+            assert base.theirs == theirs, (link.item, name, base, theirs)
+            if name in wanted.values:
+                assert base.ours == ours, (link.item, name, base, ours)
+                assert ours == theirs or self._may_differ(name, theirs), (link.item, name, ours, theirs)
+
+    def _may_differ(self, name: Field, theirs: str | None) -> bool:
+        """Whether a field stays apart by rule: a block taken out, a person we do not know, a date taken away."""
+        authority = self.world.rules().trackers["eng"].authority[name]
+        match name:
+            case Field.BODY | Field.DUE_DATE:
+                return theirs is None and (name is Field.BODY or authority is not Authority.ITEM)
+            case Field.ASSIGNEE:
+                return theirs is None or theirs.startswith("account:")
+            case _:
+                return False
+
+    def _talked(self, link: Link, holds: Sequence[Hold]) -> None:
+        log = [a for a in self.far.activity(link.ref) if a.kind is ActivityKind.COMMENT]
+        stored = self.world.store.comments(link.item)
+        heard = Counter(c.remote_id for c in stored if c.inbound)
+        for act in log:
+            assert act.by.ours or heard[act.id] == 1, (link.item, act.text, heard[act.id])
+        keys = Counter(a.marker_key for a in log if a.by.ours)
+        assert set(keys.values()) <= {1}, (link.item, keys)
+        refused = any(h.kind is HoldKind.REJECTED and h.field is None for h in holds)
+        ids = {a.id for a in log}
+        for ours in (c for c in stored if not c.inbound):
+            assert ours.remote_id or refused, (link.item, ours.text)
+            assert ours.remote_id in ids or ours.at <= link.linked_at or refused, (link.item, ours.text)
+
+    def _kept(self, link: Link) -> None:
+        ticket = self.far.ticket(link.ref)
+        around = str(blocks.remove(ticket.body, BodyFormat.MARKDOWN) or "")
+        assert around == self.outside.get(link.ref.id, around)
+        assert self.theirs.get(link.ref.id, set()) <= ticket.labels
+        assert MARK in ticket.labels
+
+
+def fault(far: Far, call: str, kind: str, seconds: int) -> None:
+    """Let one thing go wrong with the next call of that name."""
+    errors: dict[str, TrackerError] = {
+        "unavailable": Unavailable(f"{call}: no route"),
+        "refused": Rejected(f"{call}: 400"),
+        "denied": Denied(f"{call}: 401"),
+    }
+    match kind:
+        case "lost answer":
+            far.lose_answer(call)
+        case "lost request":
+            far.lose_request(call)
+        case "late":
+            far.commit_late(seconds, call)
+        case "limited":
+            far.limit_rate(seconds, call)
+        case "killed before" | "killed after":
+            far.kill_next(call, after=kind.endswith("after"))
+        case _:
+            far.fail_next(call, errors[kind])
+
+
+WRITE_FAULTS = (
+    "lost answer",
+    "lost request",
+    "late",
+    "limited",
+    "unavailable",
+    "refused",
+    "denied",
+    "killed before",
+    "killed after",
+)
+READ_FAULTS = ("limited", "unavailable", "denied", "killed before")

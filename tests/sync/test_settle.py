@@ -1,0 +1,69 @@
+"""A person's decision, and the runs around it."""
+
+from typing import Any
+
+import pytest
+
+from connectors.errors import Rejected
+from state.errors import LeaseHeld
+from state.lease import Holder, this_process
+from state.model import Authority, Field, HoldKind
+from sync.settle import Undecidable, settle
+
+
+def conflict(world: Any) -> Any:
+    world.authority[Field.TITLE] = Authority.BOTH
+    item = world.add()
+    world.sync()
+    world.far.edit(world.link(item.ref).ref, title="Theirs")
+    world.edit(item.ref, title="Ours and nothing else")
+    world.sync()
+    (hold,) = world.store.holds(item.ref)
+    return hold
+
+
+def test_a_decision_made_during_a_run_is_refused_and_not_lost(world: Any) -> None:
+    hold = conflict(world)
+    world.far.comment(world.link(hold.item).ref, "Which one is right?")
+    told: list[LeaseHeld] = []
+
+    def decide(point: str) -> None:
+        if point == "plan.after":
+            with pytest.raises(LeaseHeld) as refused:
+                settle(world.store, hold, "ticket", world.because("agreed"), holder=Holder("elsewhere", 1))
+            told.append(refused.value)
+
+    world.crash = decide
+    world.sync()
+    world.crash = lambda _: None
+    assert len(told) == 1
+    settle(world.store, hold, "ticket", world.because("agreed"), holder=this_process())
+    world.sync()
+    assert world.item(hold.item).title == "Theirs"
+    assert world.store.holds(None) == []
+
+
+def test_what_is_settled_cannot_be_settled_again(world: Any) -> None:
+    hold = conflict(world)
+    settle(world.store, hold, "ticket", world.because("agreed"), holder=this_process())
+    with pytest.raises(Undecidable, match="already"):
+        settle(world.store, hold, "item", world.because("no, the other"), holder=this_process())
+
+
+def test_a_refused_comment_is_held_alone_and_said_again_only_when_a_person_says_so(world: Any) -> None:
+    item = world.add()
+    world.sync()
+    world.edit(item.ref, title="Another title for the same thing")
+    for words in ("First", "Second"):
+        world.store.add_comment(item.ref, "olga@acme.example", words, world.because())
+    world.far.fail_next("comment", Rejected("comments are closed"))
+    world.sync()
+    (hold,) = world.store.holds(None)
+    assert (hold.kind, hold.field) == (HoldKind.COMMENT_REFUSED, None)
+    assert world.ticket(item.ref).title == "Another title for the same thing"
+    world.sync()
+    assert world.sync().plan.operations == ()
+    settle(world.store, hold, "item", world.because("opened again"), holder=this_process())
+    assert world.sync().tally.commented == 2
+    said = [a.text for a in world.far.activity(world.link(item.ref).ref) if a.kind == "comment"]
+    assert ["First" in said[0], "Second" in said[1]] == [True, True]
