@@ -225,6 +225,7 @@ def _table_problems(rules: TrackerRules) -> Iterator[Problem]:
         yield Problem(
             f"tracker {rules.tracker}: priorities {first} and {second} are both called {name!r}",
             f"give each its own name in {table}.priority]",
+            fatal=False,
         )
     for lists, section in ((rules.status, "status"), (rules.resolution, "resolution")):
         for first, second, name in _shared(lists):
@@ -266,6 +267,7 @@ def _route_problems(routes: tuple[Route, ...], trackers: Mapping[str, TrackerRul
             yield Problem(
                 f"route {number} is never reached, because route {catch_all} takes everything",
                 f"move route {number} before route {catch_all}, or remove it",
+                fatal=False,
             )
         yield from _condition_problems(number, route)
         catch_all = catch_all or (0 if route.when else number)

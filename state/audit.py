@@ -14,9 +14,13 @@ from sqlalchemy import Connection, LargeBinary, Row, Select, cast, func, insert,
 from state.effects import Because
 from state.errors import AuditError
 from state.model import AuditRecord
-from state.tables import AuditRow
+from state.tables import AuditRow, ItemRow
 
 AUDIT = AuditRow.__table__  # type: ignore[attr-defined]
+ITEM = ItemRow.__table__  # type: ignore[attr-defined]
+GUARDS = frozenset({"audit_no_update", "audit_no_delete", "audit_only_next"})
+"""The triggers that keep the ledger from being rewritten in SQLite."""
+
 GENESIS = "0" * 64
 """What the first record names as the one before it."""
 
@@ -211,7 +215,19 @@ def verify(connection: Connection, *, last: int | None = None) -> Verdict:
         if (bad := _fault(stored, seq, prev)) is not None:
             return Verdict(False, records, prev, bad)
         seq, prev, records = stored.seq, stored.hash, records + 1
+    if not seq and connection.execute(select(func.count()).select_from(ITEM)).scalar_one():
+        return Verdict(False, 0, prev, (1, "the ledger is empty, but there are items, each of which had its record"))
+    if gone := GUARDS - _guards(connection):
+        return Verdict(False, records, prev, (seq + 1, f"the ledger's guard is gone: {', '.join(sorted(gone))}"))
     return Verdict(True, records, prev)
+
+
+def _guards(connection: Connection) -> frozenset[str]:
+    """Which of the triggers that guard the ledger are there; any other server than SQLite is trusted with them."""
+    if connection.dialect.name != "sqlite":
+        return GUARDS
+    found = connection.exec_driver_sql("SELECT name FROM sqlite_master WHERE type = 'trigger' AND tbl_name = 'audit'")
+    return frozenset(row.name for row in found)
 
 
 @dataclass(frozen=True, slots=True)

@@ -300,7 +300,7 @@ class Engine:
         new = [item for ref, item in changed.items() if ref not in linked and item.status in UNFINISHED]
         steps = [s for r in found.readings.values() for s in (*r.strays.values(), *r.steps.values())]
         steps += [s for s in self._begin(new, trackers, found.failed) if s is not None]
-        found.plan = self._plan(steps, found, trackers)
+        found.plan = self._plan(steps, found, trackers, doubt)
         return found
 
     def _reading(self, tracker: str, tickets: int) -> None:
@@ -316,12 +316,17 @@ class Engine:
                 waiting[comment.item] = (*waiting.get(comment.item, ()), comment)
         return waiting
 
-    def _plan(self, steps: Sequence[Step], found: _Gathered, trackers: Mapping[str, Tracker]) -> Plan:
+    def _plan(
+        self, steps: Sequence[Step], found: _Gathered, trackers: Mapping[str, Tracker], doubt: frozenset[str]
+    ) -> Plan:
         ordered = in_order(steps)
         sightings = [s for r in found.readings.values() for s in r.sighted]
         links = {name: self.store.link_count(name) for name in trackers}
         refused = brake(ordered, links=links, sightings=sightings, safety=self.safety)
-        problems = tuple(f"{name}: {error}" for name, error in found.failed.items())
+        problems = tuple(f"{name}: {error}" for name, error in found.failed.items()) + tuple(
+            f"{ref}: the answer to its ticket or comment was lost; it is looked for before anything is sent again"
+            for ref in sorted(doubt)
+        )
         opened = tuple(h for s in ordered for h in s.held)
         over = {i for s in ordered for i in s.released}
         holds = (*(h for h in self.store.holds(None) if h.id not in over), *opened)

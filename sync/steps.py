@@ -111,11 +111,16 @@ class _Answer:
                 f"The block that mirrors {self.item.ref} was removed from this ticket's description. It stays removed; "
                 "changes to the action item will be told in comments like this one."
             )
-        owner = self.item.owner or "nobody"
-        return (
-            f"{self.item.ref} has changed: **{self.item.title}**, priority {self.item.priority}, due "
-            f"{self.item.due_date.isoformat()}, owner {owner}.\n\n{self.item.description}"
-        )
+        item = self.item
+        facts = {
+            "priority": item.priority.value,
+            "due": item.due_date.isoformat(),
+            "owner": item.owner or "nobody",
+            "controls": ", ".join(item.controls) or "none",
+            "risks": ", ".join(item.risks) or "none",
+        }
+        told = ", ".join(f"{name} {value}" for name, value in facts.items())
+        return f"{item.ref} has changed and is now: **{item.title}**; {told}.\n\n{item.description}"
 
     def _refused_before(self, change: Change) -> bool:
         return any(

@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from connectors.base import Tracker
@@ -75,7 +75,7 @@ class Work:
         """One transaction under the lease, which is renewed in time; returns the comments as stored."""
         if self.lease.expires_at - self.clock() < timedelta(seconds=LEASE_SECONDS / 2):
             self.lease = self.store.renew_lease(self.lease, LEASE_SECONDS)
-        return self.store.commit(self.lease, effects).comments
+        return self.store.commit(self.lease, replace(effects, because=effects.because or self.because)).comments
 
     def intent(self, kind: OperationKind, item: str, tracker: str, key: str, payload: Mapping[str, object]) -> Intent:
         """An operation to be journalled; `key` identifies what it makes in the tracker."""

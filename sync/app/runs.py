@@ -48,11 +48,14 @@ def _engine(
 ) -> Engine:
     tables = tracker_settings(config)
     safety = config.settings.safety
+    rules = rules_of(config, tables, trackers)
+    if wrong := [f"{problem.what}; {problem.fix}" for problem in rules.problems() if problem.fatal]:
+        raise Mistaken("the mapping is not clear, so nothing was done: " + ". ".join(wrong))
     waits = {name: table.visibility_wait_seconds for name, table in tables.items()}
     return Engine(
         store=store,
         trackers=trackers,
-        rules=rules_of(config, tables, trackers),
+        rules=rules,
         safety=Safety(safety.max_creates, safety.change_share),
         waits={name: safety.visibility_wait_seconds if wait is None else wait for name, wait in waits.items()},
         audit_hours={name: table.audit_hours for name, table in tables.items()},

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from state.audit import GENESIS, canonical, leaf, plain, read
 from state.effects import Effects, Note
+from state.migrations.versions.v0001_first_tables import SQLITE
 from state.model import Priority
 from state.store import AuditError
 
@@ -209,11 +210,28 @@ def test_a_flipped_bit_anywhere_in_a_record_is_found(ten: "Book") -> None:
 def test_the_tail_alone_can_be_verified_and_names_its_first_bad_record(ten: "Book") -> None:
     assert ten.store.verify(last=3).records == 3
     assert ten.store.verify(last=100).records == 10
-    ten.raw(*DISARM, "UPDATE audit SET prev = 'x' WHERE seq = 2")
+    ten.raw(*DISARM, "UPDATE audit SET prev = 'x' WHERE seq = 2", *SQLITE)
     assert ten.store.verify(last=3).ok
     assert not ten.store.verify().ok
-    ten.raw("DELETE FROM audit WHERE seq = 7")
+    ten.raw(*DISARM, "DELETE FROM audit WHERE seq = 7")
     assert ten.store.verify(last=3).first_bad == (7, "record 7 was changed or replaced: record 8 does not follow it")
+
+
+def test_a_ledger_without_its_guards_is_not_trusted(ten: "Book") -> None:
+    ten.raw("DROP TRIGGER audit_no_delete")
+    verdict = ten.store.verify()
+    assert not verdict.ok
+    assert verdict.first_bad is not None
+    assert "audit_no_delete" in verdict.first_bad[1]
+
+
+def test_a_ledger_emptied_beside_items_is_not_trusted(ten: "Book") -> None:
+    ten.raw(*DISARM, "DELETE FROM audit", *SQLITE)
+    verdict = ten.store.verify()
+    assert (verdict.ok, verdict.first_bad) == (
+        False,
+        (1, "the ledger is empty, but there are items, each of which had its record"),
+    )
 
 
 def test_the_log_can_be_asked_by_object_action_run_and_end(ten: "Book") -> None:
