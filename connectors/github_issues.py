@@ -11,7 +11,7 @@ from urllib.parse import quote
 import httpx
 
 from connectors.base import MARK, Page
-from connectors.errors import Ambiguous, Denied, NotFound, Rejected, TrackerError
+from connectors.errors import Ambiguous, Denied, NotFound, Rejected
 from connectors.github_check import problems
 from connectors.github_history import ABSENT, GithubHistory
 from connectors.github_reading import (
@@ -19,6 +19,7 @@ from connectors.github_reading import (
     Reader,
     assignees,
     comment_marker,
+    creator,
     delivered,
     folded,
     identity,
@@ -28,8 +29,16 @@ from connectors.github_reading import (
     repository_of,
     stamp,
 )
-from connectors.github_session import Answer, App, GithubSession, elements
-from connectors.github_settings import BODY_LIMIT, TITLE_LIMIT, GithubSettings, capabilities, status_labels, web_page
+from connectors.github_session import Answer, App, GithubSession, elements, names_assignees
+from connectors.github_settings import (
+    BODY_LIMIT,
+    TITLE_LIMIT,
+    GithubSettings,
+    capabilities,
+    named_issue,
+    status_labels,
+    web_page,
+)
 from connectors.settings import Secrets, TrackerSettings
 from connectors.shown import Shown
 from connectors.wire import Exchange
@@ -258,11 +267,11 @@ class GithubIssues:
 
     def resolve(self, key: str) -> Ticket:
         """The issue called `owner/name#12`, `#12`, `12` or by its URL; raises `NotFound`."""
-        found = re.fullmatch(r"(?:https?://[^/]+/)?(?:([\w.-]+/[\w.-]+))?(?:/issues/|#)?(\d+)/?", key.strip())
+        repository, number = named_issue(key.strip(), self.settings.url)
         names = {self.settings.repository.lower(), str((self._repository or {}).get("full_name")).lower()}
-        if found is None or (found[1] and found[1].lower() not in names):
+        if not number or (repository and repository.lower() not in names):
             raise NotFound(f"{key}: not an issue of {self.settings.repository}")
-        issue = self.session.get(f"{self.root()}/issues/{found[2]}").data
+        issue = self.session.get(f"{self.root()}/issues/{number}").data
         if not isinstance(issue, dict) or not is_issue(issue):
             raise NotFound(f"{key}: not an issue")
         return self._ticket(issue)
@@ -369,7 +378,7 @@ class GithubIssues:
         issue = self._posted(data)
         if not isinstance(issue, dict) or not is_issue(issue):
             raise Ambiguous(f"create {draft.marker.item}: the answer names no issue")
-        self._login = self._login or _author(issue)
+        self._login = self._login or creator(issue)
         ticket = self._ticket(issue)
         return Created(draft.marker, ticket.ref, ticket.url, ticket.created, ticket)
 
@@ -380,7 +389,7 @@ class GithubIssues:
         except NotFound as refusal:
             raise Denied(f"{refusal}: the repository cannot be seen, or its issues are switched off") from None
         except Rejected as refusal:
-            if "assignees" not in data or not _names_assignees(refusal):
+            if "assignees" not in data or not names_assignees(refusal):
                 raise
             return self._write("POST", path, {key: value for key, value in data.items() if key != "assignees"})
 
@@ -485,13 +494,3 @@ class GithubIssues:
 def _number(ref: TicketRef) -> str | None:
     found = re.search(r"#?(\d+)$", ref.key)
     return found[1] if found else None
-
-
-def _author(issue: Json) -> str | None:
-    return login(issue["user"]) if isinstance(issue.get("user"), dict) else None
-
-
-def _names_assignees(refusal: TrackerError) -> bool:
-    answer = refusal.answer
-    errors = elements(answer.get("errors")) if isinstance(answer, dict) else []
-    return any("assignee" in str(error.get("field")) for error in errors) or "assignee" in str(refusal).lower()

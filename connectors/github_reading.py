@@ -255,6 +255,11 @@ def assignees(issue: Json) -> list[str]:
     return list(dict.fromkeys(login(one) for one in people if one))
 
 
+def creator(issue: Json) -> str | None:
+    """The login of who made the issue, where it is told."""
+    return login(issue["user"]) if isinstance(issue.get("user"), dict) else None
+
+
 def _text(value: Any) -> str | None:
     return None if value is None else str(value)
 

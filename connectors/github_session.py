@@ -16,7 +16,7 @@ from jwt.exceptions import PyJWTError
 from pydantic import SecretStr
 from requests.adapters import BaseAdapter
 
-from connectors.errors import Ambiguous, Denied, Unavailable
+from connectors.errors import Ambiguous, Denied, TrackerError, Unavailable
 from connectors.settings import Secrets
 from connectors.wire import Exchange, Wire
 
@@ -236,3 +236,10 @@ def _plain(secret: SecretStr | None) -> str:
 def elements(data: Any) -> list[Any]:
     """The JSON objects of a list; nothing where it is no list."""
     return [one for one in data if isinstance(one, dict)] if isinstance(data, Sequence) else []
+
+
+def names_assignees(refusal: TrackerError) -> bool:
+    """Whether GitHub refused because of whom the issue would be assigned to."""
+    answer = refusal.answer
+    errors = elements(answer.get("errors")) if isinstance(answer, dict) else []
+    return any("assignee" in str(error.get("field")) for error in errors) or "assignee" in str(refusal).lower()

@@ -1,5 +1,6 @@
 """What the configuration of a GitHub tracker may say, and the abilities and names that follow from it."""
 
+import re
 from typing import Literal
 from urllib.parse import urlsplit
 
@@ -67,3 +68,15 @@ def web_page(url: str) -> str:
     """Where people see what the API at `url` speaks of."""
     parts = urlsplit(url)
     return "https://github.com" if parts.hostname == "api.github.com" else f"{parts.scheme}://{parts.netloc}"
+
+
+def named_issue(key: str, url: str) -> tuple[str, str]:
+    """The repository (empty: the configured one) and number that people call `key`, where the API is at `url`.
+
+    Both are empty for what is no name of an issue, or an address on another host.
+    """
+    found = re.fullmatch(r"(?:https?://([^/]+)/)?([\w.-]+/[\w.-]+)?(?:/issues/|#)?(\d+)/?", key)
+    hosts = {urlsplit(place).netloc.lower() for place in (url, web_page(url))}
+    if found is None or (found[1] and found[1].lower() not in hosts):
+        return "", ""
+    return found[2] or "", found[3]

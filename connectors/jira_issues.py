@@ -17,6 +17,7 @@ from connectors.errors import Ambiguous, Denied, NotFound, Rejected, TrackerErro
 from connectors.jira_check import Checkup
 from connectors.jira_client import JiraClient, Json, unreadable
 from connectors.jira_history import comment_rows, histories
+from connectors.jira_recovery import JiraRecovery
 from connectors.jira_search import TIMED, JiraSearch
 from connectors.jira_settings import JiraSettings
 from connectors.jira_workflow import Place, Workflow, place
@@ -82,6 +83,7 @@ class JiraIssues:
         self._cloud, self._url = settings.on_cloud, settings.pages
         self._client = JiraClient(settings, secrets, clock=clock, sleep=sleep, transport=transport, observer=observer)
         self._search = JiraSearch(self._client, settings.project, on_cloud=self._cloud)
+        self._recovery = JiraRecovery(self._client, self._search, settings.project)
         self._workflow = Workflow(self._client, settings.fields)
         self._places: dict[str, Place] = {}
         self._items: dict[str, str] = {}
@@ -123,7 +125,7 @@ class JiraIssues:
             yield from map(self._fetch_one, chunk) if found is None else found
 
     def find(self, markers: Sequence[Marker], since: datetime) -> list[Ticket]:
-        """Every ticket that carries one of the markers, found through the search index, which lags."""
+        """Every ticket that carries one of the markers; on Cloud, those that the index hides are read by key."""
         wanted = {marker.key: marker.item for marker in markers}
         self._items |= wanted
         found: dict[str, Ticket] = {}
@@ -132,6 +134,11 @@ class JiraIssues:
             keys = [marker.key for marker in markers[start : start + BATCH]]
             for page in self._search.pages(self._scope(keys), early):
                 found |= {ticket.ref.id: ticket for ticket in map(self._ticket, page)}
+        hidden = wanted.keys() - {ticket.marker.key for ticket in found.values() if ticket.marker}
+        if self._cloud and hidden:
+            ids = self._recovery.ids(hidden, since)
+            recovered = self.fetch([TicketRef(self.name, ident) for ident in ids])
+            found |= {ticket.ref.id: ticket for ticket in recovered if isinstance(ticket, Ticket)}
         return [t for t in found.values() if t.marker and t.marker.key in wanted and not read.EPOCH < t.created < early]
 
     def create(self, drafts: Sequence[Draft]) -> Iterator[Created | NotCreated]:

@@ -56,20 +56,20 @@ def rows(value: object) -> list[Mapping[str, Any]]:
 
 
 def moment(value: object) -> datetime:
-    """A time of Jira's in UTC; the beginning of time where there is none."""
+    """A time of Jira's in UTC; the beginning of time where there is none that can be read."""
     try:
         if isinstance(value, int | float):
             return datetime.fromtimestamp(value / 1000, UTC)
         at = datetime.fromisoformat(str(value))
+        return at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
     except (ValueError, OverflowError, OSError):
         return EPOCH
-    return at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
 
 
 def updated(raw: Mapping[str, Any]) -> datetime:
     """When (UTC) the issue last changed."""
     fields = mapping(raw.get("fields"))
-    return moment(fields.get("updated") or fields.get("created"))
+    return moment(fields.get("updated" if dated(raw) else "created"))
 
 
 def identity(raw: Mapping[str, Any]) -> str:
@@ -78,8 +78,8 @@ def identity(raw: Mapping[str, Any]) -> str:
 
 
 def dated(raw: Mapping[str, Any]) -> bool:
-    """Whether the server tells when the issue last changed."""
-    return bool(mapping(raw.get("fields")).get("updated"))
+    """Whether the server tells, in a way that can be read, when the issue last changed."""
+    return moment(mapping(raw.get("fields")).get("updated")) > EPOCH
 
 
 def named(value: object) -> Mapping[str, Any]:

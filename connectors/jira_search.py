@@ -13,6 +13,7 @@ from connectors.jira_client import JiraClient, Json
 from connectors.jira_reading import EPOCH, FIELDS, PROPERTY, labels, mapping, moment, rows
 
 PAGE = 100
+FEW = 10
 ORDER = "ORDER BY updated ASC, key ASC"
 TIMED = "timed"
 """The proof that the server compares times in a query."""
@@ -58,6 +59,14 @@ class JiraSearch:
             yield page
         if silent and doubting and not self.proof and self._breadth == _EXACT:
             yield from self.pages(scope, at) if self._overlooks(scope) else [[]]
+
+    def first(self, jql: str) -> list[Row]:
+        """The first issues that a query shows, with their `created`; none where the server refuses the query."""
+        path = "search" if f"GET {_PAGED}" in self._client.absent else _PAGED
+        try:
+            return rows(self._either(path, {"jql": jql, "fields": ["created"], "maxResults": FEW}).get("issues"))
+        except (NotFound, Rejected):
+            return []
 
     def _overlooks(self, scope: str) -> bool:
         """Whether only a broader query finds issues of ours, which is then used from now on."""

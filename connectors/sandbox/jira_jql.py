@@ -86,7 +86,7 @@ class Query:
             floor = max(
                 [int(c.values[0]) for c in self.conditions if c.field == "updated" and c.op in (">=", ">")] + [0]
             )
-            begin = (floor, 0) if after is None else max((floor, 0), (int(after[0]), int(after[1]) + 1))
+            begin = (floor, 0) if after is None else max((floor, 0), (int(after[0]), int(after[-1]) + 1))
             yield from (entry for entry in index.since(*begin) if self._fits(entry))
             return
         found = sorted((e for e in self._candidates(index) if self._fits(e)), key=self.place)
@@ -96,8 +96,7 @@ class Query:
         """The entry's sort key, which is unique."""
         key: list[Any] = []
         for field, descends in self.order:
-            value = entry.id if field in _KEYS else _FIELDS[field](entry)
-            key.append(-value if descends and isinstance(value, int) else value or "")
+            key += [_turned(value) if descends else value for value in _ranked(field, entry)]
         return (*key, entry.id)
 
     def _fits(self, entry: Entry) -> bool:
@@ -114,6 +113,24 @@ class Query:
         if wanted and all(c.op in ("=", "in") for c in self.conditions if c.field == "labels"):
             return [index.entries[id_] for id_ in index.labelled(wanted)]
         return list(index.entries.values())
+
+
+def _ranked(field: str, entry: Entry) -> list[Any]:
+    """What the field sorts by: keys by project, then as numbers."""
+    if field == "id":
+        return [entry.id]
+    if field in _KEYS:
+        project, _, number = entry.key.rpartition("-")
+        return [project, int(number)]
+    value = _FIELDS[field](entry)
+    return [sorted(value) if isinstance(value, frozenset) else value or ""]
+
+
+def _turned(value: Any) -> Any:
+    """What sorts the other way round; texts letter by letter, with an end that sorts behind every letter."""
+    if isinstance(value, int):
+        return -value
+    return [*(-ord(letter) for letter in value), 1] if isinstance(value, str) else value
 
 
 def parse(text: str, now: datetime, timezone: str, me: str) -> Query:

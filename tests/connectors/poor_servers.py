@@ -114,7 +114,7 @@ class PoorJira:
         return issue
 
     def _shown(self, issue: dict[str, Any]) -> dict[str, Any]:
-        shown = json.loads(json.dumps(issue))
+        shown: dict[str, Any] = json.loads(json.dumps(issue))
         fields = shown["fields"]
         if "timeless" in self.odd:
             fields.pop("updated"), fields.pop("created")

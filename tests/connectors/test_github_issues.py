@@ -631,13 +631,38 @@ def test_deliveries_are_believed_only_when_signed(tracker: GithubIssues) -> None
         assert tracker.hint({"X-Hub-Signature-256": good}, odd) == []
 
 
-@pytest.mark.parametrize("key", ["acme/platform#1", "#1", "1", "https://github.com/acme/platform/issues/1"])
-def test_an_issue_is_resolved_however_people_write_it(tracker: GithubIssues, key: str) -> None:
+@pytest.mark.parametrize("key", ["acme/platform#1", "#1", "1", "{url}/acme/platform/issues/1"])
+def test_an_issue_is_resolved_however_people_write_it(server: SandboxServer, tracker: GithubIssues, key: str) -> None:
     made = create(tracker)
-    assert tracker.resolve(key).ref == made.ref
+    assert tracker.resolve(key.format(url=server.url)).ref == made.ref
 
 
-@pytest.mark.parametrize("key", ["other/place#1", "nonsense", "#2"])
+@pytest.mark.parametrize(
+    ("api", "page", "ours"),
+    [
+        ("https://api.github.com", "https://github.com/acme/platform/issues/1", True),
+        ("https://api.github.com", "https://GitHub.com/acme/platform/issues/1", True),
+        ("https://api.github.com", "https://git.acme.example/acme/platform/issues/1", False),
+        ("https://api.github.com", "https://github.com@evil.example/acme/platform/issues/1", False),
+        ("https://git.acme.example/api/v3", "https://git.acme.example/acme/platform/issues/1", True),
+        ("https://git.acme.example/api/v3", "https://github.com/acme/platform/issues/1", False),
+    ],
+)
+def test_an_address_counts_on_the_tracker_s_own_host_only(api: str, page: str, ours: bool) -> None:
+    issue = {"id": 7, "number": 1, "created_at": "2026-05-04T12:00:00Z", "user": {"login": "mia"}}
+    settings, secrets = GithubSettings(url=api, repository="acme/platform"), Secrets(token=SecretStr(TOKEN))
+    wire = httpx.MockTransport(lambda _: httpx.Response(200, json=issue))
+    tracker = GithubIssues("platform", settings, secrets, clock=lambda: LONG_AGO, sleep=lambda _: None, transport=wire)
+    if ours:
+        assert tracker.resolve(page).ref.id == "7"
+    else:
+        with pytest.raises(NotFound):
+            tracker.resolve(page)
+        assert tracker.requests == 0
+    tracker.close()
+
+
+@pytest.mark.parametrize("key", ["other/place#1", "nonsense", "#2", "https://github.com/acme/platform/issues/1"])
 def test_what_is_no_issue_of_the_repository_is_not_found(tracker: GithubIssues, mia: GithubEngineer, key: str) -> None:
     mia.open_pull(create(tracker).ref.key)
     with pytest.raises(NotFound):

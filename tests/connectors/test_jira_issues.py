@@ -227,7 +227,7 @@ def test_find_asks_for_fifty_keys_at_once() -> None:
     jira, server = tracker({"POST search/jql": found(issue(1, key=marker(1)))})
     tickets = jira.find([marker(n) for n in range(60)], NOW)
     assert [ticket.marker for ticket in tickets] == [marker(1)]
-    queries = [sent["jql"] for sent in server.sent("POST search/jql")]
+    queries = [sent["jql"] for sent in server.sent("POST search/jql") if "labels" in sent["jql"]]
     assert [query.count('"cf-') for query in queries] == [50, 10]
 
 
@@ -289,7 +289,7 @@ def test_a_patch_changes_only_what_it_says_with_one_request() -> None:
 
 
 def test_labels_are_set_as_a_whole_where_single_ones_are_not_changed() -> None:
-    there = {"labels": ["theirs", "b"]}
+    there: dict[str, Any] = {"labels": ["theirs", "b"]}
 
     def edit(_: httpx.Request, sent: Any) -> httpx.Response:
         there.update(sent.get("fields", {}))

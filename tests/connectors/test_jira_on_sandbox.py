@@ -164,6 +164,22 @@ def test_a_create_whose_answer_is_lost_is_sent_once_and_can_be_found(desk: Desk,
     assert sorted(ticket.marker.key for ticket in found if ticket.marker) == [marker(1).key, marker(2).key]
 
 
+def test_a_lost_create_is_found_before_the_index_shows_it(desk: Desk) -> None:
+    if not desk.cloud:
+        pytest.skip("Data Center reads no block of keys")
+    older = desk.create(*range(10, 15))
+    desk.server.advance(3 * 86_400)
+    desk.server.faults.search_lag = 4 * 3600
+    began = desk.server.now()
+    desk.server.faults.next("POST", "issue/bulk", Fault.LOSE_ANSWER)
+    with pytest.raises(Ambiguous):
+        list(desk.jira.create([draft(1), draft(2)]))
+    again = desk.connect()
+    assert keys(again) == [ref.key for ref in older]
+    found = again.find([marker(1), marker(2), marker(3)], began)
+    assert {ticket.title: ticket.marker for ticket in found} == {"Fix 1": marker(1), "Fix 2": marker(2)}
+
+
 def test_a_create_that_was_not_done_says_so(desk: Desk) -> None:
     desk.server.faults.next("POST", "issue/bulk", Fault.RATE_LIMITED, seconds=30)
     with pytest.raises(RateLimited) as caught:
@@ -426,7 +442,7 @@ def test_every_request_is_as_the_vendor_describes(shared: Path) -> None:
         first, second = (result.ref for result in results if isinstance(result, Created))
         keys(jira)
         list(jira.fetch([first, second]))
-        jira.find([marker(1)], server.now())
+        jira.find([marker(1), marker(99)], server.now())
         jira.update(first, Patch(title="x", marker=marker(1), state=TransitionTo(Category.DONE)), seen="")
         jira.comment(first, "a *b* `c`\n\n- d", marker="k")
         jira.activity(first, EARLY)

@@ -142,9 +142,10 @@ def test_a_server_that_fails_on_a_time_is_asked_without_one() -> None:
     assert [t.ref.key for page in jira.changes(Cursor(START)) for t in page.tickets] == ["SEC-1"]
 
 
-def test_an_issue_without_times_is_always_told() -> None:
+@pytest.mark.parametrize("told", [None, "", "yesterday", "0001-01-01T00:00:00+23:00", 1e40, {}])
+def test_an_issue_whose_time_cannot_be_read_is_always_told(told: object) -> None:
     plain = issue(1)
-    del plain["fields"]["updated"]
+    plain["fields"]["updated"] = told
     jira, _ = tracker({"POST search/jql": found(plain)})
     (page,) = jira.changes(Cursor(START + timedelta(days=1)))
     assert [t.ref.key for t in page.tickets] == ["SEC-1"]

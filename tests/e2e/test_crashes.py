@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from connectors.sandbox.faults import Fault
 from sync.engine import CRASH_POINTS
 
 
@@ -28,3 +29,15 @@ def test_killed_and_resumed_there_is_one_ticket_per_item(installation: Any, poin
     assert len(said) == 1
     assert installation.run("sync")["operations"] == []
     assert installation.run("audit", "verify", expect=None)["ok"]
+
+
+def test_no_second_ticket_is_made_while_the_index_hides_the_first(jira_cloud: Any) -> None:
+    for n in range(2):
+        jira_cloud.run("item", "add", f"Encrypt volume {n} of the billing system")
+    jira_cloud.server.faults.search_lag = 86_400
+    jira_cloud.server.faults.next("POST", "/issue/bulk$", Fault.LOSE_ANSWER)
+    for _ in range(3):
+        jira_cloud.run("sync", expect=None)
+    assert jira_cloud.tickets() == []
+    assert len(jira_cloud.server.sandbox.issues.by_id) == 2
+    assert all(item["ticket"] for item in jira_cloud.run("item", "list"))

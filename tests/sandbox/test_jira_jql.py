@@ -68,7 +68,11 @@ def read(jql: str, timezone: str = "UTC") -> Query:
         (f"updated <= {AT[1]} AND project = SEC", [0]),
         ('updated >= "2026-05-04 10:00" ORDER BY updated ASC', [1, 2]),
         ("updated >= -90m", [2]),
-        ("created >= 2026/05/04 ORDER BY key", [0, 1, 2]),
+        ("created >= 2026/05/04 ORDER BY key", [1, 0, 2]),
+        ("created >= 2026/05/04 ORDER BY key DESC", [2, 0, 1]),
+        (f"project = SEC AND created >= {AT[0]} ORDER BY key ASC", [0, 2]),
+        (f"created >= {AT[0] + 1} ORDER BY key ASC", []),
+        ("created >= 2026/05/04 ORDER BY status DESC, id", [0, 1, 2]),
         ("id in (10000, 10002, 99) ORDER BY id DESC", [2, 0]),
         ("key in (SEC-0, ops-1) ORDER BY id", [0, 1]),
         ('status = "Done"', [2]),
@@ -82,12 +86,25 @@ def test_a_query_finds_what_it_says(index: Index, jql: str, found: list[int]) ->
     assert [one.id - 10_000 for one in read(jql).run(index)] == found
 
 
+def test_keys_are_ordered_as_numbers_and_not_by_age(index: Index) -> None:
+    for number, key in ((3, "SEC-10"), (4, "SEC-9")):
+        index.put(10_000 + number, entry(0, id=10_000 + number, key=key))
+    assert [one.key for one in read("project = SEC ORDER BY key DESC").run(index)] == [
+        "SEC-10",
+        "SEC-9",
+        "SEC-2",
+        "SEC-0",
+    ]
+
+
 def test_dates_are_read_in_the_profiles_time_zone(index: Index) -> None:
     jql = 'updated >= "2026-05-04 06:00" ORDER BY updated ASC'
     assert [one.id for one in read(jql, "America/New_York").run(index)] == [10_001, 10_002]
 
 
-@pytest.mark.parametrize("order", ["updated ASC, key ASC", "updated DESC", "created ASC, id DESC", "key ASC"])
+@pytest.mark.parametrize(
+    "order", ["updated ASC, key ASC", "updated DESC", "created ASC, id DESC", "key ASC", "key DESC", "status DESC"]
+)
 def test_a_query_resumes_behind_a_place_without_loss(index: Index, order: str) -> None:
     query = read(f"created >= 2026/05/04 ORDER BY {order}")
     whole = list(query.run(index))
