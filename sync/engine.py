@@ -261,11 +261,16 @@ class Engine:
 
         An update is compared again once it cannot happen any more: done late, it would look like a person's change.
         """
-        return frozenset(i.item for i in self.store.open_intents(None) if not self._is_over(i))
+        return frozenset(i.item for i in self._unknown())
 
-    def _is_over(self, intent: Intent) -> bool:
-        wait = timedelta(seconds=self.waits.get(intent.tracker, 0))
-        return intent.kind is OperationKind.UPDATE and self.clock() - intent.begun_at >= wait
+    def _unknown(self) -> list[Intent]:
+        now = self.clock()
+        waits = {name: timedelta(seconds=seconds) for name, seconds in self.waits.items()}
+        return [
+            i
+            for i in self.store.open_intents(None)
+            if i.kind is not OperationKind.UPDATE or now - i.begun_at < waits.get(i.tracker, timedelta(0))
+        ]
 
     def _meant(self) -> Mapping[str, Baseline]:
         """What updates may have written whose outcome is not known, by item."""
@@ -281,7 +286,8 @@ class Engine:
         doubt: frozenset[str],
         meant: Mapping[str, Baseline],
     ) -> _Gathered:
-        changed = {item.ref: item for item in self.store.dirty_items() if item.ref not in doubt}
+        alone = frozenset(i.item for i in self._unknown() if i.kind is not OperationKind.COMMENT)
+        changed = {item.ref: item for item in self.store.dirty_items() if item.ref not in alone}
         linked = self.store.links(list(changed))
         mine = {ref: item for ref, item in changed.items() if ref in linked}
         waiting = self._waiting(doubt)
@@ -290,7 +296,7 @@ class Engine:
             feed = self.store.feed(name)
             every = full or self._due(feed)
             now, progress = self.clock(), self._reading
-            scope = Scope(self.store, tracker, self.rules, run, now, every, mine, waiting, doubt, meant, progress)
+            scope = Scope(self.store, tracker, self.rules, run, now, every, mine, waiting, alone, meant, progress)
             self.crash("read.before")
             try:
                 found.readings[name] = read(scope, feed)

@@ -53,9 +53,9 @@ class Reading:
 class Scope:
     """What the reading of one tracker may use and what it is asked to look at.
 
-    `changed` are the items that moved here, `waiting` the comments to be sent by item, `in_doubt` the items whose
-    outcome is not known yet, `meant` what an update may have written of which no more is known, by item. `every` asks
-    for each linked ticket, whatever the feed says.
+    `changed` are the items that moved here, `waiting` the comments to be sent by item, `in_doubt` the items to be left
+    alone until it is known what was written, `meant` what an update may have written of which no more is known, by
+    item. `every` asks for each linked ticket, whatever the feed says.
     """
 
     store: Store

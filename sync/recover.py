@@ -30,7 +30,8 @@ class Recovery:
         """Settle what can be settled; how many lost tickets were found. What stays open is still in doubt.
 
         A create or a comment counts as not sent only after two negative answers, the last of them once `wait` has
-        passed since the intent; that item is left alone until then, and the rest of the run goes on. An update is
+        passed since the intent; that item is left alone until then, and the rest of the run goes on. Of a comment on
+        a ticket that is gone there is no answer until that is there again or the item is parted from it. An update is
         compared again once it can no longer happen late.
         """
         name = self.tracker.name
@@ -107,14 +108,13 @@ class Recovery:
         try:
             there = [a for a in self.tracker.activity(link.ref, since) if a.marker_key == intent.key]
         except NotFound:
-            self._forget(intent, "its ticket is not there")
             return
         if not there:
             self._absent(intent)
             return
         sent = replace(comment, tracker=self.tracker.name, remote_id=there[0].id)
         done = {intent.id: Outcome("done", "found by its marker after a lost answer")}
-        known = replace(link, ticket_revision="", comments=link.comments + 1)
+        known = replace(link, ticket_revision="")
         effects = Effects(finished=done, comments=[(sent, self.because)], touched=[known], dirty=[intent.item])
         self.store.commit(self.lease, effects)
 
