@@ -151,7 +151,7 @@ class Apply:
         ours = {m.field for m in moves}
         agreed = {f: Agreed(a.ours, there.get(f, a.theirs)) if f in ours else a for f, a in step.pushed.items()}
         strange = any(there[f] != a.theirs for f, a in step.pulled.items() if f in there and f not in ours)
-        strange |= ticket.comments not in (None, link.comments)
+        strange |= ticket.comments is None or ticket.comments != link.comments
         link = replace(
             link,
             ref=ticket.ref,

@@ -23,7 +23,7 @@ from state.model import (
     Status,
 )
 from state.ticket import Activity, ActivityKind, Category, Ticket
-from sync.diff import Change, Flow
+from sync.diff import Change, Flow, Values
 
 _STATUSES = frozenset(Status)
 _MOVES_STATUS: Mapping[str, tuple[str, ...]] = {
@@ -59,6 +59,13 @@ class Ruling:
     hold: Hold | None = None
     agree: bool = True
     warning: str = ""
+
+
+def authority_over(authority: Mapping[Field, Authority], theirs: Values) -> Mapping[Field, Authority]:
+    """Who may change each field: a ticket does not have the say alone while its value means nothing to us."""
+    means = {Field.STATUS: frozenset(Status), Field.PRIORITY: frozenset(Priority)}
+    lost = [f for f, known in means.items() if authority[f] is Authority.TICKET and theirs.get(f) not in known]
+    return {**authority, **dict.fromkeys(lost, Authority.BOTH)}
 
 
 def rule(change: Change, seen: Sighting, authority: Mapping[Field, Authority]) -> Ruling | None:

@@ -23,7 +23,7 @@ from state.model import (
 from state.ticket import ActivityKind, Marker, Missing, Patch
 from sync.diff import Change, Flow, compare
 from sync.plan import FieldMove, Operation, Step
-from sync.rulings import Ruling, Sighting, because_of, deed, rule, shown, start_of, waits, who
+from sync.rulings import Ruling, Sighting, authority_over, because_of, deed, rule, shown, start_of, waits, who
 
 _REFUSALS = frozenset({HoldKind.NO_WAY, HoldKind.REJECTED})
 
@@ -31,9 +31,9 @@ _REFUSALS = frozenset({HoldKind.NO_WAY, HoldKind.REJECTED})
 def answer(seen: Sighting, rules: Rules, run: str) -> Step:
     """The step for a linked item; one without operations only refreshes what the link knows of the ticket."""
     tracker = seen.link.ref.tracker
-    authority = rules.trackers[tracker].authority
     before = desired(seen.item, rules, tracker, seen.link.marker)
     there = observe(seen.ticket, rules, tracker, baseline=seen.link.baseline, desired=before)
+    authority = authority_over(rules.trackers[tracker].authority, there.values)
     moved = compare(seen.link.baseline, before.values, there.values, authority)
     rulings = tuple(r for change in moved if (r := rule(change, seen, authority)) is not None)
     changes = tuple(_item_changes(seen, rulings, run))

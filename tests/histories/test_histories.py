@@ -107,8 +107,8 @@ class Histories(RuleBasedStateMachine):
             "status": STATUSES[value % 3],
         }[field]
         ref = self._ref(number)
-        self.h.world.edit(ref, **{field: said})
         self.h.ours(ref, field, said)
+        self.h.world.edit(ref, **{field: said})
 
     @rule(number=which)
     def say(self, number: int) -> None:
@@ -194,6 +194,11 @@ class Histories(RuleBasedStateMachine):
         if (link := self._link(number)) is not None:
             self.h.far.relocate(link.ref, f"OTHER{self._next()}")
 
+    @rule(number=which)
+    def archive_or_take_out_again(self, number: int) -> None:
+        if (link := self._link(number)) is not None:
+            self.h.far.edit(link.ref, archived=not self.h.far.ticket(link.ref).archived)
+
     # Time, rules and weather.
 
     @rule(seconds=st.sampled_from((1, 30, 70, 130, 700)))
@@ -213,7 +218,7 @@ class Histories(RuleBasedStateMachine):
         self.h.world.labels = labels
 
     @rule(
-        field=st.sampled_from((Field.TITLE, Field.PRIORITY, Field.ASSIGNEE, Field.DUE_DATE)),
+        field=st.sampled_from((Field.STATUS, Field.TITLE, Field.PRIORITY, Field.ASSIGNEE, Field.DUE_DATE)),
         authority=st.sampled_from(Authority),
     )
     def authority_changes(self, field: Field, authority: Authority) -> None:

@@ -119,3 +119,15 @@ def _at(point: str, act: Callable[[], object]) -> Callable[[str], None]:
             act()
 
     return crash
+
+
+def test_a_comment_made_between_our_look_and_our_update_is_heard(world: Any) -> None:
+    item = world.add()
+    world.sync()
+    ref = world.link(item.ref).ref
+    world.edit(item.ref, title="Another title for the same thing")
+    world.crash = _at("update.before", lambda: world.far.comment(ref, "Which tenant?"))
+    world.sync()
+    world.clock.sleep(300)
+    world.sync()
+    assert [c.text for c in world.store.comments(item.ref) if c.inbound] == ["Which tenant?"]
