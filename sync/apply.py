@@ -164,7 +164,13 @@ class Apply:
         again = strange or bool(step.say) or bool(step.waiting)
         self.work.crash("update.record")
         self.work.commit(
-            Effects(finished={intent.id: DONE}, touched=[link], notes=notes, dirty=[step.item.ref] if again else ())
+            Effects(
+                finished={intent.id: DONE},
+                touched=[link],
+                notes=notes,
+                released={i: replace(self.work.because, reason=why) for i, why in step.answered.items()},
+                dirty=[step.item.ref] if again else (),
+            )
         )
         self.work.crash("update.recorded")
         self.work.written.setdefault(step.tracker, []).append(ticket.updated)

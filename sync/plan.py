@@ -40,7 +40,8 @@ class Step:
 
     `item` is the item as it will be once `changes` are made, `link` and `ticket` are as they were found.
     `pulled` is the baseline after the pull, `pushed` after the patch or the draft too. `say` are new comments of ours
-    and `waiting` those stored already; both are to be sent. `released` gives, by hold id, why a hold is over.
+    and `waiting` those stored already; both are to be sent. `released` gives, by hold id, why a hold is over, and
+    `answered` why it will be once the patch is written.
     """
 
     item: ActionItem
@@ -58,6 +59,7 @@ class Step:
     waiting: tuple[Comment, ...] = ()
     held: tuple[Hold, ...] = ()
     released: Mapping[str, str] = field(default_factory=dict)
+    answered: Mapping[str, str] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
 
     def moved_fields(self) -> frozenset[Field]:

@@ -26,6 +26,9 @@ from sync.plan import FieldMove, Operation, Step
 from sync.rulings import Ruling, Sighting, authority_over, because_of, deed, rule, shown, start_of, waits, who
 
 _REFUSALS = frozenset({HoldKind.NO_WAY, HoldKind.REJECTED})
+_REQUESTS = frozenset(
+    {HoldKind.ACCEPTANCE_REQUESTED, HoldKind.UNMAPPED, HoldKind.DUPLICATE, HoldKind.DUE_CHANGE},
+)
 
 
 def answer(seen: Sighting, rules: Rules, run: str) -> Step:
@@ -89,7 +92,8 @@ class _Answer:
             say=tuple(say),
             waiting=() if archived else self.seen.waiting,
             held=held,
-            released=self._released(pushes, pulled),
+            released=self._released(pulled),
+            answered=self._answered(pushes),
             warnings=(*self.wanted.warnings, *self.there.warnings, *(r.warning for r in self.rulings if r.warning)),
         )
         return replace(step, operations=tuple(self._operations(step, pushes)))
@@ -138,7 +142,12 @@ class _Answer:
                 f"{self.seen.ticket.ref.key} is archived, so nothing can be written to it",
             )
 
-    def _released(self, pushes: Sequence[Change], pulled: Baseline) -> dict[str, str]:
+    def _answered(self, pushes: Sequence[Change]) -> dict[str, str]:
+        """The open holds on what the ticket asks for that the patch answers, by id, with how."""
+        fields = {c.field for c in pushes}
+        return {h.id: "answered by the item" for h in self.seen.holds if h.kind in _REQUESTS and h.field in fields}
+
+    def _released(self, pulled: Baseline) -> dict[str, str]:
         """The open holds whose cause is gone, by id, with why."""
         still = {(h.kind, h.field) for h in self._holds()}
         stuck = {c.field for c in self.rest if c.flow is Flow.CONFLICT}
@@ -154,9 +163,7 @@ class _Answer:
                     gone[hold.id] = "the ticket is no longer archived"
                 case HoldKind.CONFLICT if hold.field not in stuck:
                     gone[hold.id] = "both sides agree again"
-                case HoldKind.ACCEPTANCE_REQUESTED | HoldKind.UNMAPPED | HoldKind.DUPLICATE | HoldKind.DUE_CHANGE if (
-                    hold.field not in undecided or any(c.field is hold.field for c in pushes)
-                ):
+                case kind if kind in _REQUESTS and hold.field not in undecided:
                     gone[hold.id] = "no longer asked for in the tracker"
                 case kind if kind in _REFUSALS and not any(self._refused_before(c) for c in self.rest):
                     gone[hold.id] = "tried again, since one side has changed"
@@ -188,7 +195,7 @@ class _Answer:
             yield operation(OperationKind.PULL, self._pull_reason(taken, step), taken)
         for hold in step.held:
             yield operation(OperationKind.HOLD, f"{hold.kind}: {hold.detail}")
-        for hold_id, why in step.released.items():
+        for hold_id, why in {**step.released, **step.answered}.items():
             yield operation(OperationKind.RELEASE, f"{hold_id}: {why}")
         if pushes:
             yield operation(OperationKind.UPDATE, _push_reason(pushes), pushes, push=True)

@@ -17,7 +17,7 @@ from mapping.read import observe
 from mapping.render import desired
 from state.lease import Holder, this_process
 from state.lifecycle import UNFINISHED
-from state.model import Authority, Field, Hold, HoldKind, Link
+from state.model import Authority, Field, Hold, HoldKind, Link, Status
 from state.store import Store
 from state.ticket import ActivityKind, BodyFormat, Created, Cursor, Draft, NotCreated, Ticket, TicketRef
 from sync.engine import Report
@@ -36,14 +36,21 @@ class Killed(BaseException):
 
 @dataclass
 class Clock:
-    """Ticks with every look at it; `tick` of nothing is a frozen clock. `due` says when something is yet to happen."""
+    """Ticks with every look at it; `tick` of nothing is a frozen clock.
+
+    Ours may be `behind` the true time, which the tracker has. `due` says when something is yet to happen.
+    """
 
     now: datetime = START
     tick: timedelta = timedelta(milliseconds=10)
+    behind: timedelta = timedelta(0)
     due: Callable[[datetime], datetime | None] = lambda _: None
     happen: Callable[[], None] = lambda: None
 
     def __call__(self) -> datetime:
+        return self.true() - self.behind
+
+    def true(self) -> datetime:
         self.now += self.tick
         return self.now
 
@@ -79,7 +86,7 @@ class Far(FarSide):
     """A far side that writes down which calls were made, and can be told to kill its caller."""
 
     def __init__(self, clock: Clock, kind: Kind) -> None:
-        super().__init__(clock)
+        super().__init__(clock.true)
         self.kind = kind
         self.lag = timedelta(seconds=kind.lag)
         self.asked: list[str] = []
@@ -210,14 +217,17 @@ class History:
     # What is known of who said what.
 
     def ours(self, ref: str, name: str, value: object) -> None:
-        """We are about to give an item this value; nobody else may change it but by the rules.
+        """We gave an item this value, another than last agreed; nobody else may change it but by the rules.
 
         An owner whom the tracker does not know cannot be told there, so a person assigned there wins.
         """
         compared = Field("assignee" if name == "owner" else name) if name != "description" else Field.BODY
-        if getattr(self.world.item(ref), name) == value:
-            return
         self.said.setdefault(ref, {}).pop(name, None)
+        link, item = self.world.store.link(ref), self.world.item(ref)
+        if link is not None and compared in link.baseline:
+            ours = desired(item, self.world.rules(), "eng", link.marker).values.get(compared)
+            if ours == link.baseline[compared].ours:
+                return
         nobody = name == "owner" and not any(person.email == value for person in PEOPLE)
         if self.world.rules().trackers["eng"].authority[compared] is not Authority.TICKET and not nobody:
             self.said[ref][name] = value
@@ -269,7 +279,6 @@ class History:
     def comes_to_rest(self, runs: int = 2) -> None:
         """Once faults stop, so many runs later everything is in order and the next run does nothing."""
         self.far.calm()
-        self.clock.now = max(self.clock.now, self.far.now())
         for number in range(runs):
             self.clock.sleep(600)
             report = self.sync(full=self.unseen and number == 0)
@@ -294,7 +303,7 @@ class History:
 
     def _looks_on(self) -> bool:
         """Whether a hold keeps both sides apart, so that the ticket is looked at as often as the feed shows it."""
-        apart = {HoldKind.REJECTED, HoldKind.CONFLICT, HoldKind.NO_WAY}
+        apart = {HoldKind.REJECTED, HoldKind.CONFLICT, HoldKind.NO_WAY, HoldKind.ARCHIVED}
         held = any(h.kind in apart for h in self.world.store.holds(None))
         return held and set(self.far.asked) <= {"changes", "fetch", "activity"}
 
@@ -343,11 +352,15 @@ class History:
                 assert ours == theirs or self._may_differ(name, theirs), (link.item, name, ours, theirs)
 
     def _may_differ(self, name: Field, theirs: str | None) -> bool:
-        """Whether a field stays apart by rule: a block taken out, a person we do not know, a date taken away."""
+        """Whether a field stays apart by rule: a block taken out, a person we do not know, a date taken away,
+        or work that counts as begun for as long as somebody is assigned.
+        """
         authority = self.world.rules().trackers["eng"].authority[name]
         match name:
             case Field.BODY | Field.DUE_DATE:
                 return theirs is None and (name is Field.BODY or authority is not Authority.ITEM)
+            case Field.STATUS:
+                return self.far.kind.starts_work and theirs == Status.IN_PROGRESS
             case Field.ASSIGNEE:
                 return theirs is None or theirs.startswith("account:")
             case _:

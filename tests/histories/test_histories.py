@@ -107,8 +107,8 @@ class Histories(RuleBasedStateMachine):
             "status": STATUSES[value % 3],
         }[field]
         ref = self._ref(number)
-        self.h.ours(ref, field, said)
         self.h.world.edit(ref, **{field: said})
+        self.h.ours(ref, field, said)
 
     @rule(number=which)
     def say(self, number: int) -> None:
@@ -207,7 +207,7 @@ class Histories(RuleBasedStateMachine):
 
     @rule()
     def clock_jumps_back(self) -> None:
-        self.h.clock.sleep(-90)
+        self.h.clock.behind += timedelta(seconds=90)
 
     @rule()
     def clock_freezes_or_thaws(self) -> None:

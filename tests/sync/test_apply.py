@@ -2,6 +2,10 @@
 
 from typing import Any
 
+from connectors.errors import Unavailable
+from state.model import HoldKind, Status
+from state.ticket import Category
+
 
 def test_words_written_around_the_block_while_a_run_writes_are_kept(world: Any) -> None:
     item = world.add()
@@ -38,3 +42,21 @@ def _before_each_update(world: Any, ref: Any, times: int) -> Any:
             world.far.edit(ref, body=f"Mine\n\n{world.far.ticket(ref).body}")
 
     return write
+
+
+def test_a_request_stays_open_until_the_answer_to_it_is_written(world: Any) -> None:
+    item = world.add()
+    world.sync()
+    world.far.move_to(world.link(item.ref).ref, "Done", "Won't Do", by="tom")
+    world.sync()
+    world.edit(item.ref, status=Status.IN_PROGRESS)
+    world.far.fail_next("update", Unavailable("no route"))
+    world.sync()
+    assert [h.kind for h in world.store.holds(item.ref)] == [HoldKind.ACCEPTANCE_REQUESTED]
+    world.edit(item.ref, status=Status.OPEN)
+    world.sync()
+    assert [h.kind for h in world.store.holds(item.ref)] == [HoldKind.ACCEPTANCE_REQUESTED]
+    world.edit(item.ref, status=Status.IN_PROGRESS)
+    world.sync()
+    assert world.store.holds(item.ref) == []
+    assert world.ticket(item.ref).state.category is Category.INDETERMINATE
