@@ -21,7 +21,8 @@ from state.model import Authority, Field, Link, Priority, Status
 from state.ticket import Gone, TicketState
 from sync.engine import CRASH_POINTS
 from sync.settle import Side, Undecidable, settle
-from tests.histories.history import READ_FAULTS, READS, WRITE_FAULTS, WRITES, History, Killed, Kind, fault, template
+from tests.histories.history import History, template
+from tests.histories.weather import READ_FAULTS, READS, WRITE_FAULTS, WRITES, Killed, Kind, fault
 
 EXAMPLES = int(os.environ.get("COUNTERFOIL_HISTORIES", "0"))
 STEPS = int(os.environ.get("COUNTERFOIL_HISTORY_STEPS", "25"))
@@ -302,7 +303,7 @@ def test_whatever_happens_it_comes_to_rest(tmp_path: Path) -> None:
     run_state_machine_as_test(
         Histories,
         settings=settings(
-            max_examples=EXAMPLES or 60,
+            max_examples=EXAMPLES or 100,
             stateful_step_count=STEPS,
             derandomize=not EXAMPLES,
             database=None,

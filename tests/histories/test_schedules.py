@@ -10,7 +10,8 @@ from random import Random
 
 import pytest
 
-from tests.histories.history import READ_FAULTS, WRITE_FAULTS, WRITES, History, Kind, fault, template
+from tests.histories.history import History, template
+from tests.histories.weather import READ_FAULTS, WRITE_FAULTS, WRITES, Kind, fault
 
 SCHEDULES = int(os.environ.get("COUNTERFOIL_HISTORIES", "0")) or 300
 PARTS = 10
