@@ -36,6 +36,9 @@ check: $(STAMP)  ## lint, types, import rules, and the wheel in a clean environm
 bench: $(STAMP)  ## measure requests, wall time, CPU and memory (N="100 1000" for less)
 	@$(BIN)/python tests/bench/mirror.py $(N)
 
+campaign: $(STAMP)  ## break it on purpose, long and often, and write docs/reliability.md (NAME=crashes SIZE=100 SEED=7)
+	@$(BIN)/python -m tests.campaigns $(NAME) $(if $(SIZE),--size $(SIZE)) $(if $(SEED),--seed $(SEED))
+
 picture: $(STAMP)  ## draw docs/demo.svg, the picture of the demo in the README
 	@$(BIN)/counterfoil demo --picture docs/demo.svg
 
@@ -46,4 +49,4 @@ lock:  ## resolve the dependencies anew into requirements.lock
 clean:  ## remove .venv and what tools left behind
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache build dist
 
-.PHONY: help setup demo test check bench picture lock clean
+.PHONY: help setup demo test check bench campaign picture lock clean

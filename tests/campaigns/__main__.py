@@ -1,0 +1,39 @@
+"""Run campaigns and publish what they found: `python -m tests.campaigns crashes --size 200 --seed 1`."""
+
+import argparse
+import importlib
+import os
+import sys
+from pathlib import Path
+
+from tests.campaigns.sheet import publish
+
+HERE = Path(__file__).parent
+FRAME = {"__main__", "sheet", "spread"}
+NAMES = sorted(p.stem for p in HERE.glob("*.py") if p.stem not in FRAME and not p.stem.startswith("test_"))
+
+
+def main() -> int:
+    """Each campaign is a module with `FULL`, its size, and `campaign(size, seed, jobs, only)`, which yields scores."""
+    parser = argparse.ArgumentParser(prog="python -m tests.campaigns", description=__doc__)
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(NAMES)}; all of them if none is given")
+    parser.add_argument("--size", type=int, help="cases; each campaign has a full size of its own")
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
+    parser.add_argument("--only", type=int, help="one case again, by its number; nothing is published")
+    asked = parser.parse_args()
+    if unknown := set(asked.names) - set(NAMES):
+        parser.error(f"no campaign is called {', '.join(sorted(unknown))}; there are {', '.join(NAMES)}")
+    failed = False
+    for name in asked.names or NAMES:
+        module = importlib.import_module(f"tests.campaigns.{name}")
+        for score in module.campaign(asked.size or module.FULL, asked.seed, asked.jobs, asked.only):
+            failed |= not score.passed
+            print(score)
+            if asked.only is None:
+                publish([score])
+    return int(failed)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

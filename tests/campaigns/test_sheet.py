@@ -1,0 +1,49 @@
+"""The score sheet publishes what a campaign found, in order, and replaces only that campaign's rows."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.campaigns import sheet
+from tests.campaigns.sheet import Score, publish
+from tests.campaigns.spread import Case, spread
+
+
+def _score(row: str, wrong: int = 0, cases: int = 10) -> Score:
+    return Score(row, f"{row} was tried", cases, {"duplicates": wrong}, 1, 12.0, "make campaign NAME=x", {"runs": "2"})
+
+
+@pytest.fixture(autouse=True)
+def _elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sheet, "DATA", tmp_path / "reliability.json")
+    monkeypatch.setattr(sheet, "PAGE", tmp_path / "reliability.md")
+    monkeypatch.setattr(sheet, "commit", lambda: "0123456789")
+
+
+def test_rows_stand_in_the_order_of_their_numbers_and_a_new_one_replaces_the_old() -> None:
+    publish([_score("R10"), _score("S6"), _score("R2", wrong=3)])
+    publish([_score("R2")])
+    assert list(json.loads(sheet.DATA.read_text())) == ["R2", "R10", "S6"]
+    page = sheet.PAGE.read_text()
+    assert "| R2 | R2 was tried | 10 | duplicates: 0 | runs: 2 |" in page
+    assert "| R2 | `make campaign NAME=x` | 1 | 0123456789 |" in page
+
+
+def test_a_row_without_cases_or_with_something_wrong_does_not_pass() -> None:
+    assert _score("R1").passed
+    assert not _score("R1", wrong=1).passed
+    assert not _score("R1", cases=0).passed
+
+
+def _odd_goes_wrong(number: int) -> Case:
+    if number == 4:
+        raise ValueError("four")
+    return Case(number, ("odd",) if number % 2 else ())
+
+
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_every_case_is_tried_once_and_one_that_raises_went_wrong(jobs: int) -> None:
+    cases = sorted(spread("odd", _odd_goes_wrong, range(6), jobs), key=lambda case: case.number)
+    assert [case.wrong for case in cases] == [(), ("odd",), (), ("odd",), ("error",), ("odd",)]
+    assert "four" in cases[4].story
