@@ -1,0 +1,237 @@
+"""An installation with work to do and its embedded tracker, which can be put back to where it was and compared."""
+
+import json
+import os
+import re
+import shutil
+import signal
+import socket
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NoReturn
+
+from connectors.sandbox.__main__ import load
+from connectors.sandbox.github_engineer import GithubEngineer
+from connectors.sandbox.github_server import GithubSandbox
+from connectors.sandbox.jira_engineer import JiraEngineer
+from connectors.sandbox.jira_server import JiraSandbox
+from connectors.sandbox.server import SandboxServer, utc_now
+from state.model import ActionItem, Link
+from state.store import Store
+from tests.campaigns import forked
+from tests.campaigns.forked import Ended
+
+KINDS = ("jira-cloud", "jira-datacenter", "github")
+
+_TABLES = {
+    "jira-cloud": 'kind = "jira"\ndeployment = "cloud"\nproject = "SEC"\nemail = "{user.email}"',
+    "jira-datacenter": 'kind = "jira"\ndeployment = "datacenter"\nproject = "SEC"',
+    "github": 'kind = "github"\nrepository = "acme/platform"',
+}
+_CONFIG = """
+[trackers.work]
+url = "http://127.0.0.1:{port}"
+token_file = "token"
+{table}
+
+[[routes]]
+tracker = "work"
+
+[safety]
+change_share = 1.0
+visibility_wait_seconds = 0
+"""
+
+
+@dataclass(frozen=True)
+class Place:
+    """A folder with a configuration, a token, a database and the log of its tracker, which serves on `port`."""
+
+    folder: Path
+    kind: str
+    port: int
+
+    @classmethod
+    def made(cls, folder: Path, kind: str) -> "Place":
+        """A new one, with nothing in it."""
+        folder.mkdir(parents=True)
+        with closing(socket.socket()) as probe:
+            probe.bind(("127.0.0.1", 0))
+            port = probe.getsockname()[1]
+        place = cls(folder, kind, port)
+        user = load(kind).users[0]
+        (folder / "token").write_text(user.token)
+        (folder / "token").chmod(0o600)
+        config = _CONFIG.format(port=port, table=_TABLES[kind].format(user=user))
+        (folder / "counterfoil.toml").write_text(config)
+        return place
+
+    def copied(self, folder: Path) -> "Place":
+        """The same in another folder; only one of both can be served at a time."""
+        shutil.rmtree(folder, ignore_errors=True)
+        shutil.copytree(self.folder, folder)
+        return Place(folder, self.kind, self.port)
+
+    @property
+    def log(self) -> Path:
+        """What the tracker was asked to write, a line to a request; it is what it was asked."""
+        return self.folder / "tracker.jsonl"
+
+    @property
+    def database(self) -> Path:
+        return self.folder / "counterfoil.db"
+
+    @contextmanager
+    def served(self) -> Iterator[None]:
+        """The tracker answers, in a process of its own."""
+        waiting, ready = os.pipe()
+        pid = os.fork()
+        if pid == 0:
+            _serve(self, ready)
+        os.close(ready)
+        os.read(waiting, 1)
+        os.close(waiting)
+        try:
+            yield
+        finally:
+            os.kill(pid, signal.SIGKILL)
+            os.waitpid(pid, 0)
+
+    def run(self, *words: str) -> Ended:
+        """Run a command to its end, in a process of its own."""
+        return forked.run(words, self.folder)
+
+    def ask(self, *words: str) -> Any:
+        """The JSON answer of a command that must succeed."""
+        ended = self.run(*words, "--json")
+        if ended.code:
+            raise RuntimeError(f"{words}: {ended}")
+        return json.loads(ended.out)
+
+    def engineer(self) -> Any:
+        """Somebody who works in the tracker, while it is served; a context manager."""
+        url, people = f"http://127.0.0.1:{self.port}", {user.name: user for user in load(self.kind).users}
+        if self.kind == "github":
+            return GithubEngineer(url, people["mia-krystof"].token)
+        return JiraEngineer.of(url, people["mia"], cloud=self.kind == "jira-cloud")
+
+    def writes(self) -> int:
+        """How many writing requests the tracker ever had."""
+        return self.log.read_bytes().count(b"\n")
+
+    def records(self) -> int:
+        """How many records the ledger has."""
+        with self.store() as store:
+            return sum(1 for _ in store.log())
+
+    @contextmanager
+    def store(self) -> Iterator[Store]:
+        """The database, looked at beside the program."""
+        store = Store.open(f"sqlite:///{self.database}", clock=utc_now)
+        try:
+            yield store
+        finally:
+            store.close()
+
+
+def _serve(place: Place, ready: int) -> NoReturn:
+    try:
+        SandboxServer(load(place.kind), port=place.port, persist=place.log).start()
+        os.write(ready, b".")
+        signal.pause()
+    finally:
+        os._exit(70)
+
+
+def busy(place: Place) -> None:
+    """Give a new installation linked and new items, and changes on both sides that the next sync has to carry."""
+    place.run("init")
+    with place.served():
+        refs = [place.ask("item", "add", f"Rotate key {n} of the build account")["ref"] for n in range(5)]
+        place.ask("sync")
+        keys = [place.ask("item", "show", ref)["ticket"]["key"] for ref in refs]
+        with place.engineer() as mia:
+            mia.start(keys[1])
+            mia.comment(keys[2], "Which of the two accounts is meant?")
+            mia.close(keys[3], "Done on Monday.")
+            mia.edit_title(keys[4], "nope")
+        place.ask(
+            "item", "edit", refs[0], "--title", "Rotate every key of the build account", "--status", "in_progress"
+        )
+        place.ask("item", "comment", refs[0], "Before the audit, please.")
+        for n in range(3):
+            place.ask("item", "add", f"Encrypt volume {n} of the billing system", "--priority", "high")
+
+
+def both_sides(place: Place) -> dict[str, Any]:
+    """What stands on either side, by item, in a form in which equal means equal, whoever got which number."""
+    with place.store() as store:
+        items = list(store.list_items())
+        links = store.links([item.ref for item in items])
+        ours = {item.ref: _item(store, item, links.get(item.ref)) for item in items}
+        open_intents = len(store.open_intents())
+    return {"tickets": sorted(tickets_of(place), key=json.dumps), "items": ours, "open intents": open_intents}
+
+
+def _item(store: Store, item: ActionItem, link: Link | None) -> dict[str, Any]:
+    agreed = link.baseline if link is not None else {}
+    comments = store.comments(item.ref)
+    return {
+        "values": [item.title, item.status.value, item.owner, item.priority.value, str(item.due_date)],
+        "linked": link is not None,
+        "agreed": sorted((name.value, both.ours, both.theirs) for name, both in agreed.items()),
+        "comments": sorted(
+            (said.text.strip(), said.inbound, bool(said.remote_id)) for said in store.comments(item.ref)
+        ),
+        "holds": sorted(hold.kind.value for hold in store.holds(item.ref)),
+    }
+
+
+def tickets_of(place: Place) -> Iterator[dict[str, Any]]:
+    """Every ticket the tracker has, as it keeps them itself."""
+    server = SandboxServer(load(place.kind), persist=place.log)
+    server.stop()
+    match server.sandbox:
+        case JiraSandbox() as jira:
+            for issue in jira.issues.by_id.values():
+                said = [json.dumps(comment.body) for comment in issue.comments]
+                person = issue.assignee.id if issue.assignee else None
+                values = [issue.summary, issue.status.name, issue.resolution, issue.priority, person, issue.duedate]
+                yield _ticket(json.dumps(issue.description), values, issue.labels, said)
+        case GithubSandbox() as github:
+            for one in github.state.issues.values():
+                said = [github.state.comments[number].body for number in one.comments]
+                yield _ticket(one.body or "", [one.title, one.state, one.reason, *one.assignees], one.labels, said)
+
+
+def _ticket(body: str, values: list[Any], labels: Sequence[str], said: Sequence[str]) -> dict[str, Any]:
+    named = re.search(r"AI-\d{6}", body)
+    return {
+        "item": named[0] if named else "",
+        "values": values,
+        "body": body,
+        "labels": sorted(labels),
+        "said": sorted(said),
+    }
+
+
+def wrong_with(place: Place, wanted: Mapping[str, Any]) -> list[str]:
+    """What is not as it would be if nothing had happened, by name, and nothing if all is well."""
+    found = both_sides(place)
+    wrong = []
+    many = Counter(ticket["item"] for ticket in found["tickets"])
+    if any(number > 1 for number in many.values()):
+        wrong.append("duplicates")
+    if any(ref not in many for ref in found["items"]):
+        wrong.append("lost")
+    if not all(item["linked"] for item in found["items"].values()):
+        wrong.append("unlinked")
+    if not wrong and found != wanted:
+        wrong.append("another end state")
+    with place.store() as store:
+        if not store.verify().ok:
+            wrong.append("ledger unsound")
+    return wrong
