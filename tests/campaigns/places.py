@@ -183,9 +183,7 @@ def _item(store: Store, item: ActionItem, link: Link | None) -> dict[str, Any]:
         "values": [item.title, item.status.value, item.owner, item.priority.value, str(item.due_date)],
         "linked": link is not None,
         "agreed": sorted((name.value, both.ours, both.theirs) for name, both in agreed.items()),
-        "comments": sorted(
-            (said.text.strip(), said.inbound, bool(said.remote_id)) for said in store.comments(item.ref)
-        ),
+        "comments": sorted((said.text.strip(), said.inbound, bool(said.remote_id)) for said in comments),
         "holds": sorted(hold.kind.value for hold in store.holds(item.ref)),
     }
 
