@@ -34,6 +34,7 @@ class Capabilities:
     characters. `stale_feed` says that `changes` may show a ticket older than `fetch` does. `assignment_starts_work`
     says that a person who takes an open ticket has begun work on it.
     `content_per_minute` and `content_per_hour` bound creates and comments, `None` where there is no bound.
+    `parallel` is how many creates may be under way at once, each in a thread of its own.
     `account_kind` names the people table's column of account ids.
     """
 
@@ -44,6 +45,7 @@ class Capabilities:
     body_limit: int
     comment_limit: int
     bulk_create: int = 1
+    parallel: int = 1
     guarded_update: bool = False
     stale_feed: bool = False
     assignment_starts_work: bool = False

@@ -2,6 +2,7 @@
 
 import base64
 import json
+import threading
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
@@ -24,7 +25,8 @@ Json = dict[str, Any]
 class JiraClient:
     """Plain JSON calls under `/rest/api/2` or `/rest/api/3`; every failure is one of `connectors.errors`.
 
-    `absent` collects the optional endpoints that this server turned out not to have.
+    Calls may be made from several threads at once. `absent` collects the optional endpoints that this server turned
+    out not to have.
     """
 
     def __init__(
@@ -39,6 +41,7 @@ class JiraClient:
     ) -> None:
         self._settings, self._token = settings, secrets.token
         self._sdk: JIRA | None = None
+        self._opening = threading.Lock()
         self.absent: set[str] = set()
         self.wire = Wire(
             settings.url,
@@ -85,9 +88,10 @@ class JiraClient:
         return answer.json() if answer.content else {}
 
     def _open(self) -> JIRA:
-        if self._sdk is None:
-            self._sdk = self._connect()
-        return self._sdk
+        with self._opening:
+            if self._sdk is None:
+                self._sdk = self._connect()
+            return self._sdk
 
     def _connect(self) -> JIRA:
         if self._token is None:

@@ -44,6 +44,8 @@ from state.ticket import (
 
 PAGE = 100
 BATCH = 50
+AT_ONCE = 4
+"""How many creates are under way at once; a site's burst limit is far above, and is shared with everybody there."""
 TEXT_LIMIT = 32_767
 EARLIER = timedelta(days=1)
 """How far a created ticket's own time may lie before ours, where two clocks disagree."""
@@ -446,6 +448,7 @@ def _capabilities(settings: JiraSettings) -> Capabilities:
         body_limit=TEXT_LIMIT,
         comment_limit=TEXT_LIMIT,
         bulk_create=BATCH,
+        parallel=AT_ONCE if settings.on_cloud else 1,
         stale_feed=settings.on_cloud,
         visibility_lag_seconds=120 if wait is None else wait,
         content_per_minute=settings.content_per_minute,

@@ -6,6 +6,7 @@ import json
 import math
 import re
 import ssl
+import threading
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -82,6 +83,7 @@ class Wire:
     ) -> None:
         self.base_url = httpx.URL(base_url)
         self.count = 0
+        self._counting = threading.Lock()
         self.kinds: Counter[str] = Counter()
         self.adapter: BaseAdapter = _Adapter(self)
         self._clock, self._sleep, self._observer = clock, sleep, observer
@@ -144,8 +146,9 @@ class Wire:
         if not _same_host(self.base_url, request.url):
             told = f"will not send credentials to {request.url.host}; the configured host is {self.base_url.host}"
             raise Denied(self._line(request, "not sent", told))
-        self.count += 1
-        self.kinds[f"{request.method} {_ID.sub('/*', request.url.path)}"] += 1
+        with self._counting:
+            self.count += 1
+            self.kinds[f"{request.method} {_ID.sub('/*', request.url.path)}"] += 1
         try:
             response = self._client.send(request)
         except (httpx.HTTPError, httpx.InvalidURL) as error:

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 
-from sqlalchemy import Connection, bindparam, delete, func, insert, select, update
+from sqlalchemy import Connection, bindparam, delete, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from state.effects import Intent
@@ -80,10 +80,14 @@ def last_failure(connection: Connection, item: str) -> tuple[Intent, Outcome, da
     return None if row is None else (intent_of(row), Outcome(row.outcome, row.reason), row.finished_at)
 
 
-def content_count(connection: Connection, tracker: str, since: datetime) -> int:
-    """How many creates and comments were begun in a tracker at or after `since`."""
-    same = (INTENT.c.tracker == tracker, INTENT.c.kind.in_(_CONTENT), INTENT.c.begun_at >= since)
-    return int(connection.execute(select(func.count()).select_from(INTENT).where(*same)).scalar_one())
+def content_at(connection: Connection, tracker: str, since: datetime, after: int) -> datetime | None:
+    """When the newest create or comment of a tracker was begun, or the one that `after` others came after.
+
+    `None` where that was before `since`, or never.
+    """
+    mine = (INTENT.c.tracker == tracker, INTENT.c.kind.in_(_CONTENT), INTENT.c.begun_at >= since)
+    newest = select(INTENT.c.begun_at).where(*mine).order_by(INTENT.c.begun_at.desc())
+    return connection.execute(newest.offset(after).limit(1)).scalar()
 
 
 def created_keys(connection: Connection, items: Iterable[str]) -> frozenset[str]:

@@ -268,10 +268,13 @@ class Store:
         with self._database.reading() as connection:
             return journal.open_intents(connection, tracker)
 
-    def content_count(self, tracker: str, since: datetime) -> int:
-        """How many creates and comments were begun in a tracker at or after `since`."""
+    def content_at(self, tracker: str, since: datetime, after: int = 0) -> datetime | None:
+        """When (UTC) the newest create or comment of a tracker was begun, or the one that `after` others came after.
+
+        `None` where that was before `since`, or never.
+        """
         with self._database.reading() as connection:
-            return journal.content_count(connection, tracker, since)
+            return journal.content_at(connection, tracker, since, after)
 
     def waiting_comments(self) -> list[Comment]:
         """Our comments on linked items that do not stand in the tracker yet, oldest first."""

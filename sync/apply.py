@@ -51,12 +51,14 @@ class Apply:
         for number, step in enumerate(old, 1):
             self._step(step)
             self.work.progress("apply", number, total)
-        creating = Creating(self.work)
         done = len(old)
-        for batch in creating.batches([s for s in steps if s.draft is not None]):
-            creating.create(batch)
-            done += len(batch)
+
+        def tell(more: int) -> None:
+            nonlocal done
+            done += more
             self.work.progress("apply", done, total)
+
+        Creating(self.work).create([s for s in steps if s.draft is not None], tell)
 
     def _step(self, step: Step) -> None:
         """One item: take in what the ticket says, then push, then speak; a failure stops this item only."""
@@ -137,11 +139,11 @@ class Apply:
         """Write the patch, and without its assignee if the tracker refuses that person."""
         seen = link.ticket_revision
         try:
-            return self.work.pace.patiently(lambda: tracker.update(link.ref, patch, seen=seen))
+            return self.work.patiently(lambda: tracker.update(link.ref, patch, seen=seen))
         except Unassignable as error:
             self.work.warn(f"{link.item}: {patch.assignee} cannot be assigned to {link.ref.key}: {error}")
             rest = replace(patch, assignee=KEEP)
-            return self.work.pace.patiently(lambda: tracker.update(link.ref, rest, seen=seen))
+            return self.work.patiently(lambda: tracker.update(link.ref, rest, seen=seen))
 
     def _pushed(self, step: Step, link: Link, intent: Intent, ticket: Ticket) -> Link:
         """Agree on what the ticket shows after the push; anything else that moved meanwhile is looked at again."""
@@ -195,7 +197,7 @@ class Apply:
         """Send one comment under its own key, by which a lost answer can be found."""
         tracker = self.work.trackers[step.tracker]
         key = hashlib.sha256(f"{self.work.store.installation}/{comment.id}".encode()).hexdigest()[:26]
-        self.work.pace.keep(tracker)
+        self.work.keep_pace(tracker)
         intent = self.work.intent(OperationKind.COMMENT, step.item.ref, step.tracker, key, {"comment": comment.id})
         self.work.crash("comment.begin")
         self.work.commit(Effects(begun=[intent]))
@@ -203,7 +205,7 @@ class Apply:
         text = spoken(comment, tracker.caps.body_format, tracker.caps.comment_limit)
         try:
             say, again = partial(tracker.comment, link.ref, text, marker=key), Effects(resent=[intent.id])
-            remote = self.work.pace.patiently(say, partial(self.work.commit, again))
+            remote = self.work.patiently(say, partial(self.work.commit, again))
         except Ambiguous:
             raise
         except TrackerError as error:

@@ -1,13 +1,15 @@
 """New tickets: as many to a request as the tracker takes, each journalled before it is sent."""
 
-from collections.abc import Mapping, Sequence
+from collections import deque
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field, replace
-from functools import partial
 
 from connectors.base import Tracker
 from connectors.errors import (
     Ambiguous,
     Denied,
+    RateLimited,
     Rejected,
     TrackerError,
 )
@@ -18,7 +20,47 @@ from state.model import Agreed, Field, Hold, HoldKind, Link, OperationKind, Outc
 from state.ticket import Created, Draft, NotCreated, Ticket
 from sync.plan import Step
 from sync.recover import CLOCK_SLACK, baseline_payload
-from sync.work import DONE, Work
+from sync.work import DONE, TRIES, Work
+
+
+@dataclass(slots=True)
+class Batch:
+    """One request's worth of new tickets, by the keys of their markers.
+
+    `drafts` are those that have no result yet, `unassigned` those sent again without the person the tracker refused.
+    """
+
+    tracker: Tracker
+    steps: Mapping[str, Step]
+    drafts: dict[str, Draft]
+    intents: Mapping[str, Intent] = field(default_factory=dict)
+    results: list[Created | NotCreated] = field(default_factory=list)
+    unassigned: set[str] = field(default_factory=set)
+    failure: TrackerError | None = None
+    tries: int = 0
+
+    def send(self) -> "Batch":
+        """Send what has no result yet; what came before a failure is kept. Nobody is left out for their assignee."""
+        try:
+            while self._sent():
+                pass
+        except TrackerError as error:
+            self.failure = error
+        return self
+
+    def _sent(self) -> bool:
+        """Send once; whether some are to be sent again without their assignee."""
+        again = False
+        for result in self.tracker.create(list(self.drafts.values())):
+            key = result.marker.key
+            if isinstance(result, NotCreated) and result.unassignable and self.drafts[key].assignee is not None:
+                self.drafts[key] = replace(self.drafts[key], assignee=None)
+                self.unassigned.add(key)
+                again = True
+            else:
+                del self.drafts[key]
+                self.results.append(result)
+        return again
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,47 +68,79 @@ class Creating:
     """Creates the tickets of steps that have a draft."""
 
     work: Work
-    unassigned: set[str] = field(default_factory=set)
 
-    def batches(self, creates: Sequence[Step]) -> list[Sequence[Step]]:
-        """The steps in the order they came, cut to what one request of their tracker may carry."""
-        found: list[Sequence[Step]] = []
+    def create(self, creates: Sequence[Step], tell: Callable[[int], None]) -> None:
+        """Create the tickets in their order, tracker by tracker, and tell how many more are settled each time.
+
+        As many requests are under way at once as the tracker takes; all else happens in the calling thread.
+        """
         for name, tracker in self.work.trackers.items():
-            mine = [s for s in creates if s.tracker == name]
-            size = tracker.caps.bulk_create
-            found += [mine[start : start + size] for start in range(0, len(mine), size)]
-        return found
+            left = deque(_batches(tracker, [s for s in creates if s.tracker == name]))
+            while left:
+                with closing(self.work.at_once(self._requests(left, tell), tracker.caps.parallel)) as answered:
+                    for batch in answered:
+                        if self._may_go_again(batch):
+                            left.appendleft(batch)
+                        else:
+                            self._settle(batch)
+                            tell(len(batch.steps))
 
-    def create(self, batch: Sequence[Step]) -> None:
-        """Create one request's worth of tickets and record what is known of each."""
-        name = batch[0].tracker
-        tracker = self.work.trackers[name]
+    def _requests(self, left: deque[Batch], tell: Callable[[int], None]) -> Iterator[Callable[[], Batch]]:
+        """The requests, each written down before it is given out."""
+        while left:
+            batch = left.popleft()
+            if self._begin(batch):
+                yield batch.send
+            else:
+                tell(len(batch.steps))
+
+    def _begin(self, batch: Batch) -> bool:
+        """Write down what is about to be sent; `False` where the tracker takes no more in this run."""
+        name = batch.tracker.name
         try:
             if name in self.work.stopped:
                 raise self.work.stopped[name]
-            self.work.pace.keep(tracker)
+            self.work.keep_pace(batch.tracker, len(batch.drafts))
         except TrackerError as error:
-            self.work.tally.deferred += len(batch)
             self.work.stopped.setdefault(name, error)
-            return
-        intents = {s.draft.marker.key: self._create_intent(s) for s in batch if s.draft is not None}
-        self.work.crash("create.begin")
-        self.work.commit(Effects(begun=list(intents.values())))
-        self.work.crash("create.before")
-        results: list[Created | NotCreated] = []
-        failure: TrackerError | None = None
-        try:
-            resent = Effects(resent=[i.id for i in intents.values()])
-            send, again = partial(self._send, tracker, batch, results), partial(self.work.commit, resent)
-            self.work.pace.patiently(send, again)
-        except TrackerError as error:
-            failure = error
-        self.work.crash("create.after")
-        self._created(batch, intents, results)
-        if failure is not None:
-            self._not_created(batch, intents, results, failure)
+            self._put_off(batch, error)
+            return False
+        if batch.tries:
+            self.work.commit(Effects(resent=[batch.intents[key].id for key in batch.drafts]))
         else:
-            self.work.went_well(name)
+            batch.intents = {key: self._create_intent(step) for key, step in batch.steps.items()}
+            self.work.crash("create.begin")
+            self.work.commit(Effects(begun=list(batch.intents.values())))
+        self.work.crash("create.before")
+        batch.tries += 1
+        return True
+
+    def _put_off(self, batch: Batch, error: TrackerError) -> None:
+        """Leave a batch that is not sent, or not sent again, to a later run."""
+        if batch.tries:
+            batch.failure = error
+            self._settle(batch)
+        else:
+            self.work.tally.deferred += len(batch.steps)
+
+    def _may_go_again(self, batch: Batch) -> bool:
+        """Whether the tracker takes the rest of the batch after a short pause, which has been kept then."""
+        match batch.failure:
+            case RateLimited(retry_at=at) if batch.tries <= TRIES and self.work.is_soon(at):
+                self.work.wait(at)
+                batch.failure = None
+                return True
+            case _:
+                return False
+
+    def _settle(self, batch: Batch) -> None:
+        """Record what is known of each ticket of the batch."""
+        self.work.crash("create.after")
+        self._created(batch)
+        if batch.failure is not None:
+            self._not_created(batch, batch.failure)
+        else:
+            self.work.went_well(batch.tracker.name)
 
     def _create_intent(self, step: Step) -> Intent:
         key = step.draft.marker.key if step.draft else ""
@@ -77,35 +151,14 @@ class Creating:
         }
         return self.work.intent(OperationKind.CREATE, step.item.ref, step.tracker, key, payload)
 
-    def _send(self, tracker: Tracker, batch: Sequence[Step], results: list[Created | NotCreated]) -> None:
-        """Send what has no result yet; what came before an error is kept. Nobody is left out for their assignee."""
-        known = {r.marker.key for r in results}
-        drafts = {s.draft.marker.key: s.draft for s in batch if s.draft is not None}
-        left = [draft for key, draft in drafts.items() if key not in known]
-        while left:
-            again: list[Draft] = []
-            for result in tracker.create(left):
-                draft = drafts[result.marker.key]
-                if isinstance(result, NotCreated) and result.unassignable and draft.assignee is not None:
-                    self.work.warn(f"{draft.marker.item}: {draft.assignee} cannot be assigned in {tracker.name}")
-                    drafts[result.marker.key] = replace(draft, assignee=None)
-                    self.unassigned.add(result.marker.key)
-                    again.append(drafts[result.marker.key])
-                else:
-                    results.append(result)
-            left = again
-
-    def _created(
-        self, batch: Sequence[Step], intents: Mapping[str, Intent], results: Sequence[Created | NotCreated]
-    ) -> None:
-        steps = {s.draft.marker.key: s for s in batch if s.draft is not None}
+    def _created(self, batch: Batch) -> None:
         links, finished, held = [], {}, []
         released: dict[str, Because] = {}
-        for result in results:
-            step, intent = steps[result.marker.key], intents[result.marker.key]
+        for result in batch.results:
+            step, intent = batch.steps[result.marker.key], batch.intents[result.marker.key]
             match result:
                 case Created():
-                    links.append((self._link(step, intent, result), self.work.because))
+                    links.append((self._link(step, intent, result, batch.unassigned), self.work.because))
                     finished[intent.id] = DONE
                     released |= {i: replace(self.work.because, reason=why) for i, why in step.released.items()}
                 case NotCreated(reason=reason):
@@ -118,10 +171,12 @@ class Creating:
         self.work.tally.held += len(held)
         self.work.tally.failed += len(held)
 
-    def _link(self, step: Step, intent: Intent, result: Created) -> Link:
+    def _link(self, step: Step, intent: Intent, result: Created, unassigned: Collection[str]) -> Link:
         ticket = result.ticket
         revision, comments, baseline = "", 0, step.pushed
-        if result.marker.key in self.unassigned:
+        if result.marker.key in unassigned:
+            who = step.draft.assignee if step.draft else None
+            self.work.warn(f"{step.item.ref}: {who} cannot be assigned in {step.tracker}")
             baseline = {**baseline, Field.ASSIGNEE: Agreed(baseline[Field.ASSIGNEE].ours, None)}
         if ticket is not None:
             wanted = desired(step.item, self.work.rules, step.tracker, result.marker)
@@ -156,17 +211,10 @@ class Creating:
             )
             self.work.note_failure(step.tracker, error)
 
-    def _not_created(
-        self,
-        batch: Sequence[Step],
-        intents: Mapping[str, Intent],
-        results: Sequence[Created | NotCreated],
-        error: TrackerError,
-    ) -> None:
+    def _not_created(self, batch: Batch, error: TrackerError) -> None:
         """The drafts that have no result: refused, put off, or in doubt and left open."""
-        known = {r.marker.key for r in results}
-        left = [s for s in batch if s.draft is not None and s.draft.marker.key not in known]
-        open_ = [intents[s.draft.marker.key] for s in left if s.draft is not None]
+        left = [batch.steps[key] for key in batch.drafts]
+        open_ = [batch.intents[key] for key in batch.drafts]
         match error:
             case Ambiguous():
                 self.work.tally.deferred += len(left)
@@ -178,7 +226,15 @@ class Creating:
             case _:
                 self.work.commit(Effects(finished={i.id: Outcome("deferred", str(error)) for i in open_}))
                 self.work.tally.deferred += len(left)
-        self.work.note_failure(batch[0].tracker, error)
+        self.work.note_failure(batch.tracker.name, error)
+
+
+def _batches(tracker: Tracker, steps: Sequence[Step]) -> Iterator[Batch]:
+    """The steps in the order they came, cut to what one request of their tracker may carry."""
+    size = tracker.caps.bulk_create
+    for start in range(0, len(steps), size):
+        drafts = {s.draft.marker.key: s.draft for s in steps[start : start + size] if s.draft is not None}
+        yield Batch(tracker, dict(zip(drafts, steps[start : start + size], strict=True)), drafts)
 
 
 def _no_ticket(step: Step, reason: str) -> Hold:

@@ -16,11 +16,10 @@ from state.ticket import Marker
 from sync.adopt import adoption
 from sync.apply import Apply
 from sync.gather import Reading, Scope, advanced, read
-from sync.pace import Pace
 from sync.plan import Brake, Plan, Safety, Step, brake, in_order
 from sync.recover import Recovery, baseline_from
 from sync.steps import begin, unrouted
-from sync.work import LEASE_SECONDS, Tally, Work
+from sync.work import LEASE_SECONDS, AtOnce, Tally, Work, in_turn
 
 CRASH_POINTS = (
     "lease.before",
@@ -100,6 +99,7 @@ class Engine:
 
     `waits` is, by tracker, the seconds it may take to show what it did; `audit_hours` how often every linked ticket
     is looked at directly. `crash` is called with each of `CRASH_POINTS`; `progress` with a stage, done and total.
+    `at_once` makes the calls that a tracker takes several of at a time.
     """
 
     store: Store
@@ -112,6 +112,7 @@ class Engine:
     sleep: Callable[[float], None]
     crash: Callable[[str], None] = lambda _: None
     progress: Callable[[str, int, int], None] = lambda *_: None
+    at_once: AtOnce = in_turn
 
     def plan(self, run: str, *, only: str | None = None, full: bool = False) -> Plan:
         """What `sync` would do now. Writes nothing, not even cursors, and needs no lease."""
@@ -199,8 +200,8 @@ class Engine:
         return self._report(run, found, work, len(doubt))
 
     def _work(self, lease: Lease, trackers: Mapping[str, Tracker], because: Because) -> Work:
-        pace = Pace(self.store, self.clock, self.sleep)
-        return Work(self.store, lease, trackers, self.rules, because, self.clock, pace, self.crash, self.progress)
+        tools = (self.clock, self.sleep, self.crash, self.progress, self.at_once)
+        return Work(self.store, lease, trackers, self.rules, because, *tools)
 
     def _force(self, lease: Lease, because: Because, refused: Brake, reason: str) -> None:
         note = Note("brake.overridden", refused.name, replace(because, reason=reason), after=refused.detail)

@@ -1,9 +1,10 @@
 """What every write of a run shares: the lease, the count, and what to make of a failure."""
 
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from typing import Protocol, TypeVar
 
 from connectors.base import Tracker
 from connectors.errors import (
@@ -21,13 +22,32 @@ from state.effects import Because, Effects, Intent, Lease
 from state.model import Comment, OperationKind, Outcome
 from state.store import Store
 from state.ticket import TicketRef
-from sync.pace import Pace
+from sync.pace import next_at
+
+T = TypeVar("T")
 
 DONE = Outcome("done")
 LEASE_SECONDS = 600
 """How long a run holds the lease without renewing it."""
+TRIES = 5
+"""How often a call that a tracker put off is made again."""
 
 _IN_A_ROW = 3
+_PATIENCE = timedelta(seconds=60)
+
+
+class AtOnce(Protocol):
+    """Makes calls, so many of them at once, and yields what they return as it comes; `calls` is asked by one thread."""
+
+    def __call__(self, calls: Iterator[Callable[[], T]], width: int) -> Generator[T, None, None]:
+        """Yield what each call returns; raises what one raises."""
+        ...
+
+
+def in_turn(calls: Iterator[Callable[[], T]], width: int) -> Generator[T, None, None]:  # noqa: ARG001
+    """One call after the other, each made when the one before has been dealt with."""
+    for call in calls:
+        yield call()
 
 
 @dataclass(slots=True)
@@ -59,9 +79,10 @@ class Work:
     rules: Rules
     because: Because
     clock: Callable[[], datetime]
-    pace: Pace
+    sleep: Callable[[float], None]
     crash: Callable[[str], None]
     progress: Callable[[str, int, int], None]
+    at_once: AtOnce = in_turn
     tally: Tally = field(default_factory=Tally)
     stopped: dict[str, TrackerError] = field(default_factory=dict)
     refused: list[str] = field(default_factory=list)
@@ -73,9 +94,45 @@ class Work:
 
     def commit(self, effects: Effects) -> Sequence[Comment]:
         """One transaction under the lease, which is renewed in time; returns the comments as stored."""
+        self._renew()
+        return self.store.commit(self.lease, replace(effects, because=effects.because or self.because)).comments
+
+    def wait(self, until: datetime) -> None:
+        """Sleep until then, and keep the lease meanwhile."""
+        while (left := (until - self.clock()).total_seconds()) > 0:
+            self.sleep(min(left, _PATIENCE.total_seconds()))
+            self._renew()
+
+    def is_soon(self, at: datetime) -> bool:
+        """Whether that is so near that a run waits for it."""
+        return at - self.clock() <= _PATIENCE
+
+    def keep_pace(self, tracker: Tracker, count: int = 1) -> None:
+        """Wait until so many more creates or comments fit the tracker's budget; raises `RateLimited` if not soon."""
+        at = next_at(self.store, tracker, count, self.clock())
+        if not self.is_soon(at):
+            words = f"the {tracker.caps.content_per_hour} creates and comments allowed within an hour are used up"
+            raise RateLimited(f"{words}; the rest waits for a later run, from {at:%H:%M} UTC on", at)
+        self.wait(at)
+
+    def patiently(self, call: Callable[[], T], again: Callable[[], object] = lambda: None) -> T:
+        """Make a call again after the pause a tracker asks for, if it is short; such a refusal did nothing.
+
+        `again` is called before each further call.
+        """
+        for _ in range(TRIES):
+            try:
+                return call()
+            except RateLimited as limit:
+                if not self.is_soon(limit.retry_at):
+                    raise
+                self.wait(limit.retry_at)
+                again()
+        return call()
+
+    def _renew(self) -> None:
         if self.lease.expires_at - self.clock() < timedelta(seconds=LEASE_SECONDS / 2):
             self.lease = self.store.renew_lease(self.lease, LEASE_SECONDS)
-        return self.store.commit(self.lease, replace(effects, because=effects.because or self.because)).comments
 
     def intent(self, kind: OperationKind, item: str, tracker: str, key: str, payload: Mapping[str, object]) -> Intent:
         """An operation to be journalled; `key` identifies what it makes in the tracker."""

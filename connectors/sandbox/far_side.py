@@ -3,6 +3,7 @@
 import hashlib
 import hmac
 import json
+import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
@@ -66,6 +67,7 @@ class FarSide:
         self.denied = False
         self.labels_are_dropped = False
         self.calls = 0
+        self._doing = threading.RLock()
         self.secret = "memory-webhook-secret"  # noqa: S105
         self._stored: dict[str, Stored] = {}
         self._faults: dict[str, list[Fault]] = {}
@@ -167,7 +169,11 @@ class FarSide:
     # What the tracker's own interface stands on.
 
     def around(self, call: str, work: Callable[[], Any]) -> Any:
-        """Do one call's work, with the fault that was asked for; `calls` counts them."""
+        """Do one call's work, with the fault that was asked for, one after the other; `calls` counts them."""
+        with self._doing:
+            return self._done(call, work)
+
+    def _done(self, call: str, work: Callable[[], Any]) -> Any:
         self.calls += 1
         self.catch_up()
         if self.denied:

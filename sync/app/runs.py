@@ -22,6 +22,7 @@ from sync.app.progress import progress
 from sync.app.reaching import open_trackers, rules_of, tracker_settings
 from sync.app.settings import Configuration
 from sync.app.shell import Shell
+from sync.app.threads import at_once
 from sync.engine import Engine, ExpectationFailed, Report
 from sync.plan import Plan, Safety
 
@@ -63,6 +64,7 @@ def _engine(
         sleep=time.sleep,
         crash=crash_hook(os.environ),
         progress=tell,
+        at_once=at_once,
     )
 
 

@@ -52,15 +52,17 @@ def test_what_is_sent_only_now_begins_now(book: "Book") -> None:
     assert [intent.begun_at for intent in book.store.open_intents()] == [begun, book.clock()]
 
 
-def test_content_written_lately_is_counted(book: "Book") -> None:
+def test_what_was_written_lately_is_known_by_when_it_was_begun(book: "Book") -> None:
+    first = book.clock()
     book.store.commit(None, Effects(begun=[book.intent("i1")]))
     book.clock.forward(60)
     kinds = [OperationKind.CREATE, OperationKind.COMMENT, OperationKind.UPDATE]
     book.store.commit(None, Effects(begun=[book.intent(f"j{kind}", kind=kind) for kind in kinds]))
     book.store.commit(None, Effects(finished={"jcreate": Outcome("done")}))
-    assert book.store.content_count("eng", book.clock()) == 2
-    assert book.store.content_count("eng", book.clock() - timedelta(seconds=60)) == 3
-    assert book.store.content_count("web", book.clock() - timedelta(seconds=60)) == 0
+    newest = [book.store.content_at("eng", first, after) for after in range(4)]
+    assert newest == [book.clock(), book.clock(), first, None]
+    assert book.store.content_at("eng", first + timedelta(seconds=1), 2) is None
+    assert book.store.content_at("web", first) is None
 
 
 def test_what_is_done_is_forgotten_in_time_and_what_failed_is_not(book: "Book") -> None:

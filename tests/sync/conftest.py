@@ -17,6 +17,7 @@ from state.store import Store
 from state.ticket import Ticket
 from sync.engine import Engine, Report
 from sync.plan import Plan, Safety
+from sync.work import AtOnce, in_turn
 
 OFFICER = Agent(Actor.HUMAN, "counterfoil", "olga@acme.example", "Olga")
 PEOPLE = (Person("mia@acme.example", {"memory": "mia"}), Person("tom@acme.example", {"memory": "tom"}))
@@ -49,6 +50,7 @@ class World:
     audit_hours: float = 24.0
     labels: tuple[str, ...] = ()
     crash: Callable[[str], None] = lambda _: None
+    at_once: AtOnce = in_turn
     runs: int = 0
 
     def rules(self) -> Rules:
@@ -78,6 +80,7 @@ class World:
             self.clock,
             self.clock.sleep,
             crash=self.crash,
+            at_once=self.at_once,
         )
 
     def plan(self, *, full: bool = False) -> Plan:

@@ -1,6 +1,92 @@
-"""The pauses that a tracker asks for."""
+"""A tracker's budget for new content, and the pauses that it asks for."""
 
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+from itertools import pairwise
 from typing import Any
+
+import pytest
+
+from connectors.sandbox.memory import CAPS, MemoryTracker
+from state.errors import LeaseHeld
+from state.lease import Holder
+from state.model import Priority
+
+MINUTE, HOUR = timedelta(minutes=1), timedelta(hours=1)
+
+
+def slow(world: Any, *, minute: int, hour: int, items: int) -> None:
+    caps = replace(CAPS, bulk_create=1, content_per_minute=minute, content_per_hour=hour)
+    world.tracker = MemoryTracker("eng", far_side=world.far, caps=caps)
+    for number in range(items):
+        world.add(f"Encrypt volume {number}")
+
+
+def created(world: Any) -> list[datetime]:
+    return sorted(ticket.created for ticket in world.far.tickets())
+
+
+def most_within(times: Sequence[datetime], window: timedelta) -> int:
+    return max(sum(start <= at < start + window for at in times) for start in times)
+
+
+def test_new_tickets_are_a_second_apart_and_within_the_minutes_budget(world: Any) -> None:
+    slow(world, minute=8, hour=1_000, items=25)
+    assert world.sync().tally.created == 25
+    times = created(world)
+    assert min(after - before for before, after in pairwise(times)) >= timedelta(seconds=1)
+    assert most_within(times, MINUTE) == 8
+
+
+def test_the_hours_budget_is_used_up_and_no_more_by_runs_on_a_schedule(world: Any) -> None:
+    slow(world, minute=80, hour=40, items=130)
+    began = world.clock.now
+    for _ in range(12):
+        world.sync()
+        world.clock.now = began = began + timedelta(minutes=15)
+    times = created(world)
+    assert most_within(times, HOUR) == 40
+    assert len(times) >= 0.95 * 40 * 3
+
+
+def test_what_was_begun_before_a_crash_counts(world: Any) -> None:
+    slow(world, minute=8, hour=20, items=30)
+
+    def die(point: str) -> None:
+        if point == "create.recorded" and len(world.far.tickets()) == 6:
+            raise KeyboardInterrupt
+
+    world.crash = die
+    with pytest.raises(KeyboardInterrupt):
+        world.sync()
+    world.crash = lambda _: None
+    assert world.sync().tally.created == 14
+    times = created(world)
+    assert (most_within(times, MINUTE), len(times)) == (8, 20)
+
+
+def test_the_most_urgent_go_first_where_not_all_can(world: Any) -> None:
+    slow(world, minute=80, hour=3, items=5)
+    urgent = [world.add("Rotate the root key", priority=Priority.CRITICAL).ref for _ in range(3)]
+    world.sync()
+    assert [ref for ref in urgent if world.store.link(ref) is None] == []
+
+
+def test_the_lease_is_kept_through_all_pauses(world: Any) -> None:
+    slow(world, minute=2, hour=1_000, items=6)
+    for _ in range(4):
+        world.far.limit_rate(59)
+    asleep, tried = world.clock.sleep, []
+
+    def sleep(seconds: float) -> None:
+        asleep(seconds)
+        with pytest.raises(LeaseHeld):
+            tried.append(world.store.take_lease(Holder("elsewhere", 1), 60))
+
+    world.clock.sleep = sleep
+    assert world.sync().tally.created == 6
+    assert tried == []
 
 
 def test_the_wait_for_a_lost_answer_counts_from_when_it_was_last_sent(world: Any) -> None:

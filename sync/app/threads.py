@@ -1,0 +1,29 @@
+"""Calls made at once, in threads that end with the last of them."""
+
+from collections.abc import Callable, Generator, Iterator
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from typing import TypeVar
+
+from sync.work import in_turn
+
+T = TypeVar("T")
+
+
+def at_once(calls: Iterator[Callable[[], T]], width: int) -> Generator[T, None, None]:
+    """Yield what each call returns as it comes, up to `width` calls being under way; raises what one raises.
+
+    `calls` is asked from the calling thread alone. Once this ends, however it ends, no call is under way any more.
+    """
+    if width == 1:
+        yield from in_turn(calls, width)
+        return
+    with ThreadPoolExecutor(width, "at-once") as pool:
+        under_way: set[Future[T]] = set()
+        while True:
+            while len(under_way) < width and (call := next(calls, None)) is not None:
+                under_way.add(pool.submit(call))
+            if not under_way:
+                return
+            done, under_way = wait(under_way, return_when=FIRST_COMPLETED)
+            for future in done:
+                yield future.result()
