@@ -149,3 +149,105 @@ def test_code_within_bold_text_is_code_alone() -> None:
         leaf["text"]: [mark["type"] for mark in leaf["marks"]] for leaf in paragraph["content"] if leaf["text"].strip()
     }
     assert marks == {"keep ": ["strong"], "this": ["code"], "and ": ["strong", "link"], "that": ["link", "code"]}
+
+
+def _words(text: str, *marks: dict[str, Any]) -> dict[str, Any]:
+    return {"type": "text", "text": text, **({"marks": list(marks)} if marks else {})}
+
+
+def _says(text: str) -> dict[str, Any]:
+    return {"type": "paragraph", "content": [_words(text)]}
+
+
+LINK = {"type": "link", "attrs": {"href": "https://a.example"}}
+STRONG = {"type": "strong"}
+
+
+@pytest.mark.parametrize(
+    ("markdown", "node"),
+    [
+        ("```Python x\n\n a  \n\n```", {"attrs": {"language": "Python"}, "content": [_words("\n a  ")]}),
+        ("```\nplain\n```", {"content": [_words("plain")]}),
+        ("```a/b\nodd name\n```", {"content": [_words("odd name")]}),
+        ("```\n```", {"content": []}),
+        ("    indented", {"content": [_words("indented")]}),
+    ],
+)
+def test_code_keeps_its_lines_and_a_plain_name_of_its_language(markdown: str, node: dict[str, Any]) -> None:
+    assert to_document(markdown)["content"] == [{"type": "codeBlock", **node}]
+
+
+def test_each_kind_of_block_becomes_its_node() -> None:
+    markdown = "# Head\n\n---\n\n> quoted\n\n3. third\n\n- - inner\n-     code\n\n| a | b |\n|---|---|\n| 1 | 2 |"
+    rows = [
+        {"type": "tableRow", "content": [{"type": kind, "content": [_says(text)]} for text in texts]}
+        for kind, texts in (("tableHeader", "ab"), ("tableCell", "12"))
+    ]
+    inner = {"type": "bulletList", "content": [{"type": "listItem", "content": [_says("inner")]}]}
+    empty = {"type": "paragraph", "content": []}
+    code = {"type": "codeBlock", "content": [_words("code")]}
+    assert to_document(markdown) == {
+        "type": "doc",
+        "version": 1,
+        "content": [
+            {"type": "heading", "attrs": {"level": 1}, "content": [_words("Head")]},
+            {"type": "rule"},
+            {"type": "blockquote", "content": [_says("quoted")]},
+            {
+                "type": "orderedList",
+                "attrs": {"order": 3},
+                "content": [{"type": "listItem", "content": [_says("third")]}],
+            },
+            {
+                "type": "bulletList",
+                "content": [
+                    {"type": "listItem", "content": [empty, inner]},
+                    {"type": "listItem", "content": [code]},
+                ],
+            },
+            {"type": "table", "content": rows},
+        ],
+    }
+
+
+def test_what_may_not_stand_in_a_quotation_or_a_list_becomes_paragraphs() -> None:
+    [quotation] = to_document("> # Head\n>\n> | a | b |\n> |---|---|\n> | **c** | d |\n>\n> ---")["content"]
+    assert quotation["content"] == [
+        {"type": "paragraph", "content": [_words("Head", STRONG)]},
+        {"type": "paragraph", "content": [_words("a"), _words(" | "), _words("b")]},
+        {"type": "paragraph", "content": [_words("c", STRONG), _words(" | "), _words("d")]},
+    ]
+
+
+@pytest.mark.parametrize(
+    ("markdown", "leaves"),
+    [
+        ("[a](https://a.example)", [_words("a", LINK)]),
+        ("[a](ftp://a.example)", [_words("a (ftp://a.example)")]),
+        ("**[a](ftp://a.example)**", [_words("a (ftp://a.example)", STRONG)]),
+        ("[a]()", [_words("a")]),
+        ("**[a](https://a.example)**", [_words("a", STRONG, LINK)]),
+        ("![seen](https://a.example)", [_words("seen", LINK)]),
+        ("![](https://a.example)", [_words("image", LINK)]),
+        ("![seen](ftp://a.example)", [_words("seen")]),
+        (
+            "[![seen](https://b.example)](https://a.example)",
+            [_words("seen", LINK | {"attrs": {"href": "https://b.example"}})],
+        ),
+        ("a\nb", [_words("a b")]),
+        ("a\\\nb", [_words("a"), {"type": "hardBreak"}, _words("b")]),
+        ("_a_ ~~b~~", [_words("a", {"type": "em"}), _words(" "), _words("b", {"type": "strike"})]),
+        ("**a **b** c**", [_words("a b c", STRONG)]),
+        ("a <b> c", [_words("a <b> c")]),
+    ],
+)
+def test_each_kind_of_inline_text_becomes_its_leaves(markdown: str, leaves: list[dict[str, Any]]) -> None:
+    assert to_document(markdown)["content"] == [{"type": "paragraph", "content": leaves}]
+
+
+@pytest.mark.parametrize(
+    ("document", "size"),
+    [({}, 2), ({"text": "ab"}, 4), ({"text": "\U0001f44d"}, 4), ({"content": [{"text": "abc"}, {}]}, 9)],
+)
+def test_size_is_the_text_and_two_for_each_node(document: dict[str, Any], size: int) -> None:
+    assert text_size(document) == size

@@ -1,11 +1,15 @@
 """What becomes of a comment whose answer was lost."""
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
-from state.lease import this_process
+from state.errors import LeaseLost
+from state.lease import Holder, this_process
 from state.model import HoldKind, OperationKind
+from state.ticket import Draft
+from sync.recover import Recovery
 from sync.settle import settle
 
 
@@ -65,3 +69,58 @@ def test_a_persons_comment_is_heard_beside_one_of_ours_that_is_in_doubt(world: A
     assert [c.text for c in world.store.comments(lost.ref) if c.inbound] == ["Which audit?"]
     assert [i for i in world.store.open_intents(None) if i.kind is OperationKind.COMMENT] == []
     assert len(said(world, ref)) == 1
+
+
+def outrun(world: Any) -> Recovery:
+    """What a run would settle that has lost its lease to another."""
+    lease = world.store.take_lease(Holder("elsewhere", 1), 1)
+    world.clock.sleep(600)
+    world.store.take_lease(Holder("elsewhere", 2), 1)
+    return Recovery(world.store, lease, world.tracker, timedelta(seconds=120), world.clock(), world.because())
+
+
+@pytest.mark.parametrize("tickets", [0, 1, 2])
+def test_a_run_that_lost_its_lease_settles_no_create_whatever_is_found(world: Any, tickets: int) -> None:
+    world.add()
+    if tickets:
+        world.far.lose_answer("create")
+    else:
+        world.far.lose_request("create")
+    world.sync()
+    if tickets == 2:
+        [ticket] = world.far.tickets()
+        world.far.add("eng", Draft(ticket.marker, ticket.title, ticket.body, None, None, None, ticket.labels))
+    before, records = world.store.open_intents(None), world.records()
+    assert [intent.kind for intent in before] == [OperationKind.CREATE]
+    with pytest.raises(LeaseLost):
+        outrun(world).run()
+    assert world.store.open_intents(None) == before
+    assert world.records() == records
+    assert world.store.holds(None) == []
+
+
+@pytest.mark.parametrize("stands", [True, False])
+def test_a_run_that_lost_its_lease_settles_no_comment_whatever_is_found(world: Any, lost: Any, stands: bool) -> None:
+    if not stands:
+        world.far.stored(world.link(lost.ref).ref).log.clear()
+    before, records = world.store.open_intents(None), world.records()
+    with pytest.raises(LeaseLost):
+        outrun(world).run()
+    assert world.store.open_intents(None) == before
+    assert world.records() == records
+
+
+def test_two_tickets_with_one_marker_are_named_to_a_person_and_asked_about_no_more(world: Any) -> None:
+    item = world.add()
+    world.far.lose_answer("create")
+    world.sync()
+    [ticket] = world.far.tickets()
+    world.far.add("eng", Draft(ticket.marker, ticket.title, ticket.body, None, None, None, ticket.labels))
+    world.sync()
+    first, second = sorted(each.ref.key for each in world.far.tickets())
+    [hold] = world.store.holds(None)
+    assert hold.detail == (
+        f"{first}, {second} all carry the marker of {item.ref}; delete all but one, then link that one"
+    )
+    assert (hold.kind, hold.item, hold.tracker) == (HoldKind.MANY_TICKETS, item.ref, "eng")
+    assert world.store.open_intents(None) == []
