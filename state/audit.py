@@ -18,8 +18,17 @@ from state.tables import AuditRow, ItemRow
 
 AUDIT = AuditRow.__table__  # type: ignore[attr-defined]
 ITEM = ItemRow.__table__  # type: ignore[attr-defined]
-GUARDS = frozenset({"audit_no_update", "audit_no_delete", "audit_only_next"})
-"""The triggers that keep the ledger from being rewritten in SQLite."""
+GUARDS = {
+    "sqlite": frozenset({"audit_no_update", "audit_no_delete", "audit_only_next"}),
+    "postgresql": frozenset({"audit_no_rewrite", "audit_no_truncate", "audit_only_next"}),
+}
+"""The triggers that keep the ledger from being rewritten, by dialect."""
+
+_STANDING = {
+    "sqlite": "SELECT name FROM sqlite_master WHERE type = 'trigger' AND tbl_name = 'audit'",
+    "postgresql": "SELECT tgname FROM pg_trigger WHERE tgrelid = 'audit'::regclass AND tgenabled = 'A'",
+}
+"""How to ask for the triggers that stand and, where they can be switched off, are on for everybody."""
 
 GENESIS = "0" * 64
 """What the first record names as the one before it."""
@@ -217,17 +226,15 @@ def verify(connection: Connection, *, last: int | None = None) -> Verdict:
         seq, prev, records = stored.seq, stored.hash, records + 1
     if not seq and connection.execute(select(func.count()).select_from(ITEM)).scalar_one():
         return Verdict(False, 0, prev, (1, "the ledger is empty, but there are items, each of which had its record"))
-    if gone := GUARDS - _guards(connection):
+    if gone := _gone(connection):
         return Verdict(False, records, prev, (seq + 1, f"the ledger's guard is gone: {', '.join(sorted(gone))}"))
     return Verdict(True, records, prev)
 
 
-def _guards(connection: Connection) -> frozenset[str]:
-    """Which of the triggers that guard the ledger are there; any other server than SQLite is trusted with them."""
-    if connection.dialect.name != "sqlite":
-        return GUARDS
-    found = connection.exec_driver_sql("SELECT name FROM sqlite_master WHERE type = 'trigger' AND tbl_name = 'audit'")
-    return frozenset(row.name for row in found)
+def _gone(connection: Connection) -> frozenset[str]:
+    """Which of the triggers that guard the ledger do not stand."""
+    dialect = connection.dialect.name
+    return GUARDS[dialect].difference(connection.exec_driver_sql(_STANDING[dialect]).scalars())
 
 
 @dataclass(frozen=True, slots=True)

@@ -88,16 +88,16 @@ class Store:
         """
         from state.migrations import migrate
 
-        database = Database(url)
-        database.migrate(migrate, lambda connection: _name(connection, entropy))
-        return Store(database, clock)
+        with _opening(url) as database:
+            database.migrate(migrate, lambda connection: _name(connection, entropy))
+            return Store(database, clock)
 
     @staticmethod
     def open(url: str, *, clock: Clock) -> "Store":
         """Open a database that is up to date; raises `NotInitialised`, `TooNew` or, for an older one, `StateError`."""
-        database = Database(url)
-        database.check_version()
-        return Store(database, clock)
+        with _opening(url) as database:
+            database.check_version()
+            return Store(database, clock)
 
     def __enter__(self) -> Self:
         return self
@@ -336,6 +336,17 @@ class Store:
             ledger = Ledger(now)
             yield _Writing(connection, ledger, now)
             ledger.append(connection)
+
+
+@contextmanager
+def _opening(url: str) -> Iterator[Database]:
+    """A database that is closed again if what is done first with it fails."""
+    database = Database(url)
+    try:
+        yield database
+    except BaseException:
+        database.close()
+        raise
 
 
 def _write_links(w: _Writing, effects: Effects, held: Lease | None) -> None:

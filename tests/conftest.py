@@ -1,9 +1,14 @@
-"""What every test may use: the shared material, and a closed network."""
+"""What every test may use: the shared material, databases of both kinds, and a closed network."""
 
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from pytest_socket import socket_allow_hosts
+
+from tests.databases import Databases, Files, OnServer
+from tests.postgresql import Absent, Server, running
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 
@@ -18,3 +23,35 @@ def shared() -> Path:
     if not SHARED.is_dir():
         pytest.skip("the shared material (vendor descriptions and real input) is not beside this checkout")
     return SHARED
+
+
+@pytest.fixture(scope="session")
+def postgresql() -> Iterator[Server]:
+    """A real PostgreSQL."""
+    try:
+        with running() as server:
+            yield server
+    except Absent as error:
+        pytest.skip(str(error))
+
+
+@pytest.fixture(scope="session")
+def templates() -> dict[str, dict[bytes, Any]]:
+    """Databases with nothing in them, by kind and by what named them; each is made once and copied."""
+    return {"sqlite": {}, "postgresql": {}}
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgresql)])
+def databases(
+    request: pytest.FixtureRequest,
+    tmp_path: Path,
+    tmp_path_factory: pytest.TempPathFactory,
+    templates: dict[str, dict[bytes, Any]],
+) -> Iterator[Databases]:
+    """Databases of one kind; each test that uses them runs once for each kind."""
+    if request.param == "sqlite":
+        yield Files(tmp_path, templates["sqlite"], lambda: tmp_path_factory.mktemp("template"))
+        return
+    made = OnServer(request.getfixturevalue("postgresql"), templates["postgresql"])
+    yield made
+    made.close()

@@ -1,13 +1,9 @@
 """A store in a folder of its own, with a clock that stands still and short ways to write in it."""
 
 import json
-import shutil
-import sqlite3
 from collections.abc import Iterator, Sequence
-from contextlib import closing
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,6 +12,7 @@ from state.effects import Because, Effects, Intent, ItemChange
 from state.model import ActionItem, Actor, Agent, Agreed, Field, ItemDraft, Link, OperationKind, Priority
 from state.store import Store
 from state.ticket import Marker, TicketRef
+from tests.databases import Databases, raw
 
 WHEN = datetime(2026, 11, 20, 12, 0, 0, 123456, tzinfo=UTC)
 PERSON = Because(Agent(Actor.HUMAN, "counterfoil", "kim@acme.example", "Kim"), run="run-1", reason="asked to")
@@ -34,16 +31,13 @@ class Clock:
 
 @dataclass
 class Book:
-    """A store and its file."""
+    """A store and its database, which `kind` tells."""
 
-    path: Path
+    kind: str
+    url: str
     clock: Clock
     store: Store
     because: Because = PERSON
-
-    @property
-    def url(self) -> str:
-        return f"sqlite:///{self.path}"
 
     def item(self, title: str = "Enable MFA for admins", **said: Any) -> ActionItem:
         due, priority = said.pop("due", date(2026, 12, 20)), said.pop("priority", Priority.HIGH)
@@ -83,28 +77,14 @@ class Book:
         return [record["action"] for record in self.records(since)]
 
     def raw(self, *statements: str | tuple[str, Sequence[Any]]) -> list[Any]:
-        """Run statements as somebody who has the file and another program; gives what the last one found."""
-        rows: list[Any] = []
-        with closing(sqlite3.connect(self.path, isolation_level=None)) as connection:
-            for statement in statements:
-                sql, values = (statement, ()) if isinstance(statement, str) else statement
-                rows = connection.execute(sql, values).fetchall()
-        return rows
-
-
-@pytest.fixture(scope="session")
-def empty(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A database with nothing in it, made once."""
-    path = tmp_path_factory.mktemp("book") / "empty.db"
-    Store.create(f"sqlite:///{path}", clock=Clock(), entropy=bytes).close()
-    return path
+        """Run statements as somebody who has the database and another program; gives what the last one found."""
+        return raw(self.url, *statements)
 
 
 @pytest.fixture
-def book(tmp_path: Path, empty: Path) -> Iterator[Book]:
+def book(databases: Databases) -> Iterator[Book]:
     clock = Clock()
-    path = tmp_path / "book.db"
-    shutil.copy(empty, path)
-    store = Store.open(f"sqlite:///{path}", clock=clock)
-    yield Book(path, clock, store)
+    url = databases.made()
+    store = Store.open(url, clock=clock)
+    yield Book(databases.kind, url, clock, store)
     store.close()

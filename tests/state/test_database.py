@@ -8,6 +8,7 @@ from pathlib import Path
 from threading import Barrier
 from typing import TYPE_CHECKING
 
+import psycopg
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
@@ -16,11 +17,13 @@ from sqlalchemy.pool import NullPool
 from sqlmodel import SQLModel
 
 from state.store import NotInitialised, StateError, Store, TooNew
+from tests.databases import WHEN, Databases, on_postgresql, on_sqlite, raw
 
 if TYPE_CHECKING:
     from tests.state.conftest import Book
 
 
+@on_sqlite
 def test_a_missing_database_is_named_with_the_command_that_makes_it_and_is_not_made(
     tmp_path: Path, book: "Book"
 ) -> None:
@@ -30,18 +33,21 @@ def test_a_missing_database_is_named_with_the_command_that_makes_it_and_is_not_m
     assert not path.exists()
 
 
-def test_a_foreign_database_is_not_taken_for_ours(tmp_path: Path, book: "Book") -> None:
-    (tmp_path / "empty.db").touch()
-    with pytest.raises(NotInitialised):
-        Store.open(f"sqlite:///{tmp_path / 'empty.db'}", clock=book.clock)
+def test_a_foreign_database_is_not_taken_for_ours(databases: Databases) -> None:
+    url = databases.empty()
+    raw(url, "CREATE TABLE theirs (id INTEGER)")
+    with pytest.raises(NotInitialised, match="counterfoil init"):
+        Store.open(url, clock=lambda: WHEN)
 
 
+@on_sqlite
 def test_a_file_that_is_no_database_is_a_clear_error(tmp_path: Path, book: "Book") -> None:
     (tmp_path / "text.db").write_text("not a database at all, but long enough to be read as the head of one" * 20)
     with pytest.raises(StateError, match="not a database"):
         Store.open(f"sqlite:///{tmp_path / 'text.db'}", clock=book.clock)
 
 
+@on_sqlite
 def test_a_folder_that_does_not_exist_is_named(tmp_path: Path, book: "Book") -> None:
     with pytest.raises(StateError, match="nowhere"):
         Store.create(f"sqlite:///{tmp_path / 'nowhere' / 'a.db'}", clock=book.clock, entropy=bytes)
@@ -62,20 +68,20 @@ def test_creating_twice_changes_nothing(book: "Book") -> None:
         assert again.item("AI-000001").title == "Enable MFA for admins"
 
 
-def test_an_installation_is_named_at_random(tmp_path: Path, book: "Book") -> None:
-    other = Store.create(f"sqlite:///{tmp_path / 'other.db'}", clock=book.clock, entropy=lambda n: b"\7" * n)
+def test_an_installation_is_named_at_random(databases: Databases, book: "Book") -> None:
+    other = Store.create(databases.empty(), clock=book.clock, entropy=lambda n: b"\7" * n)
     with closing(other):
         assert other.installation == "07" * 16 != book.store.installation
 
 
 @pytest.mark.parametrize("attempt", range(3))
-def test_many_that_create_at_once_make_one_database(tmp_path: Path, book: "Book", attempt: int) -> None:
-    url = f"sqlite:///{tmp_path / 'all.db'}"
+def test_many_that_create_at_once_make_one_database(databases: Databases, attempt: int) -> None:
+    url = databases.empty()
     start = Barrier(4)
 
     def create(seed: int) -> str:
         start.wait()
-        with closing(Store.create(url, clock=book.clock, entropy=lambda n: bytes([seed]) * n)) as store:
+        with closing(Store.create(url, clock=lambda: WHEN, entropy=lambda n: bytes([seed]) * n)) as store:
             return store.installation
 
     with ThreadPoolExecutor(4) as pool:
@@ -109,6 +115,7 @@ def test_the_migrations_lead_to_the_tables_that_the_program_uses(book: "Book") -
         assert compare_metadata(context, SQLModel.metadata) == []
 
 
+@on_sqlite
 def test_what_is_committed_survives_a_power_cut_and_references_hold(book: "Book") -> None:
     with book.store.reading() as connection:
         found = {
@@ -118,10 +125,17 @@ def test_what_is_committed_survives_a_power_cut_and_references_hold(book: "Book"
     assert found == {"journal_mode": "wal", "synchronous": 2, "foreign_keys": 1, "busy_timeout": 5000}
 
 
+@on_postgresql
+def test_references_hold_on_a_server_too(book: "Book") -> None:
+    with pytest.raises(psycopg.errors.ForeignKeyViolation):
+        book.raw("INSERT INTO test_result (item, outcome, observed_at, source_ref) VALUES ('AI-9', 'pass', now(), '')")
+
+
+@on_sqlite
 def test_a_full_disk_is_a_clear_error_and_keeps_nothing(book: "Book") -> None:
     with book.store.reading() as connection:
         connection.exec_driver_sql("PRAGMA max_page_count = 1")
-    with pytest.raises(StateError, match=r"could not write .*book\.db: .*full.*room"):
+    with pytest.raises(StateError, match=r"could not write .*book-1\.db: .*full.*room"):
         book.item(description="x" * 1_000_000)
     assert list(book.store.list_items()) == []
 
@@ -144,13 +158,13 @@ def test_opening_needs_no_migration_tool(book: "Book") -> None:
     assert done.stdout.strip() == "False"
 
 
-def test_a_marker_key_is_the_same_for_the_same_and_another_for_any_other(book: "Book", tmp_path: Path) -> None:
+def test_a_marker_key_is_the_same_for_the_same_and_another_for_any_other(book: "Book", databases: Databases) -> None:
     key = book.store.marker_key("AI-000001", "eng", 1)
     assert key == book.store.marker_key("AI-000001", "eng", 1)
     assert len(key) == 26
     assert key.isalnum()
     assert key == key.lower()
-    other = Store.create(f"sqlite:///{tmp_path / 'other.db'}", clock=book.clock, entropy=lambda n: b"\7" * n)
+    other = Store.create(databases.empty(), clock=book.clock, entropy=lambda n: b"\7" * n)
     with closing(other):
         keys = {
             key,

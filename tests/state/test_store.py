@@ -130,6 +130,16 @@ def test_the_lease_leaves_no_record(book: "Book") -> None:
 TABLES = ("item", "link", "intent", "hold", "comment", "feed", "counter", "audit")
 
 
+POISON = {
+    "sqlite": ("CREATE TRIGGER poison BEFORE INSERT ON audit BEGIN SELECT RAISE(ABORT, 'poisoned'); END",),
+    "postgresql": (
+        "CREATE FUNCTION poison() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'poisoned'; END $$",
+        "CREATE TRIGGER poison BEFORE INSERT ON audit FOR EACH ROW EXECUTE FUNCTION poison()",
+    ),
+}
+CURE = {"sqlite": "DROP TRIGGER IF EXISTS poison", "postgresql": "DROP TRIGGER IF EXISTS poison ON audit"}
+
+
 def _everything(book: "Book") -> list[object]:
     return [book.raw(f"SELECT * FROM {table} ORDER BY 1") for table in TABLES]  # noqa: S608
 
@@ -146,14 +156,14 @@ def test_when_any_part_fails_nothing_is_written(busy: "Book", poison: str) -> No
     )
     before = _everything(busy)
     if poison == "audit":
-        busy.raw("CREATE TRIGGER poison BEFORE INSERT ON audit BEGIN SELECT RAISE(ABORT, 'poisoned'); END")
+        busy.raw(*POISON[busy.kind])
         failing = whole
     else:
         failing = replace(whole, notes=[*whole.notes, Note("x", "y", busy.because, after=1.5)])
     with pytest.raises(StateError):
         busy.store.commit(None, failing)
     assert _everything(busy) == before
-    busy.raw("DROP TRIGGER IF EXISTS poison")
+    busy.raw(CURE[busy.kind])
     busy.store.commit(None, whole)
     assert _everything(busy) != before
 

@@ -1,0 +1,122 @@
+"""Databases of both kinds for tests, empty or just made, and a way into them past the program."""
+
+import shutil
+import sqlite3
+from collections.abc import Callable, Sequence
+from contextlib import closing
+from datetime import UTC, datetime
+from itertools import count
+from pathlib import Path
+from typing import Any, Protocol
+
+import pytest
+from sqlalchemy.engine import make_url
+
+from state.migrations.versions.v0001_first_tables import POSTGRESQL, SQLITE
+from state.store import Store
+from tests import postgresql
+from tests.postgresql import Server
+
+on_sqlite = pytest.mark.parametrize("databases", ["sqlite"], indirect=True)
+"""Marks a test of what only an SQLite file has."""
+on_postgresql = pytest.mark.parametrize(
+    "databases", [pytest.param("postgresql", marks=pytest.mark.postgresql)], indirect=True
+)
+"""Marks a test of what only a PostgreSQL server has."""
+
+DISARM = {
+    "sqlite": ("DROP TRIGGER audit_no_update", "DROP TRIGGER audit_no_delete", "DROP TRIGGER audit_only_next"),
+    "postgresql": ("ALTER TABLE audit DISABLE TRIGGER ALL",),
+}
+"""What takes the guards off the ledger, by kind."""
+ARM = {"sqlite": SQLITE, "postgresql": POSTGRESQL[-3:]}
+"""What puts them back."""
+
+WHEN = datetime(2026, 11, 20, 12, tzinfo=UTC)
+
+
+class Databases(Protocol):
+    """Where databases of one kind come from. `kind` is the dialect's name."""
+
+    kind: str
+
+    def empty(self) -> str:
+        """The URL of a new one that `counterfoil init` can make its own."""
+        ...
+
+    def made(self, entropy: Callable[[int], bytes] = bytes) -> str:
+        """The URL of a new one that is up to date and has nothing in it."""
+        ...
+
+
+class Files:
+    """SQLite files in a folder."""
+
+    kind = "sqlite"
+
+    def __init__(self, folder: Path, templates: dict[bytes, Path], shelf: Callable[[], Path]) -> None:
+        self._folder, self._templates, self._shelf = folder, templates, shelf
+        self._numbers = count(1)
+
+    def empty(self) -> str:
+        return f"sqlite:///{self._path()}"
+
+    def made(self, entropy: Callable[[int], bytes] = bytes) -> str:
+        name = entropy(16)
+        if name not in self._templates:
+            self._templates[name] = self._shelf() / "empty.db"
+            _make(f"sqlite:///{self._templates[name]}", entropy)
+        path = self._path()
+        shutil.copy(self._templates[name], path)
+        return f"sqlite:///{path}"
+
+    def _path(self) -> Path:
+        return self._folder / f"book-{next(self._numbers)}.db"
+
+
+class OnServer:
+    """Databases of a PostgreSQL server, taken away by `close`."""
+
+    kind = "postgresql"
+
+    def __init__(self, server: Server, templates: dict[bytes, str]) -> None:
+        self.server = server
+        self._templates = templates
+        self._given: list[str] = []
+
+    def empty(self) -> str:
+        self._given.append(url := self.server.empty())
+        return url
+
+    def made(self, entropy: Callable[[int], bytes] = bytes) -> str:
+        name = entropy(16)
+        if name not in self._templates:
+            self._templates[name] = self.server.empty()
+            _make(self._templates[name], entropy)
+        self._given.append(url := self.server.copy(self._templates[name]))
+        return url
+
+    def close(self) -> None:
+        for url in self._given:
+            self.server.drop(url)
+
+
+def _make(url: str, entropy: Callable[[int], bytes]) -> None:
+    Store.create(url, clock=lambda: WHEN, entropy=entropy).close()
+
+
+def raw(url: str, *statements: str | tuple[str, Sequence[Any]]) -> list[Any]:
+    """Run statements as somebody who has the database and another program; gives what the last one found.
+
+    A value's place is `?` in either dialect.
+    """
+    rows: list[Any] = []
+    parsed = make_url(url)
+    for statement in statements:
+        sql, values = (statement, ()) if isinstance(statement, str) else statement
+        if parsed.get_backend_name() == "postgresql":
+            rows = postgresql.run(url, sql.replace("?", "%s"), values)
+            continue
+        with closing(sqlite3.connect(str(parsed.database), isolation_level=None)) as connection:
+            rows = connection.execute(sql, values).fetchall()
+    return rows
