@@ -11,8 +11,8 @@ pytestmark = pytest.mark.skipif(bool(tracing.usable()), reason=f"no system call 
 _WRITING = (b"POST", b"PUT", b"PATCH")
 
 
-def test_killed_at_an_answer_or_let_down_by_the_disk_it_comes_to_the_same_end(tmp_path: Path) -> None:
-    calls = calls_of(tmp_path, "github")
+def test_killed_at_an_answer_or_let_down_by_the_disk_it_comes_to_the_same_end(root: Path) -> None:
+    calls = calls_of(root, "github")
     answers = [
         Wound("github", "recvfrom", next(late.number for late in calls[at:] if late.name == "recvfrom"))
         for at, call in enumerate(calls)
@@ -22,6 +22,6 @@ def test_killed_at_an_answer_or_let_down_by_the_disk_it_comes_to_the_same_end(tm
     wounds = [answers[place] for place in evenly(len(answers), 4)]
     wounds += [Wound("github", "fdatasync", synced[len(synced) // 2], "EIO")]
     wounds += [Wound("github", "recvfrom", answers[0].number, "ECONNRESET")]
-    cases = [try_one(tmp_path, wounds, number) for number in range(len(wounds))]
+    cases = [try_one(root, wounds, number) for number in range(len(wounds))]
     assert [case for case in cases if case.wrong] == []
     assert sum(("killed", 1.0) in case.also for case in cases) >= 2

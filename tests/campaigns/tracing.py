@@ -37,6 +37,11 @@ class Call:
         shown = re.search(r'"([^"]*)"', self.rest)
         return bytes.fromhex(shown[1].replace("\\x", "")) if shown else b""
 
+    @property
+    def numbers(self) -> list[int]:
+        """Its arguments that are numbers, without the file's."""
+        return [int(part) for part in re.findall(r"-?\d+", re.sub(r'"[^"]*"', "", self.rest.partition(")")[0]))]
+
 
 @dataclass(frozen=True)
 class Traced:
