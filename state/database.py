@@ -1,16 +1,18 @@
 """A database of ours: where it is, which version it has, and its two kinds of transaction."""
 
+import re
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Engine, create_engine, event, inspect, text
+from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
+from sqlmodel import SQLModel
 
-from state.errors import NotInitialised, StateError, TooNew
+from state.errors import Busy, Damaged, NotInitialised, StateError, TooNew
 from state.tables import HEAD
 
 _PRAGMAS = ("busy_timeout = 5000", "synchronous = FULL", "foreign_keys = ON")
@@ -18,6 +20,27 @@ _PRAGMAS = ("busy_timeout = 5000", "synchronous = FULL", "foreign_keys = ON")
 _TURNS = 50
 _WRITERS = 0x636F756E
 """The number of the lock that a writer holds where the database has no lock of its own for all writers."""
+
+_STAMP = "alembic_version"
+_OURS = frozenset(
+    name for table in SQLModel.metadata.tables.values() for name in (table.name, *(str(i.name) for i in table.indexes))
+)
+"""The names of every table and index at `HEAD`."""
+_RELATIONS = {
+    "sqlite": "SELECT name FROM sqlite_master",
+    "postgresql": "SELECT relname FROM pg_class WHERE relnamespace = to_regnamespace(current_schema())",
+}
+_DAMAGE = re.compile(r"no such (table|column|index)|malformed|could not decode to UTF-8", re.IGNORECASE)
+_ADVICE = {
+    "SQLITE_BUSY": "Another program holds it: run the command again once that has let go",
+    "SQLITE_LOCKED": "Another program holds it: run the command again once that has let go",
+    "SQLITE_FULL": "The disk is full: make room, then run the command again",
+    "SQLITE_READONLY": "Let this user write the file and the folder it is in, then run the command again",
+    "SQLITE_CANTOPEN": "Let this user write the file and the folder it is in, then run the command again",
+    "SQLITE_IOERR": "See that the disk works and has room, then run the command again",
+    "": "See that the disk has room, the file may be written and no other program holds it, then run it again",
+}
+"""What to do about a failure, by how SQLite names it."""
 
 
 class Database:
@@ -53,8 +76,8 @@ class Database:
         path = sqlite_path(self.url)
         if path is not None and not path.absolute().parent.is_dir():
             raise StateError(f"there is no folder {path.absolute().parent} for the database; make it first")
-        if self.exists() and (found := self.version()) is not None and found > HEAD:
-            raise self._too_new(found)
+        if self.exists():
+            self._refuse_half(*self._stamp())
         if path is not None:
             path.touch(mode=0o600)
         with self.writing() as connection:
@@ -68,24 +91,33 @@ class Database:
 
     def check_version(self) -> None:
         """Raise unless the database has exactly the tables this program knows."""
-        found = self.version() if self.exists() else None
+        found, there = self._stamp() if self.exists() else (None, frozenset[str]())
+        self._refuse_half(found, there)
         if found is None:
             raise NotInitialised(f"there is no database at {self.name}; run `counterfoil init`")
-        if found > HEAD:
-            raise self._too_new(found)
         if found < HEAD:
             raise StateError(
                 f"the database at {self.name} has version {found}, and this program needs {HEAD}; "
                 "run `counterfoil init` to bring it up to date"
             )
 
-    def version(self) -> str | None:
-        """The migration the database is at, if it is one of ours."""
+    def _stamp(self) -> tuple[str | None, frozenset[str]]:
+        """The migration the database is at, if any, and the names of all tables and indexes in it."""
         with self.reading() as connection:
-            if not inspect(connection).has_table("alembic_version"):
-                return None
-            found = connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
-            return None if found is None else str(found)
+            there = frozenset(connection.exec_driver_sql(_RELATIONS[connection.dialect.name]).scalars())
+            if _STAMP not in there:
+                return None, there
+            found = connection.exec_driver_sql(f"SELECT version_num FROM {_STAMP}").scalar()  # noqa: S608
+            return None if found is None else str(found), there
+
+    def _refuse_half(self, found: str | None, there: frozenset[str]) -> None:
+        """Refuse tables of a newer program, tables that no program of ours finished, and a stamp without its tables."""
+        if found is not None and found > HEAD:
+            raise self._too_new(found)
+        if found is None and (strange := there & _OURS):
+            raise self._damaged("use", f"it has {_some(strange)} but does not say of which version")
+        if found == HEAD and (gone := _OURS - there):
+            raise self._damaged("use", f"it lacks {_some(gone)}")
 
     def _too_new(self, found: str) -> TooNew:
         return TooNew(
@@ -98,20 +130,48 @@ class Database:
         """The URL without its password."""
         return self.url.render_as_string(hide_password=True)
 
+    def check_integrity(self) -> None:
+        """Raise `Damaged` if tables and indexes disagree; any other server than SQLite is trusted to tell by itself."""
+        if sqlite_path(self.url) is None:
+            return
+        with self.reading() as connection:
+            [found] = connection.exec_driver_sql("PRAGMA integrity_check(1)").one()
+        if found != "ok":
+            raise self._damaged("use", found)
+
     @contextmanager
     def _failing(self, doing: str) -> Iterator[None]:
         try:
             yield
         except DBAPIError as error:
-            raise StateError(
-                f"could not {doing} the database at {self.name}: {error.orig}; nothing of this step was kept. "
-                "See that the disk has room, the file may be written and no other program holds it, then run it again"
-            ) from error
+            raise self._failure(doing, error) from error
         except UnicodeEncodeError as error:
             raise StateError(
                 f"could not {doing} the database at {self.name}: a text holds half a character; nothing of this step "
                 "was kept. Mend the text where it comes from"
             ) from error
+        except ValueError as error:
+            raise self._damaged(doing, str(error)) from error
+
+    def _failure(self, doing: str, error: DBAPIError) -> StateError:
+        """What a failure of the database means, by the name SQLite gives it."""
+        name, told = getattr(error.orig, "sqlite_errorname", ""), str(error.orig)
+        if name.startswith(("SQLITE_CORRUPT", "SQLITE_NOTADB")) or _DAMAGE.search(told):
+            return self._damaged(doing, told)
+        kind = Busy if name.startswith(("SQLITE_BUSY", "SQLITE_LOCKED")) else StateError
+        advice = next((advice for start, advice in _ADVICE.items() if name.startswith(start)), _ADVICE[""])
+        return kind(f"could not {doing} the database at {self.name}: {told}; nothing of this step was kept. {advice}")
+
+    def _damaged(self, doing: str, told: str) -> Damaged:
+        return Damaged(
+            f"could not {doing} the database at {self.name}: {told}. It is damaged or not one of ours; nothing of this "
+            "step was kept. Put a copy from before in its place, or name the right one as `url` under [state]"
+        )
+
+
+def _some(names: frozenset[str]) -> str:
+    first = sorted(names)[:3]
+    return ", ".join(first) + (" and more" if len(names) > len(first) else "")
 
 
 def _parsed(url: str) -> URL:

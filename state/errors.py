@@ -15,6 +15,14 @@ class TooNew(StateError):
     """The database was written by a newer program than this one."""
 
 
+class Busy(StateError):
+    """Another program holds the database for the moment; nothing was written."""
+
+
+class Damaged(StateError):
+    """The database holds what cannot be read or cannot be; nothing was written."""
+
+
 class LeaseLost(StateError):
     """Another process holds the lease now, so nothing of this transaction was written."""
 

@@ -1,13 +1,15 @@
 """Rows as the values that the rest of the program knows."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
-from typing import Any
+from functools import wraps
+from typing import Any, TypeVar
 
 from sqlalchemy import Row
 
 from state.effects import Feed, Intent
+from state.errors import Damaged
 from state.model import (
     ActionItem,
     Agreed,
@@ -31,7 +33,26 @@ URGENCY = {priority.value: rank for rank, priority in enumerate(Priority)}
 
 CLAIM = ("claim_kind", "claim_by", "claim_at", "claim_text")
 
+T = TypeVar("T")
 
+
+def _readable(read: Callable[[Row[Any]], T]) -> Callable[[Row[Any]], T]:
+    """Say of a value that nothing of ours could have written that the database is damaged."""
+
+    @wraps(read)
+    def reading(row: Row[Any]) -> T:
+        try:
+            return read(row)
+        except ValueError as error:
+            raise Damaged(
+                f"a row of the database cannot be read: {error}. It is damaged; nothing of this step was kept. "
+                "Put a copy from before in its place"
+            ) from error
+
+    return reading
+
+
+@_readable
 def item_of(row: Row[Any]) -> ActionItem:
     """The item that a row of the item table holds."""
     return ActionItem(
@@ -81,6 +102,7 @@ def _baseline(text: str) -> Baseline:
     return {Field(name): Agreed(ours, theirs) for name, (ours, theirs) in json.loads(text).items()}
 
 
+@_readable
 def link_of(row: Row[Any]) -> Link:
     """The link that a row of the link table holds."""
     return Link(
@@ -124,6 +146,7 @@ def link_columns(link: Link) -> dict[str, Any]:
     }
 
 
+@_readable
 def intent_of(row: Row[Any]) -> Intent:
     """The intent that a row of the intent table holds."""
     return Intent(
@@ -157,6 +180,7 @@ def intent_columns(intent: Intent) -> dict[str, Any]:
     }
 
 
+@_readable
 def hold_of(row: Row[Any]) -> Hold:
     """The hold that a row of the hold table holds."""
     return Hold(
@@ -172,6 +196,7 @@ def hold_of(row: Row[Any]) -> Hold:
     )
 
 
+@_readable
 def comment_of(row: Row[Any]) -> Comment:
     """The comment that a row of the comment table holds."""
     return Comment(

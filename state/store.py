@@ -319,6 +319,10 @@ class Store:
         with self._database.reading() as connection:
             return audit.verify(connection, last=last)
 
+    def check_integrity(self) -> None:
+        """Raise `Damaged` if the database contradicts itself; reads all of it."""
+        self._database.check_integrity()
+
     @contextmanager
     def reading(self) -> Iterator[Connection]:
         """One moment of the database, for `state.queries`."""

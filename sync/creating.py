@@ -17,7 +17,7 @@ from mapping.read import observe
 from mapping.render import desired
 from state.effects import Because, Effects, Intent
 from state.model import Agreed, Field, Hold, HoldKind, Link, OperationKind, Outcome, Status
-from state.ticket import Created, Draft, NotCreated, Ticket
+from state.ticket import Created, Draft, Marker, NotCreated, Ticket
 from sync.plan import Step
 from sync.recover import CLOCK_SLACK, baseline_payload
 from sync.work import DONE, TRIES, Work
@@ -42,7 +42,7 @@ class Batch:
     def send(self) -> "Batch":
         """Send what has no result yet; what came before a failure is kept. Nobody is left out for their assignee."""
         try:
-            while self._sent():
+            while self.drafts and self._sent():
                 pass
         except TrackerError as error:
             self.failure = error
@@ -165,7 +165,8 @@ class Creating:
                     held.append((_no_ticket(step, reason), self.work.because))
                     finished[intent.id] = Outcome("refused", reason)
         self.work.crash("create.record")
-        self.work.commit(Effects(finished=finished, linked=links, held=held, released=released))
+        found = [s.item.ref for s in batch.steps.values() if s.ticket is not None]
+        self.work.commit(Effects(finished=finished, linked=links, held=held, released=released, dirty=found))
         self.work.crash("create.recorded")
         self.work.tally.created += len(links)
         self.work.tally.held += len(held)
@@ -230,11 +231,21 @@ class Creating:
 
 
 def _batches(tracker: Tracker, steps: Sequence[Step]) -> Iterator[Batch]:
-    """The steps in the order they came, cut to what one request of their tracker may carry."""
+    """The steps in the order they came, cut to what one request of their tracker may carry.
+
+    Those whose ticket is there already have their result.
+    """
     size = tracker.caps.bulk_create
     for start in range(0, len(steps), size):
-        drafts = {s.draft.marker.key: s.draft for s in steps[start : start + size] if s.draft is not None}
-        yield Batch(tracker, dict(zip(drafts, steps[start : start + size], strict=True)), drafts)
+        together = {s.draft.marker.key: s for s in steps[start : start + size] if s.draft is not None}
+        drafts = {key: s.draft for key, s in together.items() if s.draft is not None and s.ticket is None}
+        there = [_as_if_created(key, s.ticket, s.item.ref) for key, s in together.items() if s.ticket is not None]
+        yield Batch(tracker, together, drafts, results=[*there])
+
+
+def _as_if_created(key: str, ticket: Ticket, item: str) -> Created:
+    """A ticket that carries the marker already, as if a request had created it."""
+    return Created(Marker(key, item), ticket.ref, ticket.url, ticket.created)
 
 
 def _no_ticket(step: Step, reason: str) -> Hold:

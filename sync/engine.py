@@ -208,6 +208,8 @@ class Engine:
         self.store.commit(lease, Effects(notes=[note]))
 
     def _apply(self, work: Work, found: _Gathered) -> None:
+        if found.plan.steps:
+            self.store.check_integrity()
         apply = Apply(work)
         for reading in found.readings.values():
             apply.refresh(list(reading.touched.values()), sorted(reading.lost))
@@ -306,7 +308,7 @@ class Engine:
             self.crash("read.after")
         new = [item for ref, item in changed.items() if ref not in linked and item.status in UNFINISHED]
         steps = [s for r in found.readings.values() for s in (*r.strays.values(), *r.steps.values())]
-        steps += [s for s in self._begin(new, trackers, found.failed) if s is not None]
+        steps += [s for s in self._begin(new, found) if s is not None]
         found.plan = self._plan(steps, found, trackers, doubt)
         return found
 
@@ -348,18 +350,16 @@ class Engine:
             return False
         return self.clock() - feed.audited_at >= timedelta(hours=self.audit_hours[feed.tracker])
 
-    def _begin(
-        self, items: Sequence[ActionItem], trackers: Mapping[str, Tracker], failed: Mapping[str, TrackerError]
-    ) -> Iterator[Step | None]:
+    def _begin(self, items: Sequence[ActionItem], found: _Gathered) -> Iterator[Step | None]:
         for item in items:
             holds = tuple(self.store.holds(item.ref))
             name = self.rules.route(item)
             if name is None:
                 yield unrouted(item, holds)
-            elif name in trackers and name not in failed and not any(h.kind in _STOPS for h in holds):
+            elif name in found.readings and not any(h.kind in _STOPS for h in holds):
                 generation = self.store.generation(item.ref, name)
                 marker = Marker(self.store.marker_key(item.ref, name, generation), item.ref)
-                yield begin(item, self.rules, marker, name, holds)
+                yield begin(item, self.rules, marker, name, holds, found.readings[name].unlinked.get(marker.key))
 
     def _report(self, run: str, found: _Gathered, work: Work, doubt: int) -> Report:
         errors = [*found.failed.values(), *work.stopped.values()]

@@ -28,13 +28,14 @@ class Reading:
 
     `steps` answer what is new, `touched` are links to refresh, and `lost` the items whose ticket was missed for the
     first time, to be looked at again. Of a ticket that was seen twice the last sight counts. `strays` hold items whose
-    key stands in a second ticket, by item and that ticket.
+    key stands in a second ticket, by item and that ticket. `unlinked` are marked tickets that no link knows, by key.
     """
 
     feed: Feed
     steps: dict[str, Step] = field(default_factory=dict)
     touched: dict[str, Link] = field(default_factory=dict)
     strays: dict[tuple[str, str], Step] = field(default_factory=dict)
+    unlinked: dict[str, Ticket] = field(default_factory=dict)
     sighted: list[Sighted] = field(default_factory=list)
     lost: set[str] = field(default_factory=set)
 
@@ -217,10 +218,11 @@ def refreshed(link: Link, ticket: Ticket, item_revision: int) -> Link:
 
 
 def _strangers(scope: Scope, tickets: Sequence[Ticket], reading: Reading) -> None:
-    """Hold items whose key stands in a second ticket: somebody copied it, or it was created twice."""
+    """Hold items whose key stands in a second ticket, copied or created twice; keep tickets whose item has none."""
     marked = {t.marker.key: t for t in tickets if t.marker is not None}
+    reading.unlinked |= marked
     for key, link in scope.store.find_link_by_key(scope.tracker.name, list(marked)).items():
-        other = marked[key]
+        other = reading.unlinked.pop(key)
         detail = f"both {link.ref.key} and {other.ref.key} carry the marker of {link.item}; close or delete one of them"
         hold = Hold(HoldKind.MANY_TICKETS, link.item, link.ref.tracker, detail, theirs=other.ref.id)
         known = [h for h in scope.store.holds(link.item) if h.kind is hold.kind and h.theirs == hold.theirs]

@@ -20,7 +20,7 @@ from state.model import (
     OperationKind,
     Status,
 )
-from state.ticket import ActivityKind, Marker, Missing, Patch
+from state.ticket import ActivityKind, Marker, Missing, Patch, Ticket
 from sync.diff import Change, Flow, compare
 from sync.plan import FieldMove, Operation, Step
 from sync.rulings import Ruling, Sighting, authority_over, because_of, deed, rule, shown, start_of, waits, who
@@ -214,8 +214,14 @@ class _Answer:
         return f" ({act.by.name or act.by.id})" if act else ""
 
 
-def begin(item: ActionItem, rules: Rules, marker: Marker, tracker: str, holds: tuple[Hold, ...]) -> Step | None:
-    """The step that creates an item's ticket, or none while a refusal of the very same draft waits for a person."""
+def begin(
+    item: ActionItem, rules: Rules, marker: Marker, tracker: str, holds: tuple[Hold, ...], there: Ticket | None = None
+) -> Step | None:
+    """The step that creates an item's ticket, or none while a refusal of the very same draft waits for a person.
+
+    `there` is a ticket that carries the marker already, although nothing is known of it: the database was put back to
+    what it was earlier. It becomes the item's.
+    """
     wanted = desired(item, rules, tracker, marker)
     version = f"{item.revision}/{rules.digest(tracker)[:16]}"
     refusals = [h for h in holds if h.kind is HoldKind.REJECTED and h.tracker == tracker]
@@ -223,9 +229,8 @@ def begin(item: ActionItem, rules: Rules, marker: Marker, tracker: str, holds: t
         return None
     released = {h.id: "tried again, since the item or the mapping has changed" for h in refusals}
     released |= {h.id: f"routed to {tracker}" for h in holds if h.kind is HoldKind.NO_ROUTE}
-    create = Operation(
-        OperationKind.CREATE, item.ref, tracker, f"{item.priority}, due {item.due_date}: {item.title}", (), version
-    )
+    why = f"{item.priority}, due {item.due_date}: {item.title}" if there is None else f"{there.ref.key} is its ticket"
+    create = Operation(OperationKind.CREATE, item.ref, tracker, why, (), version)
     releases = (Operation(OperationKind.RELEASE, item.ref, tracker, f"{i}: {why}") for i, why in released.items())
     start = {f: Agreed(v, v) for f, v in wanted.values.items()} | {
         Field.STATUS: Agreed(Status.OPEN, Status.OPEN),
@@ -235,6 +240,7 @@ def begin(item: ActionItem, rules: Rules, marker: Marker, tracker: str, holds: t
         item,
         tracker,
         (*releases, create),
+        ticket=there,
         draft=draft(wanted, marker),
         pushed=start,
         released=released,

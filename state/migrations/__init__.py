@@ -24,6 +24,7 @@ def migrate(connection: Connection) -> None:
             command.upgrade(config, HEAD)
         except CommandError as error:
             raise StateError(
-                f"the database cannot be brought to version {HEAD}: {error}. It was not made by this program; "
+                f"the database at {connection.engine.url.render_as_string(hide_password=True)} cannot be brought to "
+                f"version {HEAD}: {error}. It was not made by this program; "
                 "name another one as `url` under [state]"
             ) from error

@@ -1,5 +1,6 @@
 """Opening, making and migrating a database."""
 
+import sqlite3
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -13,9 +14,11 @@ import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import create_engine
+from sqlalchemy.engine import make_url
 from sqlalchemy.pool import NullPool
 from sqlmodel import SQLModel
 
+from state.errors import Busy, Damaged
 from state.store import NotInitialised, StateError, Store, TooNew
 from tests.databases import WHEN, Databases, on_postgresql, on_sqlite, raw
 
@@ -43,7 +46,7 @@ def test_a_foreign_database_is_not_taken_for_ours(databases: Databases) -> None:
 @on_sqlite
 def test_a_file_that_is_no_database_is_a_clear_error(tmp_path: Path, book: "Book") -> None:
     (tmp_path / "text.db").write_text("not a database at all, but long enough to be read as the head of one" * 20)
-    with pytest.raises(StateError, match="not a database"):
+    with pytest.raises(StateError, match=r"not a database.*copy from before"):
         Store.open(f"sqlite:///{tmp_path / 'text.db'}", clock=book.clock)
 
 
@@ -100,6 +103,62 @@ def test_an_older_database_asks_for_init(book: "Book") -> None:
     book.raw("UPDATE alembic_version SET version_num = '0000'")
     with pytest.raises(StateError, match="counterfoil init"):
         Store.open(book.url, clock=book.clock)
+
+
+@pytest.mark.parametrize("thing", ["TABLE feed", "TABLE lease", "INDEX link_current_item", "INDEX hold_open"])
+def test_a_database_that_lacks_a_table_or_an_index_is_refused_by_open_and_by_create(book: "Book", thing: str) -> None:
+    book.raw(f"DROP {thing}")
+    with pytest.raises(Damaged, match=rf"lacks {thing.split()[1]}.*copy from before"):
+        Store.open(book.url, clock=book.clock)
+    with pytest.raises(Damaged):
+        Store.create(book.url, clock=book.clock, entropy=bytes)
+
+
+def test_tables_without_a_version_are_refused_and_left_as_they_are(book: "Book") -> None:
+    book.item()
+    book.raw("DROP TABLE alembic_version")
+    with pytest.raises(Damaged, match="does not say of which version"):
+        Store.open(book.url, clock=book.clock)
+    with pytest.raises(Damaged):
+        Store.create(book.url, clock=book.clock, entropy=bytes)
+    assert book.raw("SELECT count(*) FROM item") == [(1,)]
+
+
+@on_sqlite
+def test_another_programs_lock_is_waited_for_and_then_said(book: "Book") -> None:
+    with book.store.reading() as connection:
+        connection.exec_driver_sql("PRAGMA busy_timeout = 1")
+    with closing(sqlite3.connect(make_url(book.url).database or "", isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        with pytest.raises(Busy, match=r"Another program holds it"):
+            book.item()
+
+
+def test_a_value_that_nothing_of_ours_wrote_is_told_as_damage(book: "Book") -> None:
+    book.item()
+    book.raw("UPDATE item SET source_kind = 'manu`l'")
+    with pytest.raises(Damaged, match="manu`l"):
+        list(book.store.list_items())
+    with pytest.raises(Damaged, match="manu`l"):
+        book.store.item("AI-000001")
+
+
+@on_sqlite
+def test_an_index_that_disagrees_with_its_table_is_found_before_it_is_trusted(book: "Book") -> None:
+    book.linked(book.item())
+    book.store.check_integrity()
+    [(root,)] = book.raw(
+        "PRAGMA wal_checkpoint(TRUNCATE)", "SELECT rootpage FROM sqlite_master WHERE name = 'item_by_status'"
+    )
+    book.store.close()
+    with Path(make_url(book.url).database or "").open("r+b") as file:
+        file.seek((root - 1) * 4096)
+        page = file.read(4096)
+        file.seek((root - 1) * 4096)
+        file.write(page.replace(b"high", b"hihg"))
+    again = Store.open(book.url, clock=book.clock)
+    with closing(again), pytest.raises(Damaged, match="item_by_status"):
+        again.check_integrity()
 
 
 def test_a_version_that_never_was_is_a_clear_error(book: "Book") -> None:

@@ -1,9 +1,15 @@
-"""New tickets, several requests of them at once."""
+"""New tickets, several requests of them at once, and those that are there although nothing is known of them."""
 
+import shutil
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
+import pytest
+
 from connectors.sandbox.memory import CAPS, MemoryTracker
+from state.model import OperationKind, Status
+from state.store import Store
 from sync.app.threads import at_once
 
 
@@ -48,3 +54,42 @@ def test_an_answer_lost_among_others_stays_open_and_is_found(world: Any) -> None
     assert (report.tally.created, report.tally.deferred) == (43, 5)
     assert world.sync().tally.recovered == 5
     assert len(world.far.tickets()) == 48
+
+
+@pytest.fixture
+def restored(world: Any, tmp_path: Path) -> Any:
+    """A world whose database was put back to what it was before the ticket of AI-000002 was made."""
+    url, path = f"sqlite:///{tmp_path / 'state.db'}", tmp_path / "state.db"
+    world.add("Enable MFA")
+    world.sync()
+    world.add("Rotate keys")
+    world.store.close()
+    shutil.copy(path, tmp_path / "kept.db")
+    world.store = Store.open(url, clock=world.clock)
+    world.sync()
+    world.store.close()
+    shutil.copy(tmp_path / "kept.db", path)
+    world.store = Store.open(url, clock=world.clock)
+    return world
+
+
+def test_an_older_database_takes_the_tickets_made_since_and_makes_none_twice(restored: Any) -> None:
+    report = restored.sync()
+    [operation] = report.plan.operations
+    assert (operation.kind, operation.reason) == (
+        OperationKind.CREATE,
+        f"{restored.ticket('AI-000002').ref.key} is its ticket",
+    )
+    assert len(restored.far.tickets()) == 2
+    assert restored.ticket("AI-000002").title == "Rotate keys"
+    restored.sync()
+    assert restored.sync().plan.operations == ()
+
+
+def test_what_people_did_in_such_a_ticket_meanwhile_is_kept(restored: Any) -> None:
+    [ref] = [t.ref for t in restored.far.tickets() if t.title == "Rotate keys"]
+    restored.far.move_to(ref, "Done", "Done")
+    restored.sync()
+    restored.sync()
+    assert restored.item("AI-000002").status is Status.RESOLVED
+    assert len(restored.far.tickets()) == 2
