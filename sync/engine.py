@@ -1,6 +1,6 @@
 """One run, top to bottom: lease, recover, pull, compare, plan, apply, record."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
@@ -116,7 +116,8 @@ class Engine:
 
     def plan(self, run: str, *, only: str | None = None, full: bool = False) -> Plan:
         """What `sync` would do now. Writes nothing, not even cursors, and needs no lease."""
-        return self._gather(run, self._chosen(only), full=full, doubt=self._doubt(), meant=self._meant()).plan
+        open_ = self.store.open_intents(None)
+        return self._gather(run, self._chosen(only), full=full, unknown=self._unknown(open_), meant=_meant(open_)).plan
 
     def sync(
         self,
@@ -177,12 +178,12 @@ class Engine:
         force: str | None,
     ) -> Report:
         self.crash("recover.before")
-        meant = self._meant()
-        recovered, lost = self._recover(trackers, lease, because)
-        doubt = self._doubt()
+        open_ = self.store.open_intents(None)
+        recovered, lost = self._recover(trackers, lease, because) if open_ else (0, {})
+        unknown = self._unknown(self.store.open_intents(None)) if open_ else []
         self.crash("recover.after")
         there = {n: t for n, t in trackers.items() if n not in lost}
-        found = self._gather(run, there, full=full, doubt=doubt, meant=meant)
+        found = self._gather(run, there, full=full, unknown=unknown, meant=_meant(open_))
         found.failed |= lost
         self.crash("plan.after")
         if expect is not None and found.plan.digest != expect:
@@ -197,7 +198,7 @@ class Engine:
         if found.plan.refused is None:
             self._apply(work, found)
         work.tally.recovered = recovered
-        return self._report(run, found, work, len(doubt))
+        return self._report(run, found, work, len(_items(unknown)))
 
     def _work(self, lease: Lease, trackers: Mapping[str, Tracker], because: Because) -> Work:
         tools = (self.clock, self.sleep, self.crash, self.progress, self.at_once)
@@ -228,7 +229,8 @@ class Engine:
         moved = frozenset(work.stale)
         work.stale.clear()
         trackers = {name: tracker for name, tracker in work.trackers.items() if name not in work.stopped}
-        found = self._gather(work.because.run, trackers, full=False, doubt=self._doubt(), meant={})
+        unknown = self._unknown(self.store.open_intents(None))
+        found = self._gather(work.because.run, trackers, full=False, unknown=unknown, meant={})
         Apply(work).run([step for step in found.plan.steps if step.item.ref in moved])
         work.tally.deferred += len(work.stale)
 
@@ -259,26 +261,18 @@ class Engine:
                 failed[name] = error
         return found, failed
 
-    def _doubt(self) -> frozenset[str]:
-        """The items of which it is not known whether something was written, in whichever tracker.
+    def _unknown(self, intents: Sequence[Intent]) -> list[Intent]:
+        """Those of which it is not known whether something was written, in whichever tracker.
 
         An update is compared again once it cannot happen any more: done late, it would look like a person's change.
         """
-        return frozenset(i.item for i in self._unknown())
-
-    def _unknown(self) -> list[Intent]:
         now = self.clock()
         waits = {name: timedelta(seconds=seconds) for name, seconds in self.waits.items()}
         return [
             i
-            for i in self.store.open_intents(None)
+            for i in intents
             if i.kind is not OperationKind.UPDATE or now - i.begun_at < waits.get(i.tracker, timedelta(0))
         ]
-
-    def _meant(self) -> Mapping[str, Baseline]:
-        """What updates may have written whose outcome is not known, by item."""
-        updates = [i for i in self.store.open_intents(None) if i.kind is OperationKind.UPDATE]
-        return {i.item: baseline_from(i.payload["baseline"]) for i in updates}
 
     def _gather(
         self,
@@ -286,10 +280,11 @@ class Engine:
         trackers: Mapping[str, Tracker],
         *,
         full: bool,
-        doubt: frozenset[str],
+        unknown: Sequence[Intent],
         meant: Mapping[str, Baseline],
     ) -> _Gathered:
-        alone = frozenset(i.item for i in self._unknown() if i.kind is not OperationKind.COMMENT)
+        doubt = _items(unknown)
+        alone = _items(i for i in unknown if i.kind is not OperationKind.COMMENT)
         changed = {item.ref: item for item in self.store.dirty_items() if item.ref not in alone}
         linked = self.store.links(list(changed))
         mine = {ref: item for ref, item in changed.items() if ref in linked}
@@ -374,3 +369,12 @@ class Engine:
             len(self.store.holds(None)),
             tuple(work.warnings),
         )
+
+
+def _items(intents: Iterable[Intent]) -> frozenset[str]:
+    return frozenset(i.item for i in intents)
+
+
+def _meant(intents: Sequence[Intent]) -> Mapping[str, Baseline]:
+    """What updates may have written whose outcome is not known, by item."""
+    return {i.item: baseline_from(i.payload["baseline"]) for i in intents if i.kind is OperationKind.UPDATE}

@@ -94,6 +94,8 @@ class Recovery:
         self.store.commit(self.lease, Effects(finished=outcome, dirty=[intent.item]))
 
     def _comments(self, intents: list[Intent]) -> None:
+        if not intents:
+            return
         waiting = {c.id: c for c in self.store.waiting_comments()}
         links = self.store.links([i.item for i in intents])
         for intent in intents:

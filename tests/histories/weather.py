@@ -73,10 +73,12 @@ class Far(FarSide):
 
     def __init__(self, clock: Clock, kind: Kind) -> None:
         super().__init__(clock.true)
+        self._time = clock
         self.kind = kind
         self.lag = timedelta(seconds=kind.lag)
         self.asked: list[str] = []
         self.killed = False
+        self.slow = 0
         self.weather: Callable[[str], None] = lambda _: None
         clock.due, clock.happen = self._due, self.catch_up
 
@@ -92,6 +94,14 @@ class Far(FarSide):
         except Killed:
             self.killed = True
             raise
+        finally:
+            seconds, self.slow = self.slow, 0
+            if seconds:
+                self._time.sleep(seconds)
+
+    def pass_time(self, seconds: float) -> None:
+        """Take so long over the call that is under way."""
+        self._time.sleep(seconds)
 
     def kill_next(self, call: str, *, after: bool) -> None:
         self.fail_next(call, Killed(), after=after)  # type: ignore[arg-type]
@@ -100,6 +110,7 @@ class Far(FarSide):
         """No more faults, but what was sent late still arrives."""
         self._faults.clear()
         self.denied = self.killed = False
+        self.slow = 0
         self.weather = lambda _: None
 
     def everything(self) -> list[Stored]:
@@ -148,6 +159,10 @@ def fault(far: Far, call: str, kind: str, seconds: int) -> None:
             far.commit_late(seconds, call)
         case "limited":
             far.limit_rate(seconds, call)
+        case "slow before":
+            far.pass_time(seconds)
+        case "slow after":
+            far.slow = seconds
         case "killed before" | "killed after":
             far.kill_next(call, after=kind.endswith("after"))
         case _:

@@ -1,0 +1,248 @@
+"""What people do on both sides in one short story, told by its number, and how everything stands at its end."""
+
+from abc import ABC, abstractmethod
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from random import Random
+from typing import Any
+
+from connectors.sandbox.engineer import Engineer
+from state.effects import Because, Effects, ItemChange
+from state.model import Actor, Agent, HoldKind, ItemDraft, Link, Priority
+from state.store import Store
+from state.ticket import Ticket
+from sync.engine import Report
+
+STORIES = 400
+OFFICER = Because(Agent(Actor.HUMAN, "counterfoil", "olga@acme.example", "Olga"), reason="asked for")
+
+_OURS = ("title", "description", "priority", "due_date", "say")
+_THEIRS = ("comment", "label", "assign", "start")
+
+
+@dataclass(frozen=True, slots=True)
+class Act:
+    """Somebody does something to the item of this number, or to its ticket."""
+
+    item: int
+    what: str
+    value: int = 0
+
+    def __str__(self) -> str:
+        return f"{self.what} {self.value} on item {self.item + 1}"
+
+
+def story(number: int) -> tuple[tuple[Act, ...], ...]:
+    """What is done before each run. The end does not depend on when the runs come to know of it."""
+    chance = Random(number)  # noqa: S311
+    items = chance.choice((1, 1, 2))
+    turns = [[Act(item, "add", item) for item in range(items)]]
+    for turn in range(1, chance.choice((2, 3)) + 1):
+        acts = [_act(chance, items, turn)]
+        if chance.random() < 0.3:
+            acts.append(_act(chance, items, turn + 10))
+        if items < 3 and chance.random() < 0.2:
+            acts.append(Act(items, "add", items))
+            items += 1
+        turns.append(acts)
+    return tuple(tuple(acts) for acts in turns)
+
+
+def _act(chance: Random, items: int, value: int) -> Act:
+    return Act(chance.randrange(items), chance.choice(_OURS if chance.random() < 0.6 else _THEIRS), value)
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """A ticket on the far side, and what was said there: whether by us, and the words."""
+
+    ticket: Ticket
+    said: Sequence[tuple[bool, str]]
+
+
+class Stage(ABC):
+    """One installation with one tracker, where `person` has the account `account`."""
+
+    store: Store
+    person: Engineer
+    account: str
+
+    @abstractmethod
+    def sleep(self, seconds: float) -> None:
+        """Let time pass for both sides."""
+
+    @abstractmethod
+    def run(self) -> Report | None:
+        """One run; `None` means that it was killed."""
+
+    @abstractmethod
+    def calm(self) -> None:
+        """From now on nothing goes wrong."""
+
+    @abstractmethod
+    def tickets(self) -> list[Shown]:
+        """Every ticket of ours that is there."""
+
+    @abstractmethod
+    def writes(self) -> int:
+        """How many writes ever reached the tracker."""
+
+
+@dataclass
+class Telling:
+    """A story as it is told on a stage: people act on a ticket as soon as its item has one."""
+
+    stage: Stage
+    refs: list[str] = field(default_factory=list)
+    left: dict[int, list[Act]] = field(default_factory=lambda: defaultdict(list))
+
+    def perform(self, act: Act) -> None:
+        """Our side acts at once; somebody on the other side when there is something to act on."""
+        if act.what in _THEIRS:
+            self.left[act.item].append(act)
+        else:
+            self._ours(act)
+
+    def catch_up(self) -> bool:
+        """Do on the far side what could not be done before; whether anything was."""
+        did = False
+        for item in [number for number, acts in self.left.items() if acts]:
+            link = self.stage.store.link(self.refs[item])
+            if link is not None:
+                for act in self.left.pop(item):
+                    self._theirs(act, link.ref.key)
+                    did = True
+        return did
+
+    def _ours(self, act: Act) -> None:
+        store, value = self.stage.store, act.value
+        if act.what == "add":
+            draft = ItemDraft(title=f"Encrypt volume {value} of the billing system", controls=(), risks=())
+            self.refs.append(store.add_items([(draft, date(2031, 12, 20), Priority.HIGH)], OFFICER)[0].ref)
+            return
+        ref = self.refs[act.item]
+        if act.what == "say":
+            store.add_comment(ref, "olga@acme.example", f"Word {value}", OFFICER)
+            return
+        values: Mapping[str, Any] = {
+            "title": f"Encrypt the volume, take {value}",
+            "description": f"Take {value}, with *care*",
+            "priority": (Priority.LOW, Priority.CRITICAL)[value % 2],
+            "due_date": date(2031, 11, value),
+        }
+        store.commit(None, Effects(changes=[ItemChange(ref, {act.what: values[act.what]}, OFFICER)]))
+
+    def _theirs(self, act: Act, key: str) -> None:
+        person = self.stage.person
+        match act.what:
+            case "comment":
+                person.comment(key, f"Answer {act.value}")
+            case "label":
+                person.add_label(key, f"theirs-{act.value}")
+            case "assign":
+                person.assign(key, self.stage.account)
+            case _:
+                person.start(key)
+
+
+End = Mapping[str, Mapping[str, Any]]
+
+
+def end(stage: Stage, tickets: Sequence[Shown]) -> End:
+    """How every item stands, by its ref: on our side, and on the other as its ticket."""
+    by_item: dict[str, Shown] = {s.ticket.marker.item: s for s in tickets if s.ticket.marker is not None}
+    return {item.ref: _stands(stage.store, item.ref, by_item.get(item.ref)) for item in stage.store.list_items()}
+
+
+def _stands(store: Store, ref: str, shown: Shown | None) -> Mapping[str, Any]:
+    item = store.item(ref)
+    ours = {n: getattr(item, n) for n in ("title", "description", "priority", "owner", "status", "due_date")}
+    heard = sorted((c.inbound, c.author, c.text) for c in store.comments(ref))
+    if shown is None:
+        return {**ours, "heard": heard, "ticket": None}
+    names = ("title", "body", "state", "priority", "assignee", "due_date", "labels", "archived")
+    theirs = {f"ticket {n}": getattr(shown.ticket, n) for n in names}
+    return {**ours, "heard": heard, **theirs, "said": sorted(shown.said)}
+
+
+def faults(stage: Stage, tickets: Sequence[Shown], ends: End, wanted: End, *, covered: bool) -> Iterator[tuple[str, str]]:
+    """What is wrong once everything is at rest, by name, and in words.
+
+    Where the wait does not cover what the tracker does, an item may be held with words that say why.
+    """
+    store = stage.store
+    holds = store.holds(None)
+    held = {h.item for h in holds}
+    if covered and holds:
+        yield "held", "; ".join(h.detail for h in holds)
+    if not store.verify().ok:
+        yield "ledger unsound", str(store.verify().first_bad)
+    if open_ := store.open_intents(None):
+        yield "still in doubt", "; ".join(f"{i.kind} of {i.item}" for i in open_)
+    links = store.links(ends)
+    for ref in ends:
+        there = [s.ticket for s in tickets if s.ticket.marker is not None and s.ticket.marker.item == ref]
+        keys = ", ".join(t.ref.key for t in there)
+        if len(there) > 1 and not (not covered and _named(there, [h for h in holds if h.item == ref])):
+            yield "duplicates", f"{ref} has {keys}"
+        if not there:
+            yield "lost", f"{ref} has no ticket"
+        elif not _linked(links.get(ref), there):
+            yield "unlinked", f"{ref} is not linked to {keys}"
+        if ref in held and not covered:
+            continue
+        for name, value in wanted[ref].items():
+            if ends[ref].get(name) != value:
+                yield "other than without faults", f"{ref}: {name} is {ends[ref].get(name)!r}, not {value!r}"
+
+
+def tell(stage: Stage, turns: Sequence[Sequence[Act]], pauses: Iterator[float]) -> Iterator[tuple[str, str]]:
+    """Tell a story with a run after each turn; once nothing goes wrong any more, two runs later a third has nothing
+    to do. Yields what is wrong about that, by name, and in words.
+    """
+    telling = Telling(stage)
+    for acts in turns:
+        for act in acts:
+            telling.perform(act)
+        telling.catch_up()
+        stage.run()
+        telling.catch_up()
+        stage.sleep(next(pauses))
+    stage.calm()
+    _rest(stage)
+    while telling.catch_up():
+        _rest(stage)
+    yield from _quiet(stage)
+
+
+def _rest(stage: Stage) -> None:
+    for _ in range(2):
+        stage.sleep(600)
+        stage.run()
+
+
+def _quiet(stage: Stage) -> Iterator[tuple[str, str]]:
+    stage.sleep(600)
+    records, writes = newest(stage.store), stage.writes()
+    report = stage.run()
+    if report is None or report.plan.operations:
+        yield "a further run had work", "nothing" if report is None else "; ".join(map(str, report.plan.operations))
+    if newest(stage.store) != records or stage.writes() != writes:
+        yield "a further run wrote", f"{newest(stage.store) - records} records, {stage.writes() - writes} requests"
+
+
+def newest(store: Store) -> int:
+    """The number of the ledger's newest record."""
+    return next((record.seq for record in store.log(newest=1)), 0)
+
+
+def _linked(link: Link | None, there: Sequence[Ticket]) -> bool:
+    return link is not None and link.ref.id in {t.ref.id for t in there}
+
+
+def _named(there: Sequence[Ticket], holds: Sequence[Any]) -> bool:
+    """Whether holds name every ticket of an item that has several."""
+    said = " ".join(h.detail for h in holds if h.kind is HoldKind.MANY_TICKETS)
+    return all(t.ref.key in said for t in there)
