@@ -169,9 +169,12 @@ class Ledger:
         connection.execute(insert(AUDIT), rows)
 
 
+_HEAD = select(AUDIT.c.seq, AUDIT.c.hash).order_by(AUDIT.c.seq.desc()).limit(1)
+
+
 def head(connection: Connection) -> tuple[int, str]:
     """The newest record's number and hash."""
-    row = connection.execute(select(AUDIT.c.seq, AUDIT.c.hash).order_by(AUDIT.c.seq.desc()).limit(1)).first()
+    row = connection.execute(_HEAD).first()
     return (row.seq, row.hash) if row else (0, GENESIS)
 
 

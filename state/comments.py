@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, bindparam, insert, select, update
 
 from state.audit import Ledger, digest
 from state.effects import Because
@@ -15,6 +15,13 @@ from state.series import chunks, next_numbers
 from state.tables import CommentRow
 
 COMMENT = CommentRow.__table__  # type: ignore[attr-defined]
+
+
+_UNSENT = select(COMMENT).where(COMMENT.c.remote_id == "", COMMENT.c.inbound == 0).order_by(COMMENT.c.seq)
+_UNSENT_LINKED = _UNSENT.where(select(LINK.c.id).where(LINK.c.item == COMMENT.c.item, CURRENT).exists())
+_KNOWN_IDS = select(COMMENT.c.remote_id).where(
+    COMMENT.c.tracker == bindparam("in_tracker"), COMMENT.c.remote_id.in_(bindparam("some", expanding=True))
+)
 
 
 def put(connection: Connection, ledger: Ledger, comments: Sequence[tuple[Comment, Because]]) -> tuple[Comment, ...]:
@@ -74,9 +81,7 @@ def _columns(each: Comment, number: int) -> dict[str, object]:
 
 def waiting(connection: Connection, item: str | None = None, *, linked_only: bool = True) -> list[Comment]:
     """Our comments that do not stand in a tracker yet, oldest first."""
-    query = select(COMMENT).where(COMMENT.c.remote_id == "", COMMENT.c.inbound == 0).order_by(COMMENT.c.seq)
-    if linked_only:
-        query = query.where(select(LINK.c.id).where(LINK.c.item == COMMENT.c.item, CURRENT).exists())
+    query = _UNSENT_LINKED if linked_only else _UNSENT
     if item is not None:
         query = query.where(COMMENT.c.item == item)
     return [comment_of(row) for row in connection.execute(query)]
@@ -92,6 +97,5 @@ def known_ids(connection: Connection, tracker: str, ids: Iterable[str]) -> set[s
     """Those of a tracker's comment ids that are stored already."""
     known: set[str] = set()
     for some in chunks(ids):
-        same = (COMMENT.c.tracker == tracker, COMMENT.c.remote_id.in_(some))
-        known.update(connection.execute(select(COMMENT.c.remote_id).where(*same)).scalars())
+        known.update(connection.execute(_KNOWN_IDS, {"in_tracker": tracker, "some": some}).scalars())
     return known

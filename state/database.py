@@ -232,4 +232,9 @@ def _write_ahead(connection: Any) -> None:
 
 def _begin(connection: Connection) -> None:
     writes = connection.get_execution_options().get("counterfoil_writes", False)
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+    words = "BEGIN IMMEDIATE" if writes else "BEGIN"
+    try:
+        # Said to the driver itself, since this is the statement that is executed most of all.
+        connection.connection.driver_connection.execute(words)  # type: ignore[union-attr]
+    except sqlite3.Error as error:
+        raise DBAPIError(words, None, error) from error

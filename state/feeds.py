@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from datetime import datetime
 
-from sqlalchemy import Connection, delete, insert, select
+from sqlalchemy import Connection, bindparam, delete, insert, select
 
 from state.effects import Feed
 from state.rows import feed_columns, feed_of
@@ -12,9 +12,14 @@ from state.tables import FeedRow
 FEED = FeedRow.__table__  # type: ignore[attr-defined]
 
 
+_ONE = select(FEED).where(FEED.c.tracker == bindparam("of_tracker"))
+_FORGET = delete(FEED).where(FEED.c.tracker == bindparam("of_tracker"))
+_KEEP = insert(FEED)
+
+
 def feed(connection: Connection, tracker: str) -> Feed:
     """Where a tracker's feed stands; at its beginning if it was never read."""
-    row = connection.execute(select(FEED).where(FEED.c.tracker == tracker)).first()
+    row = connection.execute(_ONE, {"of_tracker": tracker}).first()
     return Feed(tracker) if row is None else feed_of(row)
 
 
@@ -26,5 +31,5 @@ def last_stored(connection: Connection) -> dict[str, datetime]:
 def put(connection: Connection, feeds: Iterable[Feed], now: datetime) -> None:
     """Store where feeds stand."""
     for each in feeds:
-        connection.execute(delete(FEED).where(FEED.c.tracker == each.tracker))
-        connection.execute(insert(FEED).values(dict(feed_columns(each, now))))
+        connection.execute(_FORGET, {"of_tracker": each.tracker})
+        connection.execute(_KEEP, dict(feed_columns(each, now)))

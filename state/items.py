@@ -37,6 +37,14 @@ CHANGEABLE = frozenset(
 
 IS_DIRTY = literal_column("item.dirty") == literal_column("1")
 
+_SOME = select(ITEM).where(ITEM.c.ref.in_(bindparam("some", expanding=True)))
+_DIRTY = select(ITEM).where(IS_DIRTY).order_by(ITEM.c.urgency, ITEM.c.due_date, ITEM.c.seq).limit(PAGE)
+_CLEAN = (
+    update(ITEM)
+    .where(ITEM.c.ref == bindparam("which"), ITEM.c.revision == bindparam("seen"))
+    .values(dirty=literal_column("0"))
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
@@ -67,7 +75,7 @@ def get(connection: Connection, refs: Iterable[str]) -> dict[str, ActionItem]:
     """The items that have these refs; unknown refs are left out."""
     found: dict[str, ActionItem] = {}
     for some in chunks(dict.fromkeys(refs)):
-        rows = connection.execute(select(ITEM).where(ITEM.c.ref.in_(some)))
+        rows = connection.execute(_SOME, {"some": some})
         found.update((row.ref, item_of(row)) for row in rows)
     return found
 
@@ -103,7 +111,7 @@ def dirty(rows: Rows) -> Iterator[ActionItem]:
 
 def dirty_query() -> Select[Any]:
     """One page of the items to be compared again."""
-    return select(ITEM).where(IS_DIRTY).order_by(ITEM.c.urgency, ITEM.c.due_date, ITEM.c.seq).limit(PAGE)
+    return _DIRTY
 
 
 def _need() -> Any:
@@ -329,6 +337,4 @@ def mark_dirty(connection: Connection, refs: Iterable[str]) -> None:
 def mark_clean(connection: Connection, revisions: Sequence[tuple[str, int]]) -> None:
     """End the comparing of items that still have the revision they were compared at."""
     if revisions:
-        same = (ITEM.c.ref == bindparam("which")) & (ITEM.c.revision == bindparam("seen"))
-        rows = [{"which": ref, "seen": revision} for ref, revision in revisions]
-        connection.execute(update(ITEM).where(same).values(dirty=0), rows)
+        connection.execute(_CLEAN, [{"which": ref, "seen": revision} for ref, revision in revisions])

@@ -18,7 +18,22 @@ OPEN = INTENT.c.finished_at.is_(None)
 KEPT = timedelta(days=7)
 """How long a done or deferred intent is kept, for counting what was written lately."""
 
+_OPEN = select(INTENT).where(OPEN).order_by(INTENT.c.begun_at, INTENT.c.id)
+_OPEN_IN = _OPEN.where(INTENT.c.tracker == bindparam("in_tracker"))
 _CONTENT = (OperationKind.CREATE.value, OperationKind.COMMENT.value)
+_GIVEN_UP = select(INTENT).where(
+    INTENT.c.tracker == bindparam("in_tracker"),
+    INTENT.c.kind == OperationKind.CREATE.value,
+    INTENT.c.asked_at.is_not(None),
+    INTENT.c.outcome == "deferred",
+)
+_BEGIN = insert(INTENT)
+_FINISH = (
+    update(INTENT)
+    .where(INTENT.c.id == bindparam("which"), OPEN)
+    .values(outcome=bindparam("how"), reason=bindparam("why"), finished_at=bindparam("at"))
+)
+_FORGET = delete(INTENT).where(INTENT.c.outcome.in_(("done", "deferred")), INTENT.c.finished_at < bindparam("before"))
 
 
 def begin(connection: Connection, intents: Sequence[Intent]) -> None:
@@ -26,7 +41,7 @@ def begin(connection: Connection, intents: Sequence[Intent]) -> None:
     if not intents:
         return
     try:
-        connection.execute(insert(INTENT), [intent_columns(each) for each in intents])
+        connection.execute(_BEGIN, [intent_columns(each) for each in intents])
     except IntegrityError as error:
         raise StateError("an intent with this id was begun before; nothing of this step was kept") from error
 
@@ -35,10 +50,8 @@ def finish(connection: Connection, finished: Mapping[str, Outcome], now: datetim
     """Cross intents out, with how they ended."""
     if not finished:
         return
-    same = (INTENT.c.id == bindparam("which")) & OPEN
-    rows = [{"which": id_, "outcome": outcome.kind, "reason": outcome.reason} for id_, outcome in finished.items()]
-    values = {"outcome": bindparam("outcome"), "reason": bindparam("reason"), "finished_at": now}
-    if connection.execute(update(INTENT).where(same).values(values), rows).rowcount != len(rows):
+    rows = [{"which": id_, "how": end.kind, "why": end.reason, "at": now} for id_, end in finished.items()]
+    if connection.execute(_FINISH, rows).rowcount != len(rows):
         raise StateError(f"no open intent is called {' or '.join(finished)}; nothing of this step was kept")
     done = [id_ for id_, outcome in finished.items() if outcome.kind == "done"]
     for some in chunks(done):
@@ -59,18 +72,20 @@ def resend(connection: Connection, ids: Iterable[str], now: datetime) -> None:
 
 def forget(connection: Connection, now: datetime) -> None:
     """Drop done and deferred intents that nothing asks for any more."""
-    old = (INTENT.c.outcome.in_(("done", "deferred")), INTENT.c.finished_at < now - KEPT)
-    connection.execute(delete(INTENT).where(*old))
+    connection.execute(_FORGET, {"before": now - KEPT})
 
 
 def open_intents(connection: Connection, tracker: str | None = None, item: str | None = None) -> list[Intent]:
     """The intents not yet known to have happened or not, oldest first."""
-    query = select(INTENT).where(OPEN).order_by(INTENT.c.begun_at, INTENT.c.id)
-    if tracker is not None:
-        query = query.where(INTENT.c.tracker == tracker)
+    query, values = (_OPEN, {}) if tracker is None else (_OPEN_IN, {"in_tracker": tracker})
     if item is not None:
         query = query.where(INTENT.c.item == item)
-    return [intent_of(row) for row in connection.execute(query)]
+    return [intent_of(row) for row in connection.execute(query, values)]
+
+
+def given_up(connection: Connection, tracker: str) -> list[Intent]:
+    """The creates of late that counted as not sent, because the tracker had nothing of them when it was asked."""
+    return [intent_of(row) for row in connection.execute(_GIVEN_UP, {"in_tracker": tracker})]
 
 
 def last_failure(connection: Connection, item: str) -> tuple[Intent, Outcome, datetime] | None:

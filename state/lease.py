@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, bindparam, insert, null, select, update
 
 from state.effects import Lease
 from state.errors import LeaseHeld, LeaseLost
@@ -14,6 +14,11 @@ from state.tables import LeaseRow
 
 LEASE = LeaseRow.__table__  # type: ignore[attr-defined]
 NAME = "sync"
+
+_ROW = select(LEASE).where(LEASE.c.name == NAME).with_for_update()
+_HELD = select(LEASE.c.token).where(LEASE.c.name == NAME, LEASE.c.expires_at.is_not(None)).with_for_update()
+_TAKE = update(LEASE).where(LEASE.c.name == NAME)
+_RELEASE = update(LEASE).where(LEASE.c.name == NAME, LEASE.c.token == bindparam("ours")).values(expires_at=null())
 
 _PROC = Path("/proc")
 
@@ -67,7 +72,7 @@ def _started(pid: int) -> str:
 
 def take(connection: Connection, holder: Holder, ttl_seconds: float, now: datetime) -> Lease:
     """Take the lease if nobody has it, its time is over, or its holder is certainly dead; else `LeaseHeld`."""
-    row = connection.execute(select(LEASE).where(LEASE.c.name == NAME).with_for_update()).first()
+    row = connection.execute(_ROW).first()
     expires = now + timedelta(seconds=ttl_seconds)
     values = {
         "host": holder.host,
@@ -83,7 +88,7 @@ def take(connection: Connection, holder: Holder, ttl_seconds: float, now: dateti
     before = Holder(row.host, row.pid, row.boot, row.started)
     if row.expires_at is not None and row.expires_at > now and not is_dead(before, holder):
         raise LeaseHeld(str(before), row.since, row.expires_at)
-    connection.execute(update(LEASE).where(LEASE.c.name == NAME).values(token=row.token + 1, **values))
+    connection.execute(_TAKE, {"token": row.token + 1, **values})
     return Lease(str(holder), row.token + 1, expires)
 
 
@@ -96,14 +101,12 @@ def renew(connection: Connection, lease: Lease, ttl_seconds: float, now: datetim
 
 def release(connection: Connection, lease: Lease) -> None:
     """Give the lease back; nothing happens if it is another's now."""
-    ours = (LEASE.c.name == NAME) & (LEASE.c.token == lease.token)
-    connection.execute(update(LEASE).where(ours).values(expires_at=None))
+    connection.execute(_RELEASE, {"ours": lease.token})
 
 
 def check(connection: Connection, lease: Lease) -> None:
     """Raise `LeaseLost` unless `lease` is the one in force; its token stands as read until the transaction ends."""
-    query = select(LEASE.c.token).where(LEASE.c.name == NAME, LEASE.c.expires_at.is_not(None)).with_for_update()
-    if connection.execute(query).scalar() != lease.token:
+    if connection.execute(_HELD).scalar() != lease.token:
         raise _lost(lease)
 
 

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, bindparam, func, insert, select, update
+from sqlalchemy import BindParameter, Connection, Row, Select, bindparam, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from state.audit import Ledger
@@ -20,34 +20,38 @@ LINK = LinkRow.__table__  # type: ignore[attr-defined]
 CURRENT = LINK.c.ended_at.is_(None)
 _PAGE = 5000
 
+_SOME: BindParameter[Any] = bindparam("some", expanding=True)
+_THERE = LINK.c.tracker == bindparam("in_tracker")
+_OF_ITEMS = select(LINK).where(LINK.c.item.in_(_SOME), CURRENT)
+_BY_TICKET = select(LINK).where(LINK.c.ticket_id.in_(_SOME), CURRENT, _THERE)
+_BY_KEY = select(LINK).where(LINK.c.marker_key.in_(_SOME), CURRENT, _THERE)
+_GENERATION = select(func.max(LINK.c.generation)).where(LINK.c.item == bindparam("of_item"), _THERE)
+_COUNT = select(func.count()).select_from(LINK).where(_THERE, CURRENT)
+
 
 def of_items(connection: Connection, items: Iterable[str]) -> dict[str, Link]:
     """The current link of each item that has one."""
-    return {link.item: link for link in _current(connection, LINK.c.item, items)}
+    return {link.item: link for link in _current(connection, _OF_ITEMS, items)}
 
 
 def by_ticket(connection: Connection, tracker: str, ids: Iterable[str]) -> dict[str, Link]:
     """The current link of each ticket that has one, by the ticket's id."""
-    same = LINK.c.tracker == tracker
-    return {link.ref.id: link for link in _current(connection, LINK.c.ticket_id, ids, same)}
+    return {link.ref.id: link for link in _current(connection, _BY_TICKET, ids, in_tracker=tracker)}
 
 
 def by_key(connection: Connection, tracker: str, keys: Iterable[str]) -> dict[str, Link]:
     """The current link of each marker's key that has one."""
-    same = LINK.c.tracker == tracker
-    return {link.marker.key: link for link in _current(connection, LINK.c.marker_key, keys, same)}
+    return {link.marker.key: link for link in _current(connection, _BY_KEY, keys, in_tracker=tracker)}
 
 
-def _current(connection: Connection, column: Any, values: Iterable[str], *conditions: Any) -> Iterator[Link]:
+def _current(connection: Connection, query: Select[Any], values: Iterable[str], **same: str) -> Iterator[Link]:
     for some in chunks(dict.fromkeys(values)):
-        query = select(LINK).where(column.in_(some), CURRENT, *conditions)
-        yield from map(link_of, connection.execute(query))
+        yield from map(link_of, connection.execute(query, {"some": some, **same}))
 
 
 def count(connection: Connection, tracker: str) -> int:
     """How many tickets of a tracker are linked."""
-    query = select(func.count()).select_from(LINK).where(LINK.c.tracker == tracker, CURRENT)
-    return int(connection.execute(query).scalar_one())
+    return int(connection.execute(_COUNT, {"in_tracker": tracker}).scalar_one())
 
 
 def refs(rows: Callable[[Select[Any]], Sequence[Row[Any]]], tracker: str) -> Iterator[TicketRef]:
@@ -61,8 +65,7 @@ def refs(rows: Callable[[Select[Any]], Sequence[Row[Any]]], tracker: str) -> Ite
 
 def next_generation(connection: Connection, item: str, tracker: str) -> int:
     """The number of the next ticket this item would have in this tracker, from 1."""
-    query = select(func.max(LINK.c.generation)).where(LINK.c.item == item, LINK.c.tracker == tracker)
-    return (connection.execute(query).scalar() or 0) + 1
+    return (connection.execute(_GENERATION, {"of_item": item, "in_tracker": tracker}).scalar() or 0) + 1
 
 
 def link(

@@ -268,6 +268,11 @@ class Store:
         with self._database.reading() as connection:
             return journal.open_intents(connection, tracker)
 
+    def given_up(self, tracker: str) -> list[Intent]:
+        """The creates of late that counted as not sent, because the tracker had nothing of them when it was asked."""
+        with self._database.reading() as connection:
+            return journal.given_up(connection, tracker)
+
     def content_at(self, tracker: str, since: datetime, after: int = 0) -> datetime | None:
         """When (UTC) the newest create or comment of a tracker was begun, or the one that `after` others came after.
 

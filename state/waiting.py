@@ -18,17 +18,20 @@ from state.tables import HoldRow
 HOLD = HoldRow.__table__  # type: ignore[attr-defined]
 OPEN = HOLD.c.closed_at.is_(None)
 
+_ALL = select(HOLD).order_by(HOLD.c.seq)
+_OF_ITEM = _ALL.where(HOLD.c.item == bindparam("of_item"))
+_ALL_OPEN, _OPEN_OF_ITEM = _ALL.where(OPEN), _OF_ITEM.where(OPEN)
+
 _Same = tuple[str, str, str, str]
 
 
 def holds(connection: Connection, item: str | None = None, *, open_only: bool = True) -> list[Hold]:
     """The holds on one item or on all, oldest first."""
-    query = select(HOLD).order_by(HOLD.c.seq)
-    if item is not None:
-        query = query.where(HOLD.c.item == item)
-    if open_only:
-        query = query.where(OPEN)
-    return [hold_of(row) for row in connection.execute(query)]
+    if item is None:
+        rows = connection.execute(_ALL_OPEN if open_only else _ALL)
+    else:
+        rows = connection.execute(_OPEN_OF_ITEM if open_only else _OF_ITEM, {"of_item": item})
+    return [hold_of(row) for row in rows]
 
 
 def hold(connection: Connection, id_: str) -> Hold:

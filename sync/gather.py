@@ -12,9 +12,10 @@ from mapping.rules import Rules
 from state.effects import Feed
 from state.model import ActionItem, Baseline, Comment, Field, Hold, HoldKind, Link, OperationKind, Status
 from state.store import Store
-from state.ticket import ActivityKind, Category, Cursor, Missing, Ticket, TicketRef
+from state.ticket import ActivityKind, Category, Cursor, Marker, Missing, Ticket, TicketRef
 from sync.diff import Change, compare
 from sync.plan import Operation, Sighted, Step
+from sync.recover import CLOCK_SLACK
 from sync.rulings import Sighting
 from sync.steps import answer, vanished
 
@@ -83,6 +84,8 @@ def read(scope: Scope, feed: Feed) -> Reading:
         _follow(scope, feed, reading, looked)
     refs = (ref for ref in _refs(scope) if ref.id not in looked)
     _look(scope, refs, reading)
+    if scope.every:
+        _look_again(scope, reading)
     if scope.every or feed.audited_at is None:
         reading.feed = replace(reading.feed, audited_at=scope.now)
     return reading
@@ -231,6 +234,17 @@ def _strangers(scope: Scope, tickets: Sequence[Ticket], reading: Reading) -> Non
         operation = Operation(OperationKind.HOLD, link.item, link.ref.tracker, f"{hold.kind}: {detail}")
         item = scope.store.item(link.item)
         reading.strays[item.ref, other.ref.id] = Step(item, link.ref.tracker, (operation,), held=(hold,))
+
+
+def _look_again(scope: Scope, reading: Reading) -> None:
+    """Look once more for creates that were given up, since a tracker may take longer to show them than was waited."""
+    given_up = scope.store.given_up(scope.tracker.name)
+    if not given_up:
+        return
+    markers = [Marker(i.key, i.item) for i in given_up]
+    found = scope.tracker.find(markers, min(i.begun_at for i in given_up) - CLOCK_SLACK)
+    links = _links(scope, found)
+    _strangers(scope, [t for t in found if t.ref.id not in links], reading)
 
 
 def _refs(scope: Scope) -> Iterator[TicketRef]:

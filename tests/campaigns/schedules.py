@@ -18,11 +18,11 @@ from state.lease import this_process
 from state.model import Actor, Agent, Person
 from state.store import Store
 from state.ticket import ActivityKind
-from sync.engine import CRASH_POINTS, Engine, Report
+from sync.engine import Engine, Report
 from sync.plan import Safety
 from tests.campaigns.sheet import Score
 from tests.campaigns.spread import Case, spread
-from tests.histories.story import STORIES, End, Shown, Stage, end, faults, story, tell
+from tests.histories.story import STORIES, End, Shown, Stage, end, story, tell, wrongs
 from tests.histories.weather import WRITES, Clock, Far, Killed, Kind, Tracker, fault
 
 FULL = 1_000_000
@@ -51,10 +51,10 @@ SECONDS = (2, 20, 45, LATE)
 
 @dataclass(frozen=True)
 class Climate:
-    """What kind of tracker a schedule meets, and how bad the weather is: `rate` of all calls go wrong as one of `kinds`.
+    """What kind of tracker a schedule meets, and how bad the weather is.
 
-    `wait` is what is configured; where `covered`, it is long enough for all that may happen. `dies` is how likely a
-    run is killed at a crash point.
+    `rate` of all calls go wrong, as one of `kinds`; `dies` is how likely a run is killed at a crash point. `wait` is
+    what is configured; where `covered`, it is long enough for all that may happen.
     """
 
     kind: Kind
@@ -91,11 +91,14 @@ class Theatre(Stage):
 
     def __init__(self) -> None:
         self.clock = Clock()
-        self.store = Store.create("sqlite://", clock=lambda: self.clock(), entropy=lambda n: b"\x07" * n)
+        self.store = Store.create("sqlite://", clock=self._now, entropy=lambda n: b"\x07" * n)
         self._empty = connect(":memory:")
         self._copy(self._empty, back=False)
         self._holder = this_process()
         self.account = "mia"
+
+    def _now(self) -> datetime:
+        return self.clock()
 
     def _copy(self, empty: Connection, *, back: bool) -> None:
         with self.store.reading() as connection:
@@ -137,7 +140,7 @@ class Theatre(Stage):
             rules,
             Safety(1000, 1.0),
             {"eng": climate.wait},
-            {"eng": 1e6},
+            {"eng": 24.0},
             self.clock,
             self.clock.sleep,
             crash=self._crash,
@@ -170,9 +173,7 @@ class Theatre(Stage):
     def tickets(self) -> list[Shown]:
         there = [s for s in self.far.everything() if s.gone is None and s.marker_by == OURS]
         return [
-            Shown(
-                self.far.view(s), [(a.by.ours, str(a.text)) for a in s.log if a.kind is ActivityKind.COMMENT]
-            )
+            Shown(self.far.view(s), [(a.by.ours, str(a.text)) for a in s.log if a.kind is ActivityKind.COMMENT])
             for s in there
         ]
 
@@ -223,9 +224,9 @@ def fine_end(number: int) -> End:
     """How a story ends where nothing goes wrong."""
     stage = theatre()
     stage.set(FINE, Random(0))  # noqa: S311
-    wrong = list(tell(stage, story(number), iter(lambda: 30.0, None)))
+    wrong = list(tell(stage, story(number), iter(lambda: 30.0, None), covered=True))
     ends = end(stage, stage.tickets())
-    wrong += faults(stage, stage.tickets(), ends, ends, covered=True)
+    wrong += wrongs(stage, stage.tickets(), ends, ends, covered=True)
     if wrong:
         raise AssertionError(f"story {number} goes wrong by itself: {wrong}")
     return ends
@@ -240,9 +241,10 @@ def schedule(seed: int, number: int) -> Case:
     weather = climate(number, chance)
     stage.set(weather, chance)
     turns = story(which)
-    wrong = list(tell(stage, turns, iter(lambda: float(chance.choice((1, 30, 70, 130, 400))), None)))
+    pauses = iter(lambda: float(chance.choice((1, 30, 70, 130, 400))), None)
+    wrong = list(tell(stage, turns, pauses, covered=weather.covered))
     tickets = stage.tickets()
-    wrong += faults(stage, tickets, end(stage, tickets), wanted, covered=weather.covered)
+    wrong += wrongs(stage, tickets, end(stage, tickets), wanted, covered=weather.covered)
     counted = (("runs", float(stage.runs)), *((k, float(n)) for k, n in stage.happened.items()))
     if not wrong:
         return Case(number, also=counted)

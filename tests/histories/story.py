@@ -167,7 +167,9 @@ def _stands(store: Store, ref: str, shown: Shown | None) -> Mapping[str, Any]:
     return {**ours, "heard": heard, **theirs, "said": sorted(shown.said)}
 
 
-def faults(stage: Stage, tickets: Sequence[Shown], ends: End, wanted: End, *, covered: bool) -> Iterator[tuple[str, str]]:
+def wrongs(
+    stage: Stage, tickets: Sequence[Shown], ends: End, wanted: End, *, covered: bool
+) -> Iterator[tuple[str, str]]:
     """What is wrong once everything is at rest, by name, and in words.
 
     Where the wait does not cover what the tracker does, an item may be held with words that say why.
@@ -182,25 +184,28 @@ def faults(stage: Stage, tickets: Sequence[Shown], ends: End, wanted: End, *, co
     if open_ := store.open_intents(None):
         yield "still in doubt", "; ".join(f"{i.kind} of {i.item}" for i in open_)
     links = store.links(ends)
-    for ref in ends:
+    for ref, ends_as in ends.items():
         there = [s.ticket for s in tickets if s.ticket.marker is not None and s.ticket.marker.item == ref]
         keys = ", ".join(t.ref.key for t in there)
-        if len(there) > 1 and not (not covered and _named(there, [h for h in holds if h.item == ref])):
+        named = not covered and _named(there, [h for h in holds if h.item == ref])
+        if len(there) > 1 and not named:
             yield "duplicates", f"{ref} has {keys}"
         if not there:
             yield "lost", f"{ref} has no ticket"
-        elif not _linked(links.get(ref), there):
+        elif not named and not _linked(links.get(ref), there):
             yield "unlinked", f"{ref} is not linked to {keys}"
-        if ref in held and not covered:
-            continue
         for name, value in wanted[ref].items():
-            if ends[ref].get(name) != value:
-                yield "other than without faults", f"{ref}: {name} is {ends[ref].get(name)!r}, not {value!r}"
+            if ends_as.get(name) != value and (covered or ref not in held):
+                yield "other than without faults", f"{ref}: {name} is {ends_as.get(name)!r}, not {value!r}"
 
 
-def tell(stage: Stage, turns: Sequence[Sequence[Act]], pauses: Iterator[float]) -> Iterator[tuple[str, str]]:
+def tell(
+    stage: Stage, turns: Sequence[Sequence[Act]], pauses: Iterator[float], *, covered: bool
+) -> Iterator[tuple[str, str]]:
     """Tell a story with a run after each turn; once nothing goes wrong any more, two runs later a third has nothing
     to do. Yields what is wrong about that, by name, and in words.
+
+    Where the wait does not cover what the tracker does, the audit of the next day is waited for.
     """
     telling = Telling(stage)
     for acts in turns:
@@ -214,6 +219,9 @@ def tell(stage: Stage, turns: Sequence[Sequence[Act]], pauses: Iterator[float]) 
     _rest(stage)
     while telling.catch_up():
         _rest(stage)
+    if not covered:
+        stage.sleep(86_400)
+        stage.run()
     yield from _quiet(stage)
 
 

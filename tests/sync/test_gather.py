@@ -131,3 +131,25 @@ def test_a_comment_made_between_our_look_and_our_update_is_heard(world: Any) -> 
     world.clock.sleep(300)
     world.sync()
     assert [c.text for c in world.store.comments(item.ref) if c.inbound] == ["Which tenant?"]
+
+
+def test_a_ticket_that_shows_only_after_it_was_given_up_is_held_beside_the_second_one(world: Any) -> None:
+    """The tracker takes longer to show what it did than was waited for, so another ticket was made."""
+    world.wait = 30
+    world.far.lag = timedelta(seconds=250)
+    item = world.add()
+    world.far.lose_answer("create")
+    world.sync()
+    world.clock.sleep(130)
+    world.sync()
+    first, second = world.far.tickets()
+    assert world.link(item.ref).ref == second.ref
+    world.clock.sleep(600)
+    world.sync(full=True)
+    (hold,) = world.store.holds(item.ref)
+    assert hold.kind is HoldKind.MANY_TICKETS
+    assert first.ref.key in hold.detail
+    assert second.ref.key in hold.detail
+    records = world.records()
+    world.sync(full=True)
+    assert world.records() == records

@@ -1,0 +1,21 @@
+"""A slice of the fault schedules: whatever goes wrong, all comes to rest as if nothing had."""
+
+import os
+
+import pytest
+
+from tests.campaigns.schedules import ROWS, row_of, schedule
+
+SIZE = int(os.environ.get("COUNTERFOIL_SCHEDULES", "0")) or 240
+PARTS = 8
+
+
+@pytest.mark.parametrize("part", range(PARTS))
+def test_whatever_goes_wrong_all_comes_to_rest_as_if_nothing_had(part: int) -> None:
+    for number in range(part, SIZE, PARTS):
+        case = schedule(1, number)
+        assert not case.wrong, f"schedule {number}: {', '.join(case.wrong)}\n{case.story}"
+
+
+def test_every_row_of_the_sheet_has_its_share() -> None:
+    assert {row_of(number) for number in range(SIZE)} == ROWS.keys()
