@@ -101,6 +101,10 @@ class Database:
                 "run `counterfoil init` to bring it up to date"
             )
 
+    def holds_anything(self) -> bool:
+        """Whether there are tables of ours, finished or not."""
+        return self.exists() and bool(self._stamp()[1] & {*_OURS, _STAMP})
+
     def _stamp(self) -> tuple[str | None, frozenset[str]]:
         """The migration the database is at, if any, and the names of all tables and indexes in it."""
         with self.reading() as connection:

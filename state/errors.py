@@ -23,6 +23,16 @@ class Damaged(StateError):
     """The database holds what cannot be read or cannot be; nothing was written."""
 
 
+class Elsewhere(StateError):
+    """The installation was moved to another database, so nothing is written to this one."""
+
+    def __init__(self, to: str) -> None:
+        super().__init__(
+            f'this installation was moved to another database: write url = "{to}" under [state]. If that one is not '
+            "there or was never used, `counterfoil state reclaim --reason TEXT` goes on with this one"
+        )
+
+
 class LeaseLost(StateError):
     """Another process holds the lease now, so nothing of this transaction was written."""
 

@@ -10,7 +10,7 @@ from typing import Any, Self
 
 from sqlalchemy import Connection, Row, Select, func, insert, select
 
-from state import audit, comments, feeds, items, journal, lease, links, waiting
+from state import audit, comments, feeds, items, journal, lease, links, waiting, whereabouts
 from state.audit import Ledger, Verdict
 from state.database import Database
 from state.effects import Because, Effects, Feed, Intent, ItemChange, Lease
@@ -183,6 +183,16 @@ class Store:
             [stored] = comments.put(w.connection, w.ledger, [(said, because)])
             return stored
 
+    def leave(self, to: str, holder: Holder, because: Because) -> None:
+        """Take no more writes here, as the installation goes to the database at `to`; raises `LeaseHeld`."""
+        with self._writing(here=False) as w:
+            whereabouts.leave(w.connection, w.ledger, to, lease.take(w.connection, holder, 0, w.now), because)
+
+    def reclaim(self, because: Because) -> None:
+        """Go on here, after the installation was to go to another database."""
+        with self._writing(here=False) as w:
+            whereabouts.reclaim(w.connection, w.ledger, because)
+
     def unlink(self, item: str, because: Because) -> Link | None:
         """Forget an item's ticket, close what waits about it, and return the link that was, if any."""
         with self._writing() as w:
@@ -339,8 +349,10 @@ class Store:
             return connection.execute(query).all()
 
     @contextmanager
-    def _writing(self) -> Iterator[_Writing]:
+    def _writing(self, *, here: bool = True) -> Iterator[_Writing]:
         with self._database.writing() as connection:
+            if here:
+                whereabouts.check(connection)
             now = self._clock()
             ledger = Ledger(now)
             yield _Writing(connection, ledger, now)

@@ -17,9 +17,11 @@ app = typer.Typer(name="counterfoil", **SETTINGS)
 item_app = typer.Typer(help="Look at action items and change them.", **SETTINGS)
 holds_app = typer.Typer(help="What waits for a person, and how to settle it.", **SETTINGS)
 audit_app = typer.Typer(help="The ledger of every change.", **SETTINGS)
+state_app = typer.Typer(help="Where everything is kept.", **SETTINGS)
 app.add_typer(item_app, name="item")
 app.add_typer(holds_app, name="holds")
 app.add_typer(audit_app, name="audit")
+app.add_typer(state_app, name="state")
 
 
 class Side(StrEnum):
@@ -290,6 +292,26 @@ def verify(shell: Shell) -> int:
     from sync.app import ledger
 
     return ledger.verify(shell)
+
+
+@command(state_app, "counterfoil state move --to postgresql+psycopg://counterfoil@db.acme.example/counterfoil")
+def move(
+    shell: Shell,
+    to: Annotated[str, typer.Option(help="An empty database, as `url` under [state] would name it.", metavar="URL")],
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show what would be moved.")] = False,
+) -> int:
+    """Move the installation to another database; the old one then takes no more writes."""
+    from sync.app import relocating
+
+    return relocating.move(shell, to, dry_run=dry_run)
+
+
+@command(state_app, 'counterfoil state reclaim --reason "the new server was never used"')
+def reclaim(shell: Shell, reason: Reason) -> int:
+    """Go on with a database that was moved, where the other one is not used any more."""
+    from sync.app import relocating
+
+    return relocating.reclaim(shell, reason)
 
 
 @command(app, "counterfoil demo", "counterfoil demo ./look-here")

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from state import audit
+from state import audit, whereabouts
 from state.store import Store
 from sync.app.failures import Untrusted
 from sync.app.settings import Configuration, load
@@ -16,11 +16,12 @@ _TAIL = 1_000
 def configuration(shell: Shell) -> Configuration:
     """The configuration that the command line names; raises `ConfigError`."""
     config = load(shell.file)
-    shell.redactor.learn(_passwords(config.state_url.get_secret_value()))
+    shell.redactor.learn(passwords(config.state_url.get_secret_value()))
     return config
 
 
-def _passwords(url: str) -> list[str]:
+def passwords(url: str) -> list[str]:
+    """The password in a database's URL, if there is one."""
     before, mark, _ = url.partition("://")[2].partition("@")
     return [before.partition(":")[2]] if mark else []
 
@@ -29,11 +30,14 @@ def _passwords(url: str) -> list[str]:
 def open_store(shell: Shell, config: Configuration, *, writes: bool = False) -> Iterator[Store]:
     """The database, closed again afterwards.
 
-    Raises `StateError` if it is not there or not up to date, and `Untrusted` if the command `writes` (or plans what to
-    write) and the ledger does not verify.
+    Raises `StateError` if it is not there or not up to date. If the command `writes` (or plans what to write), raises
+    `Elsewhere` where it is not the one in use any more, and `Untrusted` where the ledger does not verify.
     """
     store = Store.open(config.state_url.get_secret_value(), clock=shell.clock)
     try:
+        if writes:
+            with store.reading() as connection:
+                whereabouts.check(connection)
         if writes and (why := doubt(store)):
             raise Untrusted(f"{why}. Nothing was done; see `counterfoil audit verify`")
         yield store

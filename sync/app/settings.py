@@ -4,7 +4,6 @@ import os
 import re
 import tomllib
 from collections.abc import Mapping
-from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -180,14 +179,17 @@ class Configuration(BaseModel):
         """The folder that relative paths in the file start from."""
         return self.file.parent
 
-    @cached_property
+    @property
     def state_url(self) -> SecretStr:
         """The database's URL, a relative SQLite path made absolute."""
-        url = self.settings.state.url.get_secret_value()
+        return SecretStr(self.database(self.settings.state.url.get_secret_value()))
+
+    def database(self, url: str) -> str:
+        """A database's URL as the file means it: an SQLite path is relative to the file's own folder."""
         scheme, mark, path = url.partition(":///")
         if not (scheme.startswith("sqlite") and mark) or not path or path.startswith((":memory:", "/")):
-            return SecretStr(url)
-        return SecretStr(f"{scheme}:///{self.folder / path}")
+            return url
+        return f"{scheme}:///{self.folder / path}"
 
     def path(self, name: str) -> Path:
         """A path as the file means it: relative to the file's own folder."""

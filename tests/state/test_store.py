@@ -39,6 +39,14 @@ def _take_in(book: "Book") -> None:
     book.store.take_in(Batch(added, [change], [("AI-000001", TestOutcome.PASS, book.clock(), "")]), book.because)
 
 
+HERE = Holder("h1", 1)
+
+
+def _move_and_return(book: "Book") -> None:
+    book.store.leave("sqlite:///new.db", HERE, book.because)
+    book.store.reclaim(book.because)
+
+
 WALK: dict[str, tuple[Callable[["Book"], object], list[str]]] = {
     "add_items": (_add, ["item.created"] * 2),
     "take_in": (_take_in, ["item.created", "item.changed", "item.changed", "test.recorded"]),
@@ -50,6 +58,8 @@ WALK: dict[str, tuple[Callable[["Book"], object], list[str]]] = {
         lambda book: book.store.add_comment("AI-000001", "kim", "Hello", book.because),
         ["comment.added"],
     ),
+    "leave": (lambda book: book.store.leave("sqlite:///new.db", HERE, book.because), ["state.moved"]),
+    "reclaim": (_move_and_return, ["state.moved", "state.reclaimed"]),
     "unlink": (lambda book: book.store.unlink("AI-000001", book.because), ["ticket.unlinked", "hold.settled"]),
 }
 

@@ -1,0 +1,40 @@
+"""Whether this database is still the one that the installation lives in."""
+
+from sqlalchemy import Connection, delete, insert, select
+
+from state.audit import Ledger
+from state.effects import Because, Lease
+from state.errors import Elsewhere
+from state.lease import release
+from state.tables import Meta
+
+META = Meta.__table__  # type: ignore[attr-defined]
+MOVED = "moved_to"
+"""The name of the fact that says where the installation went; a database that has it takes no more writes."""
+
+
+def moved_to(connection: Connection) -> str:
+    """Where the installation went, by URL; empty while it lives here."""
+    return str(connection.execute(select(META.c.value).where(META.c.name == MOVED)).scalar() or "")
+
+
+def check(connection: Connection) -> None:
+    """Raise `Elsewhere` if the installation went to another database."""
+    if to := moved_to(connection):
+        raise Elsewhere(to)
+
+
+def leave(connection: Connection, ledger: Ledger, to: str, held: Lease, because: Because) -> None:
+    """Have the installation go to another database; the lease, which shows that no run is under way, is given back."""
+    release(connection, held)
+    before = moved_to(connection)
+    connection.execute(delete(META).where(META.c.name == MOVED))
+    connection.execute(insert(META).values(name=MOVED, value=to))
+    ledger.note("state.moved", "installation", because, before=before or None, after=to)
+
+
+def reclaim(connection: Connection, ledger: Ledger, because: Because) -> None:
+    """Have the installation live here again."""
+    if before := moved_to(connection):
+        connection.execute(delete(META).where(META.c.name == MOVED))
+        ledger.note("state.reclaimed", "installation", because, before=before)

@@ -1,0 +1,66 @@
+"""The installation goes to another database, or stays after all."""
+
+from typing import Any
+
+from state import moving, whereabouts
+from state.moving import Contents
+from state.store import this_process
+from sync.app import show
+from sync.app.failures import IN_ORDER, Mistaken
+from sync.app.opening import configuration, open_store, passwords
+from sync.app.progress import progress
+from sync.app.shell import Shell
+
+_TOLD = {
+    "item": "item",
+    "link": "ticket",
+    "comment": "comment",
+    "hold": "hold",
+    "intent": "operation",
+    "audit": "record",
+}
+
+
+def move(shell: Shell, to: str, *, dry_run: bool) -> int:
+    """Bring everything to an empty database, or show what that would bring."""
+    config = configuration(shell)
+    url = config.database(to)
+    if any(passwords(url)):
+        raise Mistaken("--to holds a password, which other users could see: put it in ~/.pgpass or $PGPASSWORD instead")
+    with open_store(shell, config) as store, progress(shell) as tell:
+        if dry_run:
+            moving.must_be_empty(url)
+            there = moving.contents(store)
+        else:
+            because = shell.because(f"state move --to {to}")
+            there = moving.move(store, url, holder=this_process(), because=because, tell=tell)
+    answer = {"to": url, "moved": not dry_run, "rows": dict(there.rows), "head": there.head}
+    shell.answer(answer, lambda: _words(there, to, dry_run=dry_run))
+    return IN_ORDER
+
+
+def _words(there: Contents, to: str, *, dry_run: bool) -> str:
+    counted = ", ".join(show.counted(there.rows[table], name) for table, name in _TOLD.items())
+    if dry_run:
+        return f"Would move {counted}. Nothing was written."
+    steps = ["counterfoil audit verify", "counterfoil plan"]
+    return (
+        f"Moved {counted}; the ledger ends in {there.head}.\n"
+        f'Now write url = "{to}" under [state]: the old database takes no more writes. Then run:\n'
+        + "\n".join(f"  {step}" for step in steps)
+    )
+
+
+def reclaim(shell: Shell, reason: str) -> int:
+    """Go on with this database although it was moved."""
+    if not reason.strip():
+        raise Mistaken("--reason is needed; it is recorded")
+    with open_store(shell, configuration(shell)) as store:
+        with store.reading() as connection:
+            was = whereabouts.moved_to(connection)
+        if not was:
+            raise Mistaken("this installation was not moved to another database; nothing was done")
+        store.reclaim(shell.because(reason))
+    answer: dict[str, Any] = {"reclaimed_from": was, "reason": reason}
+    shell.answer(answer, lambda: f"This database is in use again. Never use {was} again: it would make tickets twice.")
+    return IN_ORDER

@@ -1,0 +1,56 @@
+"""Moving to another database by the command line, and back."""
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.databases import Databases
+
+if TYPE_CHECKING:
+    from tests.app.conftest import Line, Office
+
+
+def test_a_sync_after_the_move_has_nothing_to_do(office: "Office", databases: Databases) -> None:
+    line = office.line
+    first = line.add("Rotate the deploy keys", "--priority", "high")
+    second = line.add("Encrypt the backup bucket", "--priority", "low")
+    line.json("sync")
+    keys = [office.key(first), office.key(second)]
+    url = databases.empty()
+    preview = line.json("state", "move", "--to", url, "--dry-run")
+    assert (preview["moved"], preview["rows"]["item"]) == (False, 2)
+    before = line.json("audit", "verify")["head"]
+    assert preview["head"] == before
+    said = line("state", "move", "--to", url)
+    assert (said.code, said.err) == (0, "")
+    assert f'url = "{url}"' in said.out
+    refused = line("sync")
+    assert refused.code == 2
+    assert "moved to another database" in refused.err
+    line.config.write_text(f'{line.config.read_text()}\n[state]\nurl = "{url}"\n')
+    assert line.json("sync")["operations"] == []
+    assert line.json("audit", "verify")["ok"]
+    assert [office.key(first), office.key(second)] == keys
+    assert line.add("Review who may deploy") == "AI-000003"
+
+
+def test_the_old_database_can_be_read_and_reclaimed(desk: "Line") -> None:
+    desk.add("Rotate the deploy keys")
+    assert desk("state", "move", "--to", "sqlite:///new.db").code == 0
+    assert (desk.folder / "new.db").stat().st_mode & 0o777 == 0o600
+    assert desk.json("status")["items"]["open"]["medium"] == 1
+    assert desk("item", "add", "Another").code == 2
+    assert desk("state", "reclaim", "--reason", " ").code == 2
+    assert desk.json("state", "reclaim", "--reason", "never used")["reclaimed_from"].endswith("new.db")
+    assert desk.add("Another") == "AI-000002"
+    assert desk("state", "reclaim", "--reason", "again").code == 2
+
+
+@pytest.mark.parametrize(
+    "url", ["postgresql+psycopg://u:hunter2@127.0.0.1/x", "nonsense", "sqlite:///no/such/folder.db"]
+)
+def test_a_target_that_cannot_be_is_refused_and_the_old_one_stays_in_use(desk: "Line", url: str) -> None:
+    said = desk("state", "move", "--to", url)
+    assert said.code == 2
+    assert "hunter2" not in said.err
+    assert desk.add("Rotate the deploy keys") == "AI-000001"
