@@ -87,6 +87,14 @@ class Tracker(Protocol):
         """Yield each ticket as it is now, read past any search index, in no particular order."""
         ...
 
+    def survey(self) -> Iterator[Mapping[str, str]]:
+        """Yield the revision of each marked ticket there is by the ticket's id, in as few requests as can be.
+
+        A revision is empty where the tracker would need more requests to tell it. What is not named may be there
+        nevertheless; `fetch` knows.
+        """
+        ...
+
     def find(self, markers: Sequence[Marker], since: datetime) -> list[Ticket]:
         """Every ticket that carries one of the markers, created no earlier than shortly before `since`.
 

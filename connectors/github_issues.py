@@ -14,6 +14,7 @@ from connectors.base import MARK, Page
 from connectors.errors import Ambiguous, Denied, NotFound, Rejected
 from connectors.github_check import problems
 from connectors.github_history import ABSENT, GithubHistory
+from connectors.github_patch import allow, label_changes, values
 from connectors.github_reading import (
     Json,
     Reader,
@@ -27,12 +28,11 @@ from connectors.github_reading import (
     label_names,
     login,
     repository_of,
+    revision,
     stamp,
 )
 from connectors.github_session import Answer, App, GithubSession, elements, names_assignees
 from connectors.github_settings import (
-    BODY_LIMIT,
-    TITLE_LIMIT,
     GithubSettings,
     capabilities,
     named_issue,
@@ -48,19 +48,16 @@ from state.ticket import (
     Activity,
     ActivityKind,
     Body,
-    Category,
     Created,
     Cursor,
     Draft,
     Gone,
-    Keep,
     Marker,
     Missing,
     NotCreated,
     Patch,
     Ticket,
     TicketRef,
-    TransitionTo,
 )
 
 EARLIER = timedelta(minutes=10)
@@ -69,7 +66,6 @@ FEW = 50
 
 _INSTANT = timedelta(seconds=1)
 _BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
-_REASONS = ("completed", "not_planned", "duplicate")
 _MOVED = frozenset({301, 302, 303, 307, 308})
 
 
@@ -173,6 +169,13 @@ class GithubIssues:
         for ref in left.values():
             yield self._fetch(ref)
 
+    def survey(self) -> Iterator[Mapping[str, str]]:
+        """Yield each marked issue's revision by its id, a hundred to a request."""
+        query = {"state": "all", "labels": MARK, "sort": "created", "direction": "asc"}
+        for answer in self._listed(f"{self.root()}/issues", "", **query):
+            issues = (one for one in elements(answer.data) if is_issue(one))
+            yield {identity(one): revision(one) for one in issues if MARK in folded(label_names(one.get("labels")))}
+
     def find(self, markers: Sequence[Marker], since: datetime) -> list[Ticket]:
         """Every issue of ours that carries one of the markers, created no earlier than ten minutes before `since`.
 
@@ -202,7 +205,7 @@ class GithubIssues:
 
     def update(self, ref: TicketRef, patch: Patch, *, seen: str) -> Ticket:  # noqa: ARG002
         """Change what `patch` says: state and fields with one request, each label with one of its own."""
-        self._allow(patch.title, patch.body)
+        allow(patch.title, patch.body)
         if patch.priority not in (KEEP, None) or patch.due_date not in (KEEP, None):
             raise Rejected("GitHub's issues hold no priority and no due date")
         where = self._issue(ref)
@@ -210,10 +213,10 @@ class GithubIssues:
             self._shown.compare(self.reader.ticket(self._same(ref, self.session.get(where).data)))
         labels: frozenset[str] | None = None
         issue: Json | None = None
-        if changed := self._changed(patch, self._also.get(ref.id, [])):
+        if changed := values(patch, self._also.get(ref.id, [])):
             issue = self._same(ref, self._write("PATCH", where, changed))
             labels = label_names(issue.get("labels"))
-        adds, removes = self._label_changes(patch, labels)
+        adds, removes = label_changes(patch, labels, self.reader.labels)
         one_by_one = self._relabel(where, adds, removes)
         if issue is None or adds or removes:
             issue = self._same(ref, self.session.get(where).data)
@@ -369,7 +372,7 @@ class GithubIssues:
         return issue
 
     def _create(self, draft: Draft) -> Created:
-        self._allow(draft.title, draft.body)
+        allow(draft.title, draft.body)
         data: dict[str, Any] = {"title": draft.title, "labels": sorted({*draft.labels, MARK})}
         if draft.body is not None:
             data["body"] = draft.body
@@ -392,47 +395,6 @@ class GithubIssues:
             if "assignees" not in data or not names_assignees(refusal):
                 raise
             return self._write("POST", path, {key: value for key, value in data.items() if key != "assignees"})
-
-    def _changed(self, patch: Patch, also: Sequence[str]) -> dict[str, Any]:
-        changed: dict[str, Any] = {}
-        if patch.state is not None:
-            changed["state"] = "closed" if patch.state.category is Category.DONE else "open"
-            if patch.state.category is Category.DONE:
-                wanted = patch.state.resolution
-                changed["state_reason"] = wanted if wanted in _REASONS else _REASONS[0]
-        if not isinstance(patch.title, Keep):
-            changed["title"] = patch.title
-        if not isinstance(patch.body, Keep):
-            changed["body"] = patch.body or ""
-        if not isinstance(patch.assignee, Keep):
-            changed["assignees"] = list(dict.fromkeys([patch.assignee, *also])) if patch.assignee else []
-        return changed
-
-    def _label_changes(self, patch: Patch, present: frozenset[str] | None) -> tuple[list[str], list[str]]:
-        adds, removes = list(patch.add_labels), list(patch.remove_labels)
-        if patch.marker is not None:
-            adds.append(MARK)
-        if patch.state is not None and patch.state.category is not Category.DONE:
-            wanted, others = self._status_labels(patch.state, present or frozenset())
-            adds += wanted
-            removes += others
-        has = None if present is None else folded(present)
-        kept = folded(adds)
-        adds = [name for name in dict.fromkeys(adds) if has is None or name.casefold() not in has]
-        removes = [name for name in dict.fromkeys(removes) if has is None or name.casefold() in has]
-        return adds, [name for name in removes if name.casefold() not in kept]
-
-    def _status_labels(self, wanted: TransitionTo, present: frozenset[str]) -> tuple[list[str], list[str]]:
-        """Which labels bring an open issue to `wanted`, and which others there mean a status."""
-        known = self.reader.labels
-        alike = known.in_progress if wanted.category is Category.INDETERMINATE else known.open
-        every = folded(known.every())
-        named = [name for name in wanted.names if name.casefold() in every]
-        good = folded([*named, *alike])
-        has = any(name.casefold() in good for name in present)
-        label = named if wanted.category is Category.NEW else (named or [*wanted.names] or [*alike])
-        others = [name for name in known.every() if name.casefold() not in good]
-        return ([] if has else label[:1]), others
 
     def _relabel(self, where: str, adds: Sequence[str], removes: Sequence[str]) -> bool:
         """Change labels one by one; `False` where the server did not find something and may not know how."""
@@ -481,14 +443,6 @@ class GithubIssues:
         except (NotFound, Denied) as hidden:
             return Missing(ref, Gone.HIDDEN, str(hidden))
         return Missing(ref, Gone.NOT_FOUND, str(gone))
-
-    def _allow(self, title: object, body: object) -> None:
-        if isinstance(title, str) and (not title.strip() or len(title) > TITLE_LIMIT):
-            raise Rejected(f"the title must have 1 to {TITLE_LIMIT} characters")
-        if body not in (KEEP, None) and not isinstance(body, str):
-            raise Rejected("the body must be Markdown")
-        if isinstance(body, str) and len(body) > BODY_LIMIT:
-            raise Rejected(f"the body is longer than {BODY_LIMIT} characters")
 
 
 def _number(ref: TicketRef) -> str | None:

@@ -105,6 +105,12 @@ def delivered(body: bytes) -> Json:
     return told if isinstance(told, dict) else {}
 
 
+def revision(issue: Json) -> str:
+    """What differs once an issue has changed or was commented."""
+    updated, comments = moment(issue.get("updated_at") or issue.get("created_at")), issue.get("comments")
+    return f"{updated.isoformat(timespec='milliseconds')}/{comments if isinstance(comments, int) else 0:06d}"
+
+
 def closing(issue: Json) -> Json:
     """The event of closing, as far as a closed issue itself tells it."""
     at = issue.get("closed_at")
@@ -141,7 +147,7 @@ class Reader:
             labels=labels,
             created=moment(issue.get("created_at") or issue.get("updated_at")),
             updated=updated,
-            revision=f"{updated.isoformat(timespec='milliseconds')}/{comments or 0:06d}",
+            revision=revision(issue),
             marker=marker if marker and (trusting or self.ours(issue)) else None,
             project=repository,
             comments=comments,

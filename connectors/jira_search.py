@@ -13,6 +13,10 @@ from connectors.jira_client import JiraClient, Json
 from connectors.jira_reading import EPOCH, FIELDS, PROPERTY, labels, mapping, moment, rows
 
 PAGE = 100
+MANY = 5000
+"""How many ids Jira Cloud gives at once where nothing else is asked for."""
+WINDOW = 1000
+"""How many issues Data Center gives at once."""
 FEW = 10
 ORDER = "ORDER BY updated ASC, key ASC"
 TIMED = "timed"
@@ -39,12 +43,14 @@ class JiraSearch:
 
     def pages(self, scope: str, at: datetime) -> Iterator[list[Row]]:
         """Pages of the issues in `scope` (JQL) that changed at or after `at`; servers may give others as well."""
-        if self._on_cloud and f"GET {_PAGED}" not in self._client.absent:
-            first = self._by_token(scope, at, None)
-            if first is not None:
-                yield from self._follow(scope, at, first)
-                return
-        yield from self._by_time(scope, at)
+        whole: Json = {"fields": FIELDS, "properties": [PROPERTY], "maxResults": PAGE}
+        plain = whole if self._on_cloud else {"fields": FIELDS, "maxResults": PAGE}
+        yield from self._either_way(scope, at, whole, plain)
+
+    def ids(self, scope: str) -> Iterator[list[Row]]:
+        """Pages of the issues in `scope` with little more than their ids, as large as the server makes them."""
+        small: Json = {"fields": ["id"], "maxResults": MANY}
+        yield from self._either_way(scope, EPOCH, small, {"fields": ["updated"], "maxResults": WINDOW})
 
     def changed(self, scope: str, at: datetime, *, doubting: bool) -> Iterator[list[Row]]:
         """The same; if `doubting`, with a second look where nothing changed and `proof` is not there yet.
@@ -78,7 +84,15 @@ class JiraSearch:
         self._breadth = _EXACT
         return False
 
-    def _follow(self, scope: str, at: datetime, page: Json) -> Iterator[list[Row]]:
+    def _either_way(self, scope: str, at: datetime, paged: Json, plain: Json) -> Iterator[list[Row]]:
+        if self._on_cloud and f"GET {_PAGED}" not in self._client.absent:
+            first = self._by_token(scope, at, paged)
+            if first is not None:
+                yield from self._follow(scope, at, paged, first)
+                return
+        yield from self._by_time(scope, at, plain)
+
+    def _follow(self, scope: str, at: datetime, asked: Json, page: Json) -> Iterator[list[Row]]:
         spent: set[str] = set()
         while True:
             yield rows(page.get("issues"))
@@ -86,27 +100,24 @@ class JiraSearch:
             if not token or page.get("isLast") is True or token in spent:
                 return
             spent.add(token)
-            page = self._by_token(scope, at, token) or {}
+            page = self._by_token(scope, at, {**asked, "nextPageToken": token}) or {}
 
-    def _by_token(self, scope: str, at: datetime, token: str | None) -> Json | None:
-        payload: Json = {"fields": FIELDS, "properties": [PROPERTY], "maxResults": PAGE}
-        if token:
-            payload["nextPageToken"] = token
+    def _by_token(self, scope: str, at: datetime, asked: Json) -> Json | None:
         try:
-            return dict(self._ask(scope, at, lambda jql: self._either(_PAGED, {"jql": jql, **payload})))
+            return dict(self._ask(scope, at, lambda jql: self._either(_PAGED, {"jql": jql, **asked})))
         except (NotFound, Rejected) as error:
             if self._client.lacks(f"GET {_PAGED}", error):
                 return None
             raise
 
-    def _by_time(self, scope: str, at: datetime) -> Iterator[list[Row]]:
+    def _by_time(self, scope: str, at: datetime, asked: Json) -> Iterator[list[Row]]:
         floor, start, seen = at, 0, set[tuple[str, str]]()
         while True:
-            answer = self._ask(scope, floor, partial(self._plain, start=start))
+            answer = self._ask(scope, floor, partial(self._plain, asked, start))
             page = rows(answer.get("issues"))
             fresh = [issue for issue in page if _version(issue) not in seen]
             yield fresh
-            if not page or _is_last(answer, start, len(page)):
+            if not page or _is_last(answer, start, len(page), asked["maxResults"]):
                 return
             seen.update(map(_version, page))
             reached = max([floor, *(moment(mapping(issue.get("fields")).get("updated")) for issue in page)])
@@ -134,11 +145,8 @@ class JiraSearch:
         since = f" AND updated >= {int(at.timestamp() * 1000)}" if at > EPOCH else ""
         return f"{scope}{since} {ORDER}"
 
-    def _plain(self, jql: str, start: int) -> Row:
-        payload: Json = {"jql": jql, "startAt": start, "maxResults": PAGE, "fields": FIELDS}
-        if self._on_cloud:
-            payload["properties"] = [PROPERTY]
-        return self._either("search", payload)
+    def _plain(self, asked: Json, start: int, jql: str) -> Row:
+        return self._either("search", {"jql": jql, "startAt": start, **asked})
 
     def _either(self, path: str, payload: Json) -> Row:
         """The answer to a POST, or to a GET where the server knows no other."""
@@ -156,8 +164,8 @@ def _version(issue: Row) -> tuple[str, str]:
     return str(issue.get("id")), str(mapping(issue.get("fields")).get("updated"))
 
 
-def _is_last(answer: Row, start: int, got: int) -> bool:
+def _is_last(answer: Row, start: int, got: int, asked: int) -> bool:
     total, limit = answer.get("total"), answer.get("maxResults")
     if isinstance(total, int):
         return start + got >= total
-    return got < (min(limit, PAGE) if isinstance(limit, int) and limit > 0 else PAGE)
+    return got < (min(limit, asked) if isinstance(limit, int) and limit > 0 else asked)

@@ -228,6 +228,15 @@ class TrackerContract:
         bench.person.close(ref.key)
         assert [ticket.state.category for ticket in bench.feed() if ticket.ref == ref] == [Category.DONE]
 
+    def test_a_survey_names_the_marked_tickets_there_are_and_their_revisions(self, bench: Bench) -> None:
+        """What is not named is read directly; a revision is told truly or not at all."""
+        refs = [bench.make(1), bench.make(2), bench.make(3)]
+        bench.person.delete(refs[0].key)
+        bench.open("Nobody mirrors this")
+        told = {ident: known for page in bench.tracker.survey() for ident, known in page.items()}
+        assert told.keys() == {ref.id for ref in refs[1:]}
+        assert all(known in ("", bench.read(ref).revision) for ref in refs[1:] for known in [told[ref.id]])
+
     def test_every_ticket_asked_for_is_answered(self, bench: Bench) -> None:
         """One answer per ticket, in any order."""
         refs = {bench.make(number) for number in (1, 2, 3)}

@@ -74,7 +74,7 @@ class Feed:
     Nothing before `settled` can still appear. `fresh` is the newest change known; what lies between may have
     gained entries since, and is read once more at `settle_at` (UTC), when the tracker's index has caught up with
     everything up to `settling`. `rules` is the digest of the mapping that all links were last compared under.
-    `audited_at` is when every linked ticket was last looked at directly.
+    `audited_at` is when it was last asked which tickets are there.
     """
 
     tracker: str

@@ -4,7 +4,19 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import BindParameter, Connection, Row, Select, bindparam, func, insert, select, update
+from sqlalchemy import (
+    BindParameter,
+    Connection,
+    Row,
+    Select,
+    and_,
+    bindparam,
+    case,
+    func,
+    insert,
+    select,
+    update,
+)
 from sqlalchemy.exc import IntegrityError
 
 from state.audit import Ledger
@@ -54,12 +66,13 @@ def count(connection: Connection, tracker: str) -> int:
     return int(connection.execute(_COUNT, {"in_tracker": tracker}).scalar_one())
 
 
-def refs(rows: Callable[[Select[Any]], Sequence[Row[Any]]], tracker: str) -> Iterator[TicketRef]:
-    """Yield the linked tickets of a tracker."""
-    names = (LINK.c.id, LINK.c.ticket_id, LINK.c.ticket_key)
+def refs(rows: Callable[[Select[Any]], Sequence[Row[Any]]], tracker: str) -> Iterator[tuple[TicketRef, str | None]]:
+    """Yield the linked tickets of a tracker with the revision last known, `None` for one missing or archived."""
+    there = and_(LINK.c.missing_since.is_(None), LINK.c.archived.is_(False))
+    names = (LINK.c.id, LINK.c.ticket_id, LINK.c.ticket_key, case((there, LINK.c.ticket_revision)).label("revision"))
     query, last = select(*names).where(LINK.c.tracker == tracker, CURRENT).order_by(LINK.c.id).limit(_PAGE), 0
     while page := rows(query.where(LINK.c.id > last)):
-        yield from (TicketRef(tracker, row.ticket_id, row.ticket_key) for row in page)
+        yield from ((TicketRef(tracker, row.ticket_id, row.ticket_key), row.revision) for row in page)
         last = page[-1].id
 
 

@@ -259,8 +259,11 @@ class Store:
         with self._database.reading() as connection:
             return links.count(connection, tracker)
 
-    def link_refs(self, tracker: str) -> Iterator[TicketRef]:
-        """Yield the linked tickets of a tracker, read in short steps."""
+    def link_refs(self, tracker: str) -> Iterator[tuple[TicketRef, str | None]]:
+        """Yield the linked tickets of a tracker with the revision each was last seen at, read in short steps.
+
+        The revision is empty where it is not known, and `None` where the ticket was missing or archived.
+        """
         return links.refs(self._rows, tracker)
 
     def generation(self, item: str, tracker: str) -> int:

@@ -15,7 +15,7 @@ from state.store import Store
 from state.ticket import Marker
 from sync.adopt import adoption
 from sync.apply import Apply
-from sync.gather import Reading, Scope, advanced, read
+from sync.gather import Extent, Reading, Scope, advanced, read
 from sync.plan import Brake, Plan, Safety, Step, brake, in_order
 from sync.recover import Recovery, baseline_from
 from sync.steps import begin, unrouted
@@ -97,8 +97,8 @@ class _Gathered:
 class Engine:
     """Everything a run works with.
 
-    `waits` is, by tracker, the seconds it may take to show what it did; `audit_hours` how often every linked ticket
-    is looked at directly. `crash` is called with each of `CRASH_POINTS`; `progress` with a stage, done and total.
+    `waits` is, by tracker, the seconds it may take to show what it did; `audit_hours` how often it is asked
+    which tickets are there. `crash` is called with each of `CRASH_POINTS`; `progress` with a stage, done and total.
     `at_once` makes the calls that a tracker takes several of at a time.
     """
 
@@ -292,9 +292,9 @@ class Engine:
         found = _Gathered(Plan(()))
         for name, tracker in trackers.items():
             feed = self.store.feed(name)
-            every = full or self._due(feed)
+            extent = Extent.ALL if full else self._extent(feed)
             now, progress = self.clock(), self._reading
-            scope = Scope(self.store, tracker, self.rules, run, now, every, mine, waiting, alone, meant, progress)
+            scope = Scope(self.store, tracker, self.rules, run, now, extent, mine, waiting, alone, meant, progress)
             self.crash("read.before")
             try:
                 found.readings[name] = read(scope, feed)
@@ -337,13 +337,13 @@ class Engine:
         denied = any(isinstance(error, Denied) for error in found.failed.values())
         return Plan(ordered, holds, refused, problems, denied)
 
-    def _due(self, feed: Feed) -> bool:
-        """Whether every linked ticket is to be looked at: the mapping changed, or the last look is long ago."""
+    def _extent(self, feed: Feed) -> Extent:
+        """How far to look beyond the feed: at each ticket if the mapping changed, in time at which are there."""
         if feed.rules and feed.rules != self.rules.digest(feed.tracker):
-            return True
-        if feed.audited_at is None:
-            return False
-        return self.clock() - feed.audited_at >= timedelta(hours=self.audit_hours[feed.tracker])
+            return Extent.ALL
+        hours = timedelta(hours=self.audit_hours[feed.tracker])
+        due = feed.audited_at is not None and self.clock() - feed.audited_at >= hours
+        return Extent.PRESENCE if due else Extent.NEWS
 
     def _begin(self, items: Sequence[ActionItem], found: _Gathered) -> Iterator[Step | None]:
         for item in items:

@@ -1,8 +1,9 @@
 """What one tracker shows now, reduced to what is new: the reading half of a run, which writes nothing."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from enum import Enum, auto
 from itertools import islice
 
 from connectors.base import Tracker
@@ -51,13 +52,21 @@ class Reading:
         self.steps.pop(link.item, None)
 
 
+class Extent(Enum):
+    """How far a reading looks beyond the feed: at nothing more, at which tickets are there, at each ticket itself."""
+
+    NEWS = auto()
+    PRESENCE = auto()
+    ALL = auto()
+
+
 @dataclass(frozen=True, slots=True)
 class Scope:
     """What the reading of one tracker may use and what it is asked to look at.
 
     `changed` are the items that moved here, `waiting` the comments to be sent by item, `in_doubt` the items to be left
     alone until it is known what was written, `meant` what an update may have written of which no more is known, by
-    item. `every` asks for each linked ticket, whatever the feed says.
+    item. `extent` says how far to look beyond the feed.
     """
 
     store: Store
@@ -65,7 +74,7 @@ class Scope:
     rules: Rules
     run: str
     now: datetime
-    every: bool
+    extent: Extent
     changed: Mapping[str, ActionItem]
     waiting: Mapping[str, tuple[Comment, ...]]
     in_doubt: frozenset[str]
@@ -74,7 +83,7 @@ class Scope:
 
 
 def read(scope: Scope, feed: Feed) -> Reading:
-    """Read the feed from where it stood, then the tickets of items that changed here, and every one if asked.
+    """Read the feed from where it stood, then the tickets of items that changed here, and all the others if asked.
 
     Raises the errors of `connectors.errors`; nothing is stored, so a failed reading is read again as a whole.
     """
@@ -82,11 +91,11 @@ def read(scope: Scope, feed: Feed) -> Reading:
     looked: set[str] = set()
     if feed.fresh is not None or scope.store.link_count(scope.tracker.name):
         _follow(scope, feed, reading, looked)
-    refs = (ref for ref in _refs(scope) if ref.id not in looked)
-    _look(scope, refs, reading)
-    if scope.every:
+    refs, sure = _refs(scope, reading)
+    _look(scope, (ref for ref in refs if ref.id not in looked), reading, sure)
+    if scope.extent is not Extent.NEWS:
         _look_again(scope, reading)
-    if scope.every or feed.audited_at is None:
+    if scope.extent is not Extent.NEWS or feed.audited_at is None:
         reading.feed = replace(reading.feed, audited_at=scope.now)
     return reading
 
@@ -145,7 +154,7 @@ def _page(scope: Scope, tickets: Sequence[Ticket], reading: Reading, looked: set
             reading.knows(refreshed(link, ticket, item.revision))
     looked |= {t.ref.id for t in fresh}
     if scope.tracker.caps.stale_feed:
-        _look(scope, (t.ref for t in fresh), reading, count=False)
+        _look(scope, (t.ref for t in fresh), reading)
     else:
         _answer(scope, fresh, reading)
 
@@ -247,18 +256,35 @@ def _look_again(scope: Scope, reading: Reading) -> None:
     _strangers(scope, [t for t in found if t.ref.id not in links], reading)
 
 
-def _refs(scope: Scope) -> Iterator[TicketRef]:
-    """The tickets to read directly, whatever the feed shows."""
-    if scope.every:
-        yield from scope.store.link_refs(scope.tracker.name)
-        return
-    wanted = list({*scope.changed, *scope.waiting})
-    links = scope.store.links(wanted)
-    yield from (link.ref for _, link in sorted(links.items()) if link.ref.tracker == scope.tracker.name)
+def _refs(scope: Scope, reading: Reading) -> tuple[Iterable[TicketRef], int]:
+    """The tickets to read directly, whatever the feed shows, and how many others are known to be there."""
+    name = scope.tracker.name
+    if scope.extent is Extent.ALL:
+        return (ref for ref, _ in scope.store.link_refs(name)), 0
+    links = scope.store.links(list({*scope.changed, *scope.waiting}))
+    mine = {link.ref.id: link.ref for _, link in sorted(links.items()) if link.ref.tracker == name}
+    if scope.extent is Extent.NEWS:
+        return mine.values(), 0
+    there = _survey(scope)
+    fresh = {link.ref.id: link.ticket_revision for link in reading.touched.values()}
+    for ref, known in scope.store.link_refs(name):
+        shown = there.get(ref.id)
+        if shown is None or known is None or (shown and shown != fresh.get(ref.id, known)):
+            mine[ref.id] = ref
+    return mine.values(), scope.store.link_count(name) - len(mine)
 
 
-def _look(scope: Scope, refs: Iterable[TicketRef], reading: Reading, *, count: bool = True) -> None:
-    """Read tickets directly, a chunk at a time."""
+def _survey(scope: Scope) -> dict[str, str]:
+    """The tickets there are, by id, with the revision of each as far as the tracker tells it."""
+    there: dict[str, str] = {}
+    for page in scope.tracker.survey():
+        there |= page
+        scope.progress(scope.tracker.name, len(page))
+    return there
+
+
+def _look(scope: Scope, refs: Iterable[TicketRef], reading: Reading, sure: int | None = None) -> None:
+    """Read tickets directly, a chunk at a time; with `sure` others that are there, that is a sight of the tracker."""
     source = iter(refs)
     looked = there = 0
     while chunk := list(islice(source, CHUNK)):
@@ -268,8 +294,9 @@ def _look(scope: Scope, refs: Iterable[TicketRef], reading: Reading, *, count: b
         missed = _miss(scope, [f for f in found if isinstance(f, Missing)], reading)
         looked, there = looked + len(tickets) + missed, there + len(tickets)
         scope.progress(scope.tracker.name, len(chunk))
-    if count and looked:
-        reading.sighted.append(Sighted(scope.tracker.name, looked, there, scope.store.link_count(scope.tracker.name)))
+    if sure is not None and looked:
+        linked = scope.store.link_count(scope.tracker.name)
+        reading.sighted.append(Sighted(scope.tracker.name, looked + sure, there + sure, linked))
 
 
 def _answer(scope: Scope, tickets: Sequence[Ticket], reading: Reading) -> None:

@@ -88,6 +88,10 @@ class MemoryTracker:
             chunk = refs[start : start + self.page_size]
             yield from self._call("fetch", partial(self._fetched_all, chunk))
 
+    def survey(self) -> Iterator[Mapping[str, str]]:
+        """Yield the revision of each marked ticket that is not gone."""
+        yield self._call("survey", lambda: {t.ref.id: t.revision for t in self._changed(BEGINNING)})
+
     def find(self, markers: Sequence[Marker], since: datetime) -> list[Ticket]:
         """Every ticket that carries one of the markers."""
         return list(self._call("find", lambda: self._found({marker.key for marker in markers}, since)))

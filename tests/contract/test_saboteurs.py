@@ -271,6 +271,13 @@ class HidesClosedTickets(Saboteur):
             yield Page(shown, page.cursor)
 
 
+class SurveysTheFirst(Saboteur):
+    caught_by = "test_a_survey_names_the_marked_tickets_there_are_and_their_revisions"
+
+    def survey(self) -> Iterator[Mapping[str, str]]:
+        yield dict(list(next(super().survey()).items())[:1])
+
+
 class AnswersForTheFirst(Saboteur):
     caught_by = "test_every_ticket_asked_for_is_answered"
 

@@ -1,13 +1,16 @@
 """What a reading makes of a tracker that repeats itself, tells little, or is changed while it is read."""
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 from connectors.base import Page
 from connectors.sandbox.memory import MemoryTracker
+from state.effects import Effects
 from state.model import HoldKind, Status
-from state.ticket import Cursor, Draft, Missing, Ticket, TicketRef
+from state.ticket import Cursor, Draft, Gone, Missing, Ticket, TicketRef
+from sync.engine import Report
 
 
 class Repeating(MemoryTracker):
@@ -153,3 +156,68 @@ def test_a_ticket_that_shows_only_after_it_was_given_up_is_held_beside_the_secon
     records = world.records()
     world.sync(full=True)
     assert world.records() == records
+
+
+def audited(world: Any, *, hours: int = 25) -> Report:
+    world.clock.sleep(hours * 3_600)
+    report: Report = world.sync()
+    return report
+
+
+def test_an_audit_asks_once_for_all_that_are_there(world: Any) -> None:
+    for number in range(30):
+        world.add(f"Encrypt volume {number}")
+    world.sync()
+    audited(world)
+    asked = world.tracker.requests
+    audited(world)
+    assert world.tracker.requests - asked == 2
+    audited(world, hours=1)
+    assert world.tracker.requests - asked == 3
+
+
+def test_an_audit_finds_a_deleted_ticket_and_holds_it_once_it_was_missed_twice(world: Any) -> None:
+    first, second = world.add(), world.add("Encrypt the backup bucket of the billing system")
+    world.sync()
+    world.far.delete(world.link(first.ref).ref, Gone.NOT_FOUND)
+    audited(world)
+    assert (world.store.holds(first.ref), world.link(second.ref).missing_since) == ([], None)
+    world.sync()
+    assert [h.kind for h in world.store.holds(first.ref)] == [HoldKind.GONE]
+
+
+def test_an_audit_finds_a_ticket_that_is_there_again(world: Any) -> None:
+    item, _ = world.add(), world.add("Encrypt the backup bucket of the billing system")
+    world.sync()
+    ref = world.link(item.ref).ref
+    world.far.delete(ref, Gone.HIDDEN)
+    audited(world)
+    world.sync()
+    world.far.restore(ref)
+    audited(world)
+    assert world.store.holds(item.ref) == []
+
+
+def test_an_audit_takes_in_what_a_ticket_without_our_label_says(world: Any) -> None:
+    item = world.add()
+    world.sync()
+    ref = world.link(item.ref).ref
+    world.far.edit(ref, labels=frozenset())
+    world.far.edit(ref, assignee="tom")
+    world.sync()
+    assert world.item(item.ref).owner is None
+    audited(world)
+    assert world.item(item.ref).owner == "tom@acme.example"
+
+
+def test_an_audit_finds_what_the_feed_never_showed(world: Any) -> None:
+    item = world.add()
+    world.sync()
+    feed = world.store.feed("eng")
+    world.far.edit(world.link(item.ref).ref, assignee="tom")
+    later = Cursor(world.clock.now + timedelta(days=3))
+    world.store.commit(None, Effects(feeds=[replace(feed, settled=later, fresh=later, settle_at=None)]))
+    world.sync()
+    assert world.item(item.ref).owner is None
+    audited(world)
+    assert world.item(item.ref).owner == "tom@acme.example"
