@@ -83,8 +83,12 @@ class Tracker(Protocol):
         """
         ...
 
-    def fetch(self, refs: Sequence[TicketRef]) -> Iterator[Ticket | Missing]:
-        """Yield each ticket as it is now, read past any search index, in no particular order."""
+    def fetch(self, refs: Sequence[TicketRef], *, history: bool = False) -> Iterator[Ticket | Missing]:
+        """Yield each ticket as it is now, read past any search index, in no particular order.
+
+        With `history`, what each went through is read with it where the tracker gives both at once: `activity` then
+        tells it, once and until the next `fetch`, without asking again.
+        """
         ...
 
     def survey(self) -> Iterator[Mapping[str, str]]:

@@ -91,6 +91,7 @@ class JiraIssues:
         self._items: dict[str, str] = {}
         self._shown = Shown(clock)
         self._markers: dict[str, Marker] = {}
+        self._histories: dict[str, Mapping[str, Any]] = {}
         self._keys_only = self._made = False
         self._me: str | None = None
         self._me_asked = False
@@ -119,11 +120,13 @@ class JiraIssues:
             at = max([at, *(ticket.updated for ticket in tickets)])
             yield Page(sorted(tickets, key=lambda ticket: ticket.updated), Cursor(at, self._search.proof))
 
-    def fetch(self, refs: Sequence[TicketRef]) -> Iterator[Ticket | Missing]:
+    def fetch(self, refs: Sequence[TicketRef], *, history: bool = False) -> Iterator[Ticket | Missing]:
         """Yield each ticket as it is now, read from the database and not from the search index."""
+        self._histories = {}
         for start in range(0, len(refs), PAGE):
             chunk = refs[start : start + PAGE]
-            found = self._bulk_fetch(chunk) if self._cloud and "issue/bulkfetch" not in self._client.absent else None
+            together = self._cloud and "issue/bulkfetch" not in self._client.absent
+            found = self._bulk_fetch(chunk, history=history) if together else None
             yield from map(self._fetch_one, chunk) if found is None else found
 
     def survey(self) -> Iterator[Mapping[str, str]]:
@@ -177,10 +180,11 @@ class JiraIssues:
     def activity(self, ref: TicketRef, since: datetime) -> list[Activity]:
         """Who did what to the ticket at or after `since`, oldest first.
 
-        Takes one request, and more for long histories or where comments of ours must be told apart.
+        Takes one request if it was not fetched, and more for long histories or to tell comments of ours apart.
         """
         asked = {"fields": "comment,attachment", "expand": "changelog"}
-        raw = self._reach(ref, lambda ident: self._client.get(f"issue/{ident}", **asked))
+        raw = self._histories.pop(ref.id, None)
+        raw = raw or self._reach(ref, lambda ident: self._client.get(f"issue/{ident}", **asked))
         at = self._at(ref)
         fields, me, cloud = read.mapping(read.mapping(raw).get("fields")), self._myself(), self._cloud
         said = comment_rows(
@@ -327,16 +331,20 @@ class JiraIssues:
         self._keys_only = True
         return self._ticket(raw)
 
-    def _bulk_fetch(self, refs: Sequence[TicketRef]) -> list[Ticket | Missing] | None:
+    def _bulk_fetch(self, refs: Sequence[TicketRef], *, history: bool) -> list[Ticket | Missing] | None:
         wanted = {ref.id: ref for ref in refs}
-        payload = {"issueIdsOrKeys": list(wanted), "fields": read.FIELDS, "properties": [read.PROPERTY]}
+        payload: Json = {"issueIdsOrKeys": list(wanted), "fields": read.FIELDS, "properties": [read.PROPERTY]}
+        if history:
+            payload |= {"fields": [*read.FIELDS, "attachment"], "expand": ["changelog"]}
         try:
             answer = read.mapping(self._client.post("issue/bulkfetch", payload))
         except (NotFound, Rejected) as error:
             if self._client.lacks("issue/bulkfetch", error):
                 return None
             raise
-        tickets = [self._ticket(raw) for raw in read.rows(answer.get("issues"))]
+        found = read.rows(answer.get("issues"))
+        tickets = [self._ticket(raw) for raw in found]
+        self._histories |= {read.identity(raw): raw for raw in found if "changelog" in raw}
         told = {
             str(row.get("id", "")): str(row.get("errorMessage", "")) for row in read.rows(answer.get("issueErrors"))
         }

@@ -154,7 +154,7 @@ def _page(scope: Scope, tickets: Sequence[Ticket], reading: Reading, looked: set
             reading.knows(refreshed(link, ticket, item.revision))
     looked |= {t.ref.id for t in fresh}
     if scope.tracker.caps.stale_feed:
-        _look(scope, (t.ref for t in fresh), reading)
+        _look(scope, (t.ref for t in fresh), reading, None)
     else:
         _answer(scope, fresh, reading)
 
@@ -283,12 +283,15 @@ def _survey(scope: Scope) -> dict[str, str]:
     return there
 
 
-def _look(scope: Scope, refs: Iterable[TicketRef], reading: Reading, sure: int | None = None) -> None:
-    """Read tickets directly, a chunk at a time; with `sure` others that are there, that is a sight of the tracker."""
+def _look(scope: Scope, refs: Iterable[TicketRef], reading: Reading, sure: int | None) -> None:
+    """Read tickets directly, a chunk at a time; with `sure` others that are there, that is a sight of the tracker.
+
+    `None` says that the feed told of them, so that something happened to each.
+    """
     source = iter(refs)
     looked = there = 0
     while chunk := list(islice(source, CHUNK)):
-        found = list(scope.tracker.fetch(chunk))
+        found = list(scope.tracker.fetch(chunk, history=sure is None))
         tickets = [f for f in found if isinstance(f, Ticket)]
         _answer(scope, tickets, reading)
         missed = _miss(scope, [f for f in found if isinstance(f, Missing)], reading)

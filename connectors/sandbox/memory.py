@@ -82,7 +82,7 @@ class MemoryTracker:
             reached = Cursor(page[-1].updated) if page else reached
             yield Page(page, reached)
 
-    def fetch(self, refs: Sequence[TicketRef]) -> Iterator[Ticket | Missing]:
+    def fetch(self, refs: Sequence[TicketRef], *, history: bool = False) -> Iterator[Ticket | Missing]:  # noqa: ARG002
         """Yield each ticket as it is now."""
         for start in range(0, len(refs), self.page_size):
             chunk = refs[start : start + self.page_size]

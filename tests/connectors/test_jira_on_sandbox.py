@@ -335,6 +335,29 @@ def test_comments_and_changes_come_back_with_their_author(desk: Desk) -> None:
     assert desk.jira.activity(ref, desk.server.now()) == []
 
 
+def test_history_that_came_with_a_ticket_is_told_once_without_asking(desk: Desk) -> None:
+    refs = desk.create(1, 2, 3)
+    for ref in refs:
+        desk.jira.comment(ref, "Hello", marker="k1")
+        desk.mia.comment(ref.key, "On it")
+        desk.mia.start(ref.key)
+    alone = [desk.jira.activity(ref, EARLY) for ref in refs]
+    asked = desk.jira.requests
+    list(desk.jira.fetch(refs, history=True))
+    assert [desk.jira.activity(ref, EARLY) for ref in refs] == alone
+    assert desk.jira.requests - asked == (1 + 3 if desk.jira.caps.stale_feed else 3 + 3 + 3)
+    desk.mia.comment(refs[0].key, "Done on Monday")
+    assert "Done on Monday" in [a.text for a in desk.jira.activity(refs[0], EARLY)]
+
+
+def test_history_that_was_not_asked_for_is_forgotten_by_the_next_fetch(desk: Desk) -> None:
+    (ref,) = desk.create(1)
+    list(desk.jira.fetch([ref], history=True))
+    desk.mia.start(ref.key)
+    list(desk.jira.fetch([ref]))
+    assert [a.after for a in desk.jira.activity(ref, EARLY) if a.field == "status"] == ["In Progress"]
+
+
 def test_a_comment_whose_answer_was_lost_is_sent_once_and_can_be_found(desk: Desk) -> None:
     (ref,) = desk.create(1)
     desk.server.faults.next("POST", "/comment", Fault.LOSE_ANSWER)

@@ -53,8 +53,8 @@ class MovesDueDates(Saboteur):
 class ForgetsMarkers(Saboteur):
     caught_by = "test_a_created_ticket_carries_its_marker"
 
-    def fetch(self, refs: Sequence[TicketRef]) -> Iterator[Ticket | Missing]:
-        for found in super().fetch(refs):
+    def fetch(self, refs: Sequence[TicketRef], *, history: bool = False) -> Iterator[Ticket | Missing]:
+        for found in super().fetch(refs, history=history):
             yield replace(found, marker=None) if isinstance(found, Ticket) else found
 
     def update(self, ref: TicketRef, patch: Patch, *, seen: str) -> Ticket:
@@ -208,8 +208,8 @@ class AdoptsWithoutALabel(Saboteur):
 class IgnoresComments(Saboteur):
     caught_by = "test_a_revision_moves_when_something_happens_and_only_then"
 
-    def fetch(self, refs: Sequence[TicketRef]) -> Iterator[Ticket | Missing]:
-        for found in super().fetch(refs):
+    def fetch(self, refs: Sequence[TicketRef], *, history: bool = False) -> Iterator[Ticket | Missing]:
+        for found in super().fetch(refs, history=history):
             said = self.far_side.activity(found.ref)[-1:] if isinstance(found, Ticket) else []
             quiet = bool(said) and said[0].kind is ActivityKind.COMMENT
             yield replace(found, revision=self._before(found)) if quiet and isinstance(found, Ticket) else found
@@ -281,15 +281,15 @@ class SurveysTheFirst(Saboteur):
 class AnswersForTheFirst(Saboteur):
     caught_by = "test_every_ticket_asked_for_is_answered"
 
-    def fetch(self, refs: Sequence[TicketRef]) -> Iterator[Ticket | Missing]:
+    def fetch(self, refs: Sequence[TicketRef], *, history: bool = False) -> Iterator[Ticket | Missing]:
         yield from super().fetch(refs[:2])
 
 
 class ReadsFromTheIndex(Saboteur):
     caught_by = "test_a_direct_read_sees_past_the_index"
 
-    def fetch(self, refs: Sequence[TicketRef]) -> Iterator[Ticket | Missing]:
-        for found in super().fetch(refs):
+    def fetch(self, refs: Sequence[TicketRef], *, history: bool = False) -> Iterator[Ticket | Missing]:
+        for found in super().fetch(refs, history=history):
             stale = self.far_side.lag and isinstance(found, Ticket)
             yield self.far_side.stored(found.ref).versions[0] if stale else found
 
@@ -297,8 +297,8 @@ class ReadsFromTheIndex(Saboteur):
 class FailsOnTheMissing(Saboteur):
     caught_by = "test_a_deleted_ticket_is_missing_and_no_exception"
 
-    def fetch(self, refs: Sequence[TicketRef]) -> Iterator[Ticket | Missing]:
-        for found in super().fetch(refs):
+    def fetch(self, refs: Sequence[TicketRef], *, history: bool = False) -> Iterator[Ticket | Missing]:
+        for found in super().fetch(refs, history=history):
             if isinstance(found, Missing):
                 raise NotFound(found.detail)
             yield found
@@ -307,8 +307,8 @@ class FailsOnTheMissing(Saboteur):
 class TrustsCopies(Saboteur):
     caught_by = "test_a_copied_marker_is_not_trusted"
 
-    def fetch(self, refs: Sequence[TicketRef]) -> Iterator[Ticket | Missing]:
-        for found in super().fetch(refs):
+    def fetch(self, refs: Sequence[TicketRef], *, history: bool = False) -> Iterator[Ticket | Missing]:
+        for found in super().fetch(refs, history=history):
             if isinstance(found, Ticket):
                 yield replace(found, marker=self.far_side.stored(found.ref).marker)
             else:

@@ -27,8 +27,8 @@ class Interrupted(MemoryTracker):
 
     meddle: Callable[[], None] = staticmethod(lambda: None)
 
-    def fetch(self, refs: Sequence[TicketRef]) -> Iterator[Ticket | Missing]:
-        yield from list(super().fetch(refs))
+    def fetch(self, refs: Sequence[TicketRef], *, history: bool = False) -> Iterator[Ticket | Missing]:
+        yield from list(super().fetch(refs, history=history))
         self.meddle()
 
 

@@ -1,0 +1,70 @@
+"""How many requests each piece of work takes, counted by the trackers themselves, whatever the number of items."""
+
+import json
+from collections import Counter
+from typing import Any
+
+import pytest
+
+
+def taken_in(installation: Any, count: int) -> None:
+    words = "As the policy says. " * 10
+    items = [{"external_ref": f"B-{n}", "title": f"Encrypt volume {n}", "description": words} for n in range(count)]
+    (installation.folder / "items.json").write_text(json.dumps(items))
+    installation.run("intake", "json", str(installation.folder / "items.json"))
+
+
+def asked(installation: Any, *words: str) -> Counter[str]:
+    """A sync, and the requests that it made, numbers taken out."""
+    installation.server.requests.clear()
+    installation.run("sync", "--force", "a first mirror", *words)
+    return Counter(f"{seen.method} {_kind(seen.path)}" for seen in installation.server.requests)
+
+
+def _kind(path: str) -> str:
+    return "/".join("*" if any(c.isdigit() for c in part) else part for part in path.split("/")[-2:])
+
+
+@pytest.fixture(autouse=True)
+def nothing_young_is_read_twice(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COUNTERFOIL_SAFETY__VISIBILITY_WAIT_SECONDS", "3600")
+
+
+@pytest.mark.parametrize("count", [100, 300])
+def test_on_jira_cloud_work_costs_what_changed(jira_cloud: Any, count: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    taken_in(jira_cloud, count)
+    first = asked(jira_cloud)
+    assert (first["POST issue/bulk"], first.total()) == (count // 50, count // 50 + 1)
+    asked(jira_cloud)
+    assert asked(jira_cloud) == {"POST search/jql": 1}
+    items = [item for item in jira_cloud.run("item", "list") if item["ticket"]][:10]
+    for item in items:
+        jira_cloud.engineer.start(item["ticket"]["key"])
+    assert asked(jira_cloud) == {"POST search/jql": 1, "POST issue/bulkfetch": 1}
+    for item in items:
+        jira_cloud.run("item", "edit", item["ref"], "--description", "Another description of the same thing.")
+    changed = asked(jira_cloud)
+    assert sum(number for kind, number in changed.items() if kind.startswith("PUT")) == 10
+    assert changed.total() <= 13
+    monkeypatch.setenv("COUNTERFOIL_TRACKERS__WORK__AUDIT_HOURS", "0")
+    asked(jira_cloud)
+    assert asked(jira_cloud) == {"POST search/jql": 2}
+
+
+def test_on_jira_ten_status_changes_look_the_way_up_once(jira_cloud: Any) -> None:
+    taken_in(jira_cloud, 10)
+    asked(jira_cloud)
+    for item in jira_cloud.run("item", "list"):
+        jira_cloud.run("item", "edit", item["ref"], "--status", "in_progress")
+    changed = asked(jira_cloud)
+    assert (changed["POST */transitions"], changed["GET */transitions"]) == (10, 1)
+
+
+def test_on_github_an_audit_reads_the_list_and_no_issue(github: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    taken_in(github, 120)
+    assert asked(github) == {"POST platform/issues": 120}
+    asked(github)
+    monkeypatch.setenv("COUNTERFOIL_TRACKERS__WORK__AUDIT_HOURS", "0")
+    audit = asked(github)
+    pages = audit["GET platform/issues"] + audit["GET */issues"]
+    assert (pages, audit.total() - pages - audit["GET sandbox/user"]) == (3, 0)
