@@ -260,10 +260,7 @@ class Store:
             return links.count(connection, tracker)
 
     def link_refs(self, tracker: str) -> Iterator[tuple[TicketRef, str | None]]:
-        """Yield the linked tickets of a tracker with the revision each was last seen at, read in short steps.
-
-        The revision is empty where it is not known, and `None` where the ticket was missing or archived.
-        """
+        """Yield a tracker's linked tickets and the revision last seen of each, `None` if it was missing or archived."""
         return links.refs(self._rows, tracker)
 
     def generation(self, item: str, tracker: str) -> int:
@@ -287,10 +284,7 @@ class Store:
             return journal.given_up(connection, tracker)
 
     def content_at(self, tracker: str, since: datetime, after: int = 0) -> datetime | None:
-        """When (UTC) the newest create or comment of a tracker was begun, or the one that `after` others came after.
-
-        `None` where that was before `since`, or never.
-        """
+        """When (UTC) the newest create or comment, `after` others apart, was begun; `None` if not since `since`."""
         with self._database.reading() as connection:
             return journal.content_at(connection, tracker, since, after)
 
