@@ -7,7 +7,7 @@ N ?= 100 1000 10000
 .DEFAULT_GOAL := help
 
 help:  ## show this list
-	@grep -hE '^[a-z][a-z-]*:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 12
+	@grep -hE '^[a-z][a-z-]*:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 17
 
 setup: $(STAMP)  ## install everything into .venv (skipped when up to date)
 
@@ -25,6 +25,9 @@ demo: $(STAMP)  ## run the main job on embedded trackers, and leave a folder to 
 
 test: $(STAMP)  ## run the tests
 	@$(BIN)/python -m pytest -q -n auto
+
+test-postgresql: $(STAMP)  ## run those tests that use PostgreSQL
+	@$(BIN)/python -m pytest -q -n auto -m postgresql
 
 check: $(STAMP)  ## lint, types, import rules, and the wheel in a clean environment
 	@$(BIN)/ruff check .
@@ -49,4 +52,4 @@ lock:  ## resolve the dependencies anew into requirements.lock
 clean:  ## remove .venv and what tools left behind
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache build dist
 
-.PHONY: help setup demo test check bench campaign picture lock clean
+.PHONY: help setup demo test test-postgresql check bench campaign picture lock clean

@@ -14,6 +14,7 @@ from sqlalchemy import Connection, LargeBinary, Row, Select, cast, func, insert,
 from state.effects import Because
 from state.errors import AuditError
 from state.model import AuditRecord
+from state.series import Rows
 from state.tables import AuditRow, ItemRow
 
 AUDIT = AuditRow.__table__  # type: ignore[attr-defined]
@@ -179,7 +180,7 @@ def head(connection: Connection) -> tuple[int, str]:
 
 
 def log(
-    connection: Connection,
+    rows: Rows,
     *,
     objects: Sequence[str] | None = None,
     action: str | None = None,
@@ -192,10 +193,10 @@ def log(
     if objects is not None:
         query = query.where(AUDIT.c.object.in_(list(objects)))
     if newest is None or action or run:
-        found = (record for record in _paged(connection, query) if _is(record, action, run))
+        found = (record for record in _paged(rows, query) if _is(record, action, run))
         yield from found if newest is None else list(found)[-newest:]
         return
-    for row in reversed(connection.execute(query.order_by(AUDIT.c.seq.desc()).limit(newest)).all()):
+    for row in reversed(rows(query.order_by(AUDIT.c.seq.desc()).limit(newest))):
         yield _record(row)
 
 
@@ -210,11 +211,11 @@ def _is(record: AuditRecord, action: str | None, run: str | None) -> bool:
     return action in (None, body["action"]) and run in (None, body["source"]["run"])
 
 
-def _paged(connection: Connection, query: Select[Any]) -> Iterator[AuditRecord]:
+def _paged(rows: Rows, query: Select[Any]) -> Iterator[AuditRecord]:
     last = 0
-    while rows := connection.execute(query.where(AUDIT.c.seq > last).order_by(AUDIT.c.seq).limit(_PAGE)).all():
-        yield from map(_record, rows)
-        last = rows[-1].seq
+    while page := rows(query.where(AUDIT.c.seq > last).order_by(AUDIT.c.seq).limit(_PAGE)):
+        yield from map(_record, page)
+        last = page[-1].seq
 
 
 def verify(connection: Connection, *, last: int | None = None) -> Verdict:

@@ -1,12 +1,12 @@
 """Items as rows: found, added and changed."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from fnmatch import fnmatchcase
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, Row, Select, bindparam, func, insert, literal_column, select, tuple_, update
+from sqlalchemy import Connection, Select, bindparam, func, insert, literal_column, select, tuple_, update
 from sqlalchemy.exc import IntegrityError
 
 from state import lifecycle
@@ -15,7 +15,7 @@ from state.effects import Because, ItemChange
 from state.errors import Moved, StateError, UnknownRef
 from state.model import ActionItem, Claim, ItemDraft, Priority, Status, TestOutcome
 from state.rows import URGENCY, claim_columns, item_of
-from state.series import PAGE, chunks, next_numbers
+from state.series import PAGE, Rows, chunks, next_numbers
 from state.tables import ItemRow, ResultRow
 
 ITEM = ItemRow.__table__  # type: ignore[attr-defined]
@@ -23,9 +23,6 @@ RESULT = ResultRow.__table__  # type: ignore[attr-defined]
 
 Decided = tuple[ItemDraft, date, Priority]
 """A draft, with the due date and the priority that were decided for it."""
-
-Rows = Callable[[Select[Any]], Sequence[Row[Any]]]
-"""Runs one short reading transaction."""
 
 CHANGEABLE = frozenset(
     {

@@ -109,7 +109,9 @@ def explain(store: Store, ref: str, today: date, *, records: int = 20) -> Explan
             waiting=tuple(comments.waiting(connection, ref, linked_only=False)),
             results=tuple(_results(connection, ref)),
             failure=None if failed is None else Failure(*failed),
-            records=tuple(audit.log(connection, objects=_objects(ref, link), newest=records)),
+            records=tuple(
+                audit.log(lambda query: connection.execute(query).all(), objects=_objects(ref, link), newest=records)
+            ),
         )
 
 

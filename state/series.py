@@ -1,16 +1,19 @@
 """Numbers and pages: series that never repeat, and long reads in short steps."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice
-from typing import TypeVar
+from typing import Any, TypeVar
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, Row, Select, insert, select, update
 
 from state.tables import Counter
 
 COUNTER = Counter.__table__  # type: ignore[attr-defined]
 PAGE = 500
 """How many rows one statement asks for or names."""
+
+Rows = Callable[[Select[Any]], Sequence[Row[Any]]]
+"""Asks one question, in a short transaction of its own unless it is part of another."""
 
 T = TypeVar("T")
 

@@ -322,9 +322,11 @@ class Store:
         since: int = 0,
         newest: int | None = None,
     ) -> Iterator[AuditRecord]:
-        """Yield records after number `since` in order, of some objects, one action or one run; the `newest` so many."""
-        with self._database.reading() as connection:
-            yield from audit.log(connection, objects=objects, action=action, run=run, since=since, newest=newest)
+        """Yield records after number `since` in order, of some objects, one action or one run; the `newest` so many.
+
+        They are read in short steps.
+        """
+        return audit.log(self._rows, objects=objects, action=action, run=run, since=since, newest=newest)
 
     def verify(self, last: int | None = None) -> Verdict:
         """Check the whole ledger, or its `last` so many records."""

@@ -101,6 +101,20 @@ class OnServer:
             self.server.drop(url)
 
 
+def disarm(url: str) -> None:
+    """Take the guards off the ledger."""
+    raw(url, *DISARM[make_url(url).get_backend_name()])
+
+
+def contents(url: str) -> str:
+    """All that a database holds, as text."""
+    parsed = make_url(url)
+    if parsed.get_backend_name() == "sqlite":
+        return Path(str(parsed.database)).read_bytes().decode("latin-1")
+    tables = raw(url, "SELECT tablename FROM pg_tables WHERE schemaname = 'public'")
+    return "\n".join(str(row) for (name,) in tables for row in raw(url, f"SELECT * FROM {name}"))  # noqa: S608
+
+
 def _make(url: str, entropy: Callable[[int], bytes]) -> None:
     Store.create(url, clock=lambda: WHEN, entropy=entropy).close()
 

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +10,7 @@ import pytest
 
 from connectors.sandbox.showcase import PEOPLE, Place, showcase
 from sync.app.cli import run
+from tests.databases import Databases
 
 ROUTES = """
 [[routes]]
@@ -39,6 +40,7 @@ class Line:
 
     folder: Path
     capture: pytest.CaptureFixture[str]
+    url: str = ""
 
     @property
     def config(self) -> Path:
@@ -69,11 +71,17 @@ def line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Capture
 
 
 @pytest.fixture
-def desk(line: Line) -> Line:
+def desk(line: Line, databases: Databases) -> Line:
     """A command line with a database and no tracker."""
-    line.config.write_text('[state]\nurl = "sqlite:///counterfoil.db"\n', encoding="utf-8")
-    assert line("init").code == 0
-    return line
+    made = replace(line, url=databases.empty())
+    made.config.write_text(state_table(made.url), encoding="utf-8")
+    assert made("init").code == 0
+    return made
+
+
+def state_table(url: str) -> str:
+    """The part of a configuration that says where the records are kept."""
+    return f'[state]\nurl = "{url}"\n'
 
 
 @dataclass(frozen=True)
@@ -90,13 +98,14 @@ class Office:
 
 
 @pytest.fixture
-def office(line: Line, tmp_path: Path) -> Iterator[Office]:
+def office(line: Line, databases: Databases, tmp_path: Path) -> Iterator[Office]:
     """A command line configured for two embedded trackers, with a database."""
     with showcase(tmp_path / "trackers") as (tracker, host):
         for place in (tracker, host):
             secret = tmp_path / f"{place.name}.token"
             secret.touch(mode=0o600)
             secret.write_text(place.token, encoding="utf-8")
-        line.config.write_text(tracker.table + host.table + ROUTES + PEOPLE, encoding="utf-8")
-        assert line("init").code == 0
-        yield Office(line, tracker, host)
+        made = replace(line, url=databases.empty())
+        made.config.write_text(state_table(made.url) + tracker.table + host.table + ROUTES + PEOPLE, encoding="utf-8")
+        assert made("init").code == 0
+        yield Office(made, tracker, host)

@@ -1,6 +1,5 @@
 """Items on the command line: what is said is kept, what is not said stays, and what makes no sense is refused."""
 
-import sqlite3
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -8,6 +7,7 @@ import pytest
 
 from sync.app.show import PAPER
 from tests.app.conftest import Line
+from tests.databases import disarm, raw
 
 LISTED = {
     *("ref", "external_ref", "title", "priority", "owner", "due_date"),
@@ -229,11 +229,8 @@ def test_each_line_of_the_ledger_names_its_item_and_what_became_of_it(desk: Line
 @pytest.mark.parametrize("body", ["no record", "{}", "[]"])
 def test_a_record_that_is_none_is_distrust_and_not_a_bug(desk: Line, body: str) -> None:
     desk.add("Rotate the keys")
-    database = sqlite3.connect(desk.folder / "counterfoil.db")
-    database.execute("drop trigger audit_no_update")
-    database.execute("update audit set body = ?", (body,))
-    database.commit()
-    database.close()
+    disarm(desk.url)
+    raw(desk.url, ("update audit set body = ?", (body,)))
     for words in (("audit", "log"), ("item", "show", "1"), ("audit", "verify"), ("item", "edit", "1", "--title", "x")):
         assert desk(*words).code == 6, words
     checked = desk("check", "--json")

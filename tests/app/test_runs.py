@@ -1,7 +1,6 @@
 """Plans and runs through the command line, over embedded trackers."""
 
 import json
-import sqlite3
 from pathlib import Path
 
 import pytest
@@ -11,6 +10,7 @@ from state.lease import this_process
 from state.store import Store
 from sync.app.shell import utc_now
 from tests.app.conftest import Line, Office
+from tests.databases import contents, disarm, raw
 
 PLAN = {"digest", "operations", "refused", "holds"}
 COUNTS = {"created", "updated", "pulled", "commented", "held", "deferred", "failed"}
@@ -192,7 +192,7 @@ def test_what_can_be_done_without_a_tracker_is_done(
 
 
 def test_a_run_beside_another_waits_its_turn(office: Office) -> None:
-    with Store.open(f"sqlite:///{office.line.folder / 'counterfoil.db'}", clock=utc_now) as store:
+    with Store.open(office.line.url, clock=utc_now) as store:
         lease = store.take_lease(this_process(), 60)
         answer = office.line("sync")
         store.release_lease(lease)
@@ -204,11 +204,8 @@ def test_a_run_beside_another_waits_its_turn(office: Office) -> None:
 def test_a_ledger_that_was_tampered_with_stops_everything(office: Office) -> None:
     office.line.add("Rotate the keys")
     office.line.add("Close the port")
-    with sqlite3.connect(office.line.folder / "counterfoil.db") as database:
-        for (name,) in database.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'").fetchall():
-            database.execute(f"DROP TRIGGER {name}")
-        database.execute("UPDATE audit SET body = replace(body, 'vera', 'nobody') WHERE seq = 1")
-    database.close()
+    disarm(office.line.url)
+    raw(office.line.url, "UPDATE audit SET body = replace(body, 'vera', 'nobody') WHERE seq = 1")
     verdict = office.line("audit", "verify", "--json")
     assert (verdict.code, verdict.json["ok"], verdict.json["first_bad"]["seq"]) == (6, False, 1)
     refused = office.line("sync")
@@ -290,7 +287,7 @@ def test_no_secret_is_in_anything_that_is_written(office: Office) -> None:
         for options in (("-v", "--log-format", "json"), ("--json",)):
             answer = office.line(*words, *options)
             said += answer.out + answer.err
-    said += (office.line.folder / "counterfoil.db").read_bytes().decode("latin-1")
+    said += contents(office.line.url)
     assert "R-" in said
     assert not [place.name for place in (office.tracker, office.host) if place.token in said]
 

@@ -19,10 +19,11 @@ from connectors.sandbox.jira_engineer import JiraEngineer
 from connectors.sandbox.jira_server import JiraCloudSandbox, JiraDatacenterSandbox
 from connectors.sandbox.server import SandboxServer
 from sync.app.cli import run
+from tests.databases import Databases
 
 CONFIG = """
 [state]
-url = "sqlite:///counterfoil.db"
+url = "{state}"
 
 {table}
 
@@ -86,7 +87,7 @@ class Installation:
         return isinstance(self.server.sandbox, JiraCloudSandbox)
 
 
-def _jira(folder: Path, kind: type, deployment: str) -> Iterator[Installation]:
+def _jira(folder: Path, state: str, kind: type, deployment: str) -> Iterator[Installation]:
     with SandboxServer(kind()) as server:
         users = {user.name: user for user in server.sandbox.users}
         sync, mia = users["sync"], users["mia"]
@@ -95,44 +96,47 @@ def _jira(folder: Path, kind: type, deployment: str) -> Iterator[Installation]:
         if deployment == "cloud":
             lines.append(f'email = "{sync.email}"')
         engineer = JiraEngineer.of(server.url, mia, cloud=deployment == "cloud")
-        yield _installed(folder, server, engineer, "\n".join(lines), sync.token, mia.id)
+        yield _installed(folder, state, server, engineer, "\n".join(lines), sync.token, mia.id)
         engineer.leave()
 
 
-def _github(folder: Path) -> Iterator[Installation]:
+def _github(folder: Path, state: str) -> Iterator[Installation]:
     with SandboxServer(GithubSandbox()) as server:
         users = {user.name: user for user in server.sandbox.users}
         table = f'[trackers.work]\nkind = "github"\nurl = "{server.url}"\nrepository = "acme/platform"\n'
         table += 'token_file = "token"'
         with GithubEngineer(server.url, users["mia-krystof"].token) as engineer:
-            yield _installed(folder, server, engineer, table, users["counterfoil-bot"].token, "-")
+            yield _installed(folder, state, server, engineer, table, users["counterfoil-bot"].token, "-")
 
 
-def _installed(folder: Path, server: SandboxServer, engineer: Any, table: str, token: str, mia: str) -> Installation:
+def _installed(
+    folder: Path, state: str, server: SandboxServer, engineer: Any, table: str, token: str, mia: str
+) -> Installation:
     (folder / "token").write_text(token)
     (folder / "token").chmod(0o600)
-    (folder / "counterfoil.toml").write_text(CONFIG.format(table=table, name="work", mia=mia))
+    (folder / "counterfoil.toml").write_text(CONFIG.format(state=state, table=table, name="work", mia=mia))
     made = Installation(folder, server, engineer, "work")
     made.run("init")
     return made
 
 
 @pytest.fixture
-def jira_cloud(tmp_path: Path) -> Iterator[Installation]:
-    yield from _jira(tmp_path, JiraCloudSandbox, "cloud")
+def jira_cloud(tmp_path: Path, databases: Databases) -> Iterator[Installation]:
+    yield from _jira(tmp_path, databases.empty(), JiraCloudSandbox, "cloud")
 
 
 @pytest.fixture
-def jira_datacenter(tmp_path: Path) -> Iterator[Installation]:
-    yield from _jira(tmp_path, JiraDatacenterSandbox, "datacenter")
+def jira_datacenter(tmp_path: Path, databases: Databases) -> Iterator[Installation]:
+    yield from _jira(tmp_path, databases.empty(), JiraDatacenterSandbox, "datacenter")
 
 
 @pytest.fixture
-def github(tmp_path: Path) -> Iterator[Installation]:
-    yield from _github(tmp_path)
+def github(tmp_path: Path, databases: Databases) -> Iterator[Installation]:
+    yield from _github(tmp_path, databases.empty())
 
 
 @pytest.fixture(params=["jira_cloud", "jira_datacenter", "github"])
-def installation(request: pytest.FixtureRequest) -> Installation:
+def installation(request: pytest.FixtureRequest, databases: Databases) -> Installation:
+    """One with each of the trackers, on each kind of database."""
     made: Installation = request.getfixturevalue(request.param)
     return made

@@ -8,7 +8,13 @@ import pytest
 from connectors.sandbox.faults import Fault
 from sync.engine import CRASH_POINTS
 
+WHERE = [
+    *((name, "sqlite") for name in ("jira_cloud", "jira_datacenter", "github")),
+    pytest.param("github", "postgresql", marks=pytest.mark.postgresql),
+]
 
+
+@pytest.mark.parametrize(("installation", "databases"), WHERE, indirect=True)
 @pytest.mark.parametrize("point", CRASH_POINTS)
 def test_killed_and_resumed_there_is_one_ticket_per_item(installation: Any, point: str) -> None:
     old = installation.run("item", "add", "Rotate the access keys of the build account")["ref"]

@@ -3,7 +3,6 @@
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
-from pathlib import Path
 
 import pytest
 
@@ -18,6 +17,7 @@ from state.ticket import Ticket
 from sync.engine import Engine, Report
 from sync.plan import Plan, Safety
 from sync.work import AtOnce, in_turn
+from tests.databases import Databases
 
 OFFICER = Agent(Actor.HUMAN, "counterfoil", "olga@acme.example", "Olga")
 PEOPLE = (Person("mia@acme.example", {"memory": "mia"}), Person("tom@acme.example", {"memory": "tom"}))
@@ -130,8 +130,8 @@ def clock() -> Clock:
 
 
 @pytest.fixture
-def world(tmp_path: Path, clock: Clock) -> Iterator[World]:
-    store = Store.create(f"sqlite:///{tmp_path / 'state.db'}", clock=clock, entropy=lambda n: b"\x07" * n)
+def world(databases: Databases, clock: Clock) -> Iterator[World]:
+    store = Store.open(databases.made(), clock=clock)
     far = FarSide(clock)
     made = World(store, clock, far, MemoryTracker("eng", far_side=far, caps=CAPS))
     yield made

@@ -14,6 +14,7 @@ from state.model import ActionItem, Actor, Agent, Finding, ItemDraft, Priority, 
 from state.store import Store
 from sync import intake
 from sync.intake import DuePolicy, IntakeReport, take_in
+from tests.databases import Databases
 
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
 TODAY = NOW.date()
@@ -22,8 +23,8 @@ POLICY = DuePolicy()
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
-    with Store.create(f"sqlite:///{tmp_path}/t.db", clock=lambda: NOW, entropy=lambda n: b"e" * n) as opened:
+def store(databases: Databases) -> Iterator[Store]:
+    with Store.open(databases.made(), clock=lambda: NOW) as opened:
         yield opened
 
 
