@@ -113,11 +113,14 @@ class Apply:
         return link, tuple(c for c in stored if not c.inbound)
 
     def _intent(self, step: Step) -> Intent:
-        written = {m.field: step.pushed[m.field] for m in _moves(step)}
+        moves = _moves(step)
         key = f"{step.item.revision}/{step.ticket.revision if step.ticket else ''}"
-        return self.work.intent(
-            OperationKind.UPDATE, step.item.ref, step.tracker, key, {"baseline": baseline_payload(written)}
-        )
+        payload = {
+            "baseline": baseline_payload({m.field: step.pushed[m.field] for m in moves}),
+            "before": {m.field.value: m.before for m in moves},
+            "ticket": step.link.ref.id if step.link else "",
+        }
+        return self.work.intent(OperationKind.UPDATE, step.item.ref, step.tracker, key, payload)
 
     def _push(self, step: Step, link: Link, intent: Intent) -> Link:
         patch = step.patch
@@ -162,7 +165,8 @@ class Apply:
             ticket_revision="" if strange else ticket.revision,
             seen_at=link.seen_at if strange else ticket.updated,
         )
-        notes = [Note("ticket.changed", step.item.ref, self.work.because, m.field, m.before, m.after) for m in moves]
+        done = [m for m in moves if m.field is not Field.ASSIGNEE or there.get(m.field) == m.after]
+        notes = [Note("ticket.changed", step.item.ref, self.work.because, m.field, m.before, m.after) for m in done]
         again = strange or bool(step.say) or bool(step.waiting)
         self.work.crash("update.record")
         self.work.commit(

@@ -116,8 +116,7 @@ class Engine:
 
     def plan(self, run: str, *, only: str | None = None, full: bool = False) -> Plan:
         """What `sync` would do now. Writes nothing, not even cursors, and needs no lease."""
-        open_ = self.store.open_intents(None)
-        return self._gather(run, self._chosen(only), full=full, unknown=self._unknown(open_), meant=_meant(open_)).plan
+        return self._gather(run, self._chosen(only), full=full, open_=self.store.open_intents(None)).plan
 
     def sync(
         self,
@@ -180,10 +179,10 @@ class Engine:
         self.crash("recover.before")
         open_ = self.store.open_intents(None)
         recovered, lost = self._recover(trackers, lease, because) if open_ else (0, {})
-        unknown = self._unknown(self.store.open_intents(None)) if open_ else []
+        open_ = self.store.open_intents(None) if open_ else []
         self.crash("recover.after")
         there = {n: t for n, t in trackers.items() if n not in lost}
-        found = self._gather(run, there, full=full, unknown=unknown, meant=_meant(open_))
+        found = self._gather(run, there, full=full, open_=open_)
         found.failed |= lost
         self.crash("plan.after")
         if expect is not None and found.plan.digest != expect:
@@ -198,7 +197,7 @@ class Engine:
         if found.plan.refused is None:
             self._apply(work, found)
         work.tally.recovered = recovered
-        return self._report(run, found, work, len(_items(unknown)))
+        return self._report(run, found, work, len(_items(self._unknown(open_))))
 
     def _work(self, lease: Lease, trackers: Mapping[str, Tracker], because: Because) -> Work:
         tools = (self.clock, self.sleep, self.crash, self.progress, self.at_once)
@@ -229,8 +228,7 @@ class Engine:
         moved = frozenset(work.stale)
         work.stale.clear()
         trackers = {name: tracker for name, tracker in work.trackers.items() if name not in work.stopped}
-        unknown = self._unknown(self.store.open_intents(None))
-        found = self._gather(work.because.run, trackers, full=False, unknown=unknown, meant={})
+        found = self._gather(work.because.run, trackers, full=False, open_=self.store.open_intents(None))
         Apply(work).run([step for step in found.plan.steps if step.item.ref in moved])
         work.tally.deferred += len(work.stale)
 
@@ -256,7 +254,7 @@ class Engine:
         for name, tracker in trackers.items():
             wait = timedelta(seconds=self.waits[name])
             try:
-                found += Recovery(self.store, lease, tracker, wait, self.clock(), because).run()
+                found += Recovery(self.store, lease, tracker, wait, self.clock(), because, self.rules).run()
             except TrackerError as error:
                 failed[name] = error
         return found, failed
@@ -280,9 +278,9 @@ class Engine:
         trackers: Mapping[str, Tracker],
         *,
         full: bool,
-        unknown: Sequence[Intent],
-        meant: Mapping[str, Baseline],
+        open_: Sequence[Intent],
     ) -> _Gathered:
+        unknown, meant = self._unknown(open_), _meant(open_)
         doubt = _items(unknown)
         alone = _items(i for i in unknown if i.kind is not OperationKind.COMMENT)
         changed = {item.ref: item for item in self.store.dirty_items() if item.ref not in alone}

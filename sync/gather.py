@@ -114,10 +114,12 @@ def advanced(feed: Feed, newest: Cursor | None, written: Sequence[datetime], now
         top = Cursor(second + timedelta(seconds=1) if crowded else max(written))
     if top is None:
         return feed
-    settled = feed.settled or Cursor(min([*written, top.at]) - lag)
+    settled, pause = feed.settled or Cursor(min([*written, top.at]) - lag), max(lag, timedelta(seconds=2))
     if feed.settle_at is None and top.at > settled.at:
-        pause = max(lag, timedelta(seconds=2))
         return replace(feed, settled=settled, fresh=top, settling=top, settle_at=now + pause)
+    if feed.settle_at is not None and feed.settle_at - now > pause:
+        # Our clock was put back.
+        return replace(feed, settled=settled, fresh=top, settle_at=now + pause)
     return replace(feed, settled=settled, fresh=top)
 
 

@@ -6,7 +6,9 @@ from datetime import datetime, timedelta
 
 from connectors.base import Tracker
 from connectors.errors import NotFound
-from state.effects import Because, Effects, Intent, Lease
+from mapping.read import observe
+from mapping.rules import Rules
+from state.effects import Because, Effects, Intent, Lease, Note
 from state.model import Agreed, Baseline, Comment, Field, Hold, HoldKind, Link, OperationKind, Outcome
 from state.store import Store
 from state.ticket import Marker, Ticket
@@ -25,6 +27,7 @@ class Recovery:
     wait: timedelta
     now: datetime
     because: Because
+    rules: Rules
 
     def run(self) -> int:
         """Settle what can be settled; how many lost tickets were found. What stays open is still in doubt.
@@ -32,14 +35,14 @@ class Recovery:
         A create or a comment counts as not sent only after two negative answers, the last of them once `wait` has
         passed since the intent; that item is left alone until then, and the rest of the run goes on. Of a comment on
         a ticket that is gone there is no answer until that is there again or the item is parted from it. An update is
-        compared again once it can no longer happen late.
+        looked for in its ticket once it can no longer happen late. Where our clock was put back, all begin to wait now.
         """
         name = self.tracker.name
+        if ahead := [i.id for i in self.store.open_intents(name) if i.begun_at > self.now]:
+            self.store.commit(self.lease, Effects(resent=ahead))
         found = self._ask(self.store.open_intents(name))
         found += self._ask([i for i in self.store.open_intents(name) if self._aged(i)])
-        for intent in self.store.open_intents(name):
-            if intent.kind is OperationKind.UPDATE and self._aged(intent):
-                self._forget(intent, "may have been written; both sides are compared again")
+        self._updates([i for i in self.store.open_intents(name) if i.kind is OperationKind.UPDATE and self._aged(i)])
         return found
 
     def _ask(self, intents: list[Intent]) -> int:
@@ -92,6 +95,40 @@ class Recovery:
     def _forget(self, intent: Intent, reason: str) -> None:
         outcome = {intent.id: Outcome("deferred", reason)}
         self.store.commit(self.lease, Effects(finished=outcome, dirty=[intent.item]))
+
+    def _updates(self, intents: list[Intent]) -> None:
+        """Agree on what the tickets show of updates that may have been written; of the rest no more will be known."""
+        links = self.store.links([i.item for i in intents])
+        tickets = {i.item: str(i.payload.get("ticket", "")) for i in intents}
+        refs = [k.ref for k in links.values() if k.ref.tracker == self.tracker.name and k.ref.id == tickets[k.item]]
+        found = self.tracker.fetch(refs) if refs else ()
+        there = {t.ref.id: t for t in found if isinstance(t, Ticket)}
+        for intent in intents:
+            self._update(intent, there.get(tickets[intent.item]))
+
+    def _update(self, intent: Intent, ticket: Ticket | None) -> None:
+        link = self.store.link(intent.item)
+        meant, before = baseline_from(intent.payload["baseline"]), intent.payload.get("before", {})
+        written: Baseline = {}
+        if link is not None and ticket is not None:
+            shown = observe(ticket, self.rules, self.tracker.name, baseline=link.baseline, desired=None).values
+            written = {f: agreed for f, agreed in meant.items() if f in shown and shown[f] == agreed.theirs}
+        because = replace(self.because, reason="its answer was lost, and then the ticket was looked at")
+        notes = [
+            Note(
+                "ticket.changed" if name in written else "ticket.perhaps_changed",
+                intent.item,
+                because,
+                name,
+                before.get(name),
+                agreed.theirs,
+            )
+            for name, agreed in meant.items()
+        ]
+        known = [replace(link, baseline={**link.baseline, **written})] if link is not None and written else []
+        outcome = {intent.id: Outcome("deferred", "may have been written; both sides are compared again")}
+        effects = Effects(finished=outcome, touched=known, notes=notes, dirty=[intent.item])
+        self.store.commit(self.lease, effects)
 
     def _comments(self, intents: list[Intent]) -> None:
         if not intents:

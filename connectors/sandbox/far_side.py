@@ -120,6 +120,18 @@ class FarSide:
         self._keep(stored, replace(stored.ticket, updated=event.at))
         return event.id
 
+    def edit_comment(self, ref: TicketRef, id_: str, text: str) -> None:
+        """Let a comment say something else."""
+        stored = self.stored(ref)
+        stored.log[:] = [replace(event, text=text) if event.id == id_ else event for event in stored.log]
+        self._keep(stored, replace(stored.ticket, updated=self.now()))
+
+    def delete_comment(self, ref: TicketRef, id_: str) -> None:
+        """Take a comment back."""
+        stored = self.stored(ref)
+        stored.log[:] = [event for event in stored.log if event.id != id_]
+        self._keep(stored, replace(stored.ticket, updated=self.now()))
+
     def delete(self, ref: TicketRef, why: Gone = Gone.DELETED) -> None:
         """Make the ticket unreadable: deleted, transferred, or hidden from us."""
         self.stored(ref).gone = why

@@ -7,9 +7,9 @@ from typing import Any
 
 from connectors.base import Page
 from connectors.errors import Denied, Rejected, TrackerError, Unavailable
-from connectors.sandbox.far_side import FarSide, Stored
+from connectors.sandbox.far_side import OURS, FarSide, Stored
 from connectors.sandbox.memory import MemoryTracker
-from state.ticket import ActivityKind, Created, Cursor, Draft, NotCreated, Ticket
+from state.ticket import ActivityKind, Created, Cursor, Draft, Keep, NotCreated, Patch, Ticket, TicketRef
 
 START = datetime(2026, 11, 20, 12, tzinfo=UTC)
 WRITES = ("create", "update", "comment")
@@ -69,7 +69,10 @@ class Kind:
 
 
 class Far(FarSide):
-    """A far side that writes down which calls were made, and can be told to kill its caller."""
+    """A far side that writes down which calls were made, and can be told to kill its caller.
+
+    `written` are the fields that our updates changed, each with the item whose ticket it is.
+    """
 
     def __init__(self, clock: Clock, kind: Kind) -> None:
         super().__init__(clock.true)
@@ -77,6 +80,7 @@ class Far(FarSide):
         self.kind = kind
         self.lag = timedelta(seconds=kind.lag)
         self.asked: list[str] = []
+        self.written: list[tuple[str, str]] = []
         self.killed = False
         self.slow = 0
         self.weather: Callable[[str], None] = lambda _: None
@@ -113,6 +117,10 @@ class Far(FarSide):
         self.slow = 0
         self.weather = lambda _: None
 
+    def made(self, id_: str) -> bool:
+        """Whether the ticket was created by us."""
+        return self._stored[id_].creator == OURS
+
     def everything(self) -> list[Stored]:
         self.catch_up()
         return list(self._stored.values())
@@ -141,6 +149,15 @@ class Tracker(MemoryTracker):
         for result in super().create(drafts):
             told = self.far_side.kind.told or not isinstance(result, Created)
             yield result if told else replace(result, ticket=None)  # type: ignore[arg-type]
+
+    def _updated(self, ref: TicketRef, patch: Patch, seen: str) -> Ticket:
+        ticket = super()._updated(ref, patch, seen)
+        item = ticket.marker.item if ticket.marker else ""
+        asked = {n: getattr(patch, n) for n in ("title", "body", "priority", "assignee", "due_date")}
+        names = [n for n, value in asked.items() if not isinstance(value, Keep)]
+        names += ["labels"] * bool(patch.add_labels or patch.remove_labels) + ["status"] * (patch.state is not None)
+        self.far_side.written += [(item, name) for name in names]
+        return ticket
 
 
 def fault(far: Far, call: str, kind: str, seconds: int) -> None:

@@ -1,9 +1,10 @@
 """The writing half of a run."""
 
+import json
 from typing import Any
 
 from connectors.errors import Unavailable
-from state.model import HoldKind, Status
+from state.model import HoldKind, Priority, Status
 from state.ticket import Category
 
 
@@ -60,3 +61,13 @@ def test_a_request_stays_open_until_the_answer_to_it_is_written(world: Any) -> N
     world.sync()
     assert world.store.holds(item.ref) == []
     assert world.ticket(item.ref).state.category is Category.INDETERMINATE
+
+
+def test_a_person_whom_the_tracker_refused_is_not_recorded_as_assigned(world: Any) -> None:
+    item = world.add()
+    world.sync()
+    world.far.people = frozenset({"mia"})
+    world.edit(item.ref, owner="tom@acme.example", priority=Priority.LOW)
+    world.sync()
+    bodies = [json.loads(r.body) for r in world.store.log([item.ref], action="ticket.changed")]
+    assert sorted(b["field"] for b in bodies) == ["body", "priority"]

@@ -1,13 +1,15 @@
-"""What becomes of a comment whose answer was lost."""
+"""What becomes of a write whose answer was lost."""
 
+import json
 from datetime import timedelta
 from typing import Any
 
 import pytest
 
+from connectors.errors import Unavailable
 from state.errors import LeaseLost
 from state.lease import Holder, this_process
-from state.model import HoldKind, OperationKind
+from state.model import Authority, Field, HoldKind, OperationKind, Priority
 from state.ticket import Draft
 from sync.recover import Recovery
 from sync.settle import settle
@@ -76,7 +78,9 @@ def outrun(world: Any) -> Recovery:
     lease = world.store.take_lease(Holder("elsewhere", 1), 1)
     world.clock.sleep(600)
     world.store.take_lease(Holder("elsewhere", 2), 1)
-    return Recovery(world.store, lease, world.tracker, timedelta(seconds=120), world.clock(), world.because())
+    return Recovery(
+        world.store, lease, world.tracker, timedelta(seconds=120), world.clock(), world.because(), world.rules()
+    )
 
 
 @pytest.mark.parametrize("tickets", [0, 1, 2])
@@ -124,3 +128,73 @@ def test_two_tickets_with_one_marker_are_named_to_a_person_and_asked_about_no_mo
     )
     assert (hold.kind, hold.item, hold.tracker) == (HoldKind.MANY_TICKETS, item.ref, "eng")
     assert world.store.open_intents(None) == []
+
+
+def changes(world: Any, ref: str) -> list[tuple[str, str, Any, Any]]:
+    bodies = [json.loads(r.body) for r in world.store.log([ref])]
+    return [(b["action"], b["field"], b["before"], b["after"]) for b in bodies if "changed" in b["action"]]
+
+
+def test_an_update_whose_answer_was_lost_is_recorded_once_it_is_found_in_the_ticket(world: Any) -> None:
+    world.wait = 120
+    item = world.add()
+    world.sync()
+    world.edit(item.ref, priority=Priority.LOW)
+    world.far.lose_answer("update")
+    world.sync()
+    assert changes(world, item.ref) == [("item.changed", "priority", "high", "low")]
+    for _ in range(3):
+        world.clock.sleep(300)
+        world.sync()
+    told = [each for each in changes(world, item.ref) if each[1] == "priority"]
+    assert told == [("item.changed", "priority", "high", "low"), ("ticket.changed", "priority", "high", "low")]
+
+
+def test_an_update_of_which_nothing_is_seen_any_more_is_recorded_as_perhaps_written(world: Any) -> None:
+    world.wait = 120
+    item = world.add()
+    world.sync()
+    world.edit(item.ref, priority=Priority.LOW)
+    world.far.lose_answer("update")
+    world.sync()
+    world.far.edit(world.link(item.ref).ref, priority="Highest")
+    for _ in range(3):
+        world.clock.sleep(300)
+        world.sync()
+    told = [each for each in changes(world, item.ref) if each[1] == "priority"][1:]
+    assert told == [
+        ("ticket.perhaps_changed", "priority", "high", "low"),
+        ("ticket.changed", "priority", "critical", "low"),
+    ]
+    assert world.ticket(item.ref).priority == "Low"
+
+
+def test_our_own_update_is_not_taken_for_a_persons_after_a_run_that_died_on_the_way(world: Any) -> None:
+    world.authority[Field.PRIORITY] = Authority.BOTH
+    world.wait = 120
+    item = world.add()
+    world.sync()
+    world.edit(item.ref, priority=Priority.LOW)
+    world.far.lose_answer("update")
+    world.sync()
+    world.clock.sleep(300)
+    world.far.fail_next("changes", Unavailable("no route"))
+    world.sync()
+    world.edit(item.ref, priority=Priority.HIGH)
+    for _ in range(2):
+        world.clock.sleep(300)
+        world.sync()
+    assert world.item(item.ref).priority is Priority.HIGH
+    assert world.ticket(item.ref).priority == "High"
+
+
+def test_what_is_in_doubt_when_the_clock_is_put_back_is_settled_soon_and_not_when_it_catches_up(world: Any) -> None:
+    world.wait = 120
+    item = world.add()
+    world.far.lose_request("create")
+    world.sync()
+    world.clock.now -= timedelta(hours=1)
+    for _ in range(3):
+        world.clock.sleep(100)
+        world.sync()
+    assert world.link(item.ref).ref.id == "1"

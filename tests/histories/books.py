@@ -1,0 +1,139 @@
+"""What really changed, on either side, against what the ledger says: each change is recorded once."""
+
+import json
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from state.audit import digest, plain
+from state.model import ActionItem, Claim
+from state.store import Store
+from state.ticket import ActivityKind
+from tests.histories.weather import Far
+
+FIELDS = ("title", "description", "priority", "status", "owner", "due_date", "controls", "risks", "claim")
+
+Key = tuple[str, ...]
+
+
+def spelt(item: ActionItem, name: str) -> str:
+    """An item's value as the ledger has it; of a claim, only its kind."""
+    value = getattr(item, name)
+    if name == "description":
+        value = {"sha256": digest(value), "characters": len(value)}
+    return _spelt(name, plain(value.kind if isinstance(value, Claim) else value))
+
+
+def _spelt(name: str, value: Any) -> str:
+    kind_only = name == "claim" and isinstance(value, dict)
+    return json.dumps(value["kind"] if kind_only else value, sort_keys=True)
+
+
+@dataclass
+class Books:
+    """Reads the ledger record by record beside an account of its own.
+
+    `done` are changes that people made on our side, as they were seen to happen: item, field, before and after.
+    `pushed` are fields that we wrote to tickets, `found` and `unsure` those that we may have written: which the ticket
+    showed afterwards, and which it did not.
+    """
+
+    store: Store
+    fars: Mapping[str, Far]
+    seq: int = 0
+    done: Counter[Key] = field(default_factory=Counter)
+    told: Counter[Key] = field(default_factory=Counter)
+    values: dict[tuple[str, str], str] = field(default_factory=dict)
+    events: Counter[Key] = field(default_factory=Counter)
+    pushed: Counter[Key] = field(default_factory=Counter)
+    found: Counter[Key] = field(default_factory=Counter)
+    unsure: Counter[Key] = field(default_factory=Counter)
+    tickets: Counter[Key] = field(default_factory=Counter)
+    comments: Counter[Key] = field(default_factory=Counter)
+    holds: dict[str, str] = field(default_factory=dict)
+
+    @contextmanager
+    def witnessing(self) -> Iterator[None]:
+        """What people do to items within is written into our own account."""
+        before = {item.ref: item for item in self.store.list_items()}
+        yield
+        for item in self.store.list_items():
+            if (was := before.get(item.ref)) is not None and was.revision != item.revision:
+                for name in FIELDS:
+                    if (old := spelt(was, name)) != (new := spelt(item, name)):
+                        self.done[item.ref, name, old, new] += 1
+
+    def balance(self) -> None:
+        """Read what was recorded since the last time; raises `AssertionError` where the two accounts differ."""
+        for record in self.store.log(since=self.seq):
+            self._read(json.loads(record.body))
+            self.seq = record.seq
+        assert self.told == self.done, ("changes made here", self.told - self.done, self.done - self.told)
+        self._items()
+        self._far_sides()
+        assert {i for i, state in self.holds.items() if state == "opened"} == {h.id for h in self.store.holds(None)}
+
+    def _read(self, body: Mapping[str, Any]) -> None:
+        action, ref, name = body["action"], body["object"], body["field"]
+        match action:
+            case "item.created":
+                self.values |= {(ref, f): _spelt(f, body["after"].get(f)) for f in FIELDS}
+            case "item.changed":
+                self._changed(body, ref, name)
+            case "ticket.changed":
+                (self.found if body["reason"] else self.pushed)[ref, name] += 1
+            case "ticket.perhaps_changed":
+                self.unsure[ref, name] += 1
+            case "ticket.created" | "ticket.linked":
+                self.tickets[action, body["after"]["tracker"], body["after"]["id"]] += 1
+            case "comment.sent" | "comment.received":
+                self.comments[action, body["after"]["tracker"], body["after"]["remote_id"]] += 1
+            case "hold.opened":
+                assert self.holds.setdefault(body["after"]["id"], "opened") == "opened", body
+            case "hold.settled":
+                assert self.holds[body["before"]["id"]] == "opened", body
+                self.holds[body["before"]["id"]] = "settled"
+            case "ticket.missing" | "ticket.found" | "ticket.archived" | "ticket.unarchived" | "ticket.moved":
+                assert body["before"] != body["after"], body
+            case _:
+                pass
+
+    def _changed(self, body: Mapping[str, Any], ref: str, name: str) -> None:
+        before, after = _spelt(name, body["before"]), _spelt(name, body["after"])
+        known = self.values.get((ref, name))
+        assert known == before, (ref, name, "was", known, "and not", before)
+        self.values[ref, name] = after
+        agent, event = body["actor"], body["source"]["event"]
+        if agent["system"] == "counterfoil":
+            if before != after:
+                self.told[ref, name, before, after] += 1
+            return
+        assert before != after or name == "claim", body
+        if event:
+            self.events[ref, name, agent["system"], event] += 1
+            ours = (a.id for s in self.fars[agent["system"]].everything() for a in s.log if a.by.ours)
+            assert event not in ours, ("our own echo was taken in", body)
+
+    def _items(self) -> None:
+        for item in self.store.list_items():
+            for name in FIELDS:
+                assert self.values.get((item.ref, name)) == spelt(item, name), (item.ref, name)
+        twice = {key: n for key, n in self.events.items() if n > 1}
+        assert not twice, ("taken in twice", twice)
+
+    def _far_sides(self) -> None:
+        wrote: Counter[Key] = Counter((item, name) for far in self.fars.values() for item, name in far.written)
+        missing, excess = wrote - self.pushed - self.found - self.unsure, self.pushed - wrote
+        assert not missing, ("written and not recorded", missing)
+        assert not excess, ("recorded and not written", excess)
+        for tracker, far in self.fars.items():
+            for stored in far.everything():
+                ref = stored.ticket.ref.id
+                made = self.tickets["ticket.created", tracker, ref]
+                assert made == far.made(ref), (tracker, ref, "created", made)
+                for act in stored.log:
+                    if act.kind is ActivityKind.COMMENT and act.by.ours:
+                        assert self.comments["comment.sent", tracker, act.id] == 1, (tracker, ref, act)
+        assert set(self.comments.values()) <= {1}, self.comments
