@@ -140,6 +140,7 @@ class Rules:
     people: tuple[Person, ...] = ()
     _accounts: dict[tuple[str, str], str] = field(init=False, repr=False, compare=False, default_factory=dict)
     _emails: dict[tuple[str, str], str] = field(init=False, repr=False, compare=False, default_factory=dict)
+    _digests: dict[str, str] = field(init=False, repr=False, compare=False, default_factory=dict)
 
     def __post_init__(self) -> None:
         """Index the people both ways."""
@@ -162,6 +163,11 @@ class Rules:
 
     def digest(self, tracker: str) -> str:
         """A digest of everything that decides how items read in the tracker; equal in every process."""
+        if tracker not in self._digests:
+            self._digests[tracker] = self._digest(tracker)
+        return self._digests[tracker]
+
+    def _digest(self, tracker: str) -> str:
         known = self.trackers[tracker]
         accounts = {p.email: p.accounts[known.account_kind] for p in self.people if known.account_kind in p.accounts}
         facts = {

@@ -37,7 +37,6 @@ _THERE = LINK.c.tracker == bindparam("in_tracker")
 _OF_ITEMS = select(LINK).where(LINK.c.item.in_(_SOME), CURRENT)
 _BY_TICKET = select(LINK).where(LINK.c.ticket_id.in_(_SOME), CURRENT, _THERE)
 _BY_KEY = select(LINK).where(LINK.c.marker_key.in_(_SOME), CURRENT, _THERE)
-_GENERATION = select(func.max(LINK.c.generation)).where(LINK.c.item == bindparam("of_item"), _THERE)
 _COUNT = select(func.count()).select_from(LINK).where(_THERE, CURRENT)
 
 
@@ -76,9 +75,14 @@ def refs(rows: Callable[[Select[Any]], Sequence[Row[Any]]], tracker: str) -> Ite
         last = page[-1].id
 
 
-def next_generation(connection: Connection, item: str, tracker: str) -> int:
-    """The number of the next ticket this item would have in this tracker, from 1."""
-    return (connection.execute(_GENERATION, {"of_item": item, "in_tracker": tracker}).scalar() or 0) + 1
+def next_generations(connection: Connection, items: Iterable[str], tracker: str) -> dict[str, int]:
+    """The number of the next ticket that each item would have in this tracker, from 1."""
+    found: dict[str, int] = {}
+    for some in chunks(items):
+        last = select(LINK.c.item, func.max(LINK.c.generation).label("last")).group_by(LINK.c.item)
+        rows = connection.execute(last.where(LINK.c.item.in_(some), LINK.c.tracker == tracker))
+        found |= dict.fromkeys(some, 1) | {row.item: row.last + 1 for row in rows}
+    return found
 
 
 def link(

@@ -263,10 +263,10 @@ class Store:
         """Yield a tracker's linked tickets and the revision last seen of each, `None` if it was missing or archived."""
         return links.refs(self._rows, tracker)
 
-    def generation(self, item: str, tracker: str) -> int:
-        """The number of the next ticket this item would have in this tracker, from 1."""
+    def generations(self, refs: Iterable[str], tracker: str) -> dict[str, int]:
+        """The number of the next ticket that each item would have in this tracker, from 1."""
         with self._database.reading() as connection:
-            return links.next_generation(connection, item, tracker)
+            return links.next_generations(connection, refs, tracker)
 
     def feed(self, tracker: str) -> Feed:
         """Where a tracker's change feed stands."""

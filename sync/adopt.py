@@ -27,7 +27,7 @@ def adoption(store: Store, tracker: Tracker, rules: Rules, item: ActionItem, key
     """
     ticket = tracker.resolve(key)
     _must_be_free(store, item, tracker.name, ticket.ref.id, ticket.ref.key)
-    generation = store.generation(item.ref, tracker.name)
+    generation = store.generations([item.ref], tracker.name)[item.ref]
     marker = Marker(store.marker_key(item.ref, tracker.name, generation), item.ref)
     wanted = desired(item, rules, tracker.name, marker)
     there = observe(ticket, rules, tracker.name, baseline=None, desired=wanted)

@@ -147,7 +147,7 @@ class Creating:
         payload = {
             "baseline": baseline_payload(step.pushed),
             "revision": step.item.revision if step.item.status is Status.OPEN else 0,
-            "generation": self.work.store.generation(step.item.ref, step.tracker),
+            "generation": step.generation,
         }
         return self.work.intent(OperationKind.CREATE, step.item.ref, step.tracker, key, payload)
 
@@ -158,7 +158,7 @@ class Creating:
             step, intent = batch.steps[result.marker.key], batch.intents[result.marker.key]
             match result:
                 case Created():
-                    links.append((self._link(step, intent, result, batch.unassigned), self.work.because))
+                    links.append((self._link(step, result, batch.unassigned), self.work.because))
                     finished[intent.id] = DONE
                     released |= {i: replace(self.work.because, reason=why) for i, why in step.released.items()}
                 case NotCreated(reason=reason):
@@ -172,7 +172,7 @@ class Creating:
         self.work.tally.held += len(held)
         self.work.tally.failed += len(held)
 
-    def _link(self, step: Step, intent: Intent, result: Created, unassigned: Collection[str]) -> Link:
+    def _link(self, step: Step, result: Created, unassigned: Collection[str]) -> Link:
         ticket = result.ticket
         revision, comments, baseline = "", 0, step.pushed
         if result.marker.key in unassigned:
@@ -198,7 +198,7 @@ class Creating:
             ticket_revision=revision,
             linked_at=result.at,
             linked_by=self.work.because.run,
-            generation=int(str(intent.payload["generation"])),
+            generation=step.generation,
             comments=comments,
             seen_at=result.at if ticket is not None else result.at - CLOCK_SLACK,
         )

@@ -10,7 +10,7 @@ from mapping.rules import Rules
 from state.effects import Because, Effects, Feed, Intent, Lease, Note
 from state.lease import Holder
 from state.lifecycle import UNFINISHED
-from state.model import ActionItem, Agent, Baseline, Comment, HoldKind, OperationKind
+from state.model import ActionItem, Agent, Baseline, Comment, Hold, HoldKind, OperationKind
 from state.store import Store
 from state.ticket import Marker
 from sync.adopt import adoption
@@ -344,15 +344,23 @@ class Engine:
         return Extent.PRESENCE if due else Extent.NEWS
 
     def _begin(self, items: Sequence[ActionItem], found: _Gathered) -> Iterator[Step | None]:
+        """The steps of items that have no ticket yet, asking the store by the batch."""
+        held: dict[str, list[Hold]] = {}
+        for hold in self.store.holds(None) if items else ():
+            held.setdefault(hold.item, []).append(hold)
+        routed: dict[str, list[ActionItem]] = {}
         for item in items:
-            holds = tuple(self.store.holds(item.ref))
-            name = self.rules.route(item)
-            if name is None:
-                yield unrouted(item, holds)
-            elif name in found.readings and not any(h.kind in _STOPS for h in holds):
-                generation = self.store.generation(item.ref, name)
-                marker = Marker(self.store.marker_key(item.ref, name, generation), item.ref)
-                yield begin(item, self.rules, marker, name, holds, found.readings[name].unlinked.get(marker.key))
+            routed.setdefault(self.rules.route(item) or "", []).append(item)
+        yield from (unrouted(item, held.get(item.ref, ())) for item in routed.pop("", ()))
+        for name, mine in routed.items():
+            if name in found.readings:
+                free = [i for i in mine if not any(h.kind in _STOPS for h in held.get(i.ref, ()))]
+                generations = self.store.generations([i.ref for i in free], name)
+                for item in free:
+                    marker = Marker(self.store.marker_key(item.ref, name, generations[item.ref]), item.ref)
+                    there = found.readings[name].unlinked.get(marker.key)
+                    holds = held.get(item.ref, ())
+                    yield begin(item, self.rules, marker, generations[item.ref], name, holds, there)
 
     def _report(self, run: str, found: _Gathered, work: Work, doubt: int) -> Report:
         errors = [*found.failed.values(), *work.stopped.values()]

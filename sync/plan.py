@@ -39,7 +39,8 @@ class Step:
     """All that a run does about one item, and what is needed to do it.
 
     `item` is the item as it will be once `changes` are made, `link` and `ticket` are as they were found.
-    `pulled` is the baseline after the pull, `pushed` after the patch or the draft too. `say` are new comments of ours
+    `pulled` is the baseline after the pull, `pushed` after the patch or the draft too. `generation` counts the tickets
+    that the item has had in the tracker, the one to be made of `draft` included. `say` are new comments of ours
     and `waiting` those stored already; both are to be sent. `released` gives, by hold id, why a hold is over, and
     `answered` why it will be once the patch is written.
     """
@@ -52,6 +53,7 @@ class Step:
     changes: tuple[ItemChange, ...] = ()
     pulled: Baseline = field(default_factory=dict)
     draft: Draft | None = None
+    generation: int = 0
     patch: Patch | None = None
     pushed: Baseline = field(default_factory=dict)
     heard: tuple[tuple[Comment, Because], ...] = ()

@@ -215,18 +215,24 @@ class _Answer:
 
 
 def begin(
-    item: ActionItem, rules: Rules, marker: Marker, tracker: str, holds: tuple[Hold, ...], there: Ticket | None = None
+    item: ActionItem,
+    rules: Rules,
+    marker: Marker,
+    generation: int,
+    tracker: str,
+    holds: Sequence[Hold],
+    there: Ticket | None = None,
 ) -> Step | None:
     """The step that creates an item's ticket, or none while a refusal of the very same draft waits for a person.
 
     `there` is a ticket that carries the marker already, although nothing is known of it: the database was put back to
     what it was earlier. It becomes the item's.
     """
-    wanted = desired(item, rules, tracker, marker)
     version = f"{item.revision}/{rules.digest(tracker)[:16]}"
     refusals = [h for h in holds if h.kind is HoldKind.REJECTED and h.tracker == tracker]
     if any(h.ours == version for h in refusals):
         return None
+    wanted = desired(item, rules, tracker, marker)
     released = {h.id: "tried again, since the item or the mapping has changed" for h in refusals}
     released |= {h.id: f"routed to {tracker}" for h in holds if h.kind is HoldKind.NO_ROUTE}
     why = f"{item.priority}, due {item.due_date}: {item.title}" if there is None else f"{there.ref.key} is its ticket"
@@ -242,13 +248,14 @@ def begin(
         (*releases, create),
         ticket=there,
         draft=draft(wanted, marker),
+        generation=generation,
         pushed=start,
         released=released,
         warnings=wanted.warnings,
     )
 
 
-def unrouted(item: ActionItem, holds: tuple[Hold, ...]) -> Step | None:
+def unrouted(item: ActionItem, holds: Sequence[Hold]) -> Step | None:
     """The step that holds an item which matches no route, or none if that hold is open already."""
     hold = Hold(
         HoldKind.NO_ROUTE, item.ref, "", "no [[routes]] entry matches this item; add one, or a last one without `when`"

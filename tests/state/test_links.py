@@ -131,13 +131,13 @@ def test_linking_the_same_ticket_again_replaces_and_another_ends_it(book: "Book"
     link = book.linked(item)
     again = book.linked(item, ticket_revision="r9")
     assert book.store.link(item.ref) == again != link
-    assert book.store.generation(item.ref, "eng") == 2
+    assert book.store.generations([item.ref], "eng") == {item.ref: 2}
     other = book.linked(item, "20002", generation=2, marker=Marker("other", item.ref))
     assert book.store.link(item.ref) == other
     assert book.store.links_by_ticket("eng", ["10001"]) == {}
     assert book.store.link_count("eng") == 1
-    assert book.store.generation(item.ref, "eng") == 3
-    assert book.store.generation(item.ref, "web") == 1
+    assert book.store.generations([item.ref], "eng") == {item.ref: 3}
+    assert book.store.generations([item.ref], "web") == {item.ref: 1}
 
 
 def test_unlinking_forgets_the_ticket_and_settles_what_waited_about_it(book: "Book") -> None:
