@@ -33,6 +33,10 @@ _FINISH = (
     .where(INTENT.c.id == bindparam("which"), OPEN)
     .values(outcome=bindparam("how"), reason=bindparam("why"), finished_at=bindparam("at"))
 )
+_EMPTY = update(INTENT).where(INTENT.c.id.in_(bindparam("some", expanding=True))).values(payload="{}")
+_CREATED = select(INTENT.c.key).where(
+    INTENT.c.item.in_(bindparam("some", expanding=True)), INTENT.c.kind == OperationKind.CREATE.value
+)
 _FORGET = delete(INTENT).where(INTENT.c.outcome.in_(("done", "deferred")), INTENT.c.finished_at < bindparam("before"))
 
 
@@ -55,7 +59,7 @@ def finish(connection: Connection, finished: Mapping[str, Outcome], now: datetim
         raise StateError(f"no open intent is called {' or '.join(finished)}; nothing of this step was kept")
     done = [id_ for id_, outcome in finished.items() if outcome.kind == "done"]
     for some in chunks(done):
-        connection.execute(update(INTENT).where(INTENT.c.id.in_(some)).values(payload="{}"))
+        connection.execute(_EMPTY, {"some": some})
 
 
 def ask(connection: Connection, ids: Iterable[str], now: datetime) -> None:
@@ -109,6 +113,5 @@ def created_keys(connection: Connection, items: Iterable[str]) -> frozenset[str]
     """The keys of the tickets that we set out to create for these items."""
     keys: set[str] = set()
     for some in chunks(items):
-        query = select(INTENT.c.key).where(INTENT.c.item.in_(some), INTENT.c.kind == OperationKind.CREATE.value)
-        keys.update(connection.execute(query).scalars())
+        keys.update(connection.execute(_CREATED, {"some": some}).scalars())
     return frozenset(keys)

@@ -37,6 +37,14 @@ _THERE = LINK.c.tracker == bindparam("in_tracker")
 _OF_ITEMS = select(LINK).where(LINK.c.item.in_(_SOME), CURRENT)
 _BY_TICKET = select(LINK).where(LINK.c.ticket_id.in_(_SOME), CURRENT, _THERE)
 _BY_KEY = select(LINK).where(LINK.c.marker_key.in_(_SOME), CURRENT, _THERE)
+_LAST = select(LINK.c.item, func.max(LINK.c.generation).label("last")).where(LINK.c.item.in_(_SOME), _THERE)
+_LAST_OF_EACH = _LAST.group_by(LINK.c.item)
+_NEW = insert(LINK)
+_CHANGED = (
+    update(LINK)
+    .where(LINK.c.item == bindparam("which"), CURRENT)
+    .values({column.name: bindparam(column.name) for column in LINK.c if column.name != "id"})
+)
 _COUNT = select(func.count()).select_from(LINK).where(_THERE, CURRENT)
 
 
@@ -79,8 +87,7 @@ def next_generations(connection: Connection, items: Iterable[str], tracker: str)
     """The number of the next ticket that each item would have in this tracker, from 1."""
     found: dict[str, int] = {}
     for some in chunks(items):
-        last = select(LINK.c.item, func.max(LINK.c.generation).label("last")).group_by(LINK.c.item)
-        rows = connection.execute(last.where(LINK.c.item.in_(some), LINK.c.tracker == tracker))
+        rows = connection.execute(_LAST_OF_EACH, {"some": some, "in_tracker": tracker})
         found |= dict.fromkeys(some, 1) | {row.item: row.last + 1 for row in rows}
     return found
 
@@ -153,7 +160,7 @@ def _insert(connection: Connection, links: Sequence[Link]) -> None:
     if not links:
         return
     try:
-        connection.execute(insert(LINK), [link_columns(each) for each in links])
+        connection.execute(_NEW, [link_columns(each) for each in links])
     except IntegrityError as error:
         names = ", ".join(f"{each.item} to {each.ref.key or each.ref.id}" for each in links)
         raise StateError(
@@ -163,11 +170,8 @@ def _insert(connection: Connection, links: Sequence[Link]) -> None:
 
 
 def _replace(connection: Connection, links: Sequence[Link]) -> None:
-    if not links:
-        return
-    rows = [link_columns(each) | {"which": each.item} for each in links]
-    columns: dict[str, Any] = {name: bindparam(name) for name in rows[0] if name != "which"}
-    connection.execute(update(LINK).where(LINK.c.item == bindparam("which"), CURRENT).values(columns), rows)
+    if links:
+        connection.execute(_CHANGED, [link_columns(each) | {"which": each.item} for each in links])
 
 
 def _end(connection: Connection, items: Iterable[str], now: datetime) -> None:
