@@ -1,5 +1,6 @@
 """The command line: what can be asked, with an example of each; the answers are in the modules beside it."""
 
+import gc
 import sys
 import traceback
 from collections.abc import Sequence
@@ -352,6 +353,7 @@ def main() -> None:
         code = hung_up()
     except Exception as error:  # noqa: BLE001
         code = _bug(error, verbose=bool({"-v", "--verbose"} & set(sys.argv)))
+    gc.freeze()  # The process ends here, so nobody needs the garbage that Python would look for at its end.
     sys.exit(code)
 
 
