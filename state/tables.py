@@ -3,6 +3,7 @@
 import json
 from collections.abc import Sequence
 from datetime import UTC, date, datetime
+from functools import lru_cache
 from typing import Any, ClassVar
 
 from sqlalchemy import CheckConstraint, DateTime, Dialect, Index, Text, TypeDecorator, text
@@ -46,7 +47,12 @@ class Names(TypeDecorator[tuple[str, ...]]):
 
     def process_result_value(self, value: str | None, _dialect: Dialect) -> tuple[str, ...] | None:
         """Give the list back as a tuple."""
-        return None if value is None else tuple(json.loads(value))
+        return None if value is None else _names(value)
+
+
+@lru_cache(maxsize=1024)
+def _names(text: str) -> tuple[str, ...]:
+    return tuple(json.loads(text))
 
 
 def _only(condition: str) -> dict[str, Any]:

@@ -91,15 +91,20 @@ def take_in(
 ) -> IntakeReport:
     """Take in what `rows` say, which must give the same rows each time they are iterated.
 
-    They are read twice: once to see that all are sound, once to take them in. With a bad row among them nothing is
-    taken in, unless `keep_going`. What is interrupted is finished by doing it again. `progress` is told how many
-    rows are done. Raises `SourceChanged`, and `StateError` as the store does.
+    They are read twice: once to see that all are sound, once to take them in, and only once where none of them says
+    anything new. With a bad row among them nothing is taken in, unless `keep_going`. What is interrupted is finished
+    by doing it again. `progress` is told how many rows are done. Raises `SourceChanged`, and `StateError` as the store
+    does.
     """
     if isinstance(rows, Iterator):
         raise TypeError("rows are read twice, and an iterator can be read once")
-    report, speaking = _look_through(rows)
+    known = _Known(store)
+    report, speaking = _look_through(rows, known)
     if report.bad_count and not keep_going:
         report.refused = True
+        return report
+    if known.all():
+        report.unchanged = known.count
         return report
     done = 0
     for some in _batches(_wanted(rows, speaking, include_manual, report)):
@@ -109,7 +114,37 @@ def take_in(
     return report
 
 
-def _look_through(rows: Iterable[Row]) -> tuple[IntakeReport, dict[Key, int]]:
+@dataclass(slots=True)
+class _Known:
+    """Whether rows say only what their items say already; after the first that says more, nothing is looked up."""
+
+    store: Store
+    count: int = 0
+    news: bool = False
+    _some: list[ItemDraft] = field(default_factory=list)
+
+    def hear(self, draft: ItemDraft) -> None:
+        """One more row."""
+        if not self.news:
+            self._some.append(draft)
+            if len(self._some) == BATCH:
+                self._compare()
+
+    def all(self) -> bool:
+        """Whether every row was known."""
+        self._compare()
+        return not self.news
+
+    def _compare(self) -> None:
+        items = _items(self.store, self._some)
+        for draft in self._some:
+            item = items.get(key) if (key := _key(draft)) else None
+            self.news |= item is None or bool(_moved(_said(draft), item))
+        self.count += len(self._some)
+        self._some.clear()
+
+
+def _look_through(rows: Iterable[Row], known: _Known) -> tuple[IntakeReport, dict[Key, int]]:
     """Count what is bad, and find which finding of the file speaks for each test: a failure, else the latest."""
     report = IntakeReport()
     best: dict[Key, tuple[int, datetime, int]] = {}
@@ -120,11 +155,14 @@ def _look_through(rows: Iterable[Row]) -> tuple[IntakeReport, dict[Key, int]]:
                 if len(report.bad) < BAD_ROWS_SHOWN:
                     report.bad.append(row)
             case Finding():
+                known.news = True
                 key, strength = _key(row.draft), _STRENGTH[row.outcome]
                 if key and (key not in best or (strength, row.observed_at) > best[key][:2]):
                     best[key] = (strength, row.observed_at, place)
-            case ItemDraft() | LeftOut():
-                pass
+            case ItemDraft():
+                known.hear(row)
+            case LeftOut():
+                known.news = True
             case _:
                 assert_never(row)
     return report, {key: place for key, (_, _, place) in best.items()}
@@ -179,11 +217,7 @@ def _key(draft: ItemDraft) -> Key | None:
 def _take_batch(
     store: Store, rows: list[Taken], policy: DuePolicy, today: date, because: Because, report: IntakeReport
 ) -> None:
-    keys = [key for row in rows if (key := _key(_draft(row)))]
-    known = store.existing(
-        [value for name, value in keys if name == "external_ref"],
-        [value for name, value in keys if name == "fingerprint"],
-    )
+    known = _items(store, [_draft(row) for row in rows])
     batch = _Found()
     for row in rows:
         item = known.get(key) if (key := _key(_draft(row))) else None
@@ -199,6 +233,15 @@ def _take_batch(
     report.reopened += batch.reopened
     report.passed += recorded
     report.unchanged += len(rows) - len(batch.new) - len(batch.changes) - recorded
+
+
+def _items(store: Store, drafts: Iterable[ItemDraft]) -> Mapping[Key, ActionItem]:
+    """The items that the drafts speak of, by the drafts' keys."""
+    keys = [key for draft in drafts if (key := _key(draft))]
+    return store.existing(
+        [value for name, value in keys if name == "external_ref"],
+        [value for name, value in keys if name == "fingerprint"],
+    )
 
 
 def _draft(row: Taken) -> ItemDraft:
@@ -225,12 +268,16 @@ def _plan_known(batch: _Found, row: Taken, item: ActionItem, because: Because) -
             values = _found(row, item)
         case _:
             assert_never(row)
-    moved = {name: value for name, value in values.items() if value != getattr(item, name)}
+    moved = _moved(values, item)
     if moved.get("status") is Status.OPEN:
         batch.reopened += 1
         because = replace(because, reason=f"{_draft(row).source_ref} fails again, after the item was resolved")
     if moved:
         batch.changes.append(ItemChange(item.ref, moved, because, seen=item.revision))
+
+
+def _moved(values: Mapping[str, Any], item: ActionItem) -> dict[str, Any]:
+    return {name: value for name, value in values.items() if value != getattr(item, name)}
 
 
 def _said(draft: ItemDraft) -> dict[str, Any]:

@@ -31,11 +31,13 @@ def draft(said: Mapping[str, Any], unnamed: str) -> ItemDraft | list[tuple[str, 
     Values are strings, or lists of strings where the column is a list; `None` and blank strings mean "not said".
     A row without `external_ref` is known again by `unnamed`, which the caller makes from the file and the row.
     """
-    values: dict[str, Any] = {}
+    values: dict[str, Any] = dict.fromkeys(COLUMNS)
     wrong: list[tuple[str, str]] = []
     for column, parse in _PARSERS.items():
+        if (value := said.get(column)) is None and column != "title":
+            continue
         try:
-            values[column] = parse(said.get(column))
+            values[column] = parse(value)
         except WrongValue as error:
             wrong.append((column, str(error)))
     if wrong:

@@ -262,3 +262,28 @@ def test_real_scans_go_all_the_way(store: Store, shared: Path, name: str, failin
     recorded = records(store)
     assert take_in(store, rows, policy=POLICY, today=TODAY, because=BECAUSE).unchanged == failing
     assert records(store) == recorded
+
+
+class Read(list[Row]):
+    """Rows that count how often they are read."""
+
+    times = 0
+
+    def __iter__(self) -> Iterator[Row]:
+        self.times += 1
+        return super().__iter__()
+
+
+def test_a_file_is_read_again_only_if_a_row_says_something_new(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(intake, "BATCH", 2)
+    rows = Read(row(f"A-{number}") for number in range(5))
+    assert (take(store, rows).created, rows.times) == (5, 2)
+    before = records(store)
+
+    assert (take(store, rows).unchanged, rows.times) == (5, 3)
+    assert records(store) == before
+
+    rows[4] = row("A-4", "Rotate keys twice")
+    report = take(store, rows)
+    assert (report.updated, report.unchanged, rows.times) == (1, 4, 5)
+    assert items(store)[4].title == "Rotate keys twice"
