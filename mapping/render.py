@@ -1,6 +1,6 @@
 """How an item should read in a tracker."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from functools import lru_cache
@@ -206,7 +206,7 @@ def _fitted(item: ActionItem, rules: TrackerRules, marker: Marker, limit: int) -
     limit = limit * 19 // 20 if rules.body_format is BodyFormat.ADF else limit
 
     def write(text: str, left_out: int) -> Body:
-        return blocks.wrap(native(_markdown(item, text, left_out), rules.body_format), rules.body_format, marker)
+        return blocks.wrap(_whole(_parts(item, text, left_out), rules.body_format), rules.body_format, marker)
 
     return fitted(clean(item.description).strip("\n"), limit, write, body_size)
 
@@ -216,7 +216,18 @@ def body_size(body: Body) -> int:
     return size(body) if isinstance(body, str) else text_size(body or {})
 
 
-@lru_cache(maxsize=64)
+def _whole(parts: Sequence[str], form: BodyFormat) -> Body:
+    """The parts one below the other, each written by itself, since many items have one in common."""
+    if form is BodyFormat.MARKDOWN:
+        return native("\n\n".join(parts), form)
+    written = [native(part, form) for part in parts]
+    if form is BodyFormat.WIKI:
+        return "\n\n".join(str(each) for each in written if each)
+    nodes = (node for each in written if isinstance(each, Mapping) for node in each["content"])
+    return {"type": "doc", "version": 1, "content": list(nodes)}
+
+
+@lru_cache(maxsize=256)
 def native(markdown: str, form: BodyFormat) -> Body:
     """The Markdown as the tracker writes long text, with nothing in it that notifies anybody or forges a block."""
     match form:
@@ -228,7 +239,8 @@ def native(markdown: str, form: BodyFormat) -> Body:
             return to_document(unforgeable(markdown))
 
 
-def _markdown(item: ActionItem, description: str, left_out: int) -> str:
+def _parts(item: ActionItem, description: str, left_out: int) -> list[str]:
+    """The parts of the block as Markdown."""
     head = f"**{item.ref}** \u00b7 {item.priority.value} priority \u00b7 due {item.due_date.isoformat()}"
     cut = f"*{left_out} more characters are not shown here:* `counterfoil item show {item.ref}` *has all of it.*"
     owner = escape(item.owner) if item.owner else "nobody yet"
@@ -245,4 +257,4 @@ def _markdown(item: ActionItem, description: str, left_out: int) -> str:
         f"*Counterfoil keeps this section in step with {item.ref}. Text outside it is yours and stays as you write it.*"
     )
     parts = [head, close_fences(description), cut if left_out else "", "\\\n".join(facts), foot]
-    return "\n\n".join(part for part in parts if part.strip())
+    return [part for part in parts if part.strip()]
