@@ -1,5 +1,7 @@
 """The managed block is ours to the letter, and everything outside it is not."""
 
+from collections.abc import Mapping
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -152,3 +154,22 @@ def test_a_document_as_a_server_stores_it_reads_the_same() -> None:
 @pytest.mark.parametrize("body", [{"content": "x"}, {"content": [None, 1, {"type": "paragraph"}]}, {}, 7])
 def test_an_odd_document_is_read_without_complaint(body: Body) -> None:
     assert blocks.find(body, BodyFormat.ADF) is None
+
+
+@pytest.mark.parametrize(
+    ("body", "around"),
+    [
+        (None, {"type": "doc", "version": 1}),
+        ({"type": "doc", "version": 1, "content": []}, {"type": "doc", "version": 1}),
+        ({"type": "doc", "version": 3, "their": "own", "content": []}, {"type": "doc", "version": 3, "their": "own"}),
+    ],
+)
+def test_a_block_goes_into_a_document_that_stays_what_it_was(body: Body, around: dict[str, object]) -> None:
+    block = blocks.wrap(_doc("words"), BodyFormat.ADF, MARKER)
+    assert isinstance(block, Mapping)
+    assert blocks.insert(body, block, BodyFormat.ADF) == {**around, "content": list(block["content"])}
+
+
+def test_a_body_without_a_block_has_nothing_to_replace() -> None:
+    with pytest.raises(ValueError, match=r"^the body has no managed block to replace$"):
+        blocks.replace("plain", blocks.wrap("words", BodyFormat.MARKDOWN, MARKER), BodyFormat.MARKDOWN)

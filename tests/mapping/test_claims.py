@@ -81,3 +81,27 @@ def test_a_label_asks_for_acceptance_too(make_ticket: MakeTicket) -> None:
 
 def test_a_history_that_tells_nobody_still_makes_a_claim(make_ticket: MakeTicket) -> None:
     assert claim("resolved", "open", [], make_ticket()) == Claim(ClaimKind.RESOLVED, at=make_ticket().updated)
+
+
+def test_only_a_label_asks_for_acceptance_beside_a_status(make_ticket: MakeTicket) -> None:
+    made = claim(
+        "acceptance_requested",
+        "open",
+        [_set(MIA, 0, "labels", "risk-accept"), _set(TOM, 5, "priority", "Low"), _said(TOM, 6, "lower")],
+        make_ticket(),
+    )
+    assert made == Claim(ClaimKind.ACCEPTANCE_REQUESTED, "mia", NOON, None)
+
+
+@pytest.mark.parametrize(("minutes", "words"), [(-60, "near"), (60, "near"), (-61, None), (61, None)])
+def test_words_within_an_hour_explain_a_claim(make_ticket: MakeTicket, minutes: int, words: str | None) -> None:
+    made = claim("resolved", "open", [_said(MIA, minutes, "near"), _set(MIA, 0)], make_ticket())
+    assert made is not None
+    assert made.text == words
+
+
+def test_the_last_words_of_several_explain_a_claim(make_ticket: MakeTicket) -> None:
+    said = [_said(MIA, 3, "third"), _said(MIA, 1, "first"), _said(MIA, 2, "second")]
+    made = claim("resolved", "open", [*said, _set(MIA, 0)], make_ticket())
+    assert made is not None
+    assert made.text == "third"

@@ -190,3 +190,9 @@ def test_every_status_of_ours_is_one_that_a_ticket_can_show_but_an_acceptance(
         for s in states
     }
     assert Status.ACCEPTED_AS_RISK.value not in seen
+
+
+def test_a_mapped_state_is_not_read_as_a_resolution(make_rules: MakeRules, make_ticket: MakeTicket) -> None:
+    rules = make_rules(status={"resolved": ("Duplicate",)})
+    seen = observe(make_ticket(state=TicketState(DONE, "Duplicate")), rules, "t", baseline=None, desired=None)
+    assert seen.values[Field.STATUS] == "resolved"

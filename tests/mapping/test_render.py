@@ -251,3 +251,54 @@ def test_the_same_item_renders_the_same_twice(make_item: MakeItem, make_rules: M
         assert desired(make_item(), make_rules(form), "t", marker) == desired(
             make_item(), make_rules(form), "t", marker
         )
+
+
+def test_a_draft_carries_the_marker(make_item: MakeItem, make_rules: MakeRules, marker: Marker) -> None:
+    assert draft(desired(make_item(), make_rules(), "t", marker), marker).marker == marker
+
+
+def test_a_configured_resolution_is_asked_for_and_no_other(
+    make_item: MakeItem, make_rules: MakeRules, marker: Marker
+) -> None:
+    rules = make_rules(resolution={"resolved": ("Shipped", "Done"), "acceptance": ("Waived",)})
+    for status, resolution in (
+        (Status.OPEN, None),
+        (Status.IN_PROGRESS, None),
+        (Status.RESOLVED, "Shipped"),
+        (Status.ACCEPTED_AS_RISK, "Waived"),
+    ):
+        made = patch(desired(make_item(status=status), rules, "t", marker), [Field.STATUS], None, None, rules, "t")
+        assert made.state is not None
+        assert made.state.resolution == resolution
+
+
+def test_without_the_ticket_labels_change_by_what_was_agreed(
+    make_item: MakeItem, make_rules: MakeRules, make_ticket: MakeTicket, marker: Marker
+) -> None:
+    rules = make_rules(labels=("two words", "new"))
+    baseline = {Field.LABELS: Agreed("counterfoil\ntwo words\nold", None)}
+    wanted = desired(make_item(), rules, "t", marker)
+    made = patch(wanted, [Field.LABELS], None, baseline, rules, "t")
+    assert (made.add_labels, made.remove_labels) == (("new",), ("old",))
+    there = make_ticket(labels=frozenset({"new", "theirs"}))
+    made = patch(wanted, [Field.LABELS], there, baseline, rules, "t")
+    assert (made.add_labels, made.remove_labels) == (("counterfoil", "two words"), ())
+
+
+def test_a_body_is_not_patched_blind(make_item: MakeItem, make_rules: MakeRules, marker: Marker) -> None:
+    rules = make_rules()
+    with pytest.raises(ValueError, match=r"^a body is changed only within the ticket as it is now$"):
+        patch(desired(make_item(), rules, "t", marker), [Field.BODY], None, None, rules, "t")
+
+
+@pytest.mark.parametrize("less", [0, 1])
+def test_the_block_is_cut_only_where_it_does_not_fit_with_a_line_around_it(
+    make_item: MakeItem, make_rules: MakeRules, make_ticket: MakeTicket, marker: Marker, less: int
+) -> None:
+    wanted = desired(make_item(description="word " * 400), make_rules(), "t", marker)
+    people = "Written by people."
+    rules = make_rules(body_limit=size(str(wanted.block)) + size(people) + 4 - less)
+    made = patch(wanted, [Field.BODY], make_ticket(body=people), None, rules, "t")
+    assert isinstance(made.body, str)
+    assert ("more characters are not shown here" in made.body) is bool(less)
+    assert size(made.body) <= rules.trackers["t"].body_limit
