@@ -25,7 +25,7 @@ from sync.engine import CRASH_POINTS
 ROOT = Path(__file__).resolve().parents[1]
 README = ROOT / "README.md"
 EXAMPLE = ROOT / "config.example.toml"
-ELSEWHERE = {"node_modules", "build", "dist"}
+ELSEWHERE = {"node_modules", "build", "dist", "mutants"}
 PACKAGES = ("connectors", "mapping", "state", "sync")
 
 

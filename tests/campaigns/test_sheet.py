@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.campaigns import sheet
+from tests.campaigns.mutation import share, tally
 from tests.campaigns.sheet import Score, publish
 from tests.campaigns.spread import Case, spread
 
@@ -34,6 +35,15 @@ def test_a_row_without_cases_or_with_something_wrong_does_not_pass() -> None:
     assert _score("R1").passed
     assert not _score("R1", wrong=1).passed
     assert not _score("R1", cases=0).passed
+
+
+def test_a_mutant_counts_as_found_however_a_test_noticed_it(tmp_path: Path) -> None:
+    codes = {"a": 1, "b": 0, "c": 36, "d": 33, "e": None}
+    (tmp_path / "mapping").mkdir()
+    (tmp_path / "mapping" / "read.py.meta").write_text(json.dumps({"exit_code_by_key": codes}))
+    (tmp_path / "mapping" / "empty.py.meta").write_text(json.dumps({"exit_code_by_key": {}}))
+    [(name, seen)] = tally(tmp_path).items()
+    assert (name, seen["not checked"], share(seen)) == ("mapping.read", 1, 40.0)
 
 
 def _odd_goes_wrong(number: int) -> Case:
