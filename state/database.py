@@ -1,6 +1,5 @@
 """A database of ours: where it is, which version it has, and its two kinds of transaction."""
 
-import re
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -12,7 +11,8 @@ from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
 from sqlmodel import SQLModel
 
-from state.errors import Busy, Damaged, NotInitialised, StateError, TooNew
+from state import failures
+from state.errors import Damaged, NotInitialised, StateError, TooNew
 from state.tables import HEAD
 
 _PRAGMAS = ("busy_timeout = 5000", "synchronous = FULL", "foreign_keys = ON")
@@ -20,6 +20,20 @@ _PRAGMAS = ("busy_timeout = 5000", "synchronous = FULL", "foreign_keys = ON")
 _TURNS = 50
 _WRITERS = 0x636F756E
 """The number of the lock that a writer holds where the database has no lock of its own for all writers."""
+_ALONE = (
+    "SELECT set_config('lock_timeout', '5s', true), set_config('idle_in_transaction_session_timeout', '30s', true), "
+    f"pg_advisory_xact_lock({_WRITERS})"
+)
+"""Waits for other writers as long as a file would, and has the server end a writer that stands still."""
+_CONNECTING = {
+    "application_name": "counterfoil",
+    "connect_timeout": 10,
+    "keepalives_idle": 30,
+    "keepalives_interval": 10,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 60_000,
+}
+"""How a server is connected to, where the URL does not say: so that one that vanished is noticed."""
 
 _STAMP = "alembic_version"
 _OURS = frozenset(
@@ -30,17 +44,6 @@ _RELATIONS = {
     "sqlite": "SELECT name FROM sqlite_master",
     "postgresql": "SELECT relname FROM pg_class WHERE relnamespace = to_regnamespace(current_schema())",
 }
-_DAMAGE = re.compile(r"no such (table|column|index)|malformed|could not decode to UTF-8", re.IGNORECASE)
-_ADVICE = {
-    "SQLITE_BUSY": "Another program holds it: run the command again once that has let go",
-    "SQLITE_LOCKED": "Another program holds it: run the command again once that has let go",
-    "SQLITE_FULL": "The disk is full: make room, then run the command again",
-    "SQLITE_READONLY": "Let this user write the file and the folder it is in, then run the command again",
-    "SQLITE_CANTOPEN": "Let this user write the file and the folder it is in, then run the command again",
-    "SQLITE_IOERR": "See that the disk works and has room, then run the command again",
-    "": "See that the disk has room, the file may be written and no other program holds it, then run it again",
-}
-"""What to do about a failure, by how SQLite names it."""
 
 
 class Database:
@@ -68,7 +71,7 @@ class Database:
             connection = plain.execution_options(counterfoil_writes=True)
             with connection.begin():
                 if connection.dialect.name == "postgresql":
-                    connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_WRITERS})")
+                    connection.exec_driver_sql(_ALONE)
                 yield connection
 
     def migrate(self, *steps: Callable[[Connection], None]) -> None:
@@ -148,29 +151,14 @@ class Database:
         try:
             yield
         except DBAPIError as error:
-            raise self._failure(doing, error) from error
+            raise failures.meaning(self.name, doing, error) from error
         except UnicodeEncodeError as error:
-            raise StateError(
-                f"could not {doing} the database at {self.name}: a text holds half a character; nothing of this step "
-                "was kept. Mend the text where it comes from"
-            ) from error
+            raise failures.unfit(self.name, doing, "half a character") from error
         except ValueError as error:
             raise self._damaged(doing, str(error)) from error
 
-    def _failure(self, doing: str, error: DBAPIError) -> StateError:
-        """What a failure of the database means, by the name SQLite gives it."""
-        name, told = getattr(error.orig, "sqlite_errorname", ""), str(error.orig)
-        if name.startswith(("SQLITE_CORRUPT", "SQLITE_NOTADB")) or _DAMAGE.search(told):
-            return self._damaged(doing, told)
-        kind = Busy if name.startswith(("SQLITE_BUSY", "SQLITE_LOCKED")) else StateError
-        advice = next((advice for start, advice in _ADVICE.items() if name.startswith(start)), _ADVICE[""])
-        return kind(f"could not {doing} the database at {self.name}: {told}; nothing of this step was kept. {advice}")
-
     def _damaged(self, doing: str, told: str) -> Damaged:
-        return Damaged(
-            f"could not {doing} the database at {self.name}: {told}. It is damaged or not one of ours; nothing of this "
-            "step was kept. Put a copy from before in its place, or name the right one as `url` under [state]"
-        )
+        return failures.damaged(self.name, doing, told)
 
 
 def _some(names: frozenset[str]) -> str:
@@ -199,7 +187,7 @@ def sqlite_path(url: URL) -> Path | None:
 
 def _engine(url: URL) -> Engine:
     try:
-        engine = create_engine(url, hide_parameters=True)
+        engine = create_engine(url, hide_parameters=True, connect_args=_connecting(url))
     except ModuleNotFoundError as error:
         raise StateError(
             f"the database driver {error.name} is not installed; run: pip install 'counterfoil[postgresql]'"
@@ -208,6 +196,14 @@ def _engine(url: URL) -> Engine:
         event.listen(engine, "connect", _prepare)
         event.listen(engine, "begin", _begin)
     return engine
+
+
+def _connecting(url: URL) -> dict[str, Any]:
+    """What the driver is told beside the URL; a server behind a pooler keeps no prepared statements for us."""
+    if url.get_backend_name() != "postgresql":
+        return {}
+    unsaid = {name: value for name, value in _CONNECTING.items() if name not in url.query}
+    return {**unsaid, "prepare_threshold": None}
 
 
 def _prepare(connection: Any, _record: object) -> None:

@@ -19,6 +19,10 @@ class Busy(StateError):
     """Another program holds the database for the moment; nothing was written."""
 
 
+class Unreachable(StateError):
+    """The database server does not answer, or went away; a step it was asked for was kept whole or not at all."""
+
+
 class Damaged(StateError):
     """The database holds what cannot be read or cannot be; nothing was written."""
 

@@ -6,7 +6,7 @@ from datetime import date, datetime
 from fnmatch import fnmatchcase
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, Select, bindparam, func, insert, literal_column, select, tuple_, update
+from sqlalchemy import Connection, Select, bindparam, insert, literal_column, select, tuple_, update
 from sqlalchemy.exc import IntegrityError
 
 from state import lifecycle
@@ -93,7 +93,7 @@ def in_order(rows: Rows, wanted: Wanted) -> Iterator[ActionItem]:
     """Yield the wanted items in the order of their refs."""
     query, last = _wanted(wanted).order_by(ITEM.c.seq).limit(PAGE), 0
     while page := rows(query.where(ITEM.c.seq > last)):
-        yield from (item for item in map(item_of, page) if _has_control(item, wanted.control))
+        yield from (item for item in map(item_of, page) if _is_like(item, wanted))
         last = page[-1].seq
 
 
@@ -121,20 +121,21 @@ def _wanted(wanted: Wanted) -> Select[Any]:
         query = query.where(ITEM.c.status.in_(sorted(wanted.status)))
     if wanted.priority:
         query = query.where(ITEM.c.priority.in_(sorted(wanted.priority)))
-    if wanted.owner is not None:
-        query = query.where(func.lower(ITEM.c.owner) == wanted.owner.lower())
-    if wanted.text:
-        near = (ITEM.c[name].icontains(wanted.text, autoescape=True) for name in ("ref", "title", "description"))
-        first, second, third = near
-        query = query.where(first | second | third)
     if wanted.overdue_on is not None:
         unfinished = ITEM.c.status.in_(sorted(lifecycle.UNFINISHED))
         query = query.where(unfinished, ITEM.c.due_date < wanted.overdue_on)
     return query
 
 
-def _has_control(item: ActionItem, pattern: str | None) -> bool:
-    return pattern is None or any(fnmatchcase(control, pattern) for control in item.controls)
+def _is_like(item: ActionItem, wanted: Wanted) -> bool:
+    """Whether an item has what databases would compare each in its own way: letters of either case, patterns."""
+    if wanted.owner is not None and (item.owner or "").casefold() != wanted.owner.casefold():
+        return False
+    if wanted.text:
+        sought = wanted.text.casefold()
+        if not any(sought in text.casefold() for text in (item.ref, item.title, item.description)):
+            return False
+    return wanted.control is None or any(fnmatchcase(control, wanted.control) for control in item.controls)
 
 
 def add(

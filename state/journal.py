@@ -18,7 +18,7 @@ OPEN = INTENT.c.finished_at.is_(None)
 KEPT = timedelta(days=7)
 """How long a done or deferred intent is kept, for counting what was written lately."""
 
-_OPEN = select(INTENT).where(OPEN).order_by(INTENT.c.begun_at, INTENT.c.id)
+_OPEN = select(INTENT).where(OPEN)
 _OPEN_IN = _OPEN.where(INTENT.c.tracker == bindparam("in_tracker"))
 _CONTENT = (OperationKind.CREATE.value, OperationKind.COMMENT.value)
 _GIVEN_UP = select(INTENT).where(
@@ -84,7 +84,8 @@ def open_intents(connection: Connection, tracker: str | None = None, item: str |
     query, values = (_OPEN, {}) if tracker is None else (_OPEN_IN, {"in_tracker": tracker})
     if item is not None:
         query = query.where(INTENT.c.item == item)
-    return [intent_of(row) for row in connection.execute(query, values)]
+    found = [intent_of(row) for row in connection.execute(query, values)]
+    return sorted(found, key=lambda intent: (intent.begun_at, intent.id))
 
 
 def given_up(connection: Connection, tracker: str) -> list[Intent]:

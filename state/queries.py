@@ -148,8 +148,8 @@ def _holds_by_kind(connection: Connection) -> dict[HoldKind, int]:
 
 def _links(connection: Connection) -> dict[str, int]:
     tracker = links.LINK.c.tracker
-    query = select(tracker, func.count().label("n")).where(links.CURRENT).group_by(tracker).order_by(tracker)
-    return {row.tracker: row.n for row in connection.execute(query)}
+    query = select(tracker, func.count().label("n")).where(links.CURRENT).group_by(tracker)
+    return {row.tracker: row.n for row in sorted(connection.execute(query))}
 
 
 def _warnings(connection: Connection, today: date, most: int) -> tuple[dict[str, int], tuple[tuple[str, str], ...]]:

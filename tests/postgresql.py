@@ -85,10 +85,17 @@ class Own(Server):
         subprocess.run(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, check=True, **self.user)
 
 
-def run(url: str, statement: str, values: Any = ()) -> list[tuple[Any, ...]]:
-    """Run one statement on a database as somebody who has another program; gives what it found."""
+@contextmanager
+def session(url: str) -> Iterator[psycopg.Connection]:
+    """A connection to a database as of somebody who has another program; each statement is kept at once."""
     plain = make_url(url).set(drivername="postgresql").render_as_string(hide_password=False)
     with psycopg.connect(plain, autocommit=True) as connection:
+        yield connection
+
+
+def run(url: str, statement: str, values: Any = ()) -> list[tuple[Any, ...]]:
+    """Run one statement in a session of its own; gives what it found."""
+    with session(url) as connection:
         found = connection.execute(statement.encode(), values or None)
         return found.fetchall() if found.description else []
 

@@ -1,7 +1,7 @@
 """Which exit code a failure has, and what is said about it."""
 
 from connectors.errors import Denied, TrackerError
-from state.errors import AuditError, Busy, LeaseHeld, LeaseLost, StateError
+from state.errors import AuditError, Busy, LeaseHeld, LeaseLost, StateError, Unreachable
 from sync.app.complaints import ConfigError
 
 IN_ORDER = 0
@@ -35,7 +35,7 @@ def exit_code(error: Exception) -> int:
             return BUG
         case Denied():
             return PERSON
-        case Busy() | LeaseHeld() | LeaseLost() | TrackerError():
+        case Busy() | Unreachable() | LeaseHeld() | LeaseLost() | TrackerError():
             return LATER
         case _:
             return USAGE

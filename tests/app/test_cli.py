@@ -71,6 +71,28 @@ def test_the_configuration_is_found_by_option_before_the_variable(
     assert desk("status").code == 0
 
 
+@pytest.mark.parametrize("words", [("status",), ("init",), ("sync",)], ids=" ".join)
+def test_a_database_server_that_does_not_answer_exits_3_and_shows_no_password(
+    line: Line, words: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    line.config.write_text("")
+    monkeypatch.setenv("COUNTERFOIL_STATE__URL", "postgresql+psycopg://me:hunter2@127.0.0.1:1/book")
+    answer = line(*words)
+    assert (answer.code, answer.out) == (3, "")
+    assert "See that the server runs" in answer.err
+    assert "hunter2" not in answer.err
+
+
+def test_without_the_driver_of_the_database_the_command_that_installs_it_is_named(
+    line: Line, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    line.config.write_text('[state]\nurl = "postgresql+psycopg://me@127.0.0.1/book"\n')
+    monkeypatch.setitem(sys.modules, "psycopg", None)
+    answer = line("status")
+    assert answer.code == 2
+    assert "pip install 'counterfoil[postgresql]'" in answer.err
+
+
 def test_all_that_is_wrong_with_the_configuration_is_listed(line: Line) -> None:
     line.config.write_text('[safety]\nmax_create = 1\n[trackers.x]\nkind = "jira"\ntoken = "hunter2"\n')
     answer = line("status")

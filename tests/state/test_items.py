@@ -172,12 +172,13 @@ def test_items_are_found_by_what_their_source_calls_them(book: "Book") -> None:
         (Wanted(text="100% of"), [3]),
         (Wanted(text="100_ of"), []),
         (Wanted(text="ai-000002"), [2]),
+        (Wanted(text="mehr ärger"), [2]),
         (Wanted(overdue_on=date(2026, 12, 2)), [1]),
     ],
 )
 def test_items_can_be_asked_for(book: "Book", wanted: Wanted, refs: list[int]) -> None:
     book.item(owner="Kim@acme.example", controls=("CC6.1",), due=date(2026, 12, 1))
-    done = book.item(priority=Priority.LOW, due=date(2026, 12, 1))
+    done = book.item("MEHR ÄRGER", priority=Priority.LOW, due=date(2026, 12, 1))
     book.item(description="100% of keys", priority=Priority.CRITICAL, controls=("A.1", "CC6.2"), due=date(2026, 12, 2))
     book.change(done.ref, status="resolved")
     assert [int(item.ref[3:]) for item in book.store.list_items(wanted)] == refs
