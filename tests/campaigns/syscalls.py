@@ -13,7 +13,7 @@ import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache, partial
 from pathlib import Path
 from typing import Any
@@ -59,11 +59,7 @@ def campaign(size: int, seed: int, jobs: int, only: int | None) -> Iterator[Scor
         calls = {kind: calls_of(root, kind) for kind in KINDS}
         kills = [Wound(kind, call.name, call.number) for kind in KINDS for call in calls[kind]]
         fails = [
-            Wound(kind, call.name, call.number, error)
-            for kind in KINDS
-            for error, names in FAILURES.items()
-            for call in calls[kind]
-            if call.name in names
+            replace(wound, error=error) for error, names in FAILURES.items() for wound in kills if wound.call in names
         ]
         again = f"python -m tests.campaigns syscalls --size {size} --seed {seed}"
         told = ", ".join(f"{len(found)} on {kind}" for kind, found in calls.items())
@@ -82,12 +78,13 @@ def evenly(many: int, size: int) -> list[int]:
 
 
 def calls_of(root: Path, kind: str) -> list[Call]:
-    """The system calls of a sync that matter."""
+    """The system calls of a sync that matter; where several threads make the n-th, the first to come to it counts."""
     place, _ = prepared(root, kind)
     whole = place.copied(root / f"{kind}-whole")
     with whole.served():
         traced = tracing.run(["sync"], whole.folder, DISK + NET, bytes_shown=8)
-    return [call for call in traced.calls if _matters(call, whole.folder)]
+    found = [call for call in traced.calls if _matters(call, whole.folder)]
+    return list({(call.name, call.number): call for call in reversed(found)}.values())[::-1]
 
 
 def _matters(call: Call, folder: Path) -> bool:

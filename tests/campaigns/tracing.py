@@ -13,13 +13,13 @@ from tests.campaigns.forked import Ended
 
 STRACE = shutil.which("strace")
 
-_LINE = re.compile(r"^\d+\s+(?P<name>\w+)\((?:\d+<(?P<file>[^<>]*(?:->[^<>]*)?)>)?(?P<rest>.*)$")
+_LINE = re.compile(r"^(?P<thread>\d+)\s+(?P<name>\w+)\((?:\d+<(?P<file>[^<>]*(?:->[^<>]*)?)>)?(?P<rest>.*)$")
 _ESCAPED = re.compile(r"(?:\\x[0-9a-f]{2})+")
 
 
 @dataclass(frozen=True)
 class Call:
-    """One system call: the `number`-th of its `name`, on the file or socket called `file`."""
+    """One system call: the `number`-th of its `name` in its thread, on the file or socket called `file`."""
 
     name: str
     number: int
@@ -84,11 +84,13 @@ def run(words: Sequence[str], folder: Path, names: Sequence[str], *, inject: str
 
 
 def _calls(text: str) -> Iterator[Call]:
-    counts: Counter[str] = Counter()
+    counts: Counter[tuple[str, str]] = Counter()
     for line in text.splitlines():
         if found := _LINE.match(line):
-            counts[found["name"]] += 1
-            yield Call(found["name"], counts[found["name"]], _plain(found["file"] or ""), found["rest"])
+            counts[found["thread"], found["name"]] += 1
+            yield Call(
+                found["name"], counts[found["thread"], found["name"]], _plain(found["file"] or ""), found["rest"]
+            )
 
 
 def _plain(name: str) -> str:
