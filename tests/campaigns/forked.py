@@ -3,7 +3,7 @@
 import os
 import signal
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn
@@ -43,25 +43,37 @@ class Process:
         return Ended(os.waitstatus_to_exitcode(status), out, err)
 
 
-def start(words: Sequence[str], folder: Path, environment: Mapping[str, str] | None = None) -> Process:
-    """Make a process for `counterfoil WORDS` in a folder; its output goes to files there."""
+def start(
+    words: Sequence[str],
+    folder: Path,
+    environment: Mapping[str, str] | None = None,
+    before: Callable[[], None] = lambda: None,
+) -> Process:
+    """Make a process for `counterfoil WORDS` in a folder; its output goes to files there. It calls `before` first."""
     shut, gate = os.pipe()
     pid = os.fork()
     if pid == 0:
         os.close(gate)
-        _program(words, folder, environment or {}, shut)
+        _program(words, folder, environment or {}, before, shut)
     os.close(shut)
     return Process(pid, folder, gate)
 
 
-def run(words: Sequence[str], folder: Path, environment: Mapping[str, str] | None = None) -> Ended:
+def run(
+    words: Sequence[str],
+    folder: Path,
+    environment: Mapping[str, str] | None = None,
+    before: Callable[[], None] = lambda: None,
+) -> Ended:
     """Run `counterfoil WORDS` in a folder to its end."""
-    process = start(words, folder, environment)
+    process = start(words, folder, environment, before)
     process.go()
     return process.wait()
 
 
-def _program(words: Sequence[str], folder: Path, environment: Mapping[str, str], gate: int) -> NoReturn:
+def _program(
+    words: Sequence[str], folder: Path, environment: Mapping[str, str], before: Callable[[], None], gate: int
+) -> NoReturn:
     code = 70
     try:
         os.chdir(folder)
@@ -76,6 +88,7 @@ def _program(words: Sequence[str], folder: Path, environment: Mapping[str, str],
         os.environ |= {"NO_COLOR": "1", "COLUMNS": "160", **environment}
         sys.argv = ["counterfoil", *words]
         os.read(gate, 1)
+        before()
         cli.main()
     except SystemExit as ended:
         code = ended.code if isinstance(ended.code, int) else 1

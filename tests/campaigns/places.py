@@ -6,8 +6,9 @@ import re
 import shutil
 import signal
 import socket
+import traceback
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -58,9 +59,7 @@ class Place:
     def made(cls, folder: Path, kind: str) -> "Place":
         """A new one, with nothing in it."""
         folder.mkdir(parents=True)
-        with closing(socket.socket()) as probe:
-            probe.bind(("127.0.0.1", 0))
-            port = probe.getsockname()[1]
+        port = free_port()
         place = cls(folder, kind, port)
         user = load(kind).users[0]
         (folder / "token").write_text(user.token)
@@ -87,18 +86,8 @@ class Place:
     @contextmanager
     def served(self) -> Iterator[None]:
         """The tracker answers, in a process of its own."""
-        waiting, ready = os.pipe()
-        pid = os.fork()
-        if pid == 0:
-            _serve(self, ready)
-        os.close(ready)
-        os.read(waiting, 1)
-        os.close(waiting)
-        try:
+        with serving(lambda: SandboxServer(load(self.kind), port=self.port, persist=self.log)):
             yield
-        finally:
-            os.kill(pid, signal.SIGKILL)
-            os.waitpid(pid, 0)
 
     def run(self, *words: str) -> Ended:
         """Run a command to its end, in a process of its own."""
@@ -137,13 +126,41 @@ class Place:
             store.close()
 
 
-def _serve(place: Place, ready: int) -> NoReturn:
+@contextmanager
+def serving(made: Callable[[], SandboxServer]) -> Iterator[None]:
+    """A server answers, in a process of its own, in which it is made."""
+    waiting, ready = os.pipe()
+    pid = os.fork()
+    if pid == 0:
+        _serve(made, ready)
+    os.close(ready)
+    answers = os.read(waiting, 1)
+    os.close(waiting)
     try:
-        SandboxServer(load(place.kind), port=place.port, persist=place.log).start()
+        if not answers:
+            raise RuntimeError("the tracker could not be started")
+        yield
+    finally:
+        os.kill(pid, signal.SIGKILL)
+        os.waitpid(pid, 0)
+
+
+def _serve(made: Callable[[], SandboxServer], ready: int) -> NoReturn:
+    try:
+        made().start()
         os.write(ready, b".")
         signal.pause()
+    except Exception:  # noqa: BLE001
+        traceback.print_exc()
     finally:
         os._exit(70)
+
+
+def free_port() -> int:
+    """A port of this machine on which nobody listens."""
+    with closing(socket.socket()) as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
 
 
 def busy(place: Place) -> None:
