@@ -1,6 +1,5 @@
 """The one HTTP client under every SDK, where each failure gets the name of what to do about it."""
 
-import base64
 import io
 import json
 import math
@@ -13,7 +12,6 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from typing import Any
-from urllib.parse import quote, quote_plus
 
 import httpx
 import requests
@@ -32,6 +30,7 @@ from connectors.errors import (
     TrackerError,
     Unavailable,
 )
+from connectors.redaction import spellings
 
 TRIES = 3
 PATIENCE = timedelta(seconds=10)
@@ -40,6 +39,8 @@ LONGEST_WAIT = timedelta(hours=1)
 DEFAULT_WAIT = timedelta(seconds=60)
 REDIRECTS = 3
 MESSAGE_LIMIT = 300
+CREDENTIALS = 8
+"""Fewer letters than this are no credentials: hiding them would take words apart."""
 
 _READS = frozenset({"GET", "HEAD", "OPTIONS"})
 _NEVER_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError, httpx.UnsupportedProtocol)
@@ -88,13 +89,10 @@ class Wire:
         self.adapter: BaseAdapter = _Adapter(self)
         self._clock, self._sleep, self._observer = clock, sleep, observer
         self._reads, self._conflict_is_stale = tuple(reads), conflict_is_stale
-        self._hidden = _forms(secrets)
-        self._client = httpx.Client(
-            timeout=httpx.Timeout(timeout_seconds, connect=min(timeout_seconds, 10.0)),
-            verify=_trust(ca_bundle),
-            transport=transport,
-            follow_redirects=False,
-        )
+        self._hidden = spellings(secret.get_secret_value() for secret in secrets)
+        self._sent: set[str] = set()
+        timeout = httpx.Timeout(timeout_seconds, connect=min(timeout_seconds, 10.0))
+        self._client = _client(timeout, _trust(ca_bundle), transport)
 
     def close(self) -> None:
         """Give back connections."""
@@ -142,11 +140,18 @@ class Wire:
             request = self._client.build_request(request.method, target, headers=_forward(request.headers))
         raise Unavailable(self._line(request, "0", "redirected too often"))
 
+    def _learn(self, credentials: str) -> None:
+        """Hide also what an SDK made or bought with the secrets, once it is sent as credentials."""
+        if credentials not in self._sent and len(credentials) >= CREDENTIALS:
+            self._sent.add(credentials)
+            self._hidden = sorted({*self._hidden, *spellings([credentials])}, key=len, reverse=True)
+
     def _exchange(self, request: httpx.Request) -> httpx.Response:
         if not _same_host(self.base_url, request.url):
             told = f"will not send credentials to {request.url.host}; the configured host is {self.base_url.host}"
             raise Denied(self._line(request, "not sent", told))
         with self._counting:
+            self._learn(request.headers.get("authorization", "").partition(" ")[2])
             self.count += 1
             self.kinds[f"{request.method} {_ID.sub('/*', request.url.path)}"] += 1
         try:
@@ -301,18 +306,6 @@ def _number(value: str) -> float | None:
     return number if math.isfinite(number) else None
 
 
-def _forms(secrets: Sequence[SecretStr]) -> list[str]:
-    plain = {secret.get_secret_value() for secret in secrets} - {""}
-    lines = {line for text in plain for line in text.splitlines() if len(line) >= 16}
-    found: set[str] = set()
-    for text in plain | lines:
-        coded = base64.b64encode(text.encode()).decode()
-        found |= {text, text.strip(), quote(text, safe=""), quote_plus(text), coded, coded.rstrip("="), quote(coded)}
-        found.add(base64.urlsafe_b64encode(text.encode()).decode())
-        found.add(json.dumps(text)[1:-1])
-    return sorted(found - {""}, key=len, reverse=True)
-
-
 def _trust(ca_bundle: str | None) -> ssl.SSLContext:
     context = httpx.create_ssl_context()
     if ca_bundle is not None:
@@ -321,6 +314,15 @@ def _trust(ca_bundle: str | None) -> ssl.SSLContext:
         except (OSError, ssl.SSLError) as error:
             raise Denied(f"ca_bundle {ca_bundle}: cannot be used: {error}") from None
     return context
+
+
+def _client(timeout: httpx.Timeout, trust: ssl.SSLContext, transport: httpx.BaseTransport | None) -> httpx.Client:
+    try:
+        return httpx.Client(timeout=timeout, verify=trust, transport=transport, follow_redirects=False)
+    except (ValueError, ImportError, httpx.InvalidURL):
+        raise Denied(
+            "a proxy variable (HTTPS_PROXY, HTTP_PROXY, ALL_PROXY) cannot be used; write http://HOST:PORT"
+        ) from None
 
 
 def _same_host(base: httpx.URL, other: httpx.URL) -> bool:

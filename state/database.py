@@ -134,8 +134,8 @@ class Database:
 
     @property
     def name(self) -> str:
-        """The URL without its password."""
-        return self.url.render_as_string(hide_password=True)
+        """The URL without its password, wherever that stands in it."""
+        return self.url.set(query={}).render_as_string(hide_password=True)
 
     def check_integrity(self) -> None:
         """Raise `Damaged` if tables and indexes disagree; any other server than SQLite is trusted to tell by itself."""
@@ -170,11 +170,17 @@ def _parsed(url: str) -> URL:
     try:
         parsed = make_url(url)
         parsed.get_dialect()
-    except (ArgumentError, NoSuchModuleError, ModuleNotFoundError) as error:
+    except (ArgumentError, NoSuchModuleError, ModuleNotFoundError, ValueError):
+        # What it complains of may be a part of the password, so that is not carried along.
         raise StateError(
             "the database URL cannot be used; write sqlite:///FILE or postgresql+psycopg://USER@HOST/NAME "
             "as `url` under [state]"
-        ) from error
+        ) from None
+    if "@" in (parsed.host or ""):
+        raise StateError(
+            "the database URL cannot be used: an @ in its password is written as %40, as in "
+            "postgresql+psycopg://USER:p%40ss@HOST/NAME"
+        )
     return parsed
 
 

@@ -361,9 +361,9 @@ def _bug(error: Exception, *, verbose: bool) -> int:
     from sync.app.logs import SEEN
 
     if verbose:
-        print(SEEN.clean("".join(traceback.format_exception(error))), file=sys.stderr)
+        print(SEEN.scrub("".join(traceback.format_exception(error))), file=sys.stderr)
     where = traceback.extract_tb(error.__traceback__)[-1]
-    what = SEEN.clean(f"{type(error).__name__}: {error}")
+    what = SEEN.scrub(f"{type(error).__name__}: {error}")
     print(f"counterfoil: a bug: {what} ({Path(where.filename).name}:{where.lineno})", file=sys.stderr)
     print("Nothing is lost: run `counterfoil status`, and the same command with -v for more.", file=sys.stderr)
     return 1

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from urllib.parse import unquote
 
 from state import audit, whereabouts
 from state.store import Store
@@ -21,9 +22,11 @@ def configuration(shell: Shell) -> Configuration:
 
 
 def passwords(url: str) -> list[str]:
-    """The password in a database's URL, if there is one."""
-    before, mark, _ = url.partition("://")[2].partition("@")
-    return [before.partition(":")[2]] if mark else []
+    """What a database URL may hold as a password, as it is written there and as it is meant."""
+    place, _, query = url.partition("://")[2].partition("?")
+    written = [place.rpartition("@")[0].partition(":")[2]]
+    written += [value for name, _, value in (pair.partition("=") for pair in query.split("&")) if "password" in name]
+    return [text for each in written if each for text in (each, unquote(each))]
 
 
 @contextmanager

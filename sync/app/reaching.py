@@ -2,6 +2,7 @@
 
 import logging
 import os
+import re
 import stat
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -22,6 +23,7 @@ from sync.app.settings import Configuration, WhenTable
 from sync.app.shell import Shell
 
 _log = logging.getLogger("sync.app")
+_SECRET_LOOKING = re.compile(r"(?=.*[a-z])(?=.*\d)[\w+/=~-]{20,}")
 
 
 def tracker_settings(config: Configuration) -> dict[str, TrackerSettings]:
@@ -67,9 +69,9 @@ def secrets_of(config: Configuration, tables: Mapping[str, TrackerSettings], she
         token = private_key = None
         try:
             if table.token_env:
-                token = _from_variable(table.token_env)
+                token = _sendable(_from_variable(table.token_env))
             elif table.token_file:
-                token = _from_file(config.path(table.token_file))
+                token = _sendable(_from_file(config.path(table.token_file)))
             elif key_file := getattr(table, "private_key_file", None):
                 private_key = _from_file(config.path(key_file))
         except ValueError as error:
@@ -84,7 +86,9 @@ def secrets_of(config: Configuration, tables: Mapping[str, TrackerSettings], she
 def _from_variable(name: str) -> SecretStr:
     value = os.environ.get(name, "").strip()
     if not value:
-        raise ValueError(f"the environment variable {name} is not set; set it to the token and run the command again")
+        raise ValueError(
+            f"the environment variable {_shown(name)} is not set; set it to the token and run the command again"
+        )
     return SecretStr(value)
 
 
@@ -94,12 +98,25 @@ def _from_file(path: Path) -> SecretStr:
         value = path.read_text(encoding="utf-8").strip()
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "it is not text"
-        raise ValueError(f"{path} cannot be read: {reason}") from None
+        raise ValueError(f"{path.with_name(_shown(path.name))} cannot be read: {reason}") from None
     if os.name == "posix" and mode & (stat.S_IRWXG | stat.S_IRWXO):
         raise ValueError(f"{path} may be read by others; run: chmod 600 {path}")
     if not value:
         raise ValueError(f"{path} is empty")
     return SecretStr(value)
+
+
+def _sendable(token: SecretStr) -> SecretStr:
+    if not re.fullmatch(r"[!-~]+", token.get_secret_value()):
+        raise ValueError(
+            "the token holds a space, a line break or a letter that no token has; put the bare token there"
+        )
+    return token
+
+
+def _shown(name: str) -> str:
+    """A name as the configuration has it, unless it may be the secret itself, put there by mistake."""
+    return "*** (is it the secret itself?)" if _SECRET_LOOKING.fullmatch(name) else name
 
 
 @contextmanager

@@ -305,6 +305,7 @@ def _tracker_complaints(table: Mapping[str, Any]) -> list[tuple[Place, str]]:
         found.append(((), 'no credentials: add token_env = "NAME_OF_A_VARIABLE" or token_file = "PATH"'))
     if len(given) > 1:
         found.append(((given[1],), f"is given beside {given[0]}; keep one of them"))
-    if "@" in str(table.get("url", "")).partition("://")[2].partition("/")[0]:
+    address = str(table.get("url", ""))
+    if "?" in address or "@" in address.partition("://")[2].partition("/")[0]:
         found.append((("url",), "holds a user name or a secret; use token_env or token_file"))
     return found

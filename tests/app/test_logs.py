@@ -33,6 +33,16 @@ def test_a_redactor_does_not_show_what_it_knows(redactor: Redactor) -> None:
     assert SECRET not in repr(redactor)
 
 
+@pytest.mark.parametrize(
+    "written", ["Authorization: Bearer %s", "{'authorization': 'Basic %s'}", "(b'x', b'token %s')"]
+)
+def test_what_stands_where_credentials_do_is_taken_out_of_what_nobody_foresaw(redactor: Redactor, written: str) -> None:
+    assert redactor.scrub(written % "eyJhbGciOiJSUzI1NiJ9.c2lnbmVk") == written % "***"
+    assert redactor.scrub("Basic authentication-and-more, token by token") == (
+        "Basic authentication-and-more, token by token"
+    )
+
+
 @pytest.mark.parametrize("form", ["text", "json"])
 @pytest.mark.parametrize("verbose", [False, True])
 def test_a_logged_exception_is_told_without_its_secret(redactor: Redactor, form: str, verbose: bool) -> None:

@@ -259,6 +259,27 @@ def test_a_token_file_that_others_may_read_is_refused(office: Office, tmp_path: 
     assert "chmod 600" in answer.err
 
 
+@pytest.mark.parametrize("key", ["token_env", "token_file"])
+def test_a_secret_put_where_its_name_belongs_is_not_shown(office: Office, key: str) -> None:
+    text = office.line.config.read_text().replace('token_file = "platform.token"', f'{key} = "Zm9vYmFy1d3cAa9Hunter2x"')
+    office.line.config.write_text(text)
+    answer = office.line("sync", "-v")
+    assert answer.code == 2
+    assert "is it the secret itself?" in answer.err
+    assert "Hunter2" not in answer.out + answer.err
+
+
+@pytest.mark.parametrize("token", ["one two", "one\ntwo", "clé"])
+def test_a_token_that_cannot_be_sent_is_a_problem_of_the_configuration(
+    office: Office, tmp_path: Path, token: str
+) -> None:
+    (tmp_path / "platform.token").write_text(token)
+    answer = office.line("sync")
+    assert answer.code == 2
+    assert "put the bare token there" in answer.err
+    assert token not in answer.err
+
+
 def test_keys_that_a_kind_of_tracker_does_not_have_are_errors(office: Office) -> None:
     text = office.line.config.read_text()
     text = text.replace('project = "SEC"', 'projekt = "SEC"').replace('repository = "', 'branch = "x"\nrepository = "')

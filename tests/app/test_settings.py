@@ -113,8 +113,11 @@ def test_a_refused_secret_is_not_repeated(tmp_path: Path) -> None:
     assert "hunter" not in str(caught.value)
 
 
-def test_a_url_with_a_secret_in_it_is_refused(tmp_path: Path) -> None:
-    found = complaints(tmp_path, TRACKER.replace("https://", "https://me:hunter2@"))
+@pytest.mark.parametrize(
+    ("before", "after"), [("https://", "https://me:hunter2@"), (".example", ".example?token=hunter2")]
+)
+def test_a_url_with_a_secret_in_it_is_refused(tmp_path: Path, before: str, after: str) -> None:
+    found = complaints(tmp_path, TRACKER.replace(before, after, 1))
     assert "hunter2" not in str(found)
     assert "trackers.eng.url" in found
 

@@ -66,7 +66,7 @@ class Eavesdropper(Sandbox):
     def answer(self, call: Call) -> Answer:
         self.inner.url = self.url
         mode = (self._folder / "mode").read_text()
-        credentials = call.headers.get("authorization", "")
+        credentials = call.headers.get("authorization") or call.headers.get("proxy-authorization", "")
         self._write_down(call, credentials)
         if mode in MODES and "access_tokens" not in call.path:
             return self._repeated(mode, credentials)
@@ -76,7 +76,11 @@ class Eavesdropper(Sandbox):
 
     def _write_down(self, call: Call, credentials: str) -> None:
         """What came, but for what belongs there: credentials where they go, and what we asked for ourselves."""
-        rest = {name: value for name, value in call.headers.items() if name not in ("authorization", "cookie")}
+        rest = {
+            name: value
+            for name, value in call.headers.items()
+            if name not in ("authorization", "cookie", "proxy-authorization")
+        }
         told = [call.method, call.path, call.query, rest, call.body.decode(errors="replace")]
         with (self._folder / "heard").open("a") as heard, (self._folder / "credentials").open("a") as seen:
             seen.write(json.dumps(credentials) + "\n")
@@ -114,9 +118,8 @@ class Eavesdropper(Sandbox):
                 return Answer(code, None, {"www-authenticate": text, "x-accepted-github-permissions": text})
             case _:
                 host = self.url if how == "around" else "http://elsewhere.example"
-                return Answer(
-                    code, None, {"location": f"{host}/{quote(credentials, safe='')}?token={quote(text, safe='')}"}
-                )
+                place = f"{host}/{quote(credentials, safe='')}?token={quote(text, safe='')}"
+                return Answer(code, None, {"location": place})
 
 
 def known_of(credentials: str) -> list[str]:

@@ -14,12 +14,12 @@ import string
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cache, partial
 from pathlib import Path
 
 import httpx
-import psutil
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
@@ -71,19 +71,19 @@ PLANTS = (
     Plant("token with a line end inside", files={"token": "{secret}\n{secret}"}),
     Plant("token with a letter that no header may have", files={"token": "{secret}é"}),
     Plant("file that others may read", files=_GOOD, mode=0o644),
-    Plant("token beside token_file", 'token = "{secret}"\ntoken_file = "token"', files={"token": "x"}),
+    Plant("token beside token_file", 'token = "{secret}"\ntoken_file = "token"', files={"token": "{other}"}),
     Plant("token in token_env", 'token_env = "{secret}"'),
     Plant("token in token_file", 'token_file = "{secret}"'),
-    Plant("webhook secret in the table", _FILE + '\nwebhook_secret = "{secret}"', files={"token": "x"}),
-    Plant("key that is unknown", _FILE + '\napi_key = "{secret}"', files={"token": "x"}),
+    Plant("webhook secret in the table", _FILE + '\nwebhook_secret = "{secret}"', files={"token": "{other}"}),
+    Plant("key that is unknown", _FILE + '\napi_key = "{secret}"', files={"token": "{other}"}),
     Plant("token as a table", '[trackers.work.token]\nvalue = "{secret}"'),
-    Plant("value of the wrong type", _FILE + '\ntimeout_seconds = "{secret}"', files={"token": "x"}),
+    Plant("value of the wrong type", _FILE + '\ntimeout_seconds = "{secret}"', files={"token": "{other}"}),
     Plant("file that is not TOML", 'token_file = "{secret}'),
-    Plant("password in the tracker's address", url="http://bot:{secret}@127.0.0.1:{port}", files={"token": "x"}),
+    Plant("password in the tracker's address", url="http://bot:{secret}@127.0.0.1:{port}", files={"token": "{other}"}),
     Plant(
         "token in the query of the tracker's address",
         url="http://127.0.0.1:{port}/?token={secret}",
-        files={"token": "x"},
+        files={"token": "{other}"},
     ),
     Plant(
         "token in a variable for the table", variables={"COUNTERFOIL_TRACKERS__WORK__TOKEN": "{secret}"}, files=_GOOD
@@ -172,7 +172,7 @@ def try_one(root: Path, seed: int, number: int, *, briefly: bool = False) -> Cas
     place = Planted.at(root / f"secret-{number}", PLANTS[number], random.Random(f"{seed}/{number}"))  # noqa: S311
     with serving(place.server):
         said = list(place.runs(briefly=briefly))
-    found, read = place.leaks("\n".join(said))
+    found, read = place.leaks(said)
     wrong = [*(["leaks"] if found else []), *(["sent elsewhere"] if place.sent_elsewhere() else [])]
     story = "\n".join([PLANTS[number].name, *found])
     return Case(number, tuple(wrong), (("runs", len(said)), ("bytes", read)), story)
@@ -216,8 +216,8 @@ class Planted:
             "jira-datacenter": 'kind = "jira"\ndeployment = "datacenter"\nproject = "SEC"',
         }[self.plant.kind]
         own = '[safety]\nvisibility_wait_seconds = 0\n[[routes]]\ntracker = "work"\n'
-        text = f'{own}[state]\n{self.plant.state}\n[trackers.work]\nurl = "{self.plant.url}"\n{table}\n{self.plant.lines}\n'
-        return text.format(**self.words)
+        tracker = f'[trackers.work]\nurl = "{self.plant.url}"\n{table}\n{self.plant.lines}\n'
+        return f"{own}[state]\n{self.plant.state}\n{tracker}".format(**self.words)
 
     def server(self) -> SandboxServer:
         """The tracker, which takes each secret for a good token."""
@@ -230,9 +230,9 @@ class Planted:
     def runs(self, *, briefly: bool) -> Iterator[str]:
         """Run everything; what each run printed."""
         for turn, words in enumerate(_COMMANDS):
-            yield self._run(*words, *_FLAGS[turn % len(_FLAGS)])
+            yield self.run(*words, *_FLAGS[turn % len(_FLAGS)])
             if not briefly:
-                yield self._run(*words, *_FLAGS[(turn + 2) % len(_FLAGS)])
+                yield self.run(*words, *_FLAGS[(turn + 2) % len(_FLAGS)])
         for mode in self.dice.sample(MODES, 2) if briefly else MODES:
             yield from self._trouble(mode, ("sync", "-v"), ("check", "--json"))
         yield from self._trouble("", ("sync", "-v"), before=_interrupt)
@@ -243,40 +243,43 @@ class Planted:
             yield from self._trouble("slow", ("plan", "-v"), COUNTERFOIL_TRACKERS__WORK__TIMEOUT_SECONDS="0.2")
             tls = f"https://127.0.0.1:{self.port}"
             yield from self._trouble("", ("plan", "-v"), ("check",), COUNTERFOIL_TRACKERS__WORK__URL=tls)
-            yield self._run("sync", "-v")
+            yield self.run("sync", "-v")
 
     def _trouble(
         self, mode: str, *commands: Sequence[str], before: Callable[[], None] = lambda: None, **variables: str
     ) -> Iterator[str]:
         (self.folder / "mode").write_text(mode)
-        yield self._run("item", "add", f"Something new while {mode or 'all is well'}")
+        yield self.run("item", "add", f"Something new while {mode or 'all is well'}")
         for words in commands:
-            yield self._run(*words, before=before, **variables)
+            yield self.run(*words, before=before, **variables)
         (self.folder / "mode").write_text("")
 
-    def _run(self, *words: str, before: Callable[[], None] = lambda: None, **variables: str) -> str:
+    def run(self, *words: str, before: Callable[[], None] = lambda: None, **variables: str) -> str:
+        """Run a command; what it printed, and what the list of processes shows."""
         given = {name: value.format(**self.words) for name, value in self.plant.variables.items()}
         home = {"HOME": str(self.folder), "TMPDIR": str(self.folder / "tmp")}
         ended = forked.run(words, self.folder, {**home, **given, **variables}, before)
-        listed = " ".join(" ".join(process.info["cmdline"] or ()) for process in psutil.process_iter(["cmdline"]))
-        return f"$ {' '.join(words)}\n{ended.out}\n{ended.err}\n{listed}"
+        return f"$ {' '.join(words)}\n{ended.out}\n{ended.err}\n{_listed()}"
 
-    def canaries(self) -> list[str]:
-        """What must be nowhere: what was planted, what the tracker gave, and what it saw of us."""
+    def marks(self) -> set[bytes]:
+        """What must be nowhere: any spelling of what was planted, given or seen, and any piece of what is random."""
         lines = [line for line in self.words["key"].splitlines() if not line.startswith("-")]
-        seen = self.folder / "credentials"
-        heard = {json.loads(line) for line in seen.read_text().splitlines()} if seen.exists() else set()
-        passed = [value.partition(" ")[2] for value in heard]
-        return [self.words[name] for name in ("secret", "other", "bought", "cookie")] + lines + [p for p in passed if p]
+        planted = [self.words[name] for name in ("secret", "other", "bought", "cookie")] + lines
+        pieces = [text[at : at + _PIECE] for text in planted for at in range(0, max(1, len(text) - _PIECE), 5)]
+        seen = [each for credentials in self.heard() for each in known_of(credentials)]
+        return {mark.encode() for text in planted + seen for mark in (*spellings(text), *pieces) if len(mark) >= _PIECE}
 
-    def leaks(self, said: str) -> tuple[list[str], int]:
+    def heard(self) -> list[str]:
+        """Every different credentials that the tracker was shown."""
+        seen = self.folder / "credentials"
+        return sorted({json.loads(line) for line in seen.read_text().splitlines()}) if seen.exists() else []
+
+    def leaks(self, said: Sequence[str]) -> tuple[list[str], int]:
         """Where a secret was found, and how many bytes were searched."""
-        kept = {path: path.read_bytes() for path in self.folder.rglob("*") if path.is_file()}
-        places = {
-            str(path.relative_to(self.folder)): data for path, data in kept.items() if path.name not in _LEFT_ALONE
-        }
-        places |= {f"said by {run.splitlines()[0]}": run.encode() for run in said.split("$ ") if run.strip()}
-        marks = {mark.encode() for secret in self.canaries() for mark in _marks(secret)}
+        kept = [path for path in self.folder.rglob("*") if path.is_file() and path.name not in _LEFT_ALONE]
+        places = {str(path.relative_to(self.folder)): path.read_bytes() for path in kept}
+        places |= {f"{number}: {run.splitlines()[0]}": run.encode() for number, run in enumerate(said)}
+        marks = self.marks()
         found = [
             f"{name}: {data[max(0, at - 60) : at + 40]!r}"
             for name, data in places.items()
@@ -286,24 +289,19 @@ class Planted:
         return found, sum(map(len, places.values()))
 
     def sent_elsewhere(self) -> bool:
-        """Whether credentials went out that are not the tracker's."""
+        """Whether a secret that is not the tracker's was shown to it."""
         meant = "WORK_TOKEN" in self.plant.variables or self.plant.files.get("token", "").startswith("{secret}")
-        seen = self.folder / "credentials"
-        return (
-            not meant
-            and seen.exists()
-            and any(
-                self.words["secret"] in one
-                for line in seen.read_text().splitlines()
-                for one in known_of(json.loads(line))
-            )
-        )
+        shown = " ".join(each for credentials in self.heard() for each in known_of(credentials))
+        return not meant and self.words["secret"] in shown
 
 
-def _marks(secret: str) -> list[str]:
-    """What betrays a secret: any spelling of it, and any piece of it."""
-    pieces = [secret[at : at + _PIECE] for at in range(0, max(1, len(secret) - _PIECE), 5)]
-    return [mark for mark in spellings(secret) + pieces if len(mark) >= _PIECE]
+def _listed() -> str:
+    """The command line of every process, as anybody on the machine may see it."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        with suppress(OSError):
+            found.append(path.read_text(errors="replace"))
+    return "\n".join(found)
 
 
 @cache
@@ -320,13 +318,13 @@ def _interrupt() -> None:
         os.kill(os.getpid(), signal.SIGINT)
         raise AssertionError("was not interrupted")
 
-    httpx.Client.send = send  # type: ignore[method-assign,assignment]
+    httpx.Client.send = send  # type: ignore[method-assign]
 
 
 def _break() -> None:
     """Have a library fail in a way that nobody foresaw, with all it knows in its words."""
 
-    def send(_self: httpx.Client, request: httpx.Request, **_options: object) -> httpx.Response:
+    def send(_client: object, request: httpx.Request, **_options: object) -> httpx.Response:
         raise RuntimeError(f"broken with {dict(request.headers)} and {request.headers.raw}")
 
     httpx.Client.send = send  # type: ignore[method-assign,assignment]

@@ -338,6 +338,22 @@ def test_a_secret_in_a_transport_error_is_hidden_and_the_cause_is_not_carried_al
     assert error.__suppress_context__
 
 
+def test_credentials_that_an_sdk_made_are_hidden_once_they_are_sent() -> None:
+    made = "eyJhbGciOiJSUzI1NiJ9.eyJpc3MiOjEwMDF9.c2lnbmVk"
+    line = Line(lambda request: httpx.Response(401, json={"message": f"no {request.headers['authorization']}"}))
+    line.session.headers["authorization"] = f"Bearer {made}"
+    error = line.raised("GET")
+    assert str(error).endswith("401: no Bearer ***")
+    assert made not in str(error.answer)
+
+
+def test_a_proxy_that_cannot_be_used_is_named_without_its_password(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HTTP_PROXY", "ftp://me:hunter2@127.0.0.1:1")
+    with pytest.raises(Denied, match="HTTP_PROXY") as caught:
+        Wire(URL, clock=lambda: NOW, sleep=lambda _: None)
+    assert "hunter2" not in str(caught.value)
+
+
 def test_exchanges_are_observed_without_bodies_in_their_repr() -> None:
     line = Line(always(200, json={"private": 1}))
     line.session.get(f"{URL}/issues/12?token=private")

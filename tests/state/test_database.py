@@ -18,6 +18,7 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.pool import NullPool
 from sqlmodel import SQLModel
 
+from state.database import Database
 from state.errors import Busy, Damaged
 from state.store import NotInitialised, StateError, Store, TooNew
 from tests.databases import WHEN, Databases, on_postgresql, on_sqlite, raw
@@ -56,11 +57,28 @@ def test_a_folder_that_does_not_exist_is_named(tmp_path: Path, book: "Book") -> 
         Store.create(f"sqlite:///{tmp_path / 'nowhere' / 'a.db'}", clock=book.clock, entropy=bytes)
 
 
-@pytest.mark.parametrize("url", ["nonsense", "oracle9://x/y", "postgresql+nodriver://u:hunter2@h/n"])
+@pytest.mark.parametrize(
+    "url",
+    [
+        "nonsense",
+        "oracle9://x/y",
+        "postgresql+nodriver://u:hunter2@h/n",
+        "postgresql+psycopg://h:hunter2/n",
+    ],
+)
 def test_a_url_that_cannot_be_used_says_how_to_write_one_and_shows_no_password(url: str, book: "Book") -> None:
     with pytest.raises(StateError, match="sqlite:///FILE") as caught:
         Store.open(url, clock=book.clock)
     assert "hunter2" not in str(caught.value)
+
+
+def test_a_password_that_would_be_taken_for_the_host_is_refused_and_one_in_the_query_is_not_shown() -> None:
+    with pytest.raises(StateError, match="%40") as caught:
+        Database("postgresql+psycopg://u:p@hunter2@h/n")
+    assert "hunter2" not in str(caught.value)
+    database = Database("postgresql+psycopg://u@h/n?password=hunter2")
+    assert database.name == "postgresql+psycopg://u@h/n"
+    database.close()
 
 
 def test_creating_twice_changes_nothing(book: "Book") -> None:
