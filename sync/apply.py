@@ -40,9 +40,9 @@ class Apply:
     def refresh(self, touched: Sequence[Link], lost: Sequence[str]) -> None:
         """Store what links now know of their tickets, where nothing else is to be done."""
         for start in range(0, len(touched), _BATCH):
-            self.work.commit(Effects(touched=touched[start : start + _BATCH]))
+            self.work.commit("refresh", Effects(touched=touched[start : start + _BATCH]))
         if lost:
-            self.work.commit(Effects(dirty=lost))
+            self.work.commit("refresh", Effects(dirty=lost))
 
     def run(self, steps: Sequence[Step]) -> None:
         """Apply the steps in their order, new tickets last and in as few requests as the tracker allows."""
@@ -68,7 +68,7 @@ class Apply:
             link, said = self._take(step, intent)
         except Moved:
             self.work.tally.deferred += 1
-            self.work.commit(Effects(dirty=[step.item.ref]))
+            self.work.commit("failure", Effects(dirty=[step.item.ref]))
             return
         writes = step.patch is not None or bool(said) or bool(step.waiting)
         if link is None or not writes:
@@ -95,8 +95,8 @@ class Apply:
             link = replace(link, item_revision=step.item.revision)
         now = self.work.clock()
         say = [Comment("", step.item.ref, "counterfoil", t, now, inbound=False, tracker=step.tracker) for t in step.say]
-        self.work.crash("pull.before")
         stored = self.work.commit(
+            "pull",
             Effects(
                 begun=[intent] if intent else (),
                 changes=step.changes,
@@ -105,9 +105,8 @@ class Apply:
                 released={i: replace(self.work.because, reason=why) for i, why in step.released.items()},
                 comments=[*step.heard, *((c, self.work.because) for c in say)],
                 dirty=[step.item.ref] if writes else (),
-            )
+            ),
         )
-        self.work.crash("pull.after")
         self.work.tally.pulled += bool(step.changes or step.heard)
         self.work.tally.held += len(step.held)
         return link, tuple(c for c in stored if not c.inbound)
@@ -127,15 +126,13 @@ class Apply:
         if patch is None:
             return link
         tracker = self.work.trackers[step.tracker]
-        self.work.crash("update.before")
         try:
             ticket = self._update(tracker, link, patch)
         except Ambiguous:
             raise
         except TrackerError as error:
-            self.work.commit(Effects(finished={intent.id: Outcome("refused", str(error))}))
+            self.work.commit("failure", Effects(finished={intent.id: Outcome("refused", str(error))}))
             raise
-        self.work.crash("update.after")
         return self._pushed(step, link, intent, ticket)
 
     def _update(self, tracker: Tracker, link: Link, patch: Patch) -> Ticket:
@@ -168,17 +165,16 @@ class Apply:
         done = [m for m in moves if m.field is not Field.ASSIGNEE or there.get(m.field) == m.after]
         notes = [Note("ticket.changed", step.item.ref, self.work.because, m.field, m.before, m.after) for m in done]
         again = strange or bool(step.say) or bool(step.waiting)
-        self.work.crash("update.record")
         self.work.commit(
+            "updated",
             Effects(
                 finished={intent.id: DONE},
                 touched=[link],
                 notes=notes,
                 released={i: replace(self.work.because, reason=why) for i, why in step.answered.items()},
                 dirty=[step.item.ref] if again else (),
-            )
+            ),
         )
-        self.work.crash("update.recorded")
         self.work.written.setdefault(step.tracker, []).append(ticket.updated)
         self.work.tally.updated += 1
         return link
@@ -191,7 +187,7 @@ class Apply:
             except Rejected as error:
                 words = f"{link.ref.key} refused the comment {comment.id}: {error}"
                 hold = Hold(HoldKind.COMMENT_REFUSED, step.item.ref, step.tracker, words, ours=comment.id)
-                self.work.commit(Effects(held=[(hold, self.work.because)]))
+                self.work.commit("failure", Effects(held=[(hold, self.work.because)]))
                 self.work.tally.held += 1
                 self.work.tally.failed += 1
                 self.work.note_failure(step.tracker, error)
@@ -203,25 +199,20 @@ class Apply:
         key = hashlib.sha256(f"{self.work.store.installation}/{comment.id}".encode()).hexdigest()[:26]
         self.work.keep_pace(tracker)
         intent = self.work.intent(OperationKind.COMMENT, step.item.ref, step.tracker, key, {"comment": comment.id})
-        self.work.crash("comment.begin")
-        self.work.commit(Effects(begun=[intent]))
-        self.work.crash("comment.before")
+        self.work.commit("saying", Effects(begun=[intent]))
         text = spoken(comment, tracker.caps.body_format, tracker.caps.comment_limit)
         try:
             say, again = partial(tracker.comment, link.ref, text, marker=key), Effects(resent=[intent.id])
-            remote = self.work.patiently(say, partial(self.work.commit, again))
+            remote = self.work.patiently(say, partial(self.work.commit, "resend", again))
         except Ambiguous:
             raise
         except TrackerError as error:
-            self.work.commit(Effects(finished={intent.id: Outcome("refused", str(error))}))
+            self.work.commit("failure", Effects(finished={intent.id: Outcome("refused", str(error))}))
             raise
-        self.work.crash("comment.after")
         link = replace(link, comments=link.comments + 1, ticket_revision="")
         sent = replace(comment, tracker=step.tracker, remote_id=remote)
         effects = Effects(finished={intent.id: DONE}, touched=[link], comments=[(sent, self.work.because)])
-        self.work.crash("comment.record")
-        self.work.commit(effects)
-        self.work.crash("comment.recorded")
+        self.work.commit("said", effects)
         self.work.tally.commented += 1
         return link
 
@@ -232,12 +223,14 @@ class Apply:
                 held = _refusals(step, error)
                 rest = {m.field for m in _moves(step)} - {h.field for h in held}
                 dirty = [step.item.ref] if rest else []
-                self.work.commit(Effects(held=[(h, self.work.because) for h in held], touched=[link], dirty=dirty))
+                self.work.commit(
+                    "failure", Effects(held=[(h, self.work.because) for h in held], touched=[link], dirty=dirty)
+                )
                 self.work.tally.held += 1
                 self.work.tally.failed += 1
             case NotFound():
                 gone = replace(link, missing_since=link.missing_since or self.work.clock(), item_revision=0)
-                self.work.commit(Effects(touched=[gone], dirty=[step.item.ref]))
+                self.work.commit("failure", Effects(touched=[gone], dirty=[step.item.ref]))
                 self.work.tally.deferred += 1
             case Stale():
                 self.work.stale.add(step.item.ref)

@@ -106,12 +106,10 @@ class Creating:
             self._put_off(batch, error)
             return False
         if batch.tries:
-            self.work.commit(Effects(resent=[batch.intents[key].id for key in batch.drafts]))
+            self.work.commit("resend", Effects(resent=[batch.intents[key].id for key in batch.drafts]))
         else:
             batch.intents = {key: self._create_intent(step) for key, step in batch.steps.items()}
-            self.work.crash("create.begin")
-            self.work.commit(Effects(begun=list(batch.intents.values())))
-        self.work.crash("create.before")
+            self.work.commit("creating", Effects(begun=list(batch.intents.values())))
         batch.tries += 1
         return True
 
@@ -135,7 +133,6 @@ class Creating:
 
     def _settle(self, batch: Batch) -> None:
         """Record what is known of each ticket of the batch."""
-        self.work.crash("create.after")
         self._created(batch)
         if batch.failure is not None:
             self._not_created(batch, batch.failure)
@@ -164,10 +161,8 @@ class Creating:
                 case NotCreated(reason=reason):
                     held.append((_no_ticket(step, reason), self.work.because))
                     finished[intent.id] = Outcome("refused", reason)
-        self.work.crash("create.record")
         found = [s.item.ref for s in batch.steps.values() if s.ticket is not None]
-        self.work.commit(Effects(finished=finished, linked=links, held=held, released=released, dirty=found))
-        self.work.crash("create.recorded")
+        self.work.commit("created", Effects(finished=finished, linked=links, held=held, released=released, dirty=found))
         self.work.tally.created += len(links)
         self.work.tally.held += len(held)
         self.work.tally.failed += len(held)
@@ -221,11 +216,13 @@ class Creating:
                 self.work.tally.deferred += len(left)
             case Rejected():
                 held = [(_no_ticket(s, str(error)), self.work.because) for s in left]
-                self.work.commit(Effects(finished={i.id: Outcome("refused", str(error)) for i in open_}, held=held))
+                self.work.commit(
+                    "failure", Effects(finished={i.id: Outcome("refused", str(error)) for i in open_}, held=held)
+                )
                 self.work.tally.held += len(held)
                 self.work.tally.failed += len(held)
             case _:
-                self.work.commit(Effects(finished={i.id: Outcome("deferred", str(error)) for i in open_}))
+                self.work.commit("failure", Effects(finished={i.id: Outcome("deferred", str(error)) for i in open_}))
                 self.work.tally.deferred += len(left)
         self.work.note_failure(batch.tracker.name, error)
 

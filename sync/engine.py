@@ -21,38 +21,6 @@ from sync.recover import Recovery, baseline_from
 from sync.steps import begin, unrouted
 from sync.work import LEASE_SECONDS, AtOnce, Tally, Work, in_turn
 
-CRASH_POINTS = (
-    "lease.before",
-    "lease.after",
-    "recover.before",
-    "recover.after",
-    "read.before",
-    "read.after",
-    "plan.after",
-    "pull.before",
-    "pull.after",
-    "update.before",
-    "update.after",
-    "update.record",
-    "update.recorded",
-    "comment.begin",
-    "comment.before",
-    "comment.after",
-    "comment.record",
-    "comment.recorded",
-    "create.begin",
-    "create.before",
-    "create.after",
-    "create.record",
-    "create.recorded",
-    "feed.before",
-    "feed.after",
-    "release.before",
-    "release.after",
-)
-"""The named places at which a run may be killed on purpose, before and after each durable step and each write."""
-
-
 _STOPS = frozenset({HoldKind.MANY_TICKETS, HoldKind.GONE})
 _SILENCES = frozenset({HoldKind.GONE, HoldKind.ARCHIVED, HoldKind.COMMENT_REFUSED})
 
@@ -98,8 +66,8 @@ class Engine:
     """Everything a run works with.
 
     `waits` is, by tracker, the seconds it may take to show what it did; `audit_hours` how often it is asked
-    which tickets are there. `crash` is called with each of `CRASH_POINTS`; `progress` with a stage, done and total.
-    `at_once` makes the calls that a tracker takes several of at a time.
+    which tickets are there. `crash` is called with each of `sync.watched.CRASH_POINTS`; `progress` with a stage, done
+    and total. `at_once` makes the calls that a tracker takes several of at a time.
     """
 
     store: Store
@@ -137,7 +105,8 @@ class Engine:
         lease = self.store.take_lease(holder, LEASE_SECONDS)
         self.crash("lease.after")
         try:
-            return self._run(run, lease, self._chosen(only), Because(agent, run), full, expect, force)
+            work = self._work(lease, self._chosen(only), Because(agent, run))
+            return self._run(run, work, full, expect, force)
         finally:
             self.crash("release.before")
             self.store.release_lease(lease)
@@ -157,7 +126,7 @@ class Engine:
         try:
             work = self._work(lease, self.trackers, because)
             links = [(step.link, because) for step in plan.steps if step.link is not None]
-            self.store.commit(lease, Effects(linked=links, dirty=[link.item for link, _ in links]))
+            work.commit("pull", Effects(linked=links, dirty=[link.item for link, _ in links]))
             Apply(work).run(plan.steps)
             return self._report(because.run, _Gathered(plan), work, 0)
         finally:
@@ -166,33 +135,20 @@ class Engine:
     def _chosen(self, only: str | None) -> Mapping[str, Tracker]:
         return self.trackers if only is None else {only: self.trackers[only]}
 
-    def _run(
-        self,
-        run: str,
-        lease: Lease,
-        trackers: Mapping[str, Tracker],
-        because: Because,
-        full: bool,
-        expect: str | None,
-        force: str | None,
-    ) -> Report:
-        self.crash("recover.before")
+    def _run(self, run: str, work: Work, full: bool, expect: str | None, force: str | None) -> Report:
         open_ = self.store.open_intents(None)
-        recovered, lost = self._recover(trackers, lease, because) if open_ else (0, {})
+        recovered, lost = self._recover(work) if open_ else (0, {})
         open_ = self.store.open_intents(None) if open_ else []
-        self.crash("recover.after")
-        there = {n: t for n, t in trackers.items() if n not in lost}
+        there = {n: t for n, t in work.trackers.items() if n not in lost}
         found = self._gather(run, there, full=full, open_=open_)
         found.failed |= lost
-        self.crash("plan.after")
         if expect is not None and found.plan.digest != expect:
             raise ExpectationFailed(
                 f"the plan is now {found.plan.digest}, not the approved {expect}; nothing was applied. "
                 "Look at `counterfoil plan` again"
             )
-        work = self._work(lease, trackers, because)
         if found.plan.refused is not None and force is not None:
-            self._force(lease, because, found.plan.refused, force)
+            self._force(work, found.plan.refused, force)
             found.plan = replace(found.plan, refused=None)
         if found.plan.refused is None:
             self._apply(work, found)
@@ -203,9 +159,9 @@ class Engine:
         tools = (self.clock, self.sleep, self.crash, self.progress, self.at_once)
         return Work(self.store, lease, trackers, self.rules, because, *tools)
 
-    def _force(self, lease: Lease, because: Because, refused: Brake, reason: str) -> None:
-        note = Note("brake.overridden", refused.name, replace(because, reason=reason), after=refused.detail)
-        self.store.commit(lease, Effects(notes=[note]))
+    def _force(self, work: Work, refused: Brake, reason: str) -> None:
+        because = replace(work.because, reason=reason)
+        work.commit("force", Effects(notes=[Note("brake.overridden", refused.name, because, after=refused.detail)]))
 
     def _apply(self, work: Work, found: _Gathered) -> None:
         if found.plan.steps:
@@ -215,11 +171,8 @@ class Engine:
             apply.refresh(list(reading.touched.values()), sorted(reading.lost))
         apply.run(found.plan.steps)
         self._again(work)
-        self.crash("feed.before")
-        feeds = [self._feed(reading.feed, work) for reading in found.readings.values()]
-        if feeds:
-            self.store.commit(work.lease, Effects(feeds=feeds))
-        self.crash("feed.after")
+        if feeds := [self._feed(reading.feed, work) for reading in found.readings.values()]:
+            work.commit("feed", Effects(feeds=feeds))
 
     def _again(self, work: Work) -> None:
         """Plan once more for the items whose ticket moved while we wrote; what moves again waits for the next run."""
@@ -234,7 +187,7 @@ class Engine:
 
     def _feed(self, feed: Feed, work: Work) -> Feed:
         """Where the feed resumes: behind our own writes, whose times are asked for where no answer told them."""
-        tracker = self.trackers[feed.tracker]
+        tracker = work.trackers[feed.tracker]
         written = work.written.get(feed.tracker, [])
         unseen = work.unseen.get(feed.tracker, [])
         if unseen and feed.tracker not in work.stopped:
@@ -246,15 +199,12 @@ class Engine:
         lag = timedelta(seconds=self.waits[feed.tracker])
         return advanced(feed, None, written, self.clock(), lag)
 
-    def _recover(
-        self, trackers: Mapping[str, Tracker], lease: Lease, because: Because
-    ) -> tuple[int, dict[str, TrackerError]]:
+    def _recover(self, work: Work) -> tuple[int, dict[str, TrackerError]]:
         found = 0
         failed: dict[str, TrackerError] = {}
-        for name, tracker in trackers.items():
-            wait = timedelta(seconds=self.waits[name])
+        for name, tracker in work.trackers.items():
             try:
-                found += Recovery(self.store, lease, tracker, wait, self.clock(), because, self.rules).run()
+                found += Recovery(work, tracker, timedelta(seconds=self.waits[name]), self.clock()).run()
             except TrackerError as error:
                 failed[name] = error
         return found, failed
@@ -293,12 +243,10 @@ class Engine:
             extent = Extent.ALL if full else self._extent(feed)
             now, progress = self.clock(), self._reading
             scope = Scope(self.store, tracker, self.rules, run, now, extent, mine, waiting, alone, meant, progress)
-            self.crash("read.before")
             try:
                 found.readings[name] = read(scope, feed)
             except TrackerError as error:
                 found.failed[name] = error
-            self.crash("read.after")
         new = [item for ref, item in changed.items() if ref not in linked and item.status in UNFINISHED]
         steps = [s for r in found.readings.values() for s in (*r.strays.values(), *r.steps.values())]
         steps += [s for s in self._begin(new, found) if s is not None]

@@ -7,11 +7,10 @@ from datetime import datetime, timedelta
 from connectors.base import Tracker
 from connectors.errors import NotFound
 from mapping.read import observe
-from mapping.rules import Rules
-from state.effects import Because, Effects, Intent, Lease, Note
+from state.effects import Effects, Intent, Note
 from state.model import Agreed, Baseline, Comment, Field, Hold, HoldKind, Link, OperationKind, Outcome
-from state.store import Store
 from state.ticket import Marker, Ticket
+from sync.work import Work
 
 CLOCK_SLACK = timedelta(days=1)
 """How far our clock may run ahead of a tracker's before what it did would be looked for too late in its history."""
@@ -21,13 +20,10 @@ CLOCK_SLACK = timedelta(days=1)
 class Recovery:
     """What recovery may use. `wait` is how long a tracker may take to show what it did."""
 
-    store: Store
-    lease: Lease
+    work: Work
     tracker: Tracker
     wait: timedelta
     now: datetime
-    because: Because
-    rules: Rules
 
     def run(self) -> int:
         """Settle what can be settled; how many lost tickets were found. What stays open is still in doubt.
@@ -38,11 +34,13 @@ class Recovery:
         looked for in its ticket once it can no longer happen late. Where our clock was put back, all begin to wait now.
         """
         name = self.tracker.name
-        if ahead := [i.id for i in self.store.open_intents(name) if i.begun_at > self.now]:
-            self.store.commit(self.lease, Effects(resent=ahead))
-        found = self._ask(self.store.open_intents(name))
-        found += self._ask([i for i in self.store.open_intents(name) if self._aged(i)])
-        self._updates([i for i in self.store.open_intents(name) if i.kind is OperationKind.UPDATE and self._aged(i)])
+        if ahead := [i.id for i in self.work.store.open_intents(name) if i.begun_at > self.now]:
+            self.work.commit("recovery", Effects(resent=ahead))
+        found = self._ask(self.work.store.open_intents(name))
+        found += self._ask([i for i in self.work.store.open_intents(name) if self._aged(i)])
+        self._updates(
+            [i for i in self.work.store.open_intents(name) if i.kind is OperationKind.UPDATE and self._aged(i)]
+        )
         return found
 
     def _ask(self, intents: list[Intent]) -> int:
@@ -76,29 +74,29 @@ class Recovery:
         if intent.asked_at is not None and self._aged(intent):
             self._forget(intent, "not there after the wait; it will be sent again")
         else:
-            self.store.commit(self.lease, Effects(asked=[intent.id]))
+            self.work.commit("recovery", Effects(asked=[intent.id]))
 
     def _link(self, intent: Intent, ticket: Ticket) -> None:
         """Take the ticket as ours, with what we meant to write as the baseline, not what stands there now."""
-        link = link_of(intent, ticket, self.because.run)
-        because = replace(self.because, reason="found by its marker after a lost answer")
+        link = link_of(intent, ticket, self.work.because.run)
+        because = replace(self.work.because, reason="found by its marker after a lost answer")
         done = {intent.id: Outcome("done", because.reason)}
-        self.store.commit(self.lease, Effects(finished=done, linked=[(link, because)], dirty=[intent.item]))
+        self.work.commit("recovery", Effects(finished=done, linked=[(link, because)], dirty=[intent.item]))
 
     def _park(self, intent: Intent, tickets: list[Ticket]) -> None:
         keys = ", ".join(sorted(t.ref.key for t in tickets))
         detail = f"{keys} all carry the marker of {intent.item}; delete all but one, then link that one"
         hold = Hold(HoldKind.MANY_TICKETS, intent.item, self.tracker.name, detail)
         refused = {intent.id: Outcome("refused", detail)}
-        self.store.commit(self.lease, Effects(finished=refused, held=[(hold, self.because)]))
+        self.work.commit("recovery", Effects(finished=refused, held=[(hold, self.work.because)]))
 
     def _forget(self, intent: Intent, reason: str) -> None:
         outcome = {intent.id: Outcome("deferred", reason)}
-        self.store.commit(self.lease, Effects(finished=outcome, dirty=[intent.item]))
+        self.work.commit("recovery", Effects(finished=outcome, dirty=[intent.item]))
 
     def _updates(self, intents: list[Intent]) -> None:
         """Agree on what the tickets show of updates that may have been written; of the rest no more will be known."""
-        links = self.store.links([i.item for i in intents])
+        links = self.work.store.links([i.item for i in intents])
         tickets = {i.item: str(i.payload.get("ticket", "")) for i in intents}
         refs = [k.ref for k in links.values() if k.ref.tracker == self.tracker.name and k.ref.id == tickets[k.item]]
         found = self.tracker.fetch(refs) if refs else ()
@@ -107,13 +105,13 @@ class Recovery:
             self._update(intent, there.get(tickets[intent.item]))
 
     def _update(self, intent: Intent, ticket: Ticket | None) -> None:
-        link = self.store.link(intent.item)
+        link = self.work.store.link(intent.item)
         meant, before = baseline_from(intent.payload["baseline"]), intent.payload.get("before", {})
         written: Baseline = {}
         if link is not None and ticket is not None:
-            shown = observe(ticket, self.rules, self.tracker.name, baseline=link.baseline, desired=None).values
+            shown = observe(ticket, self.work.rules, self.tracker.name, baseline=link.baseline, desired=None).values
             written = {f: agreed for f, agreed in meant.items() if f in shown and shown[f] == agreed.theirs}
-        because = replace(self.because, reason="its answer was lost, and then the ticket was looked at")
+        because = replace(self.work.because, reason="its answer was lost, and then the ticket was looked at")
         notes = [
             Note(
                 "ticket.changed" if name in written else "ticket.perhaps_changed",
@@ -128,13 +126,13 @@ class Recovery:
         known = [replace(link, baseline={**link.baseline, **written})] if link is not None and written else []
         outcome = {intent.id: Outcome("deferred", "may have been written; both sides are compared again")}
         effects = Effects(finished=outcome, touched=known, notes=notes, dirty=[intent.item])
-        self.store.commit(self.lease, effects)
+        self.work.commit("recovery", effects)
 
     def _comments(self, intents: list[Intent]) -> None:
         if not intents:
             return
-        waiting = {c.id: c for c in self.store.waiting_comments()}
-        links = self.store.links([i.item for i in intents])
+        waiting = {c.id: c for c in self.work.store.waiting_comments()}
+        links = self.work.store.links([i.item for i in intents])
         for intent in intents:
             comment, link = waiting.get(str(intent.payload["comment"])), links.get(intent.item)
             if comment is None or link is None or link.ref.tracker != self.tracker.name:
@@ -154,8 +152,8 @@ class Recovery:
         sent = replace(comment, tracker=self.tracker.name, remote_id=there[0].id)
         done = {intent.id: Outcome("done", "found by its marker after a lost answer")}
         known = replace(link, ticket_revision="")
-        effects = Effects(finished=done, comments=[(sent, self.because)], touched=[known], dirty=[intent.item])
-        self.store.commit(self.lease, effects)
+        effects = Effects(finished=done, comments=[(sent, self.work.because)], touched=[known], dirty=[intent.item])
+        self.work.commit("recovery", effects)
 
 
 def link_of(intent: Intent, ticket: Ticket, run: str) -> Link:

@@ -23,6 +23,7 @@ from state.model import Comment, OperationKind, Outcome
 from state.store import Store
 from state.ticket import TicketRef
 from sync.pace import next_at
+from sync.watched import Watched
 
 T = TypeVar("T")
 
@@ -92,16 +93,22 @@ class Work:
     unseen: dict[str, list[TicketRef]] = field(default_factory=dict)
     failures: dict[str, int] = field(default_factory=dict)
 
-    def commit(self, effects: Effects) -> Sequence[Comment]:
-        """One transaction under the lease, which is renewed in time; returns the comments as stored."""
-        self._renew()
-        return self.store.commit(self.lease, replace(effects, because=effects.because or self.because)).comments
+    def __post_init__(self) -> None:
+        self.trackers = {name: Watched(tracker, self.crash, self.keep) for name, tracker in self.trackers.items()}
+
+    def commit(self, step: str, effects: Effects) -> Sequence[Comment]:
+        """One transaction under the lease, between the points of its step; returns the comments as stored."""
+        self.crash(f"{step}.before")
+        self.keep()
+        stored = self.store.commit(self.lease, replace(effects, because=effects.because or self.because))
+        self.crash(f"{step}.after")
+        return stored.comments
 
     def wait(self, until: datetime) -> None:
         """Sleep until then, and keep the lease meanwhile."""
         while (left := (until - self.clock()).total_seconds()) > 0:
             self.sleep(min(left, _PATIENCE.total_seconds()))
-            self._renew()
+            self.keep()
 
     def is_soon(self, at: datetime) -> bool:
         """Whether that is so near that a run waits for it."""
@@ -130,9 +137,12 @@ class Work:
                 again()
         return call()
 
-    def _renew(self) -> None:
+    def keep(self) -> None:
+        """Hold the lease for longer once half its time is over; raises `LeaseLost` if it is another run's now."""
         if self.lease.expires_at - self.clock() < timedelta(seconds=LEASE_SECONDS / 2):
+            self.crash("renewal.before")
             self.lease = self.store.renew_lease(self.lease, LEASE_SECONDS)
+            self.crash("renewal.after")
 
     def intent(self, kind: OperationKind, item: str, tracker: str, key: str, payload: Mapping[str, object]) -> Intent:
         """An operation to be journalled; `key` identifies what it makes in the tracker."""

@@ -18,9 +18,9 @@ from state.model import HoldKind
 from sync.app import failures
 from sync.app.cli import app
 from sync.app.complaints import line_numbers
+from sync.app.crashing import POINTS
 from sync.app.reaching import tracker_settings
 from sync.app.settings import Settings, load
-from sync.engine import CRASH_POINTS
 
 ROOT = Path(__file__).resolve().parents[1]
 README = ROOT / "README.md"
@@ -156,7 +156,7 @@ def test_every_configuration_shown_is_a_whole_one(block: str, tmp_path: Path) ->
 
 def test_every_crash_point_is_documented_in_its_order() -> None:
     text = (ROOT / "docs" / "crash-points.md").read_text(encoding="utf-8")
-    assert tuple(re.findall(r"^\| `([a-z.]+)` \|", text, re.MULTILINE)) == CRASH_POINTS
+    assert tuple(re.findall(r"^\| `([a-z.]+)` \|", text, re.MULTILINE)) == POINTS
 
 
 def test_every_environment_variable_is_in_the_readme() -> None:
@@ -174,7 +174,7 @@ def test_every_hold_is_explained() -> None:
 def test_every_action_of_the_ledger_is_named() -> None:
     sources = [path.read_text(encoding="utf-8") for room in ("state", "sync") for path in (ROOT / room).glob("*.py")]
     pattern = r"\"((?:brake|comment|hold|item|state|test|ticket)\.[a-z]+)\""
-    written = {name for text in sources for name in re.findall(pattern, text)} - {*CRASH_POINTS, "item.ref"}
+    written = {name for text in sources for name in re.findall(pattern, text)} - {*POINTS, "item.ref"}
     named = set(re.findall(r"`([a-z]+\.[a-z]+)`", section(ROOT / "docs" / "json.md", "audit log")))
     assert named <= written
     assert written - named <= {"item.dirty"}

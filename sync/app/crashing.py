@@ -5,9 +5,12 @@ import signal
 from collections.abc import Callable, Mapping
 
 from sync.app.failures import Mistaken
-from sync.engine import CRASH_POINTS
+from sync.watched import CRASH_POINTS
 
 VARIABLE = "COUNTERFOIL_CRASH"
+ANSWERED = "request.after"
+"""Passed after each single request; a call to a tracker may take several."""
+POINTS = (*CRASH_POINTS, ANSWERED)
 
 
 def crash_hook(environment: Mapping[str, str]) -> Callable[[str], None]:
@@ -19,8 +22,8 @@ def crash_hook(environment: Mapping[str, str]) -> Callable[[str], None]:
     if not asked:
         return lambda _: None
     point, _, times = asked.partition(":")
-    if point not in CRASH_POINTS or (times and not times.isdigit()):
-        raise Mistaken(f"${VARIABLE} is {asked!r}; it may be POINT or POINT:N, with one of: {', '.join(CRASH_POINTS)}")
+    if point not in POINTS or (times and not times.isdigit()):
+        raise Mistaken(f"${VARIABLE} is {asked!r}; it may be POINT or POINT:N, with one of: {', '.join(POINTS)}")
     left = iter(range(int(times or 1) - 1, -1, -1))
 
     def crash(name: str) -> None:

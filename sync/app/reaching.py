@@ -151,12 +151,17 @@ def _open(
 ) -> Tracker:
     if table.ca_bundle:
         table = table.model_copy(update={"ca_bundle": str(config.path(table.ca_bundle))})
-    watch = observer or _noted(name)
+    watch = _noted(name, observer)
     return open_tracker(name, table, secrets, clock=shell.clock, sleep=time.sleep, observer=watch)
 
 
-def _noted(name: str) -> Callable[[Exchange], None]:
-    return lambda exchange: _log.debug("%s: %s %s: %s", name, exchange.method, exchange.path, exchange.status)
+def _noted(name: str, observer: Callable[[Exchange], None] | None) -> Callable[[Exchange], None]:
+    def note(exchange: Exchange) -> None:
+        _log.debug("%s: %s %s: %s", name, exchange.method, exchange.path, exchange.status)
+        if observer is not None:
+            observer(exchange)
+
+    return note
 
 
 def rules_of(config: Configuration, tables: Mapping[str, TrackerSettings], trackers: Mapping[str, Tracker]) -> Rules:

@@ -15,7 +15,7 @@ from state.model import Hold
 from state.store import Store, this_process
 from sync.app import run_shapes, show
 from sync.app.complaints import did_you_mean
-from sync.app.crashing import crash_hook
+from sync.app.crashing import ANSWERED, crash_hook
 from sync.app.failures import BRAKE, CHANGES, IN_ORDER, LATER, PERSON, Mistaken
 from sync.app.opening import configuration, open_store
 from sync.app.progress import progress
@@ -32,12 +32,13 @@ _SHOWN = 200
 @contextmanager
 def opened(shell: Shell, config: Configuration) -> Iterator[Engine]:
     """An engine over the configured database and trackers, all closed again afterwards."""
+    crash = crash_hook(os.environ)
     with (
         open_store(shell, config, writes=True) as store,
-        open_trackers(shell, config) as trackers,
+        open_trackers(shell, config, lambda _: crash(ANSWERED)) as trackers,
         progress(shell) as tell,
     ):
-        yield _engine(shell, config, store, trackers, tell)
+        yield _engine(shell, config, store, trackers, tell, crash)
 
 
 def _engine(
@@ -46,6 +47,7 @@ def _engine(
     store: Store,
     trackers: dict[str, Tracker],
     tell: Callable[[str, int, int], None],
+    crash: Callable[[str], None],
 ) -> Engine:
     tables = tracker_settings(config)
     safety = config.settings.safety
@@ -62,7 +64,7 @@ def _engine(
         audit_hours={name: table.audit_hours for name, table in tables.items()},
         clock=shell.clock,
         sleep=time.sleep,
-        crash=crash_hook(os.environ),
+        crash=crash,
         progress=tell,
         at_once=at_once,
     )

@@ -204,7 +204,7 @@ def _header(content: bytearray, dice: random.Random) -> None:
 
 def _damaged_log(place: Place) -> None:
     """A run is killed, and the log it left is damaged before the next: SQLite takes what is whole of it."""
-    point = place.dice.choice(("create.begin", "create.after", "create.recorded", "update.after", "feed.after"))
+    point = place.dice.choice(("creating.before", "create.after", "created.after", "update.after", "feed.after"))
     place.run("sync", env={"COUNTERFOIL_CRASH": point})
     content = bytearray(place.log.read_bytes())
     if place.dice.random() < 0.5:

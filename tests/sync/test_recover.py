@@ -78,9 +78,8 @@ def outrun(world: Any) -> Recovery:
     lease = world.store.take_lease(Holder("elsewhere", 1), 1)
     world.clock.sleep(600)
     world.store.take_lease(Holder("elsewhere", 2), 1)
-    return Recovery(
-        world.store, lease, world.tracker, timedelta(seconds=120), world.clock(), world.because(), world.rules()
-    )
+    work = world.engine()._work(lease, {"eng": world.tracker}, world.because())
+    return Recovery(work, world.tracker, timedelta(seconds=120), world.clock())
 
 
 @pytest.mark.parametrize("tickets", [0, 1, 2])

@@ -28,7 +28,7 @@ def test_a_decision_made_during_a_run_is_refused_and_not_lost(world: Any) -> Non
     told: list[LeaseHeld] = []
 
     def decide(point: str) -> None:
-        if point == "plan.after":
+        if point == "pull.before":
             with pytest.raises(LeaseHeld) as refused:
                 settle(world.store, hold, "ticket", world.because("agreed"), holder=Holder("elsewhere", 1))
             told.append(refused.value)
