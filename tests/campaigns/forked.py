@@ -31,6 +31,7 @@ class Process:
     pid: int
     folder: Path
     gate: int
+    output: str = "std"
 
     def go(self) -> None:
         """Let it begin."""
@@ -39,7 +40,12 @@ class Process:
     def wait(self) -> Ended:
         """Wait until it has ended."""
         _, status = os.waitpid(self.pid, 0)
-        out, err = ((self.folder / name).read_text(encoding="utf-8", errors="replace") for name in ("stdout", "stderr"))
+        return self.ended(status)
+
+    def ended(self, status: int) -> Ended:
+        """How it ended, from the status the system gave it."""
+        files = (self.folder / f"{self.output}{name}" for name in ("out", "err"))
+        out, err = (file.read_text(encoding="utf-8", errors="replace") for file in files)
         return Ended(os.waitstatus_to_exitcode(status), out, err)
 
 
@@ -48,15 +54,19 @@ def start(
     folder: Path,
     environment: Mapping[str, str] | None = None,
     before: Callable[[], None] = lambda: None,
+    output: str = "std",
 ) -> Process:
-    """Make a process for `counterfoil WORDS` in a folder; its output goes to files there. It calls `before` first."""
+    """Make a process for `counterfoil WORDS` in a folder. It calls `before` first.
+
+    Its output goes to the files there that are called `output` with `out` and `err` behind it.
+    """
     shut, gate = os.pipe()
     pid = os.fork()
     if pid == 0:
         os.close(gate)
-        _program(words, folder, environment or {}, before, shut)
+        _program(words, folder, environment or {}, before, shut, output)
     os.close(shut)
-    return Process(pid, folder, gate)
+    return Process(pid, folder, gate, output)
 
 
 def run(
@@ -72,7 +82,12 @@ def run(
 
 
 def _program(
-    words: Sequence[str], folder: Path, environment: Mapping[str, str], before: Callable[[], None], gate: int
+    words: Sequence[str],
+    folder: Path,
+    environment: Mapping[str, str],
+    before: Callable[[], None],
+    gate: int,
+    output: str,
 ) -> NoReturn:
     code = 70
     try:
@@ -80,8 +95,8 @@ def _program(
         signal.signal(signal.SIGINT, signal.default_int_handler)
         for number, name, flags in (
             (0, os.devnull, os.O_RDONLY),
-            (1, "stdout", os.O_WRONLY),
-            (2, "stderr", os.O_WRONLY),
+            (1, f"{output}out", os.O_WRONLY),
+            (2, f"{output}err", os.O_WRONLY),
         ):
             os.dup2(os.open(name, flags | (os.O_CREAT | os.O_TRUNC if number else 0), 0o600), number)
         sys.stdin, sys.stdout, sys.stderr = (os.fdopen(n, "w" if n else "r", closefd=False) for n in range(3))

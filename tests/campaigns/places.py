@@ -10,7 +10,7 @@ import traceback
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -19,10 +19,11 @@ from connectors.sandbox.github_engineer import GithubEngineer
 from connectors.sandbox.github_server import GithubSandbox
 from connectors.sandbox.jira_engineer import JiraEngineer
 from connectors.sandbox.jira_server import JiraSandbox
-from connectors.sandbox.server import SandboxServer, utc_now
+from connectors.sandbox.server import SandboxServer
 from state.model import ActionItem, Link
 from state.store import Store
 from tests.campaigns import forked
+from tests.campaigns.clocks import DAY, Clock
 from tests.campaigns.forked import Ended
 
 KINDS = ("jira-cloud", "jira-datacenter", "github")
@@ -54,13 +55,14 @@ class Place:
     folder: Path
     kind: str
     port: int
+    clock: Clock = DAY
 
     @classmethod
-    def made(cls, folder: Path, kind: str) -> "Place":
-        """A new one, with nothing in it."""
+    def made(cls, folder: Path, kind: str, clock: Clock = DAY) -> "Place":
+        """A new one, with nothing in it; program and tracker go by `clock`."""
         folder.mkdir(parents=True)
         port = free_port()
-        place = cls(folder, kind, port)
+        place = cls(folder, kind, port, clock)
         user = load(kind).users[0]
         (folder / "token").write_text(user.token)
         (folder / "token").chmod(0o600)
@@ -72,7 +74,7 @@ class Place:
         """The same in another folder; only one of both can be served at a time."""
         shutil.rmtree(folder, ignore_errors=True)
         shutil.copytree(self.folder, folder)
-        return Place(folder, self.kind, self.port)
+        return replace(self, folder=folder)
 
     @property
     def log(self) -> Path:
@@ -86,12 +88,12 @@ class Place:
     @contextmanager
     def served(self) -> Iterator[None]:
         """The tracker answers, in a process of its own."""
-        with serving(lambda: SandboxServer(load(self.kind), port=self.port, persist=self.log)):
+        with serving(lambda: SandboxServer(load(self.kind), port=self.port, persist=self.log, clock=self.clock.now)):
             yield
 
     def run(self, *words: str) -> Ended:
         """Run a command to its end, in a process of its own."""
-        return forked.run(words, self.folder)
+        return forked.run(words, self.folder, before=self.clock.govern)
 
     def ask(self, *words: str) -> Any:
         """The JSON answer of a command that must succeed."""
@@ -119,7 +121,7 @@ class Place:
     @contextmanager
     def store(self) -> Iterator[Store]:
         """The database, looked at beside the program."""
-        store = Store.open(f"sqlite:///{self.database}", clock=utc_now)
+        store = Store.open(f"sqlite:///{self.database}", clock=self.clock.now)
         try:
             yield store
         finally:

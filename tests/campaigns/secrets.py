@@ -25,7 +25,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 
 from connectors.sandbox.__main__ import load
 from connectors.sandbox.server import SandboxServer
-from sync.engine import CRASH_POINTS
+from sync.watched import CRASH_POINTS
 from tests.campaigns import forked
 from tests.campaigns.eavesdropper import MODES, Eavesdropper, known_of, spellings
 from tests.campaigns.places import free_port, serving

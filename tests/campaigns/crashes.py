@@ -1,0 +1,277 @@
+"""Runs killed at every named point, once or several times in a row, and resumed until they come to rest.
+
+Each run is the real program in a process of its own, over HTTP to an embedded tracker in another, on a SQLite file. It
+is forked from a process that has imported the program, which saves the start-up and nothing else. Time is one clock for
+all processes of a case: where the program waits, that clock moves on, so that minutes pass between runs in no time.
+"""
+
+import json
+import random
+import signal
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache, partial
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from connectors.sandbox.faults import Fault
+from sync.app import runs
+from sync.app.crashing import POINTS, VARIABLE
+from tests.campaigns import forked
+from tests.campaigns.clocks import Shared
+from tests.campaigns.forked import Ended
+from tests.campaigns.places import KINDS, Place, both_sides, wrong_with
+from tests.campaigns.sheet import Score
+from tests.campaigns.spread import Case, spread
+
+FULL = 200
+"""How many histories there are. Each is killed once at each point, and five times in a row of two or three kills."""
+
+_ROWS = 5
+_RUNS = 8
+_WRITTEN = {"jira-cloud": "/issue/[^/]+$", "jira-datacenter": "/issue/[^/]+$", "github": "/issues/[0-9]+$"}
+_MADE = {"jira-cloud": "/issue(/bulk)?$", "jira-datacenter": "/issue(/bulk)?$", "github": "/issues$"}
+_SAID = {"jira-cloud": "/comment$", "jira-datacenter": "/comment$", "github": "/comments$"}
+_NAMES = ("duplicates", "lost", "unlinked", "another end state", "ledger unsound", "not at rest")
+
+
+@dataclass(frozen=True)
+class History:
+    """An installation with much to do, how its tracker will behave, and what an undisturbed run makes of it.
+
+    `passes` says how often that run passes each point, and `wanted` how both sides look in the end.
+    """
+
+    place: Place
+    clock: Shared
+    ahead: float
+    trouble: Sequence[Mapping[str, Any]]
+    words: Sequence[str]
+    environment: Mapping[str, str]
+    passes: Mapping[str, int]
+    wanted: Mapping[str, Any]
+    code: int
+
+
+def campaign(size: int, seed: int, jobs: int, only: int | None) -> Iterator[Score]:
+    """Kill runs: once at each point, then several times in a row; what is left at rest is a row of its own."""
+    again = f"python -m tests.campaigns crashes --size {size} --seed {seed}"
+    once = range(size * len(POINTS))
+    often = range(size * _ROWS)
+    rows = (
+        (
+            "R1",
+            f"SIGKILL at each of {len(POINTS)} points of a sync, then resumed",
+            killed_once,
+            once,
+            len(POINTS),
+        ),
+        ("R2", "SIGKILL two or three times in a row at random points, recovery included", killed_often, often, _ROWS),
+    )
+    quiet: list[Case] = []
+    begun = time.monotonic()
+    for row, what, attempt, numbers, chunk in rows:
+        with tempfile.TemporaryDirectory() as root:
+            started = time.monotonic()
+            chosen = [only] if only is not None else numbers
+            cases = list(spread(row, partial(attempt, Path(root), seed), chosen, jobs, chunk=chunk))
+            yield _score(row, what, cases, _NAMES, seed, time.monotonic() - started, again)
+            quiet += cases
+    what = "one more run after each of these came to rest"
+    still = [Case(c.number, tuple({*c.wrong} & {"written at rest"})) for c in quiet]
+    yield _score("R8", what, still, ("written at rest",), seed, time.monotonic() - begun, again)
+
+
+def killed_once(root: Path, seed: int, number: int) -> Case:
+    """Kill a history's run at one point, at a pass drawn by its number; at another if it does not get there."""
+    which, at = divmod(number, len(POINTS))
+    history, dice = prepared(root, seed, which), random.Random(f"{seed}/{number}")  # noqa: S311
+    point = POINTS[at] if POINTS[at] in history.passes else dice.choice(sorted(history.passes))
+    return _killed(history, number, [f"{point}:{dice.randint(1, history.passes[point])}"])
+
+
+def killed_often(root: Path, seed: int, number: int) -> Case:
+    """Kill a history's run at a random point, and the next one or two too."""
+    history, dice = prepared(root, seed, number // _ROWS), random.Random(f"{seed}/{number}/often")  # noqa: S311
+    points = dice.choices(sorted(history.passes), k=dice.choice((2, 3)))
+    nth = dice.randint(1, history.passes[points[0]])
+    return _killed(history, number, [f"{points[0]}:{nth}", *(f"{point}:1" for point in points[1:])])
+
+
+def _killed(history: History, number: int, orders: Sequence[str]) -> Case:
+    history.clock.sleep(history.ahead - history.clock.ahead)
+    place = history.place.copied(history.place.folder.with_name("case"))
+    dice = random.Random(number)  # noqa: S311
+    story, kills = [f"{place.kind}: {' '.join(history.words)} {dict(history.environment)}"], Counter[str]()
+    with place.served():
+        stir(place, history.trouble)
+        for order in orders:
+            ended = run(place, history.words, {**history.environment, VARIABLE: order})
+            kills[order.partition(":")[0]] += ended.code == -signal.SIGKILL
+            story.append(f"{order}: {ended.code} {ended.err.strip()}")
+            history.clock.sleep(dice.choice((1, 150, 900)))
+        wrong, told = at_rest(place, history)
+    story += told
+    return Case(number, tuple(wrong), tuple(kills.items()), "\n".join(story))
+
+
+def at_rest(place: Place, history: History) -> tuple[list[str], list[str]]:
+    """What is wrong once the program ran again, undisturbed, until it found nothing to do; and what it said."""
+    told: list[str] = []
+    for _ in range(_RUNS):
+        before = place.writes(), place.records()
+        ended, nothing = settled(place)
+        told.append(f"sync: {ended.code} {ended.out.strip()} {ended.err.strip()}")
+        history.clock.sleep(150)
+        if nothing and ended.code == history.code:
+            wrong = wrong_with(place, history.wanted)
+            return wrong + (["written at rest"] if (place.writes(), place.records()) != before else []), told
+    return ["not at rest"], told
+
+
+def settled(place: Place) -> tuple[Ended, bool]:
+    """How one more run ended, and whether it found nothing to do, now or later."""
+    ended = run(place, ["sync", "--json"])
+    if ended.code not in (0, 3, 5):
+        return ended, False
+    told = json.loads(ended.out) if ended.out else {"operations": [ended.err]}
+    return ended, not (told["operations"] or told.get("deferred") or told.get("recovered") or told.get("problems"))
+
+
+def run(place: Place, words: Sequence[str], environment: Mapping[str, str] | None = None) -> Ended:
+    """Run a command on the place's clock."""
+    return forked.run(words, place.folder, environment, place.clock.govern)
+
+
+@cache
+def prepared(root: Path, seed: int, which: int) -> History:
+    """One of the histories; each process has its own copy, and of the one it needs only."""
+    prepared.cache_clear()
+    dice = random.Random(f"{seed}/{which}")  # noqa: S311
+    kind, clock = KINDS[which % len(KINDS)], Shared()
+    folder = Path(tempfile.mkdtemp(dir=root))
+    place = Place.made(folder / "before", kind, clock)
+    config = place.folder / "counterfoil.toml"
+    wait = dice.choice((0, 120))
+    config.write_text(config.read_text().replace("visibility_wait_seconds = 0", f"visibility_wait_seconds = {wait}"))
+    much_to_do(place, dice)
+    forced = dice.random() < 0.3
+    words = ["sync", "--force", "they are all wanted"] if forced else ["sync"]
+    environment = {"COUNTERFOIL_SAFETY__MAX_CREATES": "0"} if forced else {}
+    trouble = _trouble(kind, dice)
+    clock.sleep(150)
+    ahead = clock.ahead
+    whole = place.copied(folder / "whole")
+    with whole.served():
+        stir(whole, trouble)
+        passed = _passes(whole, words, environment)
+        code = 0
+        for _ in range(_RUNS):
+            clock.sleep(150)
+            ended, nothing = settled(whole)
+            code = ended.code
+            if nothing:
+                break
+    return History(place, clock, ahead, trouble, words, environment, passed, both_sides(whole), code)
+
+
+def _passes(place: Place, words: Sequence[str], environment: Mapping[str, str]) -> dict[str, int]:
+    """How often an undisturbed run passes each point."""
+    notes = place.folder / "points"
+
+    def before() -> None:
+        place.clock.govern()
+        file = notes.open("a", buffering=1)
+        vars(runs)["crash_hook"] = lambda _: lambda point: print(point, file=file)
+
+    ended = forked.run(words, place.folder, environment, before)
+    if ended.code not in (0, 3, 5):
+        raise RuntimeError(str(ended))
+    passed = notes.read_text().split()
+    return {point: passed.count(point) for point in dict.fromkeys(passed)}
+
+
+def much_to_do(place: Place, dice: random.Random) -> None:
+    """Links, answers that were lost, changes and comments on both sides, and new items."""
+    place.run("init")
+    with place.served():
+        refs = [place.ask("item", "add", f"Rotate key {n} of the build account")["ref"] for n in range(4)]
+        place.ask("sync")
+        place.clock.sleep(600)  # type: ignore[attr-defined]
+        if dice.random() < 0.7:
+            place.run("item", "add", "Encrypt the volume whose ticket is in doubt")
+            place.run("item", "comment", refs[0], "Is this said once only?")
+            stir(place, [_fault("POST", _MADE[place.kind], Fault.LOSE_ANSWER)])
+            stir(place, [_fault("POST", _SAID[place.kind], Fault.LOSE_ANSWER)])
+            place.run("sync")
+        _ours(place, refs, dice)
+        _theirs(place, refs, dice)
+        for n in range(dice.choice((1, 2, 3, 3, 3, 60 if place.kind == "jira-cloud" else 4))):
+            place.run("item", "add", f"Encrypt volume {n} of the billing system")
+
+
+def _ours(place: Place, refs: Sequence[str], dice: random.Random) -> None:
+    place.run("item", "edit", refs[1], "--title", "Rotate every key", "--priority", dice.choice(("low", "critical")))
+    if dice.random() < 0.5:
+        place.run("item", "edit", refs[0], "--status", "in_progress", "--due", "2027-02-01")
+    if dice.random() < 0.7:
+        place.run("item", "comment", refs[dice.randrange(4)], "Before the audit, please.")
+
+
+def _theirs(place: Place, refs: Sequence[str], dice: random.Random) -> None:
+    keys = [place.ask("item", "show", ref)["ticket"]["key"] for ref in refs]
+    with place.engineer() as mia:
+        deeds: list[Callable[[str], Any]] = [
+            mia.start,
+            lambda key: mia.close(key, "Done on Monday."),
+            lambda key: mia.wont_do(key, "Not worth it."),
+            lambda key: mia.comment(key, "Which of the two accounts is meant?"),
+            lambda key: mia.edit_title(key, "nope"),
+            lambda key: mia.add_label(key, "theirs"),
+        ]
+        for deed in dice.sample(deeds, dice.randint(2, 5)):
+            deed(keys[dice.randrange(1, 4)])
+
+
+def _trouble(kind: str, dice: random.Random) -> list[Mapping[str, Any]]:
+    verb = "PATCH" if kind == "github" else "PUT"
+    found = []
+    if dice.random() < 0.4:
+        found.append(_fault(verb, _WRITTEN[kind], Fault.RATE_LIMITED, times=5, seconds=59))
+    if dice.random() < 0.5:
+        found.append(_fault("POST", _SAID[kind], Fault.RATE_LIMITED, seconds=20))
+    if dice.random() < 0.5:
+        found.append(_fault("POST", _MADE[kind], dice.choice((Fault.RATE_LIMITED, Fault.LOSE_ANSWER)), seconds=20))
+    elif dice.random() < 0.7:
+        found.append(_fault("POST", _MADE[kind], Fault.ERROR_BEFORE, status=425))
+    return found
+
+
+def _fault(method: str, path: str, fault: Fault, **more: Any) -> Mapping[str, Any]:
+    return {"method": method, "path": path, "fault": fault.value, **more}
+
+
+def stir(place: Place, trouble: Sequence[Mapping[str, Any]]) -> None:
+    """Let the tracker, which is served, behave like that."""
+    for each in trouble:
+        url = f"http://127.0.0.1:{place.port}/_sandbox/faults"
+        httpx.post(url, json=each, trust_env=False, verify=False).raise_for_status()  # noqa: S501
+
+
+def _score(
+    row: str, what: str, cases: Sequence[Case], names: Sequence[str], seed: int, seconds: float, again: str
+) -> Score:
+    all_ = [*names, *(name for case in cases for name in case.wrong if name not in names)]
+    wrong = {name: sum(name in case.wrong for case in cases) for name in dict.fromkeys(all_)}
+    if row != "R8":
+        wrong.pop("written at rest", None)
+    kills = Counter[str]()
+    for case in cases:
+        kills.update({point: int(number) for point, number in case.also})
+    also = {"kills": f"{kills.total():,}", "points": str(len(+kills))} if kills else {}
+    return Score(row, what, len(cases), wrong, seed, seconds, again, also)
