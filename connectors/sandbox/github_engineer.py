@@ -14,10 +14,14 @@ class GithubEngineer:
     A key that names another repository acts there. Every method raises `httpx.HTTPStatusError` when refused.
     """
 
-    def __init__(self, url: str, token: str, repository: str = REPOSITORY) -> None:
+    def __init__(
+        self, url: str, token: str, repository: str = REPOSITORY, *, transport: httpx.BaseTransport | None = None
+    ) -> None:
         self.repository = repository
         headers = {"authorization": f"Bearer {token}", "accept": "application/vnd.github+json"}
-        self._http = httpx.Client(base_url=url, headers=headers, follow_redirects=True, trust_env=False, timeout=30)
+        self._http = httpx.Client(
+            base_url=url, headers=headers, follow_redirects=True, trust_env=False, timeout=30, transport=transport
+        )
 
     def __enter__(self) -> Self:
         return self

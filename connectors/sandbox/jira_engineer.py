@@ -15,19 +15,23 @@ class JiraEngineer:
     A context manager that gives back its connections. Steps are looked up by the status they lead to.
     """
 
-    def __init__(self, url: str, token: str, email: str | None = None) -> None:
+    def __init__(
+        self, url: str, token: str, email: str | None = None, *, transport: httpx.BaseTransport | None = None
+    ) -> None:
         self._cloud = email is not None
         auth = httpx.BasicAuth(email, token) if email is not None else None
         headers = {} if auth else {"authorization": f"Bearer {token}"}
         base = f"{url}/rest/api/{'3' if self._cloud else '2'}"
         # Reading the authorities' certificates takes longer than most of what a person does here.
         plain = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT) if url.startswith("http://") else True
-        self._http = httpx.Client(base_url=base, auth=auth, headers=headers, trust_env=False, verify=plain)
+        self._http = httpx.Client(
+            base_url=base, auth=auth, headers=headers, trust_env=False, verify=plain, transport=transport
+        )
 
     @classmethod
-    def of(cls, url: str, user: User, *, cloud: bool = True) -> Self:
+    def of(cls, url: str, user: User, *, cloud: bool = True, transport: httpx.BaseTransport | None = None) -> Self:
         """The person behind one of the accounts of an embedded Jira."""
-        return cls(url, user.token, user.email if cloud else None)
+        return cls(url, user.token, user.email if cloud else None, transport=transport)
 
     def __enter__(self) -> Self:
         return self

@@ -1,29 +1,22 @@
 """Fault schedules on a virtual clock: calls go wrong in every way, and all comes to rest as if nothing had."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import cache, partial
 from random import Random
-from sqlite3 import Connection, connect
 from time import monotonic
 
-from connectors.base import MARK
 from connectors.sandbox.far_side import OURS
 from connectors.sandbox.memory import CAPS
 from connectors.sandbox.memory_bench import MemoryEngineer
-from mapping.rules import Route, Rules, TrackerRules
-from state.lease import this_process
-from state.model import Actor, Agent, Person
-from state.store import Store
 from state.ticket import ActivityKind
-from sync.engine import Engine, Report
-from sync.plan import Safety
 from tests.campaigns.sheet import Score
 from tests.campaigns.spread import Case, spread
-from tests.histories.story import STORIES, End, Shown, Stage, end, story, tell, wrongs
-from tests.histories.weather import WRITES, Clock, Far, Killed, Kind, Tracker, fault
+from tests.histories.story import STORIES, End, Shown, end, story, tell, wrongs
+from tests.histories.theatre import Theatre
+from tests.histories.weather import WRITES, Far, Kind, Tracker, fault
 
 FULL = 1_000_000
 LATE = 60
@@ -48,6 +41,29 @@ WRITE_FAULTS = (
 READ_FAULTS = ("limited", "unavailable", "denied", "revoked", "slow before", "slow after", "killed before")
 SECONDS = (2, 20, 45, LATE)
 
+ROWS = {
+    "R5": "fault schedules on a virtual clock",
+    "R6": "the same, while the index lags by up to 300 s and the wait covers that",
+    "R6, wait too short": "the same, with a wait too short for what the tracker does",
+}
+WRONG = (
+    "duplicates",
+    "lost",
+    "unlinked",
+    "other than without faults",
+    "held",
+    "still in doubt",
+    "ledger unsound",
+    "a further run had work",
+    "a further run wrote",
+    "error",
+)
+
+
+def row_of(number: int) -> str:
+    """Of ten schedules six have no lag, three a lag that the wait covers, and one a wait that is too short."""
+    return "R5" if number % 10 < 6 else "R6" if number % 10 < 9 else "R6, wait too short"
+
 
 @dataclass(frozen=True)
 class Climate:
@@ -69,8 +85,9 @@ FINE = Climate(Kind(), 120, 0.0, frozenset())
 
 
 def climate(number: int, chance: Random) -> Climate:
-    """Of ten schedules six have no lag, three a lag that the wait covers, and one a wait that is too short."""
-    lag = 0 if number % 10 < 6 else chance.randint(1, 300)
+    """The climate of one schedule."""
+    row = row_of(number)
+    lag = 0 if row == "R5" else chance.randint(1, 300)
     kind = Kind(
         lag=lag,
         told=chance.random() < 0.5,
@@ -80,39 +97,21 @@ def climate(number: int, chance: Random) -> Climate:
         bulk=chance.choice((1, 3)),
     )
     kinds = chance.sample(WRITE_FAULTS, chance.randint(1, len(WRITE_FAULTS)))
-    covered = number % 10 < 9
+    covered = row in ("R5", "R6")
     wait = max(120, lag + LATE + SLACK) if covered else chance.choice((0, 30, 60))
-    dies = chance.choice((0.0, 0.0, 0.02))
-    return Climate(kind, wait, chance.uniform(0.1, 0.5), frozenset(kinds), covered, dies)
+    return Climate(kind, wait, chance.uniform(0.1, 0.5), frozenset(kinds), covered, chance.choice((0.0, 0.0, 0.02)))
 
 
-class Theatre(Stage):
-    """A stage in memory that is set up anew for each schedule on the same database."""
+class Memory(Theatre):
+    """A stage with a tracker in memory, where faults are the errors of the contract."""
 
-    def __init__(self) -> None:
-        self.clock = Clock()
-        self.store = Store.create("sqlite://", clock=self._now, entropy=lambda n: b"\x07" * n)
-        self._empty = connect(":memory:")
-        self._copy(self._empty, back=False)
-        self._holder = this_process()
-        self.account = "mia"
-
-    def _now(self) -> datetime:
-        return self.clock()
-
-    def _copy(self, empty: Connection, *, back: bool) -> None:
-        with self.store.reading() as connection:
-            ours = connection.connection.driver_connection
-            assert isinstance(ours, Connection)
-            ours.rollback()
-            source, target = (empty, ours) if back else (ours, empty)
-            source.backup(target)
+    account = "mia"
 
     def set(self, climate: Climate, chance: Random) -> None:
         """Begin anew, in another climate."""
-        self._copy(self._empty, back=True)
-        self.clock = Clock()
-        self.climate, self.chance = climate, chance
+        self.clear(chance, climate.rate, climate.dies)
+        self.kinds = climate.kinds
+        self.back: datetime | None = None
         self.far = Far(self.clock, climate.kind)
         self.far.weather = self._weather
         self.person = MemoryEngineer(self.far)
@@ -123,51 +122,10 @@ class Theatre(Stage):
             stale_feed=climate.kind.lag > 0,
             visibility_lag_seconds=climate.wait,
         )
-        tracker = Tracker("eng", far_side=self.far, caps=caps, page_size=2)
-        table = TrackerRules(
-            tracker="eng",
-            account_kind=caps.account_kind,
-            fields=caps.fields,
-            body_format=caps.body_format,
-            title_limit=caps.title_limit,
-            body_limit=caps.body_limit,
-            mark=MARK,
-        )
-        rules = Rules({"eng": table}, (Route("eng"),), (Person("mia@acme.example", {"memory": "mia"}),))
-        self.engine = Engine(
-            self.store,
-            {"eng": tracker},
-            rules,
-            Safety(1000, 1.0),
-            {"eng": climate.wait},
-            {"eng": 24.0},
-            self.clock,
-            self.clock.sleep,
-            crash=self._crash,
-        )
-        self.runs = 0
-        self.back: datetime | None = None
-        self.happened: Counter[str] = Counter()
-        self.told: list[str] = []
-
-    def sleep(self, seconds: float) -> None:
-        self.clock.sleep(seconds)
-
-    def run(self) -> Report | None:
-        self.runs += 1
-        mortal = replace(self._holder, started=f"life {self.runs}")
-        try:
-            report = self.engine.sync(f"run-{self.runs}", holder=mortal, agent=CRON)
-        except Killed:
-            self.far.killed = False
-            self._tell("the run was killed")
-            return None
-        self._tell(f"run {self.runs}: {report.tally}")
-        return report
+        self.employ(Tracker("eng", far_side=self.far, caps=caps, page_size=2), climate.wait)
 
     def calm(self) -> None:
-        self._tell("from now on nothing goes wrong")
-        self.climate = replace(self.climate, rate=0.0, dies=0.0)
+        super().calm()
         self.far.calm()
 
     def tickets(self) -> list[Shown]:
@@ -183,52 +141,43 @@ class Theatre(Stage):
     def _weather(self, call: str) -> None:
         if self.back is not None and self.clock.now >= self.back:
             self.far.denied, self.back = False, None
-        if self.chance.random() >= self.climate.rate:
+        if self.far.denied or not self.goes_wrong():
             return
-        possible = [f for f in (WRITE_FAULTS if call in WRITES else READ_FAULTS) if f in self.climate.kinds]
+        possible = [f for f in (WRITE_FAULTS if call in WRITES else READ_FAULTS) if f in self.kinds]
         if possible:
             self._happen(call, self.chance.choice(possible), self.chance.choice(SECONDS))
 
     def _happen(self, call: str, kind: str, seconds: int) -> None:
-        self._tell(f"{call}: {kind}, {seconds} s")
+        self.tell(f"{call}: {kind}, {seconds} s")
         self.happened[kind] += 1
         if kind == "revoked":
             self.far.denied, self.back = True, self.clock.now + timedelta(seconds=5 * seconds)
         else:
+            self.dead |= kind.startswith("killed")
             fault(self.far, call, kind, seconds)
-
-    def _crash(self, point: str) -> None:
-        if self.far.killed:
-            raise Killed
-        if self.climate.dies and self.chance.random() < self.climate.dies:
-            self.far.killed = True
-            self.happened["killed at a crash point"] += 1
-            self._tell(f"killed at {point}")
-            raise Killed
-
-    def _tell(self, what: str) -> None:
-        self.told.append(f"  {self.clock.now:%H:%M:%S} {what}")
-
-
-CRON = Agent(Actor.SCHEDULE, "counterfoil", "cron")
 
 
 @cache
-def theatre() -> Theatre:
+def stage() -> Memory:
     """This process's stage."""
-    return Theatre()
+    return Memory()
 
 
 @cache
 def fine_end(number: int) -> End:
     """How a story ends where nothing goes wrong."""
-    stage = theatre()
-    stage.set(FINE, Random(0))  # noqa: S311
-    wrong = list(tell(stage, story(number), iter(lambda: 30.0, None), covered=True))
-    ends = end(stage, stage.tickets())
-    wrong += wrongs(stage, stage.tickets(), ends, ends, covered=True)
+    stage().set(FINE, Random(0))  # noqa: S311
+    return without_faults(stage(), number)
+
+
+def without_faults(theatre: Theatre, number: int) -> End:
+    """How a story ends on this stage, on which nothing may go wrong."""
+    wrong = list(tell(theatre, story(number), iter(lambda: 30.0, None), covered=True))
+    tickets = theatre.tickets()
+    ends = end(theatre, tickets)
+    wrong += wrongs(theatre, tickets, ends, ends, covered=True)
     if wrong:
-        raise AssertionError(f"story {number} goes wrong by itself: {wrong}")
+        raise AssertionError(f"story {number} goes wrong by itself: {wrong}\n" + "\n".join(theatre.told))
     return ends
 
 
@@ -237,68 +186,61 @@ def schedule(seed: int, number: int) -> Case:
     chance = Random(seed * 1_000_000_007 + number)  # noqa: S311
     which = chance.randrange(STORIES)
     wanted = fine_end(which)
-    stage = theatre()
     weather = climate(number, chance)
-    stage.set(weather, chance)
+    stage().set(weather, chance)
+    return judged(stage(), number, which, wanted, str(weather), covered=weather.covered)
+
+
+def judged(theatre: Theatre, number: int, which: int, wanted: End, weather: str, *, covered: bool) -> Case:
+    """Tell a story on a stage where things go wrong, and say what became of it."""
     turns = story(which)
-    pauses = iter(lambda: float(chance.choice((1, 30, 70, 130, 400))), None)
-    wrong = list(tell(stage, turns, pauses, covered=weather.covered))
-    tickets = stage.tickets()
-    wrong += wrongs(stage, tickets, end(stage, tickets), wanted, covered=weather.covered)
-    counted = (("runs", float(stage.runs)), *((k, float(n)) for k, n in stage.happened.items()))
-    if not wrong:
-        return Case(number, also=counted)
+    wrong = list(tell(theatre, turns, theatre.pauses(), covered=covered))
+    tickets = theatre.tickets()
+    wrong += wrongs(theatre, tickets, end(theatre, tickets), wanted, covered=covered)
+    counted = (("runs", float(theatre.runs)), *((k, float(n)) for k, n in theatre.happened.items()))
     acts = [f"  before run {n}: {', '.join(map(str, acts))}" for n, acts in enumerate(turns, 1)]
-    lines = [str(weather), *acts, *stage.told, *(f"  {name}: {words}" for name, words in wrong)]
+    lines = [weather, *acts, *theatre.told, *(f"  {name}: {words}" for name, words in wrong)] if wrong else []
     return Case(number, tuple(dict.fromkeys(name for name, _ in wrong)), counted, "\n".join(lines))
-
-
-ROWS = {
-    "R5": "fault schedules on a virtual clock",
-    "R6": "the same, while the index lags by up to 300 s and the wait covers that",
-    "R6, wait too short": "the same, with a wait too short for what the tracker does",
-}
-WRONG = (
-    "duplicates",
-    "lost",
-    "unlinked",
-    "other than without faults",
-    "held",
-    "still in doubt",
-    "ledger unsound",
-    "a further run had work",
-    "a further run wrote",
-    "error",
-)
-
-
-def row_of(number: int) -> str:
-    """The row of the score sheet that a schedule belongs to."""
-    return "R5" if number % 10 < 6 else "R6" if number % 10 < 9 else "R6, wait too short"
 
 
 def campaign(size: int, seed: int, jobs: int, only: int | None) -> Iterator[Score]:
     """So many schedules, in three rows."""
+    again = f"make campaign NAME=schedules SIZE={size} SEED={seed}"
+    numbers = range(size) if only is None else range(only, only + 1)
+    yield from scores("schedules", partial(schedule, seed), numbers, jobs, seed, again, row_of, ROWS)
+
+
+def scores(
+    name: str,
+    try_one: Callable[[int], Case],
+    numbers: range,
+    jobs: int,
+    seed: int,
+    again: str,
+    row_of: Callable[[int], str],
+    rows: Mapping[str, str],
+) -> Iterator[Score]:
+    """Try them all, and sum them up by row."""
     begun = monotonic()
-    numbers = range(size) if only is None else [only]
-    cases: dict[str, list[Case]] = {name: [] for name in ROWS}
-    for case in spread("schedules", partial(schedule, seed), numbers, jobs, chunk=50):
-        cases[row_of(case.number)].append(case)
+    cases: Counter[str] = Counter()
+    wrong = {row: Counter[str]() for row in rows}
+    also = {row: Counter[str]() for row in rows}
+    for case in spread(name, try_one, numbers, jobs, chunk=20):
+        row = row_of(case.number)
+        cases[row] += 1
+        wrong[row].update(case.wrong)
+        also[row].update({key: int(count) for key, count in case.also})
     took = monotonic() - begun
-    for name, some in cases.items():
-        if some:
-            again = f"make campaign NAME=schedules SIZE={size} SEED={seed}"
-            yield Score(name, ROWS[name], len(some), _wrong(some), seed, took, again, _also(some))
+    for row, what in rows.items():
+        if cases[row]:
+            counts = {key: wrong[row][key] for key in WRONG}
+            yield Score(row, what, cases[row], counts, seed, took, again, _told(also[row]))
 
 
-def _wrong(cases: Iterable[Case]) -> dict[str, int]:
-    counts = Counter(name for case in cases for name in case.wrong)
-    return {name: counts[name] for name in WRONG}
-
-
-def _also(cases: Iterable[Case]) -> dict[str, str]:
-    sums: Counter[str] = Counter()
-    for case in cases:
-        sums.update({name: int(count) for name, count in case.also})
-    runs = sums.pop("runs")
-    return {"runs": f"{runs:,}", "faults": f"{sums.total():,}"} | {k: f"{n:,}" for k, n in sorted(sums.items())}
+def _told(also: Counter[str]) -> dict[str, str]:
+    runs = also.pop("runs")
+    kinds = {k: n for k, n in sorted(also.items()) if not k.startswith("at ")}
+    told = {"runs": runs, "faults": sum(kinds.values()), **kinds}
+    if len(kinds) < len(also):
+        told["kinds of fault at kinds of request"] = len(also) - len(kinds)
+    return {k: f"{n:,}" for k, n in told.items()}

@@ -3,7 +3,7 @@
 from abc import ABC, abstractmethod
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from random import Random
 from typing import Any
@@ -47,7 +47,9 @@ def story(number: int) -> tuple[tuple[Act, ...], ...]:
             acts.append(Act(items, "add", items))
             items += 1
         turns.append(acts)
-    return tuple(tuple(acts) for acts in turns)
+    begun = [act for acts in turns for act in acts if act.what == "start"]
+    again = {id(act) for n, act in enumerate(begun) if act.item in {other.item for other in begun[:n]}}
+    return tuple(tuple(replace(a, what="comment") if id(a) in again else a for a in acts) for acts in turns)
 
 
 def _act(chance: Random, items: int, value: int) -> Act:
@@ -152,8 +154,15 @@ End = Mapping[str, Mapping[str, Any]]
 
 def end(stage: Stage, tickets: Sequence[Shown]) -> End:
     """How every item stands, by its ref: on our side, and on the other as its ticket."""
-    by_item: dict[str, Shown] = {s.ticket.marker.item: s for s in tickets if s.ticket.marker is not None}
-    return {item.ref: _stands(stage.store, item.ref, by_item.get(item.ref)) for item in stage.store.list_items()}
+    refs = [item.ref for item in stage.store.list_items()]
+    return {ref: _stands(stage.store, ref, next(iter(_tickets_of(stage.store, ref, tickets)), None)) for ref in refs}
+
+
+def _tickets_of(store: Store, ref: str, tickets: Sequence[Shown]) -> list[Shown]:
+    """The tickets that carry a key of this item."""
+    names = {s.ticket.ref.tracker for s in tickets}
+    keys = {store.marker_key(ref, name, generation) for name in names for generation in (1, 2)}
+    return [s for s in tickets if s.ticket.marker is not None and s.ticket.marker.key in keys]
 
 
 def _stands(store: Store, ref: str, shown: Shown | None) -> Mapping[str, Any]:
@@ -185,7 +194,7 @@ def wrongs(
         yield "still in doubt", "; ".join(f"{i.kind} of {i.item}" for i in open_)
     links = store.links(ends)
     for ref, ends_as in ends.items():
-        there = [s.ticket for s in tickets if s.ticket.marker is not None and s.ticket.marker.item == ref]
+        there = [s.ticket for s in _tickets_of(store, ref, tickets)]
         keys = ", ".join(t.ref.key for t in there)
         named = not covered and _named(there, [h for h in holds if h.item == ref])
         if len(there) > 1 and not named:
