@@ -167,9 +167,10 @@ class Ledger:
             hash_ = leaf(text)
             rows.append({"seq": seq, "prev": prev, "hash": hash_, "object": body["object"], "body": text.decode()})
             prev = hash_
-        connection.execute(insert(AUDIT), rows)
+        connection.execute(_APPEND, rows)
 
 
+_APPEND = insert(AUDIT)
 _HEAD = select(AUDIT.c.seq, AUDIT.c.hash).order_by(AUDIT.c.seq.desc()).limit(1)
 
 

@@ -60,19 +60,22 @@ class Database:
     @contextmanager
     def reading(self) -> Iterator[Connection]:
         """A transaction that sees one moment and writes nothing."""
-        with self._failing("read"), self._engine.connect() as plain:
-            whole = plain.dialect.name == "postgresql"
-            yield plain.execution_options(isolation_level="REPEATABLE READ") if whole else plain
+        with self._failing("read"), self._engine.connect() as connection:
+            if connection.dialect.name == "postgresql":
+                connection.execution_options(isolation_level="REPEATABLE READ")
+            else:
+                _begin(connection, "BEGIN")
+            yield connection
 
     @contextmanager
     def writing(self) -> Iterator[Connection]:
         """A transaction that excludes every other writer, and is kept only if nothing was raised in it."""
-        with self._failing("write"), self._engine.connect() as plain:
-            connection = plain.execution_options(counterfoil_writes=True)
-            with connection.begin():
-                if connection.dialect.name == "postgresql":
-                    connection.exec_driver_sql(_ALONE)
-                yield connection
+        with self._failing("write"), self._engine.connect() as connection, connection.begin():
+            if connection.dialect.name == "postgresql":
+                connection.exec_driver_sql(_ALONE)
+            else:
+                _begin(connection, "BEGIN IMMEDIATE")
+            yield connection
 
     def migrate(self, *steps: Callable[[Connection], None]) -> None:
         """Take steps in one writing transaction on a database that may have no tables yet, unless it is too new."""
@@ -200,7 +203,6 @@ def _engine(url: URL) -> Engine:
         ) from error
     if url.get_backend_name() == "sqlite":
         event.listen(engine, "connect", _prepare)
-        event.listen(engine, "begin", _begin)
     return engine
 
 
@@ -236,11 +238,9 @@ def _write_ahead(connection: Any) -> None:
     connection.execute("PRAGMA journal_mode = WAL")
 
 
-def _begin(connection: Connection) -> None:
-    writes = connection.get_execution_options().get("counterfoil_writes", False)
-    words = "BEGIN IMMEDIATE" if writes else "BEGIN"
+def _begin(connection: Connection, words: str) -> None:
+    """Say BEGIN to the driver itself: an engine that listens to its own events does everything more slowly."""
     try:
-        # Said to the driver itself, since this is the statement that is executed most of all.
         connection.connection.driver_connection.execute(words)  # type: ignore[union-attr]
     except sqlite3.Error as error:
         raise DBAPIError(words, None, error) from error

@@ -36,6 +36,8 @@ IS_DIRTY = literal_column("item.dirty") == literal_column("1")
 
 _SOME = select(ITEM).where(ITEM.c.ref.in_(bindparam("some", expanding=True)))
 _DIRTY = select(ITEM).where(IS_DIRTY).order_by(ITEM.c.urgency, ITEM.c.due_date, ITEM.c.seq).limit(PAGE)
+_CHANGE = update(ITEM).where(ITEM.c.ref == bindparam("which"))
+_SOIL = update(ITEM).where(ITEM.c.ref.in_(bindparam("some", expanding=True))).values(dirty=literal_column("1"))
 _CLEAN = (
     update(ITEM)
     .where(ITEM.c.ref == bindparam("which"), ITEM.c.revision == bindparam("seen"))
@@ -234,9 +236,7 @@ def change(connection: Connection, ledger: Ledger, now: datetime, changes: Seque
             _record(ledger, item, values, each.because)
             items[item.ref] = changed[item.ref] = _after(item, values, each.because.at or now, now)
     if changed:
-        rows = [_columns(item) | {"which": ref} for ref, item in changed.items()]
-        columns: dict[str, Any] = {name: bindparam(name) for name in rows[0] if name != "which"}
-        connection.execute(update(ITEM).where(ITEM.c.ref == bindparam("which")).values(dirty=1, **columns), rows)
+        connection.execute(_CHANGE, [_columns(item) | {"dirty": 1, "which": ref} for ref, item in changed.items()])
 
 
 def _moved(item: ActionItem, change: ItemChange) -> dict[str, Any]:
@@ -329,7 +329,7 @@ def _result_columns(result: Result) -> dict[str, Any]:
 def mark_dirty(connection: Connection, refs: Iterable[str]) -> None:
     """Have items compared again."""
     for some in chunks(refs):
-        connection.execute(update(ITEM).where(ITEM.c.ref.in_(some)).values(dirty=1))
+        connection.execute(_SOIL, {"some": some})
 
 
 def mark_clean(connection: Connection, revisions: Sequence[tuple[str, int]]) -> None:

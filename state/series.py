@@ -4,11 +4,16 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, Row, Select, insert, select, update
+from sqlalchemy import Connection, Row, Select, bindparam, insert, select, update
 
 from state.tables import Counter
 
 COUNTER = Counter.__table__  # type: ignore[attr-defined]
+_SAME = COUNTER.c.name == bindparam("series")
+_RAISE = update(COUNTER).where(_SAME).values(value=COUNTER.c.value + bindparam("count"))
+_FIRST = insert(COUNTER)
+_LAST = select(COUNTER.c.value).where(_SAME)
+
 PAGE = 500
 """How many rows one statement asks for or names."""
 
@@ -20,10 +25,9 @@ T = TypeVar("T")
 
 def next_numbers(connection: Connection, series: str, count: int) -> range:
     """The next `count` numbers of a series, from 1; none is ever given out twice."""
-    same = COUNTER.c.name == series
-    if connection.execute(update(COUNTER).where(same).values(value=COUNTER.c.value + count)).rowcount == 0:
-        connection.execute(insert(COUNTER).values(name=series, value=count))
-    last: int = connection.execute(select(COUNTER.c.value).where(same)).scalar_one()
+    if connection.execute(_RAISE, {"series": series, "count": count}).rowcount == 0:
+        connection.execute(_FIRST, {"name": series, "value": count})
+    last: int = connection.execute(_LAST, {"series": series}).scalar_one()
     return range(last - count + 1, last + 1)
 
 
