@@ -14,6 +14,7 @@ from connectors.sandbox.memory_bench import MemoryEngineer
 from state.ticket import ActivityKind
 from tests.campaigns.sheet import Score
 from tests.campaigns.spread import Case, spread
+from tests.histories import weather
 from tests.histories.story import STORIES, End, Shown, end, story, tell, wrongs
 from tests.histories.theatre import Theatre
 from tests.histories.weather import WRITES, Far, Kind, Tracker, fault
@@ -25,20 +26,9 @@ LATE = 60
 SLACK = 30
 """What the wait covers beyond the tracker's lag and its late work: slow calls on the way."""
 
-WRITE_FAULTS = (
-    "lost answer",
-    "lost request",
-    "late",
-    "limited",
-    "unavailable",
-    "denied",
-    "revoked",
-    "slow before",
-    "slow after",
-    "killed before",
-    "killed after",
-)
-READ_FAULTS = ("limited", "unavailable", "denied", "revoked", "slow before", "slow after", "killed before")
+_TIME = ("revoked", "slow before", "slow after")
+WRITE_FAULTS = (*(f for f in weather.WRITE_FAULTS if f != "refused"), *_TIME)
+READ_FAULTS = (*weather.READ_FAULTS, *_TIME)
 SECONDS = (2, 20, 45, LATE)
 
 ROWS = {
@@ -186,12 +176,12 @@ def schedule(seed: int, number: int) -> Case:
     chance = Random(seed * 1_000_000_007 + number)  # noqa: S311
     which = chance.randrange(STORIES)
     wanted = fine_end(which)
-    weather = climate(number, chance)
-    stage().set(weather, chance)
-    return judged(stage(), number, which, wanted, str(weather), covered=weather.covered)
+    meets = climate(number, chance)
+    stage().set(meets, chance)
+    return judged(stage(), number, which, wanted, str(meets), covered=meets.covered)
 
 
-def judged(theatre: Theatre, number: int, which: int, wanted: End, weather: str, *, covered: bool) -> Case:
+def judged(theatre: Theatre, number: int, which: int, wanted: End, meets: str, *, covered: bool) -> Case:
     """Tell a story on a stage where things go wrong, and say what became of it."""
     turns = story(which)
     wrong = list(tell(theatre, turns, theatre.pauses(), covered=covered))
@@ -199,7 +189,7 @@ def judged(theatre: Theatre, number: int, which: int, wanted: End, weather: str,
     wrong += wrongs(theatre, tickets, end(theatre, tickets), wanted, covered=covered)
     counted = (("runs", float(theatre.runs)), *((k, float(n)) for k, n in theatre.happened.items()))
     acts = [f"  before run {n}: {', '.join(map(str, acts))}" for n, acts in enumerate(turns, 1)]
-    lines = [weather, *acts, *theatre.told, *(f"  {name}: {words}" for name, words in wrong)] if wrong else []
+    lines = [meets, *acts, *theatre.told, *(f"  {name}: {words}" for name, words in wrong)] if wrong else []
     return Case(number, tuple(dict.fromkeys(name for name, _ in wrong)), counted, "\n".join(lines))
 
 

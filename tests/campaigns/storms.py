@@ -32,7 +32,7 @@ _NUMBERS = re.compile(r"(?<=/)([A-Z]+-)?[0-9]+(?=/|$)")
 URL = "http://tracker.example"
 BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
 KINDS = (*FAULTS, "revoked", "renamed")
-REQUESTS = 60
+REQUESTS = 30
 """Up to which request of a story each fault is tried by itself."""
 
 ROWS = {

@@ -15,7 +15,7 @@ from state.store import Store
 from state.ticket import Ticket
 from sync.engine import Report
 
-STORIES = 400
+STORIES = 150
 OFFICER = Because(Agent(Actor.HUMAN, "counterfoil", "olga@acme.example", "Olga"), reason="asked for")
 
 _OURS = ("title", "description", "priority", "due_date", "say")
