@@ -3,6 +3,7 @@
 import os
 import signal
 import sys
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -61,7 +62,7 @@ def start(
     Its output goes to the files there that are called `output` with `out` and `err` behind it.
     """
     shut, gate = os.pipe()
-    pid = os.fork()
+    pid = fork()
     if pid == 0:
         os.close(gate)
         _program(words, folder, environment or {}, before, shut, output)
@@ -79,6 +80,13 @@ def run(
     process = start(words, folder, environment, before)
     process.go()
     return process.wait()
+
+
+def fork() -> int:
+    """A copy of this process, which is safe although newer Pythons warn: the copy uses nothing that threads shared."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        return os.fork()
 
 
 def _program(

@@ -132,7 +132,7 @@ class Place:
 def serving(made: Callable[[], SandboxServer]) -> Iterator[None]:
     """A server answers, in a process of its own, in which it is made."""
     waiting, ready = os.pipe()
-    pid = os.fork()
+    pid = forked.fork()
     if pid == 0:
         _serve(made, ready)
     os.close(ready)

@@ -9,6 +9,7 @@ import os
 import random
 import re
 import sqlite3
+import sys
 import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -173,7 +174,8 @@ def _put(place: Place, files: Mapping[str, bytes]) -> None:
 def campaign(size: int, seed: int, jobs: int, only: int | None) -> Iterator[Score]:
     """R14."""
     if why := tracing.usable():
-        raise SystemExit(f"R14 was not tried: {why}")
+        print(f"R14 was not tried: {why}", file=sys.stderr)
+        return
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder)
         recordings = {kind: recorded(root, kind) for kind in KINDS}

@@ -9,6 +9,7 @@ nothing happened.
 import os
 import shutil
 import sqlite3
+import sys
 import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -53,7 +54,8 @@ class Wound:
 def campaign(size: int, seed: int, jobs: int, only: int | None) -> Iterator[Score]:
     """R3 and R4."""
     if why := tracing.usable():
-        raise SystemExit(f"R3 and R4 were not tried: {why}")
+        print(f"R3 and R4 were not tried: {why}", file=sys.stderr)
+        return
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder)
         calls = {kind: calls_of(root, kind) for kind in KINDS}
