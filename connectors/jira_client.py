@@ -4,7 +4,7 @@ import base64
 import json
 import threading
 from collections.abc import Callable, Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import httpx
@@ -17,6 +17,8 @@ from connectors.settings import Secrets
 from connectors.wire import Exchange, Wire
 
 READS = ("/search/jql", "/search", "/issue/bulkfetch")
+UNASKED_WAIT = timedelta(seconds=1)
+"""What is waited first where Jira limits the rate and names no time: its bursts are refilled every second."""
 _ABSENT = frozenset({404, 405, 410, 501})
 
 Json = dict[str, Any]
@@ -54,6 +56,7 @@ class JiraClient:
             observer=observer,
             reads=READS,
             conflict_is_stale=True,
+            unasked_wait=UNASKED_WAIT,
         )
 
     def get(self, path: str, **params: str | int) -> Any:

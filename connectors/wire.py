@@ -66,6 +66,7 @@ class Wire:
     `reads` are endings of paths whose POST changes nothing, such as searches. `secrets` never appear in an error.
     Credentials go to the host of `base_url` and no other. Certificates are always checked; `ca_bundle` adds trust
     to the system's. `conflict_is_stale` says that a 409 or 412 means the ticket moved, rather than a refusal.
+    `unasked_wait` is kept after a rate limit that names no time, and doubled with each one in a row.
     """
 
     def __init__(
@@ -81,6 +82,7 @@ class Wire:
         observer: Callable[[Exchange], None] | None = None,
         reads: Collection[str] = (),
         conflict_is_stale: bool = False,
+        unasked_wait: timedelta = DEFAULT_WAIT,
     ) -> None:
         self.base_url = httpx.URL(base_url)
         self.count = 0
@@ -89,6 +91,7 @@ class Wire:
         self.adapter: BaseAdapter = _Adapter(self)
         self._clock, self._sleep, self._observer = clock, sleep, observer
         self._reads, self._conflict_is_stale = tuple(reads), conflict_is_stale
+        self._unasked_wait, self._limits_in_row = unasked_wait, 0
         self._hidden = spellings(secret.get_secret_value() for secret in secrets)
         self._sent: set[str] = set()
         timeout = httpx.Timeout(timeout_seconds, connect=min(timeout_seconds, 10.0))
@@ -188,7 +191,8 @@ class Wire:
     def _problem(self, request: httpx.Request, response: httpx.Response) -> TrackerError | None:
         status, read = response.status_code, self._is_read(request)
         told = _vendor_message(response) if status >= 400 else ""
-        text = self._line(request, str(status), told or response.reason_phrase)
+        reason = response.headers.get("ratelimit-reason", "")
+        text = self._line(request, str(status), "; ".join(filter(None, (told or response.reason_phrase, reason))))
         if (limited := self._limited(response, told, read=read)) is not None:
             return RateLimited(text, limited)
         if status in _REDIRECTS:
@@ -223,7 +227,10 @@ class Wire:
         exhausted = headers.get("x-ratelimit-remaining", "").strip() == "0"
         said = "retry-after" in headers or exhausted or _LIMIT_WORDS.search(told) is not None
         if status == 429 or (status == 403 and said) or (status == 503 and read and "retry-after" in headers):
-            return retry_at(headers, self._clock())
+            unasked = min(self._unasked_wait * 2**self._limits_in_row, LONGEST_WAIT)
+            self._limits_in_row = min(self._limits_in_row + 1, 16)
+            return retry_at(headers, self._clock(), unasked)
+        self._limits_in_row = 0
         return None
 
     def _worth_another_try(self, error: BaseException) -> bool:
@@ -266,10 +273,10 @@ class _Adapter(BaseAdapter):
         """Leave the client open: it belongs to the wire."""
 
 
-def retry_at(headers: Mapping[str, str], now: datetime) -> datetime:
-    """When (UTC) the tracker wants to be asked again: at least now, at most about an hour on, by default a minute."""
+def retry_at(headers: Mapping[str, str], now: datetime, unasked: timedelta = DEFAULT_WAIT) -> datetime:
+    """When (UTC) the tracker wants to be asked again: at least now, at most about an hour on, `unasked` by default."""
     asked = _retry_after(headers.get("retry-after", ""), now) or _reset(headers.get("x-ratelimit-reset", ""), now)
-    at = asked or now + DEFAULT_WAIT
+    at = asked or now + unasked
     return min(at, now + LONGEST_WAIT + DEFAULT_WAIT)
 
 

@@ -102,7 +102,9 @@ class Creating:
                 raise self.work.stopped[name]
             self.work.keep_pace(batch.tracker, len(batch.drafts))
         except TrackerError as error:
-            self.work.stopped.setdefault(name, error)
+            if name not in self.work.stopped:
+                self.work.stopped[name] = error
+                self.work.refused.append(f"{name}: {error}")
             self._put_off(batch, error)
             return False
         if batch.tries:

@@ -16,7 +16,8 @@ from state.ticket import Marker
 from sync.adopt import adoption
 from sync.apply import Apply
 from sync.gather import Extent, Reading, Scope, advanced, read
-from sync.plan import Brake, Plan, Safety, Step, brake, in_order
+from sync.pace import forecast
+from sync.plan import Brake, Forecast, Plan, Safety, Step, brake, in_order
 from sync.recover import Recovery, baseline_from
 from sync.steps import begin, unrouted
 from sync.work import LEASE_SECONDS, AtOnce, Tally, Work, in_turn
@@ -281,7 +282,13 @@ class Engine:
         over = {i for s in ordered for i in s.released}
         holds = (*(h for h in self.store.holds(None) if h.id not in over), *opened)
         denied = any(isinstance(error, Denied) for error in found.failed.values())
-        return Plan(ordered, holds, refused, problems, denied)
+        return Plan(ordered, holds, refused, problems, denied, tuple(self._forecasts(ordered, trackers)))
+
+    def _forecasts(self, steps: Sequence[Step], trackers: Mapping[str, Tracker]) -> Iterator[Forecast]:
+        for name, tracker in trackers.items():
+            count = sum(step.content() for step in steps if step.tracker == name)
+            if (told := forecast(self.store, tracker, count, self.clock())) is not None:
+                yield told
 
     def _extent(self, feed: Feed) -> Extent:
         """How far to look beyond the feed: at each ticket if the mapping changed, in time at which are there."""

@@ -5,6 +5,7 @@ import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from datetime import datetime
 
 from state.effects import Because, ItemChange
 from state.model import ActionItem, Baseline, Comment, Field, Hold, Link, OperationKind, Priority
@@ -64,6 +65,10 @@ class Step:
     answered: Mapping[str, str] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
 
+    def content(self) -> int:
+        """How many tickets and comments the step makes."""
+        return (self.draft is not None) + len(self.say) + len(self.waiting)
+
     def moved_fields(self) -> frozenset[Field]:
         """The fields that the step changes on either side of an existing link."""
         return self._fields(OperationKind.UPDATE, OperationKind.PULL)
@@ -103,10 +108,21 @@ class Sighted:
 
 
 @dataclass(frozen=True, slots=True)
+class Forecast:
+    """About when (UTC) a tracker that takes only so much new content an hour has all that a plan makes."""
+
+    tracker: str
+    count: int
+    per_hour: int
+    done_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class Plan:
     """What a run would do, in order, and whether it is refused.
 
-    `problems` say which trackers could not be read; `denied` that one of them does not let us in.
+    `problems` say which trackers could not be read; `denied` that one of them does not let us in. `forecasts` are for
+    trackers whose budget makes it take long.
     """
 
     steps: tuple[Step, ...]
@@ -114,6 +130,7 @@ class Plan:
     refused: Brake | None = None
     problems: tuple[str, ...] = ()
     denied: bool = False
+    forecasts: tuple[Forecast, ...] = ()
 
     @property
     def operations(self) -> tuple[Operation, ...]:

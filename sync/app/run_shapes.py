@@ -19,6 +19,7 @@ def plan(made: Plan) -> dict[str, Any]:
         "holds": [hold(each) for each in made.holds],
         "problems": list(made.problems),
         "warnings": list(made.warnings),
+        "forecasts": [{**asdict(each), "done_at": each.done_at.isoformat()} for each in made.forecasts],
     }
 
 

@@ -24,7 +24,7 @@ from sync.app.settings import Configuration
 from sync.app.shell import Shell
 from sync.app.threads import at_once
 from sync.engine import Engine, ExpectationFailed, Report
-from sync.plan import Plan, Safety
+from sync.plan import Forecast, Plan, Safety
 
 _SHOWN = 200
 
@@ -162,8 +162,14 @@ def plan_words(made: Plan) -> str:
         parts.append(
             f"REFUSED by {made.refused.name}: {made.refused.detail}\n  counterfoil sync --force REASON goes on"
         )
+    parts += [_forecast_words(each) for each in made.forecasts]
     parts += [*_trouble(made, made.holds), f"Digest: {made.digest}"]
     return show.rendered(*parts)
+
+
+def _forecast_words(each: Forecast) -> str:
+    made = f"{each.tracker} takes {each.per_hour:,} new tickets and comments an hour, and there are {each.count:,}"
+    return f"{made}: all are there about {each.done_at:%Y-%m-%d %H:%M} UTC if sync runs on a schedule"
 
 
 def _nothing(made: Plan, holds: Sequence[Hold]) -> str:
@@ -192,4 +198,5 @@ def _report_words(report: Report, holds: Sequence[Hold]) -> str:
     parts: list[object] = [f"{report.run}: {told or _nothing(report.plan, holds)}  (requests: {requests})"]
     if report.problems:
         parts += [show.heading("Problems"), show.bullets(report.problems)]
+    parts += [_forecast_words(each) for each in report.plan.forecasts]
     return show.rendered(*parts, *_trouble(report.plan, holds))

@@ -335,6 +335,13 @@ def test_comments_and_changes_come_back_with_their_author(desk: Desk) -> None:
     assert desk.jira.activity(ref, desk.server.now()) == []
 
 
+def test_a_limit_that_names_no_time_is_tried_again_within_two_seconds(desk: Desk) -> None:
+    desk.server.faults.next("POST", "/issue", Fault.RATE_LIMITED, reason="bare")
+    with pytest.raises(RateLimited) as limited:
+        desk.create(1)
+    assert limited.value.retry_at - desk.server.now() <= timedelta(seconds=2)
+
+
 def test_history_that_came_with_a_ticket_is_told_once_without_asking(desk: Desk) -> None:
     refs = desk.create(1, 2, 3)
     for ref in refs:

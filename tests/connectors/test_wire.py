@@ -222,6 +222,19 @@ def test_when_to_come_back_is_read_from_headers_and_never_from_nonsense(headers:
     assert retry_at(headers, NOW) - NOW == timedelta(seconds=seconds)
 
 
+def test_a_limit_that_names_no_time_is_waited_for_twice_as_long_each_time_in_a_row() -> None:
+    limit, fine = httpx.Response(429, headers={"RateLimit-Reason": "jira-burst-based"}), httpx.Response(200, json={})
+    line = Line(in_turn(limit, limit, fine, limit, fine), unasked_wait=timedelta(seconds=1))
+    line.session.get(f"{URL}/x")
+    line.session.get(f"{URL}/x")
+    assert line.waits == [1.0, 2.0, 1.0]
+
+
+def test_a_limit_says_which_of_the_vendor_s_limits_it_is() -> None:
+    line = Line(always(429, {"RateLimit-Reason": "jira-quota-tenant-based", "Retry-After": "600"}))
+    assert "jira-quota-tenant-based" in str(line.raised("POST"))
+
+
 @pytest.mark.parametrize(
     ("headers", "said"),
     [

@@ -118,3 +118,45 @@ def test_a_comment_that_had_to_wait_is_not_said_twice(world: Any) -> None:
     world.sync()
     said = [event.text for event in world.far.activity(world.link(item.ref).ref) if "admins" in event.text]
     assert len(said) == 1
+
+
+def test_a_plan_foretells_when_all_is_there_if_the_hours_budget_does_not_do(world: Any) -> None:
+    slow(world, minute=80, hour=10, items=25)
+    (told,) = world.plan().forecasts
+    assert (told.tracker, told.count, told.per_hour) == ("eng", 25, 10)
+    assert timedelta(hours=2) <= told.done_at - world.clock.now <= timedelta(hours=2, minutes=1)
+    report = world.sync()
+    assert report.tally.deferred == 15
+    assert "within an hour are used up" in report.problems[0]
+    (rest,) = world.plan().forecasts
+    assert abs(rest.done_at - told.done_at) < timedelta(minutes=1)
+
+
+def test_what_a_budget_takes_at_once_needs_no_forecast(world: Any) -> None:
+    slow(world, minute=80, hour=10, items=10)
+    assert world.plan().forecasts == ()
+
+
+@pytest.mark.parametrize("asked", [50.0, 5.0, 1.0])
+def test_a_limit_at_every_fiftieth_write_costs_little_more_than_the_wait_that_it_asks_for(
+    world: Any, asked: float
+) -> None:
+    world.tracker = MemoryTracker("eng", far_side=world.far, caps=replace(CAPS, bulk_create=1))
+    for number in range(110):
+        world.add(f"Encrypt volume {number}")
+    written, asleep, slept = 0, world.clock.sleep, []
+
+    def limit(point: str) -> None:
+        nonlocal written
+        written += point == "create.before"
+        if point == "create.before" and written % 50 == 0:
+            world.far.limit_rate(asked)
+
+    def sleep(seconds: float) -> None:
+        slept.append(seconds)
+        asleep(seconds)
+
+    world.crash, world.clock.sleep = limit, sleep
+    assert world.sync().tally.created == 110
+    assert written == 112
+    assert sum(slept) <= 1.2 * 2 * asked
