@@ -59,6 +59,7 @@ class _Protocol(H11Protocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
+        self.app_state["count"]()
         self.app_state = {**self.app_state, "transport": transport}
 
 
@@ -88,6 +89,7 @@ class SandboxServer:
         self.faults = sandbox.faults
         self.requests: list[Seen] = []
         self.undelivered: list[Delivery] = []
+        self.connections = 0
         self.latency = latency
         self._clock = clock
         self._ahead = timedelta(0)
@@ -175,7 +177,7 @@ class SandboxServer:
         config.load()
         state = ServerState()
         listening = loop.run_until_complete(
-            loop.create_server(lambda: _Protocol(config, state, {}, loop), sock=self._socket)
+            loop.create_server(lambda: _Protocol(config, state, {"count": self._connected}, loop), sock=self._socket)
         )
         loop.call_soon(self._ready.set)
         try:
@@ -188,6 +190,9 @@ class SandboxServer:
                 task.cancel()
             loop.run_until_complete(asyncio.sleep(0.001))
             loop.close()
+
+    def _connected(self) -> None:
+        self.connections += 1
 
     async def _app(self, scope: Scope, receive: Receive, send: Send) -> None:
         body = b""
@@ -283,6 +288,8 @@ class SandboxServer:
                     return Answer(200, [asdict(user) for user in self.sandbox.users])
                 case ("GET", "/_sandbox/requests"):
                     return Answer(200, [_shown(seen) for seen in self.requests])
+                case ("GET", "/_sandbox/connections"):
+                    return Answer(200, {"made": self.connections})
                 case ("DELETE", "/_sandbox/requests"):
                     self.requests.clear()
                 case ("DELETE", "/_sandbox/faults"):

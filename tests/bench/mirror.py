@@ -1,9 +1,11 @@
 """What a mirror costs: requests, wall time, CPU and peak memory of the real command line against embedded trackers.
 
-It prints a table, and judges the request counts by their limits: `python tests/bench/mirror.py 100 1000`.
+It prints a table, beside each piece of work the least it can take (`floor.py`, on a tracker of the same kind and size),
+and judges the request counts by their limits: `python -m tests.bench.mirror 100 1000`.
 """
 
 import argparse
+import base64
 import json
 import os
 import shutil
@@ -25,10 +27,28 @@ from rich.table import Table
 
 from connectors.sandbox.github_engineer import GithubEngineer
 from connectors.sandbox.jira_engineer import JiraEngineer
+from tests.bench.floor import Floor
 
 COMMAND = Path(sys.executable).with_name("counterfoil")
 KINDS = ("jira-cloud", "jira-datacenter", "github")
 CHANGED = 10
+AT_ONCE = 4
+OWN = 2
+"""The connections that looking at what a run asked for takes itself."""
+NAMES = (
+    "tracker",
+    "items",
+    "work",
+    "requests",
+    "at most",
+    "conns",
+    "wall s",
+    "floor s",
+    "ratio",
+    "CPU s",
+    "MB",
+    "by kind",
+)
 CONFIG = """
 [state]
 url = "sqlite:///counterfoil.db"
@@ -48,13 +68,24 @@ change_share = 1.0
 
 @dataclass(frozen=True)
 class Cost:
-    """One run of the command line: requests by kind, seconds of wall and CPU, peak memory in MB, its exit code."""
+    """One run of the command line: requests by kind, seconds of wall and CPU, peak MB, exit code, new connections."""
 
     requests: Counter[str]
     wall: float
     cpu: float
     memory: float
     code: int
+    connections: int = 0
+
+
+@dataclass(frozen=True)
+class Row:
+    """One piece of work, what it cost, the most requests it may take, and seconds of the least that it can take."""
+
+    work: str
+    cost: Cost
+    most: float
+    floor: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -64,20 +95,33 @@ class Bench:
     folder: Path
     url: str
     engineer: Any
+    floor: Floor
 
-    def run(self, *words: str) -> Cost:
+    def run(self, *words: str, **variables: str) -> Cost:
         httpx.delete(f"{self.url}/_sandbox/requests", timeout=60)
-        began = time.monotonic()
+        before, began = self._connections(), time.monotonic()
         with (self.folder / "out.json").open("wb") as out:
             process = subprocess.Popen(
-                [COMMAND, *words, "--json"], cwd=self.folder, stdout=out, stderr=subprocess.STDOUT
+                [COMMAND, *words, "--json"],
+                cwd=self.folder,
+                stdout=out,
+                stderr=subprocess.STDOUT,
+                env={**os.environ, **variables},
             )
             _, status, used = os.wait4(process.pid, 0)
             process.returncode = os.waitstatus_to_exitcode(status)
         wall = time.monotonic() - began
         seen = httpx.get(f"{self.url}/_sandbox/requests", timeout=60).json()
         kinds = Counter(kind_of(one["method"], one["path"]) for one in seen)
-        return Cost(kinds, wall, used.ru_utime + used.ru_stime, used.ru_maxrss / 1024, process.returncode)
+        made = self._connections() - before - OWN
+        return Cost(kinds, wall, used.ru_utime + used.ru_stime, used.ru_maxrss / 1024, process.returncode, made)
+
+    def _connections(self) -> int:
+        return int(httpx.get(f"{self.url}/_sandbox/connections", timeout=60).json()["made"])
+
+    def forward(self, seconds: float) -> None:
+        """Let time pass in the tracker."""
+        httpx.post(f"{self.url}/_sandbox/clock", json={"advance": seconds}, timeout=60)
 
     def keys(self, count: int) -> list[tuple[str, str]]:
         """The first items that have a ticket: their refs and keys."""
@@ -124,7 +168,9 @@ def installed(folder: Path, kind: str, told: dict[str, Any]) -> Bench:
     (folder / "token").write_text(us["token"])
     (folder / "token").chmod(0o600)
     (folder / "counterfoil.toml").write_text(CONFIG.format(table=table))
-    return Bench(folder, told["url"], engineer)
+    basic = base64.b64encode(f"{us.get('email')}:{us['token']}".encode()).decode()
+    auth = {"authorization": f"Basic {basic}" if kind == "jira-cloud" else f"Bearer {us['token']}"}
+    return Bench(folder, told["url"], engineer, Floor(kind, told["url"], auth))
 
 
 def take_in(made: Bench, count: int) -> None:
@@ -141,23 +187,54 @@ def take_in(made: Bench, count: int) -> None:
         subprocess.run([COMMAND, *words], cwd=made.folder, check=True, stdout=subprocess.DEVNULL)
 
 
-def measured(kind: str, count: int, latency: float) -> Iterator[tuple[str, Cost, int]]:
-    """Each piece of work, what it cost, and the most requests it may take."""
+def measured(kind: str, count: int, latency: float) -> Iterator[Row]:
+    """Each piece of work, one after the other in one installation."""
+    github, cloud = kind == "github", kind == "jira-cloud"
+    batches = count if github else -(-count // 50)
+    with bench(kind, latency) as other:
+        one_by_one = other.floor.create(count)
+        at_once = other.floor.create(count, AT_ONCE) if cloud else one_by_one
     with bench(kind, latency) as made:
         take_in(made, count)
-        most = count + 5 if kind == "github" else -(-count // 50) + 5
-        yield "first mirror", made.run("sync"), most
-        yield "nothing changed", made.run("sync"), 2
-        httpx.post(f"{made.url}/_sandbox/clock", json={"advance": 300}, timeout=60)
+        yield Row("first mirror", made.run("sync"), batches + 5, at_once)
+        made.run("sync")
+        yield Row("nothing changed", made.run("sync"), 1, made.floor.news())
+        made.forward(300)
         chosen = made.keys(CHANGED)
         for _, key in chosen:
             made.engineer.start(key)
-        yield f"{CHANGED} changed there", made.run("sync"), 2 + CHANGED
+        yield Row(f"{CHANGED} changed there", made.run("sync"), 2 if cloud else 2 + CHANGED, made.floor.news())
         for ref, _ in chosen:
             words = ["item", "edit", ref, "--description", "Another description of the same thing."]
             subprocess.run([COMMAND, *words], cwd=made.folder, check=True, stdout=subprocess.DEVNULL)
-        yield f"{CHANGED} changed here", made.run("sync"), 3 * CHANGED + 2
-        yield "nothing changed", made.run("sync"), 2
+        here = CHANGED + 3 if cloud else 3 * CHANGED + 2
+        yield Row(f"{CHANGED} changed here", made.run("sync"), here, made.floor.change([key for _, key in chosen]))
+        made.run("sync")
+        pages = -(-count // {"jira-cloud": 5000, "jira-datacenter": 1000, "github": 100}[kind])
+        audit = made.run("sync", COUNTERFOIL_TRACKERS__WORK__AUDIT_HOURS="0")
+        yield Row("audit", audit, 2 + pages, made.floor.audit(count))
+    yield killed_at_half(kind, count, latency, batches)
+
+
+def killed_at_half(kind: str, count: int, latency: float, batches: int) -> Row:
+    """A first mirror that is killed at half, and the run that goes on: what both took together, duplicates refused."""
+    with bench(kind, latency) as made:
+        take_in(made, count)
+        no_wait = {"COUNTERFOIL_SAFETY__VISIBILITY_WAIT_SECONDS": "0"}
+        first = made.run("sync", COUNTERFOIL_CRASH=f"create.recorded:{batches // 2}", **no_wait)
+        second = made.run("sync", **no_wait)
+        there = {key for _, key in made.keys(count)}
+        if len(there) != count or len(made.floor.keys()) != count:
+            raise AssertionError(f"{count} items have {len(there)} tickets, and {len(made.floor.keys())} are there")
+    both = Cost(
+        first.requests + second.requests,
+        first.wall + second.wall,
+        first.cpu + second.cpu,
+        max(first.memory, second.memory),
+        second.code,
+        first.connections + second.connections,
+    )
+    return Row("killed at half, resumed", both, 1.1 * (batches + 1) + 2)
 
 
 def main() -> None:
@@ -166,23 +243,29 @@ def main() -> None:
     parser.add_argument("--latency-ms", nargs="*", type=float, default=[0, 100])
     parser.add_argument("--kinds", nargs="*", choices=KINDS, default=KINDS)
     options = parser.parse_args()
-    console = Console(width=150)
+    console = Console(width=170)
     over = 0
     for latency in options.latency_ms:
         table = Table(title=f"{latency:.0f} ms a request")
-        for name in ("tracker", "items", "work", "requests", "at most", "wall s", "CPU s", "peak MB", "by kind"):
+        for name in NAMES:
             table.add_column(name, justify="right" if name not in ("tracker", "work", "by kind") else "left")
         for kind in options.kinds:
             for count in options.sizes:
-                for work, cost, most in measured(kind, count, latency):
-                    total = cost.requests.total()
-                    over += total > most or cost.code not in (0, 3)
-                    by_kind = ", ".join(f"{n} {name}" for name, n in cost.requests.most_common(4))
-                    figures = (f"{total}", f"{most}", f"{cost.wall:.2f}", f"{cost.cpu:.2f}", f"{cost.memory:.0f}")
-                    table.add_row(kind, str(count), work, *figures, by_kind)
+                for row in measured(kind, count, latency):
+                    over += row.cost.requests.total() > row.most or row.cost.code not in (0, 3)
+                    table.add_row(kind, str(count), row.work, *figures(row))
         console.print(table)
     console.print("Every count is within its limit." if not over else f"{over} runs are over their limit or failed.")
     sys.exit(bool(over))
+
+
+def figures(row: Row) -> Iterator[str]:
+    cost = row.cost
+    yield from (f"{cost.requests.total()}", f"{row.most:.0f}", f"{cost.connections}", f"{cost.wall:.2f}")
+    yield f"{row.floor:.2f}" if row.floor else "-"
+    yield f"{cost.wall / row.floor:.1f}" if row.floor else "-"
+    yield from (f"{cost.cpu:.2f}", f"{cost.memory:.0f}")
+    yield ", ".join(f"{number} {name}" for name, number in cost.requests.most_common(4))
 
 
 if __name__ == "__main__":
