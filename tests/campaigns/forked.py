@@ -36,6 +36,7 @@ class Process:
 
     def go(self) -> None:
         """Let it begin."""
+        os.write(self.gate, b".")
         os.close(self.gate)
 
     def wait(self) -> Ended:
