@@ -27,7 +27,6 @@ _SETTINGS = {
     "listen_addresses": "''",
     "fsync": "off",
     "full_page_writes": "off",
-    "synchronous_commit": "off",
     "autovacuum": "off",
     "shared_buffers": "32MB",
     "timezone": "America/St_Johns",
@@ -104,12 +103,19 @@ def run(url: str, statement: str, values: Any = ()) -> list[tuple[Any, ...]]:
 def running() -> Iterator[Server]:
     """A server for as long as the context lasts; raises `Absent`."""
     named = os.environ.get(NAMED)
-    if named:
-        server = Server(make_url(named))
-        yield server
-        for url in list(server.made):
-            server.drop(url)
+    if not named:
+        with own() as ours:
+            yield ours
         return
+    server = Server(make_url(named))
+    yield server
+    for url in list(server.made):
+        server.drop(url)
+
+
+@contextmanager
+def own() -> Iterator[Own]:
+    """A server of our own, whatever is named; raises `Absent`."""
     folder = Path(tempfile.mkdtemp(prefix="cf-pg-"))
     user = _user(folder)
     try:

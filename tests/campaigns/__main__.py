@@ -9,7 +9,7 @@ from pathlib import Path
 from tests.campaigns.sheet import publish
 
 HERE = Path(__file__).parent
-FRAME = {"__main__", "clocks", "conftest", "eavesdropper", "forked", "places", "sheet", "spread", "tracing"}
+FRAME = {"__main__", "clocks", "conftest", "eavesdropper", "forked", "places", "sheet", "spread", "tracing", "wire"}
 NAMES = sorted(p.stem for p in HERE.glob("*.py") if p.stem not in FRAME and not p.stem.startswith("test_"))
 
 

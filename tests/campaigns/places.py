@@ -50,19 +50,23 @@ visibility_wait_seconds = 0
 
 @dataclass(frozen=True)
 class Place:
-    """A folder with a configuration, a token, a database and the log of its tracker, which serves on `port`."""
+    """A folder with a configuration, a token, a database and the log of its tracker, which serves on `port`.
+
+    The database is a file in the folder unless `url` names another.
+    """
 
     folder: Path
     kind: str
     port: int
     clock: Clock = DAY
+    url: str = ""
 
     @classmethod
-    def made(cls, folder: Path, kind: str, clock: Clock = DAY) -> "Place":
-        """A new one, with nothing in it; program and tracker go by `clock`."""
+    def made(cls, folder: Path, kind: str, clock: Clock = DAY, url: str = "") -> "Place":
+        """A new one, with nothing in it; program and tracker go by `clock`. `url` names its database."""
         folder.mkdir(parents=True)
         port = free_port()
-        place = cls(folder, kind, port, clock)
+        place = cls(folder, kind, port, clock, url)
         user = load(kind).users[0]
         (folder / "token").write_text(user.token)
         (folder / "token").chmod(0o600)
@@ -70,11 +74,11 @@ class Place:
         (folder / "counterfoil.toml").write_text(config)
         return place
 
-    def copied(self, folder: Path) -> "Place":
-        """The same in another folder; only one of both can be served at a time."""
+    def copied(self, folder: Path, url: str = "") -> "Place":
+        """The same in another folder; only one of both can be served at a time. `url` names a copy of its database."""
         shutil.rmtree(folder, ignore_errors=True)
         shutil.copytree(self.folder, folder)
-        return replace(self, folder=folder)
+        return replace(self, folder=folder, url=url)
 
     @property
     def log(self) -> Path:
@@ -93,7 +97,8 @@ class Place:
 
     def run(self, *words: str) -> Ended:
         """Run a command to its end, in a process of its own."""
-        return forked.run(words, self.folder, before=self.clock.govern)
+        kept = {"COUNTERFOIL_STATE__URL": self.url} if self.url else {}
+        return forked.run(words, self.folder, kept, before=self.clock.govern)
 
     def ask(self, *words: str) -> Any:
         """The JSON answer of a command that must succeed."""
@@ -121,7 +126,7 @@ class Place:
     @contextmanager
     def store(self) -> Iterator[Store]:
         """The database, looked at beside the program."""
-        store = Store.open(f"sqlite:///{self.database}", clock=self.clock.now)
+        store = Store.open(self.url or f"sqlite:///{self.database}", clock=self.clock.now)
         try:
             yield store
         finally:
