@@ -136,9 +136,17 @@ class Recovery:
         for intent in intents:
             comment, link = waiting.get(str(intent.payload["comment"])), links.get(intent.item)
             if comment is None or link is None or link.ref.tracker != self.tracker.name:
-                self._forget(intent, "nothing to say any more")
+                self._part(intent)
             else:
                 self._comment(intent, comment, link)
+
+    def _part(self, intent: Intent) -> None:
+        """The item has another ticket or none, so nobody will know whether the comment stands on the former one."""
+        why = replace(self.work.because, reason="its answer was lost, and then the item was parted from the ticket")
+        after = {"id": intent.payload["comment"], "tracker": self.tracker.name}
+        note = Note("comment.perhaps_sent", intent.item, why, after=after)
+        outcome = {intent.id: Outcome("deferred", "nothing to say any more")}
+        self.work.commit("recovery", Effects(finished=outcome, notes=[note], dirty=[intent.item]))
 
     def _comment(self, intent: Intent, comment: Comment, link: Link) -> None:
         since = intent.begun_at - CLOCK_SLACK

@@ -69,7 +69,7 @@ class Line(httpx.BaseTransport):
 
     def wait(self) -> None:
         """Let the clock do late work in time."""
-        self.clock.due, self.clock.happen = self._due, self._catch_up
+        self.clock.due, self.clock.happen = [self._due], [self._catch_up]
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         """Answer as the tracker would, unless something goes wrong."""

@@ -19,7 +19,7 @@ from tests.histories.history import History
 from tests.histories.installation import BY_PRIORITY, PEOPLE
 from tests.histories.order import comes_to_rest
 from tests.histories.slate import Slate
-from tests.histories.weather import READ_FAULTS, READS, START, WRITE_FAULTS, WRITES, Far, Killed, Kind, fault
+from tests.histories.weather import ASKING, READ_FAULTS, READS, START, WRITE_FAULTS, WRITES, Far, Killed, Kind, fault
 
 WORDS = ("Alpha", "Bravo", "Charlie", "Delta")
 OWNERS = ("mia@acme.example", "tom@acme.example", "olga@acme.example", None)
@@ -198,7 +198,7 @@ class Histories(RuleBasedStateMachine):
             case "due_date":
                 far.edit(ref, by=by, due_date=(*DATES, None)[value % 4])
             case "labels":
-                self.h.add_their_label(ref, "risk-accept" if value == 6 else f"theirs-{value}")
+                self.h.add_their_label(ref, ASKING if value == 6 else f"theirs-{value}")
             case "comment":
                 far.comment(ref, f"Theirs {self._next()}", by=by)
             case _:
@@ -320,6 +320,7 @@ class Histories(RuleBasedStateMachine):
     def somebody_cannot_be_assigned(self, side: int) -> None:
         far = self._far(side)
         far.people = None if far.people else frozenset({"mia", "stranger"})
+        far.choosy = True
 
     # Webhooks: lost unless they arrive, and then perhaps more than once, late, and out of order.
 
@@ -373,6 +374,13 @@ class Histories(RuleBasedStateMachine):
     @rule(point=st.sampled_from(CRASH_POINTS), nth=st.integers(1, 2))
     def sync_twice_at_once(self, point: str, nth: int) -> None:
         self.h.sync(at=_once(point, nth, lambda: self.h.second_run(point)))
+
+    @rule(point=st.sampled_from(CRASH_POINTS), nth=st.integers(1, 2))
+    def sync_and_be_taken_over(self, point: str, nth: int) -> None:
+        judges: list[Callable[[], None]] = []
+        self.h.sync(at=_once(point, nth, lambda: judges.append(self.h.take_over(point))))
+        for judge in judges:
+            judge()
 
     @precondition(lambda self: self.serial % 5 == 0)
     @rule()

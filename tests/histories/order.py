@@ -108,7 +108,7 @@ def _agreed(h: History, link: Link, holds: Sequence[Hold]) -> None:
 
 
 def _may_differ(h: History, link: Link, name: Field, theirs: str | None) -> bool:
-    """Whether a field stays apart by rule: a block taken out, a person we do not know or whom the tracker does not
+    """Whether a field stays apart by rule: a block taken out, a person we do not know or whom the tracker did not
     let be assigned, a date taken away, or work that counts as begun for as long as somebody is assigned.
     """
     authority, far = h.world.authority(link.ref.tracker, name), h.far(link.ref)
@@ -118,7 +118,7 @@ def _may_differ(h: History, link: Link, name: Field, theirs: str | None) -> bool
         case Field.STATUS:
             return far.kind.starts_work and theirs == Status.IN_PROGRESS
         case Field.ASSIGNEE:
-            return theirs is None or theirs.startswith("account:") or far.people is not None
+            return theirs is None or theirs.startswith("account:") or far.choosy
         case _:
             return False
 

@@ -1,7 +1,7 @@
 """A tracker that people and the weather get at, and a clock that only tests move."""
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -12,6 +12,9 @@ from connectors.sandbox.memory import MemoryTracker
 from state.ticket import ActivityKind, Created, Cursor, Draft, Keep, NotCreated, Patch, Ticket, TicketRef
 
 START = datetime(2026, 11, 20, 12, tzinfo=UTC)
+ASKING = "risk-accept"
+"""The label that asks for acceptance, and goes with the state."""
+
 WRITES = ("create", "update", "comment")
 READS = ("changes", "fetch", "find", "activity")
 
@@ -24,14 +27,15 @@ class Killed(BaseException):
 class Clock:
     """Ticks with every look at it; `tick` of nothing is a frozen clock.
 
-    Ours may be `behind` the true time, which the tracker has. `due` says when something is yet to happen.
+    Ours may be `behind` the true time, which the trackers have. Each of `due` says when something is yet to happen at
+    the latest at a time, and of `happen` lets it happen.
     """
 
     now: datetime = START
     tick: timedelta = timedelta(milliseconds=10)
     behind: timedelta = timedelta(0)
-    due: Callable[[datetime], datetime | None] = lambda _: None
-    happen: Callable[[], None] = lambda: None
+    due: list[Callable[[datetime], datetime | None]] = field(default_factory=list)
+    happen: list[Callable[[], None]] = field(default_factory=list)
 
     def __call__(self) -> datetime:
         return self.true() - self.behind
@@ -42,9 +46,10 @@ class Clock:
 
     def sleep(self, seconds: float) -> None:
         until = self.now + timedelta(seconds=seconds)
-        while (at := self.due(until)) is not None:
-            self.now = max(self.now, at)
-            self.happen()
+        while times := [at for due in self.due if (at := due(until)) is not None]:
+            self.now = max(self.now, min(times))
+            for happen in self.happen:
+                happen()
         self.now = until
 
 
@@ -71,7 +76,8 @@ class Kind:
 class Far(FarSide):
     """A far side that writes down which calls were made, and can be told to kill its caller.
 
-    `written` are the fields that our updates changed, each with the item whose ticket it is.
+    `written` are the fields that our updates changed, each with the item whose ticket it is. `choosy` says that it
+    ever let only some people be assigned.
     """
 
     def __init__(self, clock: Clock, kind: Kind) -> None:
@@ -82,9 +88,11 @@ class Far(FarSide):
         self.asked: list[str] = []
         self.written: list[tuple[str, str]] = []
         self.killed = False
+        self.choosy = False
         self.slow = 0
         self.weather: Callable[[str], None] = lambda _: None
-        clock.due, clock.happen = self._due, self.catch_up
+        clock.due.append(self._due)
+        clock.happen.append(self.catch_up)
 
     def _due(self, until: datetime) -> datetime | None:
         """When the next work is done whose answer did not come in time, if that is before `until`."""
@@ -155,7 +163,8 @@ class Tracker(MemoryTracker):
         item = ticket.marker.item if ticket.marker else ""
         asked = {n: getattr(patch, n) for n in ("title", "body", "priority", "assignee", "due_date")}
         names = [n for n, value in asked.items() if not isinstance(value, Keep)]
-        names += ["labels"] * bool(patch.add_labels or patch.remove_labels) + ["status"] * (patch.state is not None)
+        labels = {*patch.add_labels, *patch.remove_labels} - {ASKING}
+        names += ["labels"] * bool(labels) + ["status"] * (patch.state is not None)
         self.far_side.written += [(item, name) for name in names]
         return ticket
 

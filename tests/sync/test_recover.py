@@ -197,3 +197,14 @@ def test_what_is_in_doubt_when_the_clock_is_put_back_is_settled_soon_and_not_whe
         world.clock.sleep(100)
         world.sync()
     assert world.link(item.ref).ref.id == "1"
+
+
+def test_a_comment_in_doubt_on_a_ticket_that_is_the_items_no_more_is_recorded_as_perhaps_sent(
+    world: Any, lost: Any
+) -> None:
+    world.store.unlink(lost.ref, world.because("a mistake"))
+    for _ in range(3):
+        world.clock.sleep(300)
+        world.sync()
+    actions = [json.loads(r.body)["action"] for r in world.store.log([lost.ref])]
+    assert [a for a in actions if a.startswith("comment.")] == ["comment.added", "comment.perhaps_sent", "comment.sent"]

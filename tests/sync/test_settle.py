@@ -7,7 +7,7 @@ import pytest
 from connectors.errors import Rejected
 from state.errors import LeaseHeld
 from state.lease import Holder, this_process
-from state.model import Authority, Field, HoldKind
+from state.model import Authority, Field, HoldKind, Status
 from sync.settle import Undecidable, settle
 
 
@@ -67,3 +67,18 @@ def test_a_refused_comment_is_held_alone_and_said_again_only_when_a_person_says_
     assert world.sync().tally.commented == 2
     said = [a.text for a in world.far.activity(world.link(item.ref).ref) if a.kind == "comment"]
     assert ["First" in said[0], "Second" in said[1]] == [True, True]
+
+
+def test_declining_a_request_that_was_made_by_a_label_takes_the_label_off_so_that_a_closing_is_seen(world: Any) -> None:
+    item = world.add()
+    world.sync()
+    ref = world.link(item.ref).ref
+    world.far.edit(ref, labels=world.ticket(item.ref).labels | {"risk-accept", "theirs"})
+    world.sync()
+    (hold,) = world.store.holds(item.ref)
+    settle(world.store, hold, "item", world.because("not this one"), holder=this_process())
+    world.sync()
+    assert world.ticket(item.ref).labels == {"counterfoil", "theirs"}
+    world.far.move_to(ref, "Done", "Done")
+    world.sync()
+    assert world.item(item.ref).status is Status.RESOLVED
