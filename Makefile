@@ -38,6 +38,7 @@ check: $(STAMP)  ## lint, types, import rules, and the wheel in a clean environm
 
 bench: $(STAMP)  ## measure requests, wall time, CPU and memory (N="100 1000" for less)
 	@$(BIN)/python -m tests.bench.mirror $(N)
+	@$(BIN)/python -m tests.bench.local
 
 campaign: $(STAMP)  ## break it on purpose, long and often, and write docs/reliability.md (NAME=crashes SIZE=100 SEED=7)
 	@$(BIN)/python -m tests.campaigns $(NAME) $(if $(SIZE),--size $(SIZE)) $(if $(SEED),--seed $(SEED))

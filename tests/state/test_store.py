@@ -22,7 +22,7 @@ READING = {
     *("item", "items", "existing", "list_items", "dirty_items", "dirty_count", "link", "links", "links_by_ticket"),
     *("find_link_by_key", "link_count", "link_refs", "generations", "feed", "open_intents", "content_at", "given_up"),
     *("waiting_comments", "comments", "known_comments", "holds", "hold", "log", "verify", "reading", "marker_key"),
-    *("open", "close", "check_integrity"),
+    *("given_up", "open", "close", "check_integrity"),
 }
 WITHOUT_RECORDS = {"create", "take_lease", "renew_lease", "release_lease"}
 

@@ -1,0 +1,94 @@
+"""What a run may cost: it depends on what changed, and not on what exists."""
+
+import tomllib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import UTC, datetime
+
+from sqlalchemy import Engine, event
+
+from connectors.sandbox.github_engineer import GithubEngineer
+from connectors.sandbox.jira_server import JiraDatacenterSandbox
+from state.effects import Because, Effects
+from state.model import Actor, Agent, ItemDraft, Priority
+from state.store import Store
+from state.ticket import TicketRef
+from tests.e2e.conftest import Installation
+
+BECAUSE = Because(Agent(Actor.HUMAN, "counterfoil", "olga@acme.example"))
+
+
+def now() -> datetime:
+    return datetime.now(UTC)
+
+
+@contextmanager
+def statements() -> Iterator[list[str]]:
+    """Every statement that goes to a database meanwhile."""
+    said: list[str] = []
+
+    def note(_connection: object, _cursor: object, statement: str, *_: object) -> None:
+        said.append(statement)
+
+    event.listen(Engine, "before_cursor_execute", note)
+    yield said
+    event.remove(Engine, "before_cursor_execute", note)
+
+
+def opened(made: Installation) -> Store:
+    configured = tomllib.loads((made.folder / "counterfoil.toml").read_text())
+    return Store.open(configured["state"]["url"], clock=now)
+
+
+def add(made: Installation, count: int) -> None:
+    with opened(made) as store:
+        drafts = [(ItemDraft(f"Encrypt volume {n}"), now().date(), Priority.LOW) for n in range(count)]
+        store.add_items(drafts, BECAUSE)
+
+
+def rest_with(made: Installation, count: int) -> None:
+    """Link items to tickets of which the tracker has nothing to tell, until `count` are linked, and leave no work."""
+    with opened(made) as store:
+        [first] = store.links(["AI-000001"]).values()
+        for number in range(store.link_count("work"), count):
+            [item] = store.add_items([(ItemDraft(f"Volume {number}"), now().date(), Priority.LOW)], BECAUSE)
+            marker = replace(first.marker, key=store.marker_key(item.ref, "work", 1), item=item.ref)
+            ref = TicketRef("work", f"9{number:06d}", f"{first.ref.key}{number:06d}")
+            link = replace(first, item=item.ref, ref=ref, marker=marker, item_revision=item.revision)
+            store.commit(None, Effects(linked=[(link, BECAUSE)]))
+        feed = store.feed("work")
+        store.commit(None, Effects(feeds=[replace(feed, settled=feed.fresh, settling=None, settle_at=None)]))
+
+
+def test_a_quiet_run_asks_the_tracker_once_and_the_database_no_more_however_many_are_linked(
+    installation: Installation,
+) -> None:
+    add(installation, 1)
+    installation.run("sync")
+    # Data Center shows no entity properties in a search, so who made the newest ticket is asked too.
+    whose = isinstance(installation.server.sandbox, JiraDatacenterSandbox)
+    status = 304 if isinstance(installation.engineer, GithubEngineer) else 200
+    asked = []
+    for count in (10, 300):
+        rest_with(installation, count)
+        installation.run("sync")
+        rest_with(installation, count)
+        installation.server.requests.clear()
+        with statements() as said:
+            report = installation.run("sync")
+        requests = [one for one in installation.server.requests if not one.path.endswith("/myself")]
+        assert [one.status for one in requests] == [status]
+        assert report["requests"] == {"work": 1 + whose}
+        asked.append(len([one for one in said if "audit" not in one]))
+    assert asked[0] == asked[1]
+
+
+def test_planning_new_tickets_asks_the_database_no_more_for_many_than_for_few(github: Installation) -> None:
+    asked = []
+    for count in (10, 90):
+        add(github, count)
+        with statements() as said:
+            assert len(github.run("plan")["operations"]) >= count
+        asked.append(len([one for one in said if "audit" not in one]))
+    assert asked[0] == asked[1]
