@@ -298,14 +298,14 @@ class GithubIssues:
         return self._repository
 
     def login(self) -> str | None:
-        """Our own login, asked once at most, `None` where it cannot be learned."""
+        """Our own login, asked until there is an answer, `None` where it cannot be learned."""
         if self._login is None and not self._asked_login:
-            self._asked_login = True
             try:
                 self._login = self._ask_login()
             except (Denied, NotFound, Rejected) as refusal:
                 if refusal.status == 401:
                     raise
+            self._asked_login = True
         return self._login
 
     def _ask_login(self) -> str | None:

@@ -30,13 +30,13 @@ class Reading:
 
     `steps` answer what is new, `touched` are links to refresh, and `lost` the items whose ticket was missed for the
     first time, to be looked at again. Of a ticket that was seen twice the last sight counts. `strays` hold items whose
-    key stands in a second ticket, by item and that ticket. `unlinked` are marked tickets that no link knows, by key.
+    key stands in further tickets, by item. `unlinked` are marked tickets that no link knows, by key.
     """
 
     feed: Feed
     steps: dict[str, Step] = field(default_factory=dict)
     touched: dict[str, Link] = field(default_factory=dict)
-    strays: dict[tuple[str, str], Step] = field(default_factory=dict)
+    strays: dict[str, Step] = field(default_factory=dict)
     unlinked: dict[str, Ticket] = field(default_factory=dict)
     sighted: list[Sighted] = field(default_factory=list)
     lost: set[str] = field(default_factory=set)
@@ -232,30 +232,55 @@ def refreshed(link: Link, ticket: Ticket, item_revision: int) -> Link:
 
 
 def _strangers(scope: Scope, tickets: Sequence[Ticket], reading: Reading) -> None:
-    """Hold items whose key stands in a second ticket, copied or created twice; keep tickets whose item has none."""
-    marked = {t.marker.key: t for t in tickets if t.marker is not None}
-    reading.unlinked |= marked
+    """Hold items whose key stands in further tickets, copied or created twice; keep tickets whose item has none."""
+    marked: dict[str, list[Ticket]] = {}
+    for ticket in tickets:
+        if ticket.marker is not None:
+            marked.setdefault(ticket.marker.key, []).append(ticket)
+            reading.unlinked[ticket.marker.key] = ticket
     for key, link in scope.store.find_link_by_key(scope.tracker.name, list(marked)).items():
-        other = reading.unlinked.pop(key)
-        detail = f"both {link.ref.key} and {other.ref.key} carry the marker of {link.item}; close or delete one of them"
-        hold = Hold(HoldKind.MANY_TICKETS, link.item, link.ref.tracker, detail, theirs=other.ref.id)
-        known = [h for h in scope.store.holds(link.item) if h.kind is hold.kind and h.theirs == hold.theirs]
-        if known:
-            continue
-        operation = Operation(OperationKind.HOLD, link.item, link.ref.tracker, f"{hold.kind}: {detail}")
-        item = scope.store.item(link.item)
-        reading.strays[item.ref, other.ref.id] = Step(item, link.ref.tracker, (operation,), held=(hold,))
+        del reading.unlinked[key]
+        hold = _many(link, _told(scope, link, reading), marked[key])
+        if hold is not None:
+            operation = Operation(OperationKind.HOLD, link.item, link.ref.tracker, f"{hold.kind}: {hold.detail}")
+            item = scope.store.item(link.item)
+            reading.strays[item.ref] = Step(item, link.ref.tracker, (operation,), held=(hold,))
+
+
+def _told(scope: Scope, link: Link, reading: Reading) -> Hold | None:
+    """What a person was told of further tickets of this item, and has not settled yet."""
+    if link.item in reading.strays:
+        return reading.strays[link.item].held[0]
+    return next((h for h in scope.store.holds(link.item) if h.kind is HoldKind.MANY_TICKETS), None)
+
+
+def _many(link: Link, told: Hold | None, others: Sequence[Ticket]) -> Hold | None:
+    """The hold that names these tickets beside those that were told of, or none if it would say nothing new."""
+    named = (told.theirs or "").split() if told else []
+    new = {t.ref.id: t for t in others if t.ref.id not in named}
+    if not new:
+        return None
+    keys = ", ".join(t.ref.key for t in new.values())
+    detail = f"both {link.ref.key} and {keys} carry the marker of {link.item}; close or delete one of them"
+    if told is not None and named:
+        detail = f"{told.detail}; {keys} carries it too"
+    theirs = " ".join([*named, *new])
+    return Hold(HoldKind.MANY_TICKETS, link.item, link.ref.tracker, detail, theirs=theirs)
 
 
 def _look_again(scope: Scope, reading: Reading) -> None:
-    """Look once more for creates that were given up, since a tracker may take longer to show them than was waited."""
+    """Look once more for creates that were given up, since a tracker may take longer to show them than was waited.
+
+    What a person was told of before is not told again.
+    """
     given_up = scope.store.given_up(scope.tracker.name)
     if not given_up:
         return
     markers = [Marker(i.key, i.item) for i in given_up]
     found = scope.tracker.find(markers, min(i.begun_at for i in given_up) - CLOCK_SLACK)
-    links = _links(scope, found)
-    _strangers(scope, [t for t in found if t.ref.id not in links], reading)
+    ever = [h for i in given_up for h in scope.store.holds(i.item, open_only=False) if h.kind is HoldKind.MANY_TICKETS]
+    known = {*_links(scope, found), *(id_ for h in ever for id_ in (h.theirs or "").split())}
+    _strangers(scope, [t for t in found if t.ref.id not in known], reading)
 
 
 def _refs(scope: Scope, reading: Reading) -> tuple[Iterable[TicketRef], int]:

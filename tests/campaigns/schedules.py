@@ -34,7 +34,7 @@ SECONDS = (2, 20, 45, LATE)
 ROWS = {
     "R5": "fault schedules on a virtual clock",
     "R6": "the same, while the index lags by up to 300 s and the wait covers that",
-    "R6, wait too short": "the same, with a wait too short for what the tracker does",
+    "R6, wait too short": "the same, with a wait too short for what the tracker does: more than one ticket is a hold",
 }
 WRONG = (
     "duplicates",
@@ -187,7 +187,9 @@ def judged(theatre: Theatre, number: int, which: int, wanted: End, meets: str, *
     wrong = list(tell(theatre, turns, theatre.pauses(), covered=covered))
     tickets = theatre.tickets()
     wrong += wrongs(theatre, tickets, end(theatre, tickets), wanted, covered=covered)
-    counted = (("runs", float(theatre.runs)), *((k, float(n)) for k, n in theatre.happened.items()))
+    twice = sum(len(shown.said) - len(set(shown.said)) for shown in tickets)
+    counted: tuple[tuple[str, float], ...] = (("runs", float(theatre.runs)), ("twice", float(twice)))
+    counted += tuple((k, float(n)) for k, n in theatre.happened.items())
     acts = [f"  before run {n}: {', '.join(map(str, acts))}" for n, acts in enumerate(turns, 1)]
     lines = [meets, *acts, *theatre.told, *(f"  {name}: {words}" for name, words in wrong)] if wrong else []
     return Case(number, tuple(dict.fromkeys(name for name, _ in wrong)), counted, "\n".join(lines))
@@ -228,9 +230,9 @@ def scores(
 
 
 def _told(also: Counter[str]) -> dict[str, str]:
-    runs = also.pop("runs")
+    runs, twice = also.pop("runs"), also.pop("twice")
     kinds = {k: n for k, n in sorted(also.items()) if not k.startswith("at ")}
-    told = {"runs": runs, "faults": sum(kinds.values()), **kinds}
+    told = {"runs": runs, "comments said twice": twice, "faults": sum(kinds.values()), **kinds}
     if len(kinds) < len(also):
         told["kinds of fault at kinds of request"] = len(also) - len(kinds)
     return {k: f"{n:,}" for k, n in told.items()}

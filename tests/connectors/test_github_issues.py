@@ -508,6 +508,17 @@ def test_a_link_to_another_host_takes_no_credentials_there(server: SandboxServer
     tracker.close()
 
 
+def test_while_our_login_cannot_be_asked_for_nothing_is_taken_for_a_strangers(server: SandboxServer) -> None:
+    maker, reader = connect(server), connect(server)
+    made = create(maker)
+    server.faults.next("GET", "/user$", Fault.RATE_LIMITED, seconds=45)
+    with pytest.raises(RateLimited):
+        list(reader.fetch([made.ref]))
+    assert current(reader, made).marker == made.marker
+    maker.close()
+    reader.close()
+
+
 def test_where_our_login_is_not_told_it_is_learned_from_what_we_create(server: SandboxServer) -> None:
     first, second = through(server, missing("/user")), through(server, missing("/user"))
     began = server.now()

@@ -8,9 +8,11 @@ from typing import Any
 from connectors.base import Page
 from connectors.sandbox.memory import MemoryTracker
 from state.effects import Effects
+from state.lease import this_process
 from state.model import HoldKind, Status
 from state.ticket import Cursor, Draft, Gone, Missing, Ticket, TicketRef
 from sync.engine import Report
+from sync.settle import settle
 
 
 class Repeating(MemoryTracker):
@@ -221,3 +223,21 @@ def test_an_audit_finds_what_the_feed_never_showed(world: Any) -> None:
     assert world.item(item.ref).owner is None
     audited(world)
     assert world.item(item.ref).owner == "tom@acme.example"
+
+
+def test_every_ticket_of_an_item_that_has_several_is_named_by_one_hold(world: Any) -> None:
+    world.far.lag = timedelta(seconds=250)
+    item = world.add()
+    for _ in range(3):
+        world.far.lose_answer("create")
+        world.sync()
+        world.clock.sleep(30)
+    world.sync()
+    assert len(world.far.tickets()) == 4
+    world.clock.sleep(600)
+    world.sync(full=True)
+    (hold,) = world.store.holds(item.ref)
+    assert all(ticket.ref.key in hold.detail for ticket in world.far.tickets())
+    assert world.sync(full=True).plan.operations == ()
+    settle(world.store, hold, "item", world.because("the others are closed"), holder=this_process())
+    assert world.sync(full=True).plan.operations == ()
