@@ -58,6 +58,13 @@ class Database:
         self._engine.dispose()
 
     @contextmanager
+    def asking(self) -> Iterator[Connection]:
+        """Questions of which each sees the moment it is asked at; a server is asked nothing else than those."""
+        with self._failing("read"), self._engine.connect() as plain:
+            served = plain.dialect.name == "postgresql"
+            yield plain.execution_options(isolation_level="AUTOCOMMIT") if served else plain
+
+    @contextmanager
     def reading(self) -> Iterator[Connection]:
         """A transaction that sees one moment and writes nothing."""
         with self._failing("read"), self._engine.connect() as connection:

@@ -207,19 +207,19 @@ class Store:
 
     def item(self, ref: str) -> ActionItem:
         """The item that has this ref; raises `UnknownRef`."""
-        with self._database.reading() as connection:
+        with self._database.asking() as connection:
             return _known(connection, ref)
 
     def items(self, refs: Iterable[str]) -> dict[str, ActionItem]:
         """The items that have these refs; unknown refs are left out."""
-        with self._database.reading() as connection:
+        with self._database.asking() as connection:
             return items.get(connection, refs)
 
     def existing(
         self, external_refs: Iterable[str] = (), fingerprints: Iterable[str] = ()
     ) -> dict[tuple[str, str], ActionItem]:
         """Items by what a source calls them, under `("external_ref", value)` and `("fingerprint", value)`."""
-        with self._database.reading() as connection:
+        with self._database.asking() as connection:
             return items.existing(connection, external_refs, fingerprints)
 
     def list_items(self, wanted: Wanted | None = None) -> Iterator[ActionItem]:
@@ -241,22 +241,22 @@ class Store:
 
     def links(self, refs: Iterable[str]) -> dict[str, Link]:
         """The current link of each item that has one."""
-        with self._database.reading() as connection:
+        with self._database.asking() as connection:
             return links.of_items(connection, refs)
 
     def links_by_ticket(self, tracker: str, ids: Iterable[str]) -> dict[str, Link]:
         """The current link of each ticket that has one, by the ticket's id."""
-        with self._database.reading() as connection:
+        with self._database.asking() as connection:
             return links.by_ticket(connection, tracker, ids)
 
     def find_link_by_key(self, tracker: str, keys: Iterable[str]) -> dict[str, Link]:
         """The current link of each marker's key that has one."""
-        with self._database.reading() as connection:
+        with self._database.asking() as connection:
             return links.by_key(connection, tracker, keys)
 
     def link_count(self, tracker: str) -> int:
         """How many tickets of a tracker are linked."""
-        with self._database.reading() as connection:
+        with self._database.asking() as connection:
             return links.count(connection, tracker)
 
     def link_refs(self, tracker: str) -> Iterator[tuple[TicketRef, str | None]]:
@@ -265,52 +265,52 @@ class Store:
 
     def generations(self, refs: Iterable[str], tracker: str) -> dict[str, int]:
         """The number of the next ticket that each item would have in this tracker, from 1."""
-        with self._database.reading() as connection:
+        with self._database.asking() as connection:
             return links.next_generations(connection, refs, tracker)
 
     def feed(self, tracker: str) -> Feed:
         """Where a tracker's change feed stands."""
-        with self._database.reading() as connection:
+        with self._database.asking() as connection:
             return feeds.feed(connection, tracker)
 
     def open_intents(self, tracker: str | None = None) -> list[Intent]:
         """The operations not yet known to have happened or not, oldest first."""
-        with self._database.reading() as connection:
+        with self._database.asking() as connection:
             return journal.open_intents(connection, tracker)
 
     def given_up(self, tracker: str) -> list[Intent]:
         """The creates of late that counted as not sent, because the tracker had nothing of them when it was asked."""
-        with self._database.reading() as connection:
+        with self._database.asking() as connection:
             return journal.given_up(connection, tracker)
 
     def content_at(self, tracker: str, since: datetime, after: int = 0) -> datetime | None:
         """When (UTC) the newest create or comment, `after` others apart, was begun; `None` if not since `since`."""
-        with self._database.reading() as connection:
+        with self._database.asking() as connection:
             return journal.content_at(connection, tracker, since, after)
 
     def waiting_comments(self) -> list[Comment]:
         """Our comments on linked items that do not stand in the tracker yet, oldest first."""
-        with self._database.reading() as connection:
+        with self._database.asking() as connection:
             return comments.waiting(connection)
 
     def comments(self, item: str) -> list[Comment]:
         """Everything said about an item, oldest first."""
-        with self._database.reading() as connection:
+        with self._database.asking() as connection:
             return comments.of_item(connection, item)
 
     def known_comments(self, tracker: str, ids: Iterable[str]) -> set[str]:
         """Those of a tracker's comment ids that are stored already."""
-        with self._database.reading() as connection:
+        with self._database.asking() as connection:
             return comments.known_ids(connection, tracker, ids)
 
     def holds(self, item: str | None = None, *, open_only: bool = True) -> list[Hold]:
         """What waits for a person, about one item or all, oldest first."""
-        with self._database.reading() as connection:
+        with self._database.asking() as connection:
             return waiting.holds(connection, item, open_only=open_only)
 
     def hold(self, id_: str) -> Hold:
         """The hold that has this id; raises `UnknownRef`."""
-        with self._database.reading() as connection:
+        with self._database.asking() as connection:
             return waiting.hold(connection, id_)
 
     def log(
@@ -344,7 +344,7 @@ class Store:
             yield connection
 
     def _rows(self, query: Select[Any]) -> Sequence[Row[Any]]:
-        with self._database.reading() as connection:
+        with self._database.asking() as connection:
             return connection.execute(query).all()
 
     @contextmanager
