@@ -96,7 +96,7 @@ def test_a_long_first_mirror_uses_nearly_all_that_is_allowed_and_is_never_refuse
     engine: Engine, server: SandboxServer, clock: Clock
 ) -> None:
     take_in(engine, 100)
-    began = due = clock.now
+    due = clock.now
     for run in range(12):
         engine.sync(f"run-{run}", holder=this_process(), agent=AGENT)
         due += timedelta(minutes=15)
