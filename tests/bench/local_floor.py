@@ -21,7 +21,7 @@ def opened(path: Path) -> sqlite3.Connection:
 
 
 def start(_: argparse.Namespace) -> None:
-    """Start Python, and nothing else."""
+    """Start Python with httpx and sqlite3, and do nothing."""
 
 
 def quiet(given: argparse.Namespace) -> None:
