@@ -35,7 +35,9 @@ _FINISH = (
 )
 _EMPTY = update(INTENT).where(INTENT.c.id.in_(bindparam("some", expanding=True))).values(payload="{}")
 _CREATED = select(INTENT.c.key).where(
-    INTENT.c.item.in_(bindparam("some", expanding=True)), INTENT.c.kind == OperationKind.CREATE.value
+    INTENT.c.item.in_(bindparam("some", expanding=True)),
+    INTENT.c.kind == OperationKind.CREATE.value,
+    INTENT.c.outcome == "done",
 )
 _FORGET = delete(INTENT).where(INTENT.c.outcome.in_(("done", "deferred")), INTENT.c.finished_at < bindparam("before"))
 
@@ -111,7 +113,7 @@ def content_at(connection: Connection, tracker: str, since: datetime, after: int
 
 
 def created_keys(connection: Connection, items: Iterable[str]) -> frozenset[str]:
-    """The keys of the tickets that we set out to create for these items."""
+    """The keys of the tickets that we are known to have created for these items."""
     keys: set[str] = set()
     for some in chunks(items):
         keys.update(connection.execute(_CREATED, {"some": some}).scalars())

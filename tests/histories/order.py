@@ -24,7 +24,7 @@ def comes_to_rest(h: History, runs: int = 2) -> None:
         h.world.clock.sleep(600)
         assert h.sync(full=h.unseen and number == 0) is not None
     in_order(h)
-    h.books.balance()
+    h.books.balance(leapt=h.leapt)
     _quiet(h, reads=("changes", "fetch", "activity"))
     _quiet(h, reads=("changes",))
     h.unseen = False

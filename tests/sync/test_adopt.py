@@ -1,9 +1,12 @@
 """A ticket that exists already becomes an item's ticket."""
 
+import json
 from typing import Any
 
 import pytest
 
+from connectors.errors import Unavailable
+from state.lease import this_process
 from sync.adopt import NotAdoptable
 
 
@@ -15,3 +18,14 @@ def test_an_item_that_may_just_have_got_a_ticket_is_given_no_other(world: Any) -
     other = world.far.ticket(world.far.open("Made by hand"))
     with pytest.raises(NotAdoptable, match="counterfoil sync"):
         world.engine().adopt(item.ref, "eng", other.ref.key, because=world.because())
+
+
+def test_a_ticket_made_by_hand_is_not_recorded_as_created_although_we_tried_to_make_one(world: Any) -> None:
+    item = world.add()
+    world.far.fail_next("create", Unavailable("no route"))
+    world.sync()
+    engine, other = world.engine(), world.far.ticket(world.far.open("Made by hand", tracker="eng"))
+    plan = engine.adopt(item.ref, "eng", other.ref.key, because=world.because())
+    engine.link(plan, holder=this_process(), because=world.because())
+    actions = [json.loads(r.body)["action"] for r in world.store.log([item.ref])]
+    assert next(a for a in actions if a.startswith("ticket.")) == "ticket.linked"
