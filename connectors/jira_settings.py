@@ -4,7 +4,7 @@ from typing import Any, Literal
 
 from pydantic import Field as Key
 
-from connectors.settings import Name, TrackerSettings
+from connectors.settings import Address, Name, TrackerSettings
 
 USUAL_PRIORITIES = {"critical": "Highest", "high": "High", "medium": "Medium", "low": "Low"}
 """What priorities are called where the configuration does not say."""
@@ -23,7 +23,7 @@ class JiraSettings(TrackerSettings):
     project: Name
     issue_type: Name = "Task"
     email: str | None = None
-    site: Name | None = None
+    site: Address | None = None
     fields: dict[str, Any] = Key(default={})
     omit: list[Omittable] = Key(default=[])
 

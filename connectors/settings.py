@@ -3,6 +3,7 @@
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
+import httpx
 from pydantic import AfterValidator, BaseModel, ConfigDict, SecretStr, StringConstraints
 from pydantic import Field as Key
 
@@ -11,7 +12,13 @@ Name = Annotated[str, StringConstraints(min_length=1)]
 
 
 def _whole(url: str) -> str:
-    if urlsplit(url).scheme not in ("https", "http") or not urlsplit(url).hostname:
+    try:
+        parsed = httpx.URL(url)
+        whole = parsed.scheme in ("https", "http") and bool(urlsplit(url).hostname) and 0 <= (parsed.port or 0) < 65536
+        whole = whole and not any(char.isspace() for char in url)
+    except (httpx.InvalidURL, ValueError):
+        whole = False
+    if not whole:
         raise ValueError("must be a whole address, such as https://HOST")
     return url
 

@@ -20,6 +20,7 @@ from pydantic import SecretStr
 from requests.adapters import BaseAdapter
 from requests.structures import CaseInsensitiveDict
 
+from connectors import bounded
 from connectors.errors import (
     Ambiguous,
     Denied,
@@ -158,7 +159,7 @@ class Wire:
             self.count += 1
             self.kinds[f"{request.method} {_ID.sub('/*', request.url.path)}"] += 1
         try:
-            response = self._client.send(request)
+            response = bounded.send(self._client, request)
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             self._observe(request, None)
             raise self._failure(request, error) from None

@@ -143,6 +143,7 @@ class Engine:
         there = {n: t for n, t in work.trackers.items() if n not in lost}
         found = self._gather(run, there, full=full, open_=open_)
         found.failed |= lost
+        found.plan = replace(found.plan, problems=(*_told(lost), *found.plan.problems))
         if expect is not None and found.plan.digest != expect:
             raise ExpectationFailed(
                 f"the plan is now {found.plan.digest}, not the approved {expect}; nothing was applied. "
@@ -274,7 +275,7 @@ class Engine:
         sightings = [s for r in found.readings.values() for s in r.sighted]
         links = {name: self.store.link_count(name) for name in trackers}
         refused = brake(ordered, links=links, sightings=sightings, safety=self.safety)
-        problems = tuple(f"{name}: {error}" for name, error in found.failed.items()) + tuple(
+        problems = _told(found.failed) + tuple(
             f"{ref}: the answer to its ticket or comment was lost; it is looked for before anything is sent again"
             for ref in sorted(doubt)
         )
@@ -295,7 +296,7 @@ class Engine:
         if feed.rules and feed.rules != self.rules.digest(feed.tracker):
             return Extent.ALL
         hours = timedelta(hours=self.audit_hours[feed.tracker])
-        due = feed.audited_at is not None and self.clock() - feed.audited_at >= hours
+        due = feed.audited_at is not None and not timedelta(0) <= self.clock() - feed.audited_at < hours
         return Extent.PRESENCE if due else Extent.NEWS
 
     def _begin(self, items: Sequence[ActionItem], found: _Gathered) -> Iterator[Step | None]:
@@ -330,6 +331,10 @@ class Engine:
             len(self.store.holds(None)),
             tuple(work.warnings),
         )
+
+
+def _told(failed: Mapping[str, TrackerError]) -> tuple[str, ...]:
+    return tuple(f"{name}: {error}" for name, error in failed.items())
 
 
 def _items(intents: Iterable[Intent]) -> frozenset[str]:

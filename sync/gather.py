@@ -22,6 +22,8 @@ from sync.steps import answer, vanished
 
 CHUNK = 100
 """How many tickets are compared at a time."""
+AHEAD = timedelta(days=1)
+"""How far a tracker's clock may run ahead of ours, or ours behind, for its times to be believed."""
 
 
 @dataclass(slots=True)
@@ -103,9 +105,13 @@ def read(scope: Scope, feed: Feed) -> Reading:
 def advanced(feed: Feed, newest: Cursor | None, written: Sequence[datetime], now: datetime, lag: timedelta) -> Feed:
     """The feed's stand after a run that read up to `newest` and wrote to tickets at `written` (the tracker's times).
 
-    What is young is read once more, after `lag`. A second that is crowded with our own writes is then read, not at
+    A time that lies far ahead is not believed: what changes until then would never be read. What is young is read
+    once more, after `lag`. A second that is crowded with our own writes is then read, not at
     once, since a quiet run would else read all of them again.
     """
+    if newest is not None and newest.at - now > AHEAD:
+        newest = Cursor(now)
+    written = [at for at in written if at - now <= AHEAD]
     points = [c for c in (newest, feed.fresh) if c is not None]
     top = max(points, key=lambda c: c.at, default=None)
     if written and (top is None or max(written) > top.at):

@@ -51,12 +51,18 @@ class Recovery:
     def _aged(self, intent: Intent) -> bool:
         return self.now - intent.begun_at >= self.wait
 
+    def _since(self, intents: list[Intent], known: datetime | None) -> datetime:
+        """From when on to look: not after `known`, a time of the tracker's from before, as our clock may be wrong."""
+        begun = [*(i.begun_at for i in intents), *([] if known is None else [known])]
+        return min(begun) - CLOCK_SLACK
+
     def _creates(self, creates: list[Intent]) -> int:
         if not creates:
             return 0
         markers = [Marker(i.key, i.item) for i in creates]
         found: dict[str, list[Ticket]] = {}
-        for ticket in self.tracker.find(markers, min(i.begun_at for i in creates) - CLOCK_SLACK):
+        fresh = self.work.store.feed(self.tracker.name).fresh
+        for ticket in self.tracker.find(markers, self._since(creates, None if fresh is None else fresh.at)):
             if ticket.marker is not None:
                 found.setdefault(ticket.marker.key, []).append(ticket)
         for intent in creates:
@@ -149,7 +155,7 @@ class Recovery:
         self.work.commit("recovery", Effects(finished=outcome, notes=[note], dirty=[intent.item]))
 
     def _comment(self, intent: Intent, comment: Comment, link: Link) -> None:
-        since = intent.begun_at - CLOCK_SLACK
+        since = self._since([intent], link.seen_at or link.linked_at)
         try:
             there = [a for a in self.tracker.activity(link.ref, since) if a.marker_key == intent.key]
         except NotFound:
