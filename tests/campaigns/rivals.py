@@ -1,7 +1,7 @@
 """Runs that want the same installation: begun at once, one of them asleep past its lease, many of them under a killer.
 
-Each run is the real program in a process of its own, as in the campaign of kills, on the SQLite file of one of its
-histories.
+Each run is the real program in a process of its own, as in the campaign of kills, on the database of one of its
+histories: a SQLite file, or moved to PostgreSQL.
 """
 
 import os
@@ -9,14 +9,18 @@ import random
 import re
 import signal
 import sqlite3
+import sys
 import tempfile
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing
+from contextlib import ExitStack, closing, contextmanager
 from functools import partial
 from itertools import groupby
 from pathlib import Path
+
+from sqlalchemy import select
+from sqlmodel import SQLModel
 
 from sync.app import runs
 from tests.campaigns import forked
@@ -25,6 +29,7 @@ from tests.campaigns.forked import Process
 from tests.campaigns.places import Place, both_sides, wrong_with
 from tests.campaigns.sheet import Score
 from tests.campaigns.spread import Case, spread
+from tests.postgresql import Absent, Server, running
 
 FULL = 500
 """How often several runs begin at once; runs that stand still, and kills in storms, are two fifths of that."""
@@ -39,34 +44,44 @@ _RUN = re.compile(r"R-\d{8}T\d{6}-[0-9a-f]{6}")
 _NAMES = ("duplicates", "lost", "unlinked", "another end state", "ledger unsound", "not at rest", "written at rest")
 
 
+_Row = tuple[str, str, int, tuple[str, ...]]
+
+
 def campaign(size: int, seed: int, jobs: int, only: int | None) -> Iterator[Score]:
-    """Let runs meet: at once, after standing still, and under a killer."""
+    """Let runs meet: at once, after standing still, and under a killer; on PostgreSQL too, if it is here."""
     again = f"python -m tests.campaigns rivals --size {size} --seed {seed}"
     fewer = max(size * 2 // 5, 1)
-    rows: Sequence[tuple[str, str, Callable[[Path, int, int], Case], int, tuple[str, ...]]] = (
-        ("R9", "two, three or eight syncs begun at once", at_once, size, ("mixed with another run", "refused wrongly")),
-        (
-            "R10",
-            "a sync stopped (SIGSTOP) at a random point past its lease while another takes over, then woken",
-            stopped,
-            fewer,
-            ("written by the woken run", "more than a request by the woken run", "ended wrongly"),
-        ),
-        ("R11", f"storms of {_KILLS} SIGKILLs on three loops of syncs", storm, max(fewer // _KILLS, 1), ("stalls",)),
+    met = ("R9", "two, three or eight syncs begun at once", size, ("mixed with another run", "refused wrongly"))
+    slept = (
+        "R10",
+        "a sync stopped (SIGSTOP) at a random point past its lease while another takes over, then woken",
+        fewer,
+        ("written by the woken run", "more than a request by the woken run", "ended wrongly"),
     )
-    for row, what, attempt, cases, more in rows:
-        begun = time.monotonic()
-        with tempfile.TemporaryDirectory() as root:
-            chosen = [only] if only is not None else range(cases)
-            found = list(spread(row, partial(attempt, Path(root), seed), chosen, jobs, chunk=_PER_HISTORY))
-        yield _score(row, what, found, (*_NAMES, *more), seed, time.monotonic() - begun, again)
+    storms = ("R11", f"storms of {_KILLS} SIGKILLs on three loops of syncs", max(fewer // _KILLS, 1), ("stalls",))
+    with ExitStack() as stack:
+        server = None
+        try:
+            server = stack.enter_context(running())
+        except Absent as absent:
+            print(f"no rows for PostgreSQL: {absent}", file=sys.stderr)
+        rows: list[tuple[_Row, Callable[[Path, int, int], Case]]]
+        rows = [(met, at_once), (slept, stopped), (storms, storm)]
+        if server is not None:
+            rows.append(((f"{met[0]}, PostgreSQL", *met[1:]), partial(at_once, server=server)))
+            rows.append(((f"{slept[0]}, PostgreSQL", *slept[1:]), partial(stopped, server=server)))
+        for (row, what, cases, more), attempt in rows:
+            begun = time.monotonic()
+            with tempfile.TemporaryDirectory() as root:
+                chosen = [only] if only is not None else range(cases)
+                found = list(spread(row, partial(attempt, Path(root), seed), chosen, jobs, chunk=_PER_HISTORY))
+            yield _score(row, what, found, (*_NAMES, *more), seed, time.monotonic() - begun, again)
 
 
-def at_once(root: Path, seed: int, number: int) -> Case:
+def at_once(root: Path, seed: int, number: int, server: Server | None = None) -> Case:
     """Begin several runs at the same moment: each in its turn or not at all, and who is refused says by whom."""
     history = prepared(root, seed, number // _PER_HISTORY)
-    place = _fresh(history)
-    with place.served():
+    with _fresh(history, server) as place:
         begun = [_start(place, f"run-{n}-") for n in range(_MANY[number % len(_MANY)])]
         for process in begun:
             process.go()
@@ -80,13 +95,12 @@ def at_once(root: Path, seed: int, number: int) -> Case:
     return Case(number, (*wrong, *more), (("runs", len(ended)), ("refused", len(refused))), "\n".join([*said, *story]))
 
 
-def stopped(root: Path, seed: int, number: int) -> Case:
+def stopped(root: Path, seed: int, number: int, server: Server | None = None) -> Case:
     """Stop a run at a random point for longer than its lease, let others end its work, and wake it."""
     history, dice = prepared(root, seed, number // _PER_HISTORY), random.Random(f"{seed}/{number}/stop")  # noqa: S311
-    place = _fresh(history)
     point = dice.choice(sorted(history.passes))
     nth = dice.randint(1, history.passes[point])
-    with place.served():
+    with _fresh(history, server) as place:
         stir(place, history.trouble)
         asleep = _start(place, "asleep-", lambda: _stop_at(point, nth), history)
         asleep.go()
@@ -111,12 +125,10 @@ def stopped(root: Path, seed: int, number: int) -> Case:
 def storm(root: Path, seed: int, number: int) -> Case:
     """Loops that begin one run after the other, a killer among them, and people who go on working."""
     history, dice = prepared(root, seed, number), random.Random(f"{seed}/{number}/storm")  # noqa: S311
-    place = _fresh(history)
     live: dict[int, Process] = {}
-    longest = _Stall(place)
     kills = ended = 0
-    with place.served():
-        due = time.monotonic()
+    with _fresh(history) as place:
+        longest, due = _Stall(place), time.monotonic()
         while kills < _KILLS:
             for loop in {*range(_LOOPS)} - live.keys():
                 live[loop] = _start(place, f"loop-{loop}-")
@@ -184,9 +196,20 @@ def _calm(place: Place, history: History) -> tuple[list[str], list[str]]:
     return ["not at rest"], story
 
 
-def _fresh(history: History) -> Place:
+@contextmanager
+def _fresh(history: History, server: Server | None = None) -> Iterator[Place]:
+    """The history's installation, served, as it was before anything was done; on the server if there is one."""
     history.clock.sleep(history.ahead - history.clock.ahead)
-    return history.place.copied(history.place.folder.with_name("case"))
+    place = history.place.copied(history.place.folder.with_name("case"))
+    with place.served():
+        if server is None:
+            yield place
+            return
+        url = server.empty()
+        try:
+            yield place.moved(url)
+        finally:
+            server.drop(url)
 
 
 def _start(
@@ -218,8 +241,9 @@ def _gave_up(point: str, woken: forked.Ended) -> bool:
 
 
 def _content(place: Place) -> list[str]:
-    with closing(sqlite3.connect(place.database)) as connection:
-        return [line for line in connection.iterdump() if 'INTO "lease"' not in line]
+    tables = [table for table in SQLModel.metadata.sorted_tables if table.name != "lease"]
+    with place.store() as store, store.reading() as connection:
+        return sorted(f"{table.name} {row}" for table in tables for row in connection.execute(select(table)))
 
 
 def _mixed(place: Place) -> bool:
