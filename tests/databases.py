@@ -48,6 +48,10 @@ class Databases(Protocol):
         """The URL of a new one that is up to date and has nothing in it."""
         ...
 
+    def copy(self, url: str) -> str:
+        """The URL of a new one that holds what another one of the kind does, which nobody has open."""
+        ...
+
 
 class Files:
     """SQLite files in a folder."""
@@ -66,8 +70,11 @@ class Files:
         if name not in self._templates:
             self._templates[name] = self._shelf() / "empty.db"
             _make(f"sqlite:///{self._templates[name]}", entropy)
+        return self.copy(f"sqlite:///{self._templates[name]}")
+
+    def copy(self, url: str) -> str:
         path = self._path()
-        shutil.copy(self._templates[name], path)
+        shutil.copy(str(make_url(url).database), path)
         return f"sqlite:///{path}"
 
     def _path(self) -> Path:
@@ -93,8 +100,11 @@ class OnServer:
         if name not in self._templates:
             self._templates[name] = self.server.empty()
             _make(self._templates[name], entropy)
-        self._given.append(url := self.server.copy(self._templates[name]))
-        return url
+        return self.copy(self._templates[name])
+
+    def copy(self, url: str) -> str:
+        self._given.append(made := self.server.copy(url))
+        return made
 
     def close(self) -> None:
         for url in self._given:

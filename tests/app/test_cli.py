@@ -27,7 +27,7 @@ def test_the_commands_are_these() -> None:
     assert {" ".join(words) for words in commands()} == {
         *("init", "check", "intake", "plan", "sync", "status", "explain", "demo"),
         *("item add", "item list", "item show", "item edit", "item comment", "item link", "item unlink"),
-        *("holds list", "holds settle", "audit log", "audit verify"),
+        *("holds list", "holds settle", "audit log", "audit verify", "state move", "state reclaim"),
     }
 
 
@@ -150,8 +150,8 @@ def test_reading_the_database_needs_no_tracker_library(desk: Line) -> None:
 
 def test_the_shell_can_be_taught_to_complete() -> None:
     code = "from sync.app.cli import main; main()"
-    env = {"_COUNTERFOIL_COMPLETE": "complete_bash", "COMP_WORDS": "counterfoil st", "COMP_CWORD": "1"}
+    env = {"_COUNTERFOIL_COMPLETE": "complete_bash", "COMP_WORDS": "counterfoil stat", "COMP_CWORD": "1"}
     done = subprocess.run(
         [sys.executable, "-c", code], env={**env, "PYTHONPATH": str(ROOT)}, capture_output=True, text=True, check=False
     )
-    assert done.stdout.split() == ["status"]
+    assert sorted(done.stdout.split()) == ["state", "status"]

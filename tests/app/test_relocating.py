@@ -1,16 +1,12 @@
 """Moving to another database by the command line, and back."""
 
-from typing import TYPE_CHECKING
-
 import pytest
 
+from tests.app.conftest import Line, Office, state_table
 from tests.databases import Databases
 
-if TYPE_CHECKING:
-    from tests.app.conftest import Line, Office
 
-
-def test_a_sync_after_the_move_has_nothing_to_do(office: "Office", databases: Databases) -> None:
+def test_a_sync_after_the_move_has_nothing_to_do(office: Office, databases: Databases) -> None:
     line = office.line
     first = line.add("Rotate the deploy keys", "--priority", "high")
     second = line.add("Encrypt the backup bucket", "--priority", "low")
@@ -27,14 +23,14 @@ def test_a_sync_after_the_move_has_nothing_to_do(office: "Office", databases: Da
     refused = line("sync")
     assert refused.code == 2
     assert "moved to another database" in refused.err
-    line.config.write_text(f'{line.config.read_text()}\n[state]\nurl = "{url}"\n')
+    line.config.write_text(line.config.read_text().replace(state_table(line.url), state_table(url)))
     assert line.json("sync")["operations"] == []
     assert line.json("audit", "verify")["ok"]
     assert [office.key(first), office.key(second)] == keys
     assert line.add("Review who may deploy") == "AI-000003"
 
 
-def test_the_old_database_can_be_read_and_reclaimed(desk: "Line") -> None:
+def test_the_old_database_can_be_read_and_reclaimed(desk: Line) -> None:
     desk.add("Rotate the deploy keys")
     assert desk("state", "move", "--to", "sqlite:///new.db").code == 0
     assert (desk.folder / "new.db").stat().st_mode & 0o777 == 0o600
@@ -49,7 +45,7 @@ def test_the_old_database_can_be_read_and_reclaimed(desk: "Line") -> None:
 @pytest.mark.parametrize(
     "url", ["postgresql+psycopg://u:hunter2@127.0.0.1/x", "nonsense", "sqlite:///no/such/folder.db"]
 )
-def test_a_target_that_cannot_be_is_refused_and_the_old_one_stays_in_use(desk: "Line", url: str) -> None:
+def test_a_target_that_cannot_be_is_refused_and_the_old_one_stays_in_use(desk: Line, url: str) -> None:
     said = desk("state", "move", "--to", url)
     assert said.code == 2
     assert "hunter2" not in said.err

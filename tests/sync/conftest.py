@@ -52,6 +52,7 @@ class World:
     crash: Callable[[str], None] = lambda _: None
     at_once: AtOnce = in_turn
     runs: int = 0
+    url: str = ""
 
     def rules(self) -> Rules:
         caps = self.tracker.caps
@@ -131,8 +132,8 @@ def clock() -> Clock:
 
 @pytest.fixture
 def world(databases: Databases, clock: Clock) -> Iterator[World]:
-    store = Store.open(databases.made(), clock=clock)
+    url = databases.made()
     far = FarSide(clock)
-    made = World(store, clock, far, MemoryTracker("eng", far_side=far, caps=CAPS))
+    made = World(Store.open(url, clock=clock), clock, far, MemoryTracker("eng", far_side=far, caps=CAPS), url=url)
     yield made
-    store.close()
+    made.store.close()

@@ -1,8 +1,6 @@
 """New tickets, several requests of them at once, and those that are there although nothing is known of them."""
 
-import shutil
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,6 +9,7 @@ from connectors.sandbox.memory import CAPS, MemoryTracker
 from state.model import OperationKind, Status
 from state.store import Store
 from sync.app.threads import at_once
+from tests.databases import Databases
 
 
 def many(world: Any, count: int) -> None:
@@ -57,19 +56,17 @@ def test_an_answer_lost_among_others_stays_open_and_is_found(world: Any) -> None
 
 
 @pytest.fixture
-def restored(world: Any, tmp_path: Path) -> Any:
+def restored(world: Any, databases: Databases) -> Any:
     """A world whose database was put back to what it was before the ticket of AI-000002 was made."""
-    url, path = f"sqlite:///{tmp_path / 'state.db'}", tmp_path / "state.db"
     world.add("Enable MFA")
     world.sync()
     world.add("Rotate keys")
     world.store.close()
-    shutil.copy(path, tmp_path / "kept.db")
-    world.store = Store.open(url, clock=world.clock)
+    kept = databases.copy(world.url)
+    world.store = Store.open(world.url, clock=world.clock)
     world.sync()
     world.store.close()
-    shutil.copy(tmp_path / "kept.db", path)
-    world.store = Store.open(url, clock=world.clock)
+    world.store = Store.open(kept, clock=world.clock)
     return world
 
 
