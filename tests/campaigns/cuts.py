@@ -66,7 +66,7 @@ def try_one(root: Path, seed: int, ways: Sequence[str], number: int) -> Case:
     cuts = [Cut(chance.choice(ways), number // len(KINDS) % bench.statements + 1)]
     if chance.random() < 0.5:
         cuts.append(Cut(chance.choice(ways), chance.randrange(bench.statements) + 1))
-    place = _copied(bench, root / f"{kind}-{os.getpid()}-case")
+    place = _copied(bench, root / f"{kind}-on-server-{os.getpid()}-case")
     with place.served():
         ended = [_cut(bench.server, place, cut) for cut in cuts]
         wrong = [name for each in ended for name in _unsaid(each)]
@@ -95,7 +95,7 @@ def _unsaid(ended: Ended) -> Iterator[str]:
 
 def prepared(root: Path, kind: str) -> Bench:
     """A bench with one kind of tracker; each process has its own."""
-    return _prepared(root / f"{kind}-{os.getpid()}", kind)
+    return _prepared(root / f"{kind}-on-server-{os.getpid()}", kind)
 
 
 @cache

@@ -6,7 +6,6 @@ from datetime import UTC, date, datetime
 from typing import Any
 
 import pytest
-from hypothesis import settings
 
 from mapping.rules import Route, Rules, TrackerRules
 from state.model import ActionItem, Field, Person, Priority, SourceKind, Status
@@ -49,9 +48,6 @@ TICKET = Ticket(
     updated=NOW,
     revision="1",
 )
-
-settings.register_profile("steady", derandomize=True, deadline=None, max_examples=60)
-settings.load_profile("steady")
 
 MakeRules = Callable[..., Rules]
 MakeItem = Callable[..., ActionItem]

@@ -87,7 +87,7 @@ def begun() -> JiraCloudSandbox:
     return jira
 
 
-@settings(max_examples=150, deadline=None, database=None)
+@settings(max_examples=150)
 @given(st.lists(sent, max_size=8))
 def test_everything_is_answered_and_replays_to_the_same_state(calls: list[tuple[str, str, Any]]) -> None:
     first, second = begun(), begun()

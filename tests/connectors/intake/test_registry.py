@@ -2,7 +2,7 @@ import io
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from connectors.intake.registry import FORMATS, SourceFile, source
@@ -45,7 +45,6 @@ PIECES = st.sampled_from(
 
 @pytest.mark.parametrize("name", FORMATS)
 @pytest.mark.parametrize("start", [b"", b"title,owner\n", b"[", b'{"items":[', b'{"title":"a"}\n', b"\xef\xbb\xbf"])
-@settings(max_examples=60, deadline=None, database=None, derandomize=True)
 @given(pieces=st.lists(PIECES | st.binary(max_size=4), max_size=30))
 def test_no_content_raises(name: str, start: bytes, pieces: list[bytes]) -> None:
     for row in source(name).read(io.BytesIO(start + b"".join(pieces))):
