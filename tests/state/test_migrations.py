@@ -1,0 +1,137 @@
+"""The way from nothing, and from every earlier version, to the newest: killed anywhere, done by two, with real rows."""
+
+import os
+import signal
+import subprocess
+import sys
+from contextlib import closing
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import pytest
+from alembic import command
+from alembic.autogenerate import compare_metadata
+from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy.pool import NullPool
+from sqlmodel import SQLModel
+
+from state.database import Database
+from state.effects import Because
+from state.errors import NotInitialised
+from state.model import Actor, Agent, ItemDraft, Priority
+from state.store import Store
+from state.tables import HEAD
+from tests.databases import WHEN, Databases, raw
+from tests.state.dumped import bring_in, dumped
+
+KILLED = -signal.SIGKILL
+BECAUSE = Because(Agent(Actor.HUMAN, "counterfoil", "kim"))
+
+
+def _config(connection: Connection | None = None) -> Config:
+    config = Config()
+    config.set_main_option("script_location", str(resources.files("state.migrations")))
+    config.attributes["connection"] = connection
+    return config
+
+
+REVISIONS = [each.revision for each in ScriptDirectory.from_config(_config()).walk_revisions()]
+
+
+def _create_until(url: str, last: int) -> int:
+    """Create in a process that kills itself before its statement or commit of this number; how it ended."""
+    child = os.fork()
+    if child == 0:
+        _count_down(last)
+        try:
+            Store.create(url, clock=lambda: WHEN, entropy=os.urandom).close()
+            os._exit(0)
+        finally:
+            os._exit(1)
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+
+
+def _count_down(left: int) -> None:
+    def step(*_: Any) -> None:
+        nonlocal left
+        if not left:
+            os.kill(os.getpid(), signal.SIGKILL)
+        left -= 1
+
+    event.listen(Engine, "before_cursor_execute", step)
+    event.listen(Engine, "commit", step)
+
+
+def _differences(url: str) -> list[Any]:
+    with create_engine(url, poolclass=NullPool).connect() as connection:
+        context = MigrationContext.configure(connection, opts={"compare_type": True})
+        return list(compare_metadata(context, SQLModel.metadata))
+
+
+def _name(url: str) -> str:
+    """What the installation is called, once the database is whole; nothing as long as nothing of ours is in it."""
+    database = Database(url)
+    with closing(database):
+        if not database.holds_anything():
+            with pytest.raises(NotInitialised):
+                Store.open(url, clock=lambda: WHEN)
+            return ""
+    with Store.open(url, clock=lambda: WHEN) as store:
+        assert _differences(url) == []
+        return store.installation
+
+
+def test_killed_at_any_statement_init_leaves_nothing_or_all_and_goes_on(databases: Databases) -> None:
+    url, names = databases.empty(), [""]
+    while (ended := _create_until(url, len(names) - 1)) == KILLED:
+        names.append(_name(url))
+    assert ended == 0
+    assert len(names) > len(SQLModel.metadata.tables)
+    assert names.index(_name(url)) > len(SQLModel.metadata.tables), "it was whole before its tables were made"
+    assert set(names) == {"", _name(url)}
+    with Store.create(url, clock=lambda: WHEN, entropy=os.urandom) as store:
+        assert store.installation == _name(url)
+
+
+def test_two_that_run_init_at_once_make_one_database_with_one_name(databases: Databases, tmp_path: Path) -> None:
+    url = databases.empty()
+    (tmp_path / "counterfoil.toml").write_text(f'[state]\nurl = "{url}"\n')
+    program = Path(sys.executable).with_name("counterfoil")
+    running = [
+        subprocess.Popen([program, "init"], cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        for _ in range(2)
+    ]
+    said = [each.communicate(timeout=60)[0] for each in running]
+    assert [each.returncode for each in running] == [0, 0], said
+    assert raw(url, "SELECT value FROM meta WHERE name = 'installation'") == [(_name(url),)]
+
+
+@pytest.mark.parametrize("revision", REVISIONS)
+def test_what_each_version_left_arrives_whole_in_the_newest(databases: Databases, revision: str) -> None:
+    url, rows = databases.empty(), dumped(revision)
+    database = Database(url)
+    with closing(database):
+        database.migrate(lambda connection: command.upgrade(_config(connection), revision))
+    bring_in(url, rows)
+    with Store.create(url, clock=lambda: WHEN, entropy=os.urandom) as store:
+        assert [store.installation] == [row["value"] for row in rows["meta"] if row["name"] == "installation"]
+        verdict = store.verify()
+        assert (verdict.first_bad, verdict.records) == (None, len(rows["audit"]))
+        assert [item.ref for item in store.list_items()] == [row["ref"] for row in rows["item"]]
+        assert len(store.holds(open_only=False)) == len(rows["hold"])
+        assert len(store.open_intents()) == sum(row["finished_at"] is None for row in rows["intent"])
+        [added] = store.add_items([(ItemDraft("Rotate the keys"), WHEN.date(), Priority.LOW)], BECAUSE)
+        assert added.ref not in {row["ref"] for row in rows["item"]}
+        assert store.verify().ok
+    assert _differences(url) == []
+
+
+def test_every_version_has_left_something_in_each_of_its_tables() -> None:
+    assert REVISIONS[0] == HEAD
+    for revision in REVISIONS:
+        empty = [table for table, rows in dumped(revision).items() if not rows]
+        assert empty in ([], ["lease"]), revision
