@@ -295,21 +295,21 @@ def verify(shell: Shell) -> int:
     return ledger.verify(shell)
 
 
-@command(state_app, "counterfoil state move --to postgresql+psycopg://counterfoil@db.acme.example/counterfoil")
-def move(
+@command(state_app, "counterfoil state copy --to postgresql+psycopg://counterfoil@db.acme.example/counterfoil")
+def copy(
     shell: Shell,
     to: Annotated[str, typer.Option(help="An empty database, as `url` under [state] would name it.", metavar="URL")],
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show what would be moved.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show what would be copied.")] = False,
 ) -> int:
-    """Move the installation to another database; the old one then takes no more writes."""
+    """Copy everything to another database and go on there; this one then takes no more writes."""
     from sync.app import relocating
 
-    return relocating.move(shell, to, dry_run=dry_run)
+    return relocating.copy(shell, to, dry_run=dry_run)
 
 
 @command(state_app, 'counterfoil state reclaim --reason "the new server was never used"')
 def reclaim(shell: Shell, reason: Reason) -> int:
-    """Go on with a database that was moved, where the other one is not used any more."""
+    """Go on with a database that was copied, where the other one is not used."""
     from sync.app import relocating
 
     return relocating.reclaim(shell, reason)

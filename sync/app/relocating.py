@@ -21,7 +21,7 @@ _TOLD = {
 }
 
 
-def move(shell: Shell, to: str, *, dry_run: bool) -> int:
+def copy(shell: Shell, to: str, *, dry_run: bool) -> int:
     """Bring everything to an empty database, or show what that would bring."""
     config = configuration(shell)
     url = config.database(to)
@@ -32,9 +32,9 @@ def move(shell: Shell, to: str, *, dry_run: bool) -> int:
             moving.must_be_empty(url)
             there = moving.contents(store)
         else:
-            because = shell.because(f"state move --to {to}")
+            because = shell.because(f"state copy --to {to}")
             there = moving.move(store, url, holder=this_process(), because=because, tell=tell)
-    answer = {"to": url, "moved": not dry_run, "rows": dict(there.rows), "head": there.head}
+    answer = {"to": url, "copied": not dry_run, "rows": dict(there.rows), "head": there.head}
     shell.answer(answer, lambda: _words(there, to, dry_run=dry_run))
     return IN_ORDER
 
@@ -42,10 +42,10 @@ def move(shell: Shell, to: str, *, dry_run: bool) -> int:
 def _words(there: Contents, to: str, *, dry_run: bool) -> str:
     counted = ", ".join(show.counted(there.rows[table], name) for table, name in _TOLD.items())
     if dry_run:
-        return f"Would move {counted}. Nothing was written."
+        return f"Would copy {counted}. Nothing was written."
     steps = ["counterfoil audit verify", "counterfoil plan"]
     return (
-        f"Moved {counted}; the ledger ends in {there.head}.\n"
+        f"Copied {counted}; the ledger ends in {there.head}.\n"
         f'Now write url = "{to}" under [state]: the old database takes no more writes. Then run:\n'
         + "\n".join(f"  {step}" for step in steps)
     )

@@ -27,7 +27,7 @@ def test_the_commands_are_these() -> None:
     assert {" ".join(words) for words in commands()} == {
         *("init", "check", "intake", "plan", "sync", "status", "explain", "demo"),
         *("item add", "item list", "item show", "item edit", "item comment", "item link", "item unlink"),
-        *("holds list", "holds settle", "audit log", "audit verify", "state move", "state reclaim"),
+        *("holds list", "holds settle", "audit log", "audit verify", "state copy", "state reclaim"),
     }
 
 

@@ -13,11 +13,11 @@ def test_a_sync_after_the_move_has_nothing_to_do(office: Office, databases: Data
     line.json("sync")
     keys = [office.key(first), office.key(second)]
     url = databases.empty()
-    preview = line.json("state", "move", "--to", url, "--dry-run")
-    assert (preview["moved"], preview["rows"]["item"]) == (False, 2)
+    preview = line.json("state", "copy", "--to", url, "--dry-run")
+    assert (preview["copied"], preview["rows"]["item"]) == (False, 2)
     before = line.json("audit", "verify")["head"]
     assert preview["head"] == before
-    said = line("state", "move", "--to", url)
+    said = line("state", "copy", "--to", url)
     assert (said.code, said.err) == (0, "")
     assert f'url = "{url}"' in said.out
     refused = line("sync")
@@ -32,7 +32,7 @@ def test_a_sync_after_the_move_has_nothing_to_do(office: Office, databases: Data
 
 def test_the_old_database_can_be_read_and_reclaimed(desk: Line) -> None:
     desk.add("Rotate the deploy keys")
-    assert desk("state", "move", "--to", "sqlite:///new.db").code == 0
+    assert desk("state", "copy", "--to", "sqlite:///new.db").code == 0
     assert (desk.folder / "new.db").stat().st_mode & 0o777 == 0o600
     assert desk.json("status")["items"]["open"]["medium"] == 1
     assert desk("item", "add", "Another").code == 2
@@ -46,7 +46,7 @@ def test_the_old_database_can_be_read_and_reclaimed(desk: Line) -> None:
     "url", ["postgresql+psycopg://u:hunter2@127.0.0.1/x", "nonsense", "sqlite:///no/such/folder.db"]
 )
 def test_a_target_that_cannot_be_is_refused_and_the_old_one_stays_in_use(desk: Line, url: str) -> None:
-    said = desk("state", "move", "--to", url)
+    said = desk("state", "copy", "--to", url)
     assert said.code == 2
     assert "hunter2" not in said.err
     assert desk.add("Rotate the deploy keys") == "AI-000001"

@@ -82,7 +82,7 @@ class Place:
 
     def moved(self, url: str) -> "Place":
         """The same with its database at `url`, which is empty; the one in the folder takes no more writes."""
-        if (ended := self.run("state", "move", "--to", url)).code:
+        if (ended := self.run("state", "copy", "--to", url)).code:
             raise RuntimeError(str(ended))
         config = self.folder / "counterfoil.toml"
         config.write_text(f'[state]\nurl = "{url}"\n{config.read_text()}')

@@ -149,7 +149,7 @@ _COMMANDS = (
     ("holds", "settle", "H-1", "--take", "item", "--reason", "because"),
     ("audit", "log"),
     ("audit", "verify"),
-    ("state", "move", "--to", "sqlite:///elsewhere.db", "--dry-run"),
+    ("state", "copy", "--to", "sqlite:///elsewhere.db", "--dry-run"),
 )
 
 
