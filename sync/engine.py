@@ -15,9 +15,10 @@ from state.store import Store
 from state.ticket import Marker
 from sync.adopt import adoption
 from sync.apply import Apply
-from sync.gather import Extent, Reading, Scope, advanced, read
+from sync.gather import Extent, Reading, Scope, read
 from sync.pace import forecast
 from sync.plan import Brake, Forecast, Plan, Safety, Step, brake, in_order
+from sync.position import advanced
 from sync.recover import Recovery, baseline_from
 from sync.steps import begin, unrouted
 from sync.work import LEASE_SECONDS, AtOnce, Tally, Work, in_turn

@@ -13,17 +13,16 @@ from mapping.rules import Rules
 from state.effects import Feed
 from state.model import ActionItem, Baseline, Comment, Field, Hold, HoldKind, Link, OperationKind, Status
 from state.store import Store
-from state.ticket import ActivityKind, Category, Cursor, Marker, Missing, Ticket, TicketRef
+from state.ticket import ActivityKind, Category, Marker, Missing, Ticket, TicketRef
 from sync.diff import Change, compare
 from sync.plan import Operation, Sighted, Step
+from sync.position import advanced, located
 from sync.recover import CLOCK_SLACK
 from sync.rulings import Sighting
 from sync.steps import answer, vanished
 
 CHUNK = 100
 """How many tickets are compared at a time."""
-AHEAD = timedelta(days=1)
-"""How far a tracker's clock may run ahead of ours, or ours behind, for its times to be believed."""
 
 
 @dataclass(slots=True)
@@ -89,9 +88,11 @@ def read(scope: Scope, feed: Feed) -> Reading:
 
     Raises the errors of `connectors.errors`; nothing is stored, so a failed reading is read again as a whole.
     """
+    links = scope.store.link_count(scope.tracker.name)
+    feed = located(scope.store, scope.tracker, feed, scope.now, _lag(scope)) if links else feed
     reading = Reading(replace(feed, rules=scope.rules.digest(scope.tracker.name)))
     looked: set[str] = set()
-    if feed.fresh is not None or scope.store.link_count(scope.tracker.name):
+    if feed.fresh is not None or links:
         _follow(scope, feed, reading, looked)
     refs, sure = _refs(scope, reading)
     _look(scope, (ref for ref in refs if ref.id not in looked), reading, sure)
@@ -100,33 +101,6 @@ def read(scope: Scope, feed: Feed) -> Reading:
     if scope.extent is not Extent.NEWS or feed.audited_at is None:
         reading.feed = replace(reading.feed, audited_at=scope.now)
     return reading
-
-
-def advanced(feed: Feed, newest: Cursor | None, written: Sequence[datetime], now: datetime, lag: timedelta) -> Feed:
-    """The feed's stand after a run that read up to `newest` and wrote to tickets at `written` (the tracker's times).
-
-    A time that lies far ahead is not believed: what changes until then would never be read. What is young is read
-    once more, after `lag`. A second that is crowded with our own writes is then read, not at
-    once, since a quiet run would else read all of them again.
-    """
-    if newest is not None and newest.at - now > AHEAD:
-        newest = Cursor(now)
-    written = [at for at in written if at - now <= AHEAD]
-    points = [c for c in (newest, feed.fresh) if c is not None]
-    top = max(points, key=lambda c: c.at, default=None)
-    if written and (top is None or max(written) > top.at):
-        second = max(written).replace(microsecond=0)
-        crowded = sum(second <= at for at in written) > CHUNK - 10
-        top = Cursor(second + timedelta(seconds=1) if crowded else max(written))
-    if top is None:
-        return feed
-    settled, pause = feed.settled or Cursor(min([*written, top.at]) - lag), max(lag, timedelta(seconds=2))
-    if feed.settle_at is None and top.at > settled.at:
-        return replace(feed, settled=settled, fresh=top, settling=top, settle_at=now + pause)
-    if feed.settle_at is not None and feed.settle_at - now > pause:
-        # Our clock was put back.
-        return replace(feed, settled=settled, fresh=top, settle_at=now + pause)
-    return replace(feed, settled=settled, fresh=top)
 
 
 def _follow(scope: Scope, feed: Feed, reading: Reading, looked: set[str]) -> None:

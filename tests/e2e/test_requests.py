@@ -1,6 +1,7 @@
 """How many requests each piece of work takes, counted by the trackers themselves, whatever the number of items."""
 
 import json
+import signal
 from collections import Counter
 from typing import Any
 
@@ -68,3 +69,23 @@ def test_on_github_an_audit_reads_the_list_and_no_issue(github: Any, monkeypatch
     audit = asked(github)
     pages = audit["GET platform/issues"] + audit["GET */issues"]
     assert (pages, audit.total() - pages - audit["GET sandbox/user"]) == (3, 0)
+
+
+def test_a_first_mirror_killed_at_half_and_gone_on_with_takes_few_more_requests_than_a_whole_one(
+    jira_cloud: Any,
+) -> None:
+    taken_in(jira_cloud, 500)
+    jira_cloud.server.requests.clear()
+    killed = jira_cloud.process("sync", "--force", "a first mirror", crash="created.after:5")
+    assert killed.returncode == -signal.SIGKILL
+    sent = len(jira_cloud.server.requests)
+    rest = asked(jira_cloud)
+    assert 5 <= rest["POST issue/bulk"] + sent <= 10
+    assert rest.total() - rest["POST issue/bulk"] <= 7
+
+
+def test_a_run_makes_two_connections_to_a_site_at_most(jira_cloud: Any) -> None:
+    taken_in(jira_cloud, 400)
+    before, jira_cloud.server.latency = jira_cloud.server.connections, 0.02
+    asked(jira_cloud)
+    assert jira_cloud.server.connections - before == 2

@@ -12,7 +12,7 @@ from state.errors import LeaseHeld, LeaseLost
 from state.lease import Holder, this_process
 from state.model import Status
 from state.ticket import Cursor
-from sync.gather import advanced
+from sync.position import advanced
 
 HOUR, YEAR = timedelta(hours=1), timedelta(days=365)
 WRONG = pytest.mark.parametrize(
