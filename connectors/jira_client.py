@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from typing import Any
+from urllib.parse import unquote
 
 import httpx
 from jira import JIRA
@@ -28,7 +29,7 @@ class JiraClient:
     """Plain JSON calls under `/rest/api/2` or `/rest/api/3`; every failure is one of `connectors.errors`.
 
     Calls may be made from several threads at once. `absent` collects the optional endpoints that this server turned
-    out not to have.
+    out not to have. `user` is the name by which Data Center's last answer called us, if it did.
     """
 
     def __init__(
@@ -45,6 +46,7 @@ class JiraClient:
         self._sdk: JIRA | None = None
         self._opening = threading.Lock()
         self.absent: set[str] = set()
+        self.user: str | None = None
         self.wire = Wire(
             settings.url,
             clock=clock,
@@ -88,6 +90,7 @@ class JiraClient:
         sdk = self._open()
         data = None if payload is None else json.dumps(payload)
         answer = sdk._session.request(method, sdk._get_url(path), params=params or None, data=data)
+        self.user = unquote(answer.headers.get("X-AUSERNAME", "")) or None
         return answer.json() if answer.content else {}
 
     def _open(self) -> JIRA:

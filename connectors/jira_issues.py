@@ -44,8 +44,8 @@ from state.ticket import (
 
 PAGE = 100
 BATCH = 50
-AT_ONCE = 4
-"""How many creates are under way at once; a site's burst limit is far above, and is shared with everybody there."""
+AT_ONCE = 2
+"""How many creates are under way at once, and so the most connections that a run makes to a site."""
 TEXT_LIMIT = 32_767
 EARLIER = timedelta(days=1)
 """How far a created ticket's own time may lie before ours, where two clocks disagree."""
@@ -246,8 +246,8 @@ class JiraIssues:
         known = self._markers.get(ident)
         if known is not None and known.key == key:
             return known
-        me, author = self._myself(), read.author_id(fields, on_cloud=self._cloud)
-        foreign = me is not None and author is not None and author != me
+        author = read.author_id(fields, on_cloud=self._cloud)
+        foreign = author not in (None, self._client.user) and self._myself() not in (None, author)
         return None if foreign else Marker(key, self._items.get(key, ""))
 
     def _myself(self) -> str | None:

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 from functools import partial
 from typing import ClassVar
+from urllib.parse import quote
 from uuid import UUID
 
 from connectors.sandbox import jira_arrange, jira_changes, jira_search, jira_setup, jira_talk
@@ -158,6 +159,12 @@ class JiraDatacenterSandbox(JiraSandbox):
     def users(self) -> tuple[User, ...]:
         """Everybody who has an account; they are known by name here."""
         return tuple(replace(one, id=one.name) for one in self.site.people)
+
+    def answer(self, call: Call) -> Answer:
+        """Do what the call asks for, and name its user in a header as Data Center does."""
+        user, said = self.who(call), super().answer(call)
+        name = quote(user.name) if user else "anonymous"
+        return replace(said, headers={**said.headers, "X-AUSERNAME": name})
 
     def who(self, call: Call) -> User | None:
         """Whose personal access token came with the call, if anybody's."""

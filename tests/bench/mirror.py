@@ -32,7 +32,7 @@ from tests.bench.floor import Floor
 COMMAND = Path(sys.executable).with_name("counterfoil")
 KINDS = ("jira-cloud", "jira-datacenter", "github")
 CHANGED = 10
-AT_ONCE = 4
+AT_ONCE = 2
 OWN = 2
 """The connections that looking at what a run asked for takes itself."""
 NAMES = (

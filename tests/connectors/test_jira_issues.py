@@ -245,6 +245,16 @@ def test_without_properties_a_label_counts_on_issues_that_we_created() -> None:
     assert server.count("GET myself") == 1
 
 
+@pytest.mark.parametrize(("told", "asked"), [("sync%40acme", 0), ("sync+bot", 1), ("anonymous", 1), (None, 1)])
+def test_who_made_an_issue_is_asked_only_where_the_answers_name_somebody_else(told: str | None, asked: int) -> None:
+    bare = {k: v for k, v in issue(1, key=marker(1), creator={"name": "sync@acme"}).items() if k != "properties"}
+    headers = {} if told is None else {"X-AUSERNAME": told}
+    shown = httpx.Response(200, json={"issues": [bare], "total": 1}, headers=headers)
+    jira, server = datacenter({"POST search": shown, "GET myself": {"name": "sync@acme"}})
+    assert [ticket.marker for ticket in jira.find([marker(1)], NOW)] == [marker(1)]
+    assert server.count("GET myself") == asked
+
+
 @pytest.mark.parametrize("author", [{"creator": None}, {"creator": None, "reporter": {"accountId": "us"}}])
 def test_a_label_counts_where_nobody_is_told_as_the_author_or_we_are_the_reporter(author: dict[str, Any]) -> None:
     bare = {k: v for k, v in issue(1, key=marker(1), **author).items() if k != "properties"}
