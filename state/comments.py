@@ -1,9 +1,9 @@
 """Comments as rows: what was said about an item, on either side."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
-from sqlalchemy import Connection, bindparam, insert, select, update
+from sqlalchemy import Connection, bindparam, insert, select, tuple_, update
 
 from state.audit import Ledger, digest
 from state.effects import Because
@@ -16,9 +16,12 @@ from state.tables import CommentRow
 
 COMMENT = CommentRow.__table__  # type: ignore[attr-defined]
 
+_Key = tuple[str, str] | int
+
 
 _UNSENT = select(COMMENT).where(COMMENT.c.remote_id == "", COMMENT.c.inbound == 0).order_by(COMMENT.c.seq)
 _UNSENT_LINKED = _UNSENT.where(select(LINK.c.id).where(LINK.c.item == COMMENT.c.item, CURRENT).exists())
+_STANDING = select(COMMENT).where(tuple_(COMMENT.c.tracker, COMMENT.c.remote_id).in_(bindparam("some", expanding=True)))
 _KNOWN_IDS = select(COMMENT.c.remote_id).where(
     COMMENT.c.tracker == bindparam("in_tracker"), COMMENT.c.remote_id.in_(bindparam("some", expanding=True))
 )
@@ -26,37 +29,65 @@ _KNOWN_IDS = select(COMMENT.c.remote_id).where(
 
 def put(connection: Connection, ledger: Ledger, comments: Sequence[tuple[Comment, Because]]) -> tuple[Comment, ...]:
     """Store comments, or where one is known already, that it stands in the tracker; return them as stored."""
-    return tuple(_put(connection, ledger, each, because) for each, because in comments)
+    settled = {place: _settle(connection, ledger, *one) for place, one in enumerate(comments) if one[0].id}
+    others = {_key(place, one[0]): one for place, one in enumerate(comments) if place not in settled}
+    there = _there(connection, others)
+    there |= _add(connection, ledger, {key: new for key, new in others.items() if key not in there})
+    return tuple(settled.get(place) or there[_key(place, each)] for place, (each, _) in enumerate(comments))
 
 
-def _put(connection: Connection, ledger: Ledger, each: Comment, because: Because) -> Comment:
-    stored = _known(connection, each)
-    if stored is None:
-        [number] = next_numbers(connection, "comment", 1)
-        stored = replace(each, id=f"C-{number:06d}")
-        connection.execute(insert(COMMENT).values(_columns(stored, number)))
+def _key(place: int, each: Comment) -> _Key:
+    """What tells a comment from the others of its transaction: where it stands in the tracker, or else here."""
+    return (each.tracker, each.remote_id) if each.remote_id else place
+
+
+def _there(connection: Connection, keys: Iterable[_Key]) -> dict[_Key, Comment]:
+    """Those that stand in the tracker and are known."""
+    found: dict[_Key, Comment] = {}
+    for some in chunks(key for key in keys if isinstance(key, tuple)):
+        rows = connection.execute(_STANDING, {"some": some})
+        found |= {(row.tracker, row.remote_id): comment_of(row) for row in rows}
+    return found
+
+
+def _add(connection: Connection, ledger: Ledger, new: Mapping[_Key, tuple[Comment, Because]]) -> dict[_Key, Comment]:
+    if not new:
+        return {}
+    numbers = next_numbers(connection, "comment", len(new))
+    added = {
+        key: replace(each, id=f"C-{number:06d}") for number, (key, (each, _)) in zip(numbers, new.items(), strict=True)
+    }
+    connection.execute(insert(COMMENT), [_columns(each) for each in added.values()])
+    for key, each in added.items():
         action = "comment.received" if each.inbound else "comment.sent" if each.remote_id else "comment.added"
-    elif not stored.remote_id and each.remote_id:
+        _note(ledger, action, each, new[key][1])
+    return added
+
+
+def _settle(connection: Connection, ledger: Ledger, each: Comment, because: Because) -> Comment:
+    """Keep that a comment of ours stands in the tracker."""
+    stored = _known(connection, each)
+    if not stored.remote_id and each.remote_id:
         where = COMMENT.c.seq == _number(stored.id)
         connection.execute(update(COMMENT).where(where).values(tracker=each.tracker, remote_id=each.remote_id))
         stored = replace(stored, tracker=each.tracker, remote_id=each.remote_id)
-        action = "comment.sent"
-    else:
-        return stored
-    after = {"id": stored.id, "author": stored.author, "tracker": stored.tracker, "remote_id": stored.remote_id}
-    ledger.note(action, stored.item, because, after=after | {"text_sha256": digest(stored.text)})
+        _note(ledger, "comment.sent", stored, because)
     return stored
 
 
-def _known(connection: Connection, each: Comment) -> Comment | None:
-    same = COMMENT.c.seq == _number(each.id) if each.id else None
+def _note(ledger: Ledger, action: str, each: Comment, because: Because) -> None:
+    after = {"id": each.id, "author": each.author, "tracker": each.tracker, "remote_id": each.remote_id}
+    ledger.note(action, each.item, because, after=after | {"text_sha256": digest(each.text)})
+
+
+def _known(connection: Connection, each: Comment) -> Comment:
+    same = COMMENT.c.seq == _number(each.id)
     if each.remote_id:
-        there = (COMMENT.c.tracker == each.tracker) & (COMMENT.c.remote_id == each.remote_id)
-        same = there if same is None else there | same
-    if same is None:
-        return None
+        same = ((COMMENT.c.tracker == each.tracker) & (COMMENT.c.remote_id == each.remote_id)) | same
     row = connection.execute(select(COMMENT).where(same).order_by(COMMENT.c.seq).limit(1)).first()
-    return None if row is None else comment_of(row)
+    if row is None:
+        raise UnknownRef(each.id)
+    return comment_of(row)
 
 
 def _number(id_: str) -> int:
@@ -66,9 +97,9 @@ def _number(id_: str) -> int:
     return int(digits)
 
 
-def _columns(each: Comment, number: int) -> dict[str, object]:
+def _columns(each: Comment) -> dict[str, object]:
     return {
-        "seq": number,
+        "seq": _number(each.id),
         "item": each.item,
         "author": each.author,
         "text": each.text,

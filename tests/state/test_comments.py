@@ -58,3 +58,16 @@ def test_a_comment_on_nothing_is_refused(book: "Book") -> None:
     with pytest.raises(StateError):
         _put(book, Comment("", "AI-000009", "Ada", "Hi", book.clock(), inbound=True, tracker="eng", remote_id="r1"))
     assert book.records() == []
+
+
+def test_many_at_once_are_numbered_in_their_order_each_once_and_recorded_each(book: "Book") -> None:
+    item = book.item()
+    heard = [Comment("", item.ref, "mia", f"said {n}", book.clock(), True, "eng", str(n % 5)) for n in range(7)]
+    stored = _put(book, *heard)
+    assert [each.id for each in stored] == [*(f"C-{n:06d}" for n in range(1, 6)), "C-000001", "C-000002"]
+    assert book.actions().count("comment.received") == 5
+    more = [replace(heard[0], remote_id=id_) for id_ in ("4", "9")]
+    again = _put(book, *more)
+    assert [each.id for each in again] == ["C-000005", "C-000006"]
+    assert len(book.store.comments(item.ref)) == 6
+    assert book.store.verify().ok
