@@ -20,6 +20,7 @@ from cryptography.x509.oid import NameOID
 
 Behaviour = Callable[[socket.socket, bytes], None]
 MEGABYTE = b" " * 1024 * 1024
+_TLS_HANDSHAKE = b"\x16"
 
 
 def page(connection: socket.socket, _: bytes) -> None:
@@ -123,9 +124,9 @@ def _talk(plain: socket.socket, behave: Behaviour, context: ssl.SSLContext | Non
 
 
 def _request(connection: socket.socket) -> bytes:
-    """A whole request: who does not read all of it resets the line when hanging up."""
+    """A whole request, or the greeting of one who wants encryption: who reads less resets the line when hanging up."""
     told = b""
-    while b"\r\n\r\n" not in told:
+    while b"\r\n\r\n" not in told and not told.startswith(_TLS_HANDSHAKE):
         told += _some(connection)
     length = re.search(rb"content-length: *(\d+)", told, re.IGNORECASE)
     while length and len(told.partition(b"\r\n\r\n")[2]) < int(length[1]):
