@@ -54,8 +54,7 @@ def observe(
 
 def status_of(ticket: Ticket, rules: TrackerRules, *, started: bool) -> str:
     """What the ticket's state says; `started` says that somebody has begun work on it although it is still new."""
-    asking = {folded(name) for name in rules.status["acceptance"]}
-    if folded(ticket.state.name) in asking or any(folded(label) in asking for label in ticket.labels):
+    if rules.asking([ticket.state.name, *ticket.labels]):
         return ACCEPTANCE_REQUESTED
     named = rules.status_named(ticket.state.name)
     if named == Status.OPEN or (named is None and ticket.state.category is Category.NEW):

@@ -121,14 +121,14 @@ def patch(
 ) -> Patch:
     """Exactly the change that makes these fields of the ticket read as they should.
 
-    A label that asks for acceptance goes with the state that it stands for.
+    A label that asks for acceptance goes with the state that it stands for: as long as it is there, no other is seen.
     The body needs the ticket: its managed block is replaced. Where it has none, the block is appended if the baseline
     has no body yet, which is how a ticket is adopted; otherwise a person took it out, and the body is left alone.
     """
     known = rules.trackers[tracker]
     present = ticket.labels if ticket is not None else frozenset(_ours(baseline))
     labels = _label_changes(wanted, present, baseline, known) if Field.LABELS in fields else ((), ())
-    answered = _answered(wanted, present, known) if Field.STATUS in fields else ()
+    answers = Field.STATUS in fields and wanted.item.status is not Status.ACCEPTED_AS_RISK
     return Patch(
         title=wanted.title if Field.TITLE in fields else KEEP,
         body=_patched_body(wanted, ticket, baseline, known) if Field.BODY in fields else KEEP,
@@ -136,7 +136,7 @@ def patch(
         assignee=wanted.account if Field.ASSIGNEE in fields and Field.ASSIGNEE in wanted.values else KEEP,
         due_date=wanted.due_date if Field.DUE_DATE in fields and Field.DUE_DATE in wanted.values else KEEP,
         add_labels=labels[0],
-        remove_labels=(*labels[1], *answered),
+        remove_labels=(*labels[1], *(known.asking(present) if answers else ())),
         state=transition(wanted.item.status, known) if Field.STATUS in fields else None,
     )
 
@@ -192,14 +192,6 @@ def _label_changes(
     stale = {folded(label) for label in (*_ours(baseline), *rules.priority_labels)} - keep
     added = tuple(label for label in wanted.labels if folded(label) not in there)
     return added, tuple(sorted(label for label in present if folded(label) in stale))
-
-
-def _answered(wanted: Desired, present: Collection[str], rules: TrackerRules) -> tuple[str, ...]:
-    """The labels that ask for acceptance: as long as one stands, no other state of the ticket would be seen."""
-    asking = {folded(name) for name in rules.status["acceptance"]}
-    if wanted.item.status is Status.ACCEPTED_AS_RISK:
-        return ()
-    return tuple(sorted(label for label in present if folded(label) in asking))
 
 
 def _ours(baseline: Baseline | None) -> list[str]:

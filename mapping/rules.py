@@ -110,6 +110,11 @@ class TrackerRules:
         """The key of the resolution list that holds `name`."""
         return _key_of(self.resolution, name)
 
+    def asking(self, names: Iterable[str]) -> tuple[str, ...]:
+        """Those of the names of states and labels that ask for acceptance, sorted."""
+        known = {folded(name) for name in self.status["acceptance"]}
+        return tuple(sorted(name for name in names if folded(name) in known))
+
     def resolution_to_write(self, key: str) -> str | None:
         """The resolution to ask for; `None` leaves it to the tracker, because none was configured."""
         names = self.resolution[key]

@@ -1,13 +1,12 @@
 """Links as rows: which ticket an item has, and how both read when they last agreed."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import (
     BindParameter,
     Connection,
-    Row,
     Select,
     and_,
     bindparam,
@@ -24,7 +23,7 @@ from state.effects import Because
 from state.errors import StateError
 from state.model import Link
 from state.rows import link_columns, link_of
-from state.series import chunks
+from state.series import Rows, chunks
 from state.tables import LinkRow
 from state.ticket import TicketRef
 
@@ -73,7 +72,7 @@ def count(connection: Connection, tracker: str) -> int:
     return int(connection.execute(_COUNT, {"in_tracker": tracker}).scalar_one())
 
 
-def refs(rows: Callable[[Select[Any]], Sequence[Row[Any]]], tracker: str) -> Iterator[tuple[TicketRef, str | None]]:
+def refs(rows: Rows, tracker: str) -> Iterator[tuple[TicketRef, str | None]]:
     """Yield the linked tickets of a tracker with the revision last known, `None` for one missing or archived."""
     there = and_(LINK.c.missing_since.is_(None), LINK.c.archived.is_(False))
     names = (LINK.c.id, LINK.c.ticket_id, LINK.c.ticket_key, case((there, LINK.c.ticket_revision)).label("revision"))

@@ -168,7 +168,9 @@ def rules_of(config: Configuration, tables: Mapping[str, TrackerSettings], track
     """The mapping, as the configuration and the trackers' own abilities make it."""
     routes = tuple(Route(route.tracker, _conditions(route.when)) for route in config.settings.routes)
     people = tuple(Person(person.email, dict(person.model_extra or {})) for person in config.settings.people)
-    return Rules({name: _tracker_rules(name, tables[name], trackers[name]) for name in trackers}, routes, people)
+    return Rules(
+        {name: tracker_rules(trackers[name], **_configured(tables[name])) for name in trackers}, routes, people
+    )
 
 
 def _conditions(when: WhenTable) -> dict[str, tuple[str, ...]]:
@@ -176,10 +178,11 @@ def _conditions(when: WhenTable) -> dict[str, tuple[str, ...]]:
     return dict(sorted(given.items()))
 
 
-def _tracker_rules(name: str, table: TrackerSettings, tracker: Tracker) -> TrackerRules:
+def tracker_rules(tracker: Tracker, **said: Any) -> TrackerRules:
+    """The tables of a tracker, as far as it decides them itself; `said` are the others, by their names."""
     caps = tracker.caps
     return TrackerRules(
-        tracker=name,
+        tracker=tracker.name,
         account_kind=caps.account_kind,
         fields=caps.fields,
         body_format=caps.body_format,
@@ -187,12 +190,18 @@ def _tracker_rules(name: str, table: TrackerSettings, tracker: Tracker) -> Track
         body_limit=caps.body_limit,
         assignment_starts_work=caps.assignment_starts_work,
         mark=MARK,
-        labels=tuple(table.labels),
-        status=_names(table.status.model_dump()),
-        resolution=_names(table.resolution.model_dump()),
-        priority={Priority(k): v for k, v in table.priority.model_dump().items() if v},
-        authority={Field(k): Authority(v) for k, v in table.authority.model_dump().items()},
+        **said,
     )
+
+
+def _configured(table: TrackerSettings) -> dict[str, Any]:
+    return {
+        "labels": tuple(table.labels),
+        "status": _names(table.status.model_dump()),
+        "resolution": _names(table.resolution.model_dump()),
+        "priority": {Priority(k): v for k, v in table.priority.model_dump().items() if v},
+        "authority": {Field(k): Authority(v) for k, v in table.authority.model_dump().items()},
+    }
 
 
 def _names(table: Mapping[str, list[str]]) -> dict[str, tuple[str, ...]]:

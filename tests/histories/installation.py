@@ -4,13 +4,14 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date
 
-from connectors.base import MARK, Capabilities
+from connectors.base import Capabilities
 from connectors.sandbox.memory import CAPS
 from mapping.rules import Route, Rules, TrackerRules
 from state.effects import Because, Effects, ItemChange
 from state.lease import Holder
 from state.model import ActionItem, Actor, Agent, Authority, Field, ItemDraft, Link, Person, Priority
 from state.store import Store
+from sync.app.reaching import tracker_rules
 from sync.engine import Engine, Report
 from sync.plan import Safety
 from tests.histories.slate import Slate
@@ -61,16 +62,9 @@ class Installation:
         return Rules(tables, self.config.routes, self.config.people)
 
     def _table(self, name: str, tracker: Tracker) -> TrackerRules:
-        caps, config = tracker.caps, self.config
-        return TrackerRules(
-            tracker=name,
-            account_kind=caps.account_kind,
-            fields=caps.fields,
-            body_format=caps.body_format,
-            title_limit=caps.title_limit,
-            body_limit=caps.body_limit,
-            assignment_starts_work=caps.assignment_starts_work,
-            mark=MARK,
+        config = self.config
+        return tracker_rules(
+            tracker,
             labels=config.labels,
             status=config.status,
             priority=config.priority,

@@ -7,11 +7,12 @@ from datetime import datetime
 from random import Random
 from sqlite3 import Connection, connect
 
-from connectors.base import MARK, Tracker
-from mapping.rules import Route, Rules, TrackerRules
+from connectors.base import Tracker
+from mapping.rules import Route, Rules
 from state.lease import this_process
 from state.model import Actor, Agent, Person
 from state.store import Store
+from sync.app.reaching import tracker_rules
 from sync.engine import Engine, Report
 from sync.plan import Safety
 from tests.histories.story import Stage
@@ -60,16 +61,7 @@ class Theatre(Stage):
     def employ(self, tracker: Tracker, wait: int) -> None:
         """Let the engine work with this tracker."""
         caps = tracker.caps
-        table = TrackerRules(
-            tracker=tracker.name,
-            account_kind=caps.account_kind,
-            fields=caps.fields,
-            body_format=caps.body_format,
-            title_limit=caps.title_limit,
-            body_limit=caps.body_limit,
-            assignment_starts_work=caps.assignment_starts_work,
-            mark=MARK,
-        )
+        table = tracker_rules(tracker)
         people = (Person("mia@acme.example", {caps.account_kind: self.account}),)
         self.engine = Engine(
             self.store,

@@ -6,14 +6,14 @@ from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
-from connectors.base import MARK
 from connectors.sandbox.memory import CAPS, FarSide, MemoryTracker
-from mapping.rules import Route, Rules, TrackerRules
+from mapping.rules import Route, Rules
 from state.effects import Because, Effects, ItemChange
 from state.lease import Holder, this_process
 from state.model import ActionItem, Actor, Agent, Authority, Field, ItemDraft, Link, Person, Priority
 from state.store import Store
-from state.ticket import Ticket
+from state.ticket import Draft, Ticket
+from sync.app.reaching import tracker_rules
 from sync.engine import Engine, Report
 from sync.plan import Plan, Safety
 from sync.work import AtOnce, in_turn
@@ -55,16 +55,8 @@ class World:
     url: str = ""
 
     def rules(self) -> Rules:
-        caps = self.tracker.caps
-        table = TrackerRules(
-            tracker="eng",
-            account_kind=caps.account_kind,
-            fields=caps.fields,
-            body_format=caps.body_format,
-            title_limit=caps.title_limit,
-            body_limit=caps.body_limit,
-            assignment_starts_work=caps.assignment_starts_work,
-            mark=MARK,
+        table = tracker_rules(
+            self.tracker,
             labels=self.labels,
             authority=self.authority,
         )
@@ -117,6 +109,13 @@ class World:
 
     def ticket(self, ref: str) -> Ticket:
         return self.far.ticket(self.link(ref).ref)
+
+    def make_another(self, ticket: Ticket) -> None:
+        """Create a second ticket with the same marker."""
+        assert ticket.marker is not None
+        labels = tuple(ticket.labels)
+        draft = Draft(ticket.marker, ticket.title, ticket.body, ticket.priority, None, None, labels)
+        self.far.add("eng", draft)
 
     def item(self, ref: str) -> ActionItem:
         return self.store.item(ref)

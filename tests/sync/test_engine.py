@@ -13,7 +13,7 @@ from state.effects import Effects
 from state.errors import LeaseHeld
 from state.lease import Holder, this_process
 from state.model import Authority, Field, HoldKind, OperationKind, Priority, Status
-from state.ticket import Category, Draft, Gone
+from state.ticket import Category, Gone
 from sync.engine import ExpectationFailed
 from sync.plan import Safety
 from sync.settle import Side, Undecidable, settle
@@ -420,16 +420,12 @@ def test_two_finds_park_the_item_for_a_person(world: Any) -> None:
     world.far.lose_answer("create")
     world.sync()
     (ticket,) = world.far.tickets()
-    world.far.add("eng", _draft_like(ticket))
+    world.make_another(ticket)
     world.sync()
     assert holds(world) == [HoldKind.MANY_TICKETS]
     assert world.store.link(item.ref) is None
     world.clock.sleep(900)
     assert world.sync().tally.created == 0
-
-
-def _draft_like(ticket: Any) -> Any:
-    return Draft(ticket.marker, ticket.title, ticket.body, ticket.priority, None, None, tuple(ticket.labels))
 
 
 def test_a_comment_whose_answer_was_lost_is_not_said_twice(world: Any) -> None:

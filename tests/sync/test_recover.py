@@ -10,7 +10,6 @@ from connectors.errors import Unavailable
 from state.errors import LeaseLost
 from state.lease import Holder, this_process
 from state.model import Authority, Field, HoldKind, OperationKind, Priority
-from state.ticket import Draft
 from sync.recover import Recovery
 from sync.settle import settle
 
@@ -92,7 +91,7 @@ def test_a_run_that_lost_its_lease_settles_no_create_whatever_is_found(world: An
     world.sync()
     if tickets == 2:
         [ticket] = world.far.tickets()
-        world.far.add("eng", Draft(ticket.marker, ticket.title, ticket.body, None, None, None, ticket.labels))
+        world.make_another(ticket)
     before, records = world.store.open_intents(None), world.records()
     assert [intent.kind for intent in before] == [OperationKind.CREATE]
     with pytest.raises(LeaseLost):
@@ -118,7 +117,7 @@ def test_two_tickets_with_one_marker_are_named_to_a_person_and_asked_about_no_mo
     world.far.lose_answer("create")
     world.sync()
     [ticket] = world.far.tickets()
-    world.far.add("eng", Draft(ticket.marker, ticket.title, ticket.body, None, None, None, ticket.labels))
+    world.make_another(ticket)
     world.sync()
     first, second = sorted(each.ref.key for each in world.far.tickets())
     [hold] = world.store.holds(None)
