@@ -105,7 +105,8 @@ class GithubIssues:
             transport=transport,
             observer=observer,
         )
-        self.reader = Reader(name, settings.repository, web_page(settings.url), status_labels(settings), self._is_ours)
+        page, labels = web_page(settings.url), status_labels(settings)
+        self.reader = Reader(name, settings.repository, page, labels, self._is_ours, self._is_untold)
         self._base = f"/repos/{settings.repository}"
         self._moved = False
         self._repository: Json | None = None
@@ -189,7 +190,7 @@ class GithubIssues:
         found: list[Ticket] = []
         for answer in self._listed(f"{self.root()}/issues", "", **query):
             issues = [one for one in elements(answer.data) if is_issue(one)]
-            tickets = [self.reader.ticket(one, trusting=me is None or not one.get("user")) for one in issues]
+            tickets = [self.reader.ticket(one, trusting=self._is_untold(one)) for one in issues]
             found += [one for one in tickets if one.marker and one.marker.key in keys and one.created >= early]
             if tickets and tickets[-1].created < min(early, tickets[0].created + _INSTANT):
                 break
@@ -322,6 +323,10 @@ class GithubIssues:
             return True
         author, me = login(payload.get("user")), self.login()
         return me is not None and author.lower() == me.lower()
+
+    def _is_untold(self, payload: Json) -> bool:
+        """Whether the server does not say who we are, or who wrote this."""
+        return self.login() is None or not (payload.get("user") or payload.get("actor"))
 
     def _listed(self, path: str, etag: str, **query: Any) -> Iterator[Answer]:
         try:

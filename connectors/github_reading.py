@@ -120,13 +120,17 @@ def closing(issue: Json) -> Json:
 
 @dataclass(frozen=True, slots=True)
 class Reader:
-    """Reads payloads of one tracker; `ours` says whether an account, and the App it acted through, is us."""
+    """Reads payloads of one tracker; `ours` says whether an account, and the App it acted through, is us.
+
+    `untold` says whether the server leaves that open: a comment's key counts there too, whoever wrote it.
+    """
 
     tracker: str
     repository: str
     page: str
     labels: StatusLabels
     ours: Callable[[Json], bool]
+    untold: Callable[[Json], bool]
 
     def ticket(self, issue: Json, *, trusting: bool = False) -> Ticket:
         """The ticket that an issue is; its marker counts if we created it, or if told to trust."""
@@ -170,7 +174,7 @@ class Reader:
         return next((present[name.casefold()] for name in self.labels.every() if name.casefold() in present), None)
 
     def comment(self, payload: Json) -> Activity:
-        """Something said; the key of a comment of ours counts only where we wrote it."""
+        """Something said; the key of a comment of ours counts only where we wrote it, as far as that is told."""
         text = str(payload.get("body") or "")
         found = _COMMENT.search(text)
         author = self.account(payload, "user", "actor")
@@ -180,7 +184,7 @@ class Reader:
             by=author,
             at=moment(payload.get("created_at")),
             text=text[: found.start()] if found else text,
-            marker_key=found[1] if found and author.ours else None,
+            marker_key=found[1] if found and (author.ours or self.untold(payload)) else None,
         )
 
     def event(self, payload: Json) -> Iterator[Activity]:

@@ -532,6 +532,25 @@ def test_where_our_login_is_not_told_it_is_learned_from_what_we_create(server: S
         one.close()
 
 
+@pytest.mark.parametrize("status", [403, 404])
+def test_what_we_wrote_is_found_by_its_marker_where_our_account_may_not_be_asked_for(
+    server: SandboxServer, status: int
+) -> None:
+    server.faults.next("GET", "/user$", Fault.ERROR_BEFORE, status=status, times=2)
+    maker, fresh, began = connect(server), connect(server), server.now()
+    server.faults.next("POST", "/issues$", Fault.LOSE_ANSWER)
+    with pytest.raises(Ambiguous):
+        create(maker)
+    (found,) = fresh.find([draft().marker], began)
+    assert found.marker == draft().marker
+    server.faults.next("POST", "/comments$", Fault.LOSE_ANSWER)
+    with pytest.raises(Ambiguous):
+        maker.comment(found.ref, "Ours", marker="k" * 26)
+    assert [one.marker_key for one in fresh.activity(found.ref, began) if one.text == "Ours"] == ["k" * 26]
+    for one in (maker, fresh):
+        one.close()
+
+
 def test_where_repositories_have_no_ids_the_new_name_is_used(server: SandboxServer, mia: GithubEngineer) -> None:
     def by_name_only(request: httpx.Request) -> httpx.Response | None:
         path = request.url.path

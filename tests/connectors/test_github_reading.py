@@ -12,7 +12,7 @@ from connectors.github_reading import Reader, StatusLabels, block_marker, moment
 from state.ticket import Activity, ActivityKind, Category, Marker, Ticket
 
 LABELS = StatusLabels(open=(), in_progress=("in progress",), resolved=("fixed",), acceptance=("risk-accept",))
-READER = Reader("p", "acme/platform", "https://github.example", LABELS, lambda _: False)
+READER = Reader("p", "acme/platform", "https://github.example", LABELS, lambda _: False, lambda _: False)
 AT = "2026-11-20T10:00:00Z"
 
 KEYS = (

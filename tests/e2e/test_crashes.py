@@ -57,3 +57,20 @@ def test_no_second_ticket_is_made_while_the_index_hides_the_first(jira_cloud: An
     assert jira_cloud.tickets() == []
     assert len(jira_cloud.server.sandbox.issues.by_id) == 2
     assert all(item["ticket"] for item in jira_cloud.run("item", "list"))
+
+
+def test_where_a_token_has_no_account_nothing_whose_answer_was_lost_is_made_twice(github: Any) -> None:
+    faults = github.server.faults
+    faults.next("GET", "/user$", Fault.ERROR_BEFORE, status=403, times=99)
+    ref = github.run("item", "add", "Encrypt the backup bucket of billing")["ref"]
+    faults.next("POST", "/issues$", Fault.LOSE_ANSWER)
+    github.run("sync", expect=3)
+    assert github.run("sync")["recovered"] == 1
+    github.run("item", "comment", ref, "Before the audit, please.")
+    faults.next("POST", "/comments$", Fault.LOSE_ANSWER)
+    github.run("sync", expect=3)
+    for _ in range(3):
+        github.run("sync")
+    (key,) = github.tickets()
+    assert len([c for c in github.engineer.comments(key) if "Before the audit, please." in str(c)]) == 1
+    assert github.run("sync")["operations"] == []
