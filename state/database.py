@@ -11,7 +11,7 @@ from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
 from sqlmodel import SQLModel
 
-from state import failures
+from state import failures, seal
 from state.errors import Damaged, NotInitialised, StateError, TooNew
 from state.tables import HEAD
 
@@ -52,10 +52,14 @@ class Database:
     def __init__(self, url: str) -> None:
         self.url = _parsed(url)
         self._engine = _engine(self.url)
+        self._trusted = _is_as_left(sqlite_path(self.url))
 
     def close(self) -> None:
-        """Close every connection."""
+        """Close every connection; a file that is trusted is sealed."""
         self._engine.dispose()
+        path = sqlite_path(self.url)
+        if path is not None and self._trusted:
+            seal.put(path)
 
     @contextmanager
     def asking(self) -> Iterator[Connection]:
@@ -147,25 +151,42 @@ class Database:
         """The URL without its password, wherever that stands in it."""
         return self.url.set(query={}).render_as_string(hide_password=True)
 
-    def check_integrity(self) -> None:
-        """Raise `Damaged` if tables and indexes disagree; any other server than SQLite is trusted to tell by itself."""
-        if sqlite_path(self.url) is None:
+    def check_integrity(self, *, again: bool) -> None:
+        """Raise `Damaged` if tables and indexes disagree; any other server than SQLite is trusted to tell by itself.
+
+        Reads all of it, but not `again` where nobody else wrote to the file since that was found in order.
+        """
+        if sqlite_path(self.url) is None or (self._trusted and not again):
             return
         with self.reading() as connection:
             [found] = connection.exec_driver_sql("PRAGMA integrity_check(1)").one()
-        if found != "ok":
-            raise self._damaged("use", found)
+            if found != "ok":
+                raise self._damaged("use", found)
+        self._trusted = True
+
+    def _distrust(self) -> None:
+        """Have all of the file checked before it is trusted again."""
+        self._trusted = False
+        if (path := sqlite_path(self.url)) is not None:
+            seal.tear(path)
 
     @contextmanager
     def _failing(self, doing: str) -> Iterator[None]:
         try:
             yield
-        except DBAPIError as error:
-            raise failures.meaning(self.name, doing, error) from error
-        except UnicodeEncodeError as error:
-            raise failures.unfit(self.name, doing, "half a character") from error
-        except ValueError as error:
-            raise self._damaged(doing, str(error)) from error
+        except Damaged:
+            self._distrust()
+            raise
+        except (DBAPIError, ValueError) as error:
+            self._distrust()
+            raise self._meaning(doing, error) from error
+
+    def _meaning(self, doing: str, error: DBAPIError | ValueError) -> StateError:
+        if isinstance(error, DBAPIError):
+            return failures.meaning(self.name, doing, error)
+        if isinstance(error, UnicodeEncodeError):
+            return failures.unfit(self.name, doing, "half a character")
+        return self._damaged(doing, str(error))
 
     def _damaged(self, doing: str, told: str) -> Damaged:
         return failures.damaged(self.name, doing, told)
@@ -199,6 +220,11 @@ def sqlite_path(url: URL) -> Path | None:
     if url.get_backend_name() != "sqlite" or not url.database or url.database == ":memory:":
         return None
     return Path(url.database)
+
+
+def _is_as_left(path: Path | None) -> bool:
+    """Whether a file is as a command of ours that ended in order left it, after it had been found in order."""
+    return path is not None and seal.holds(path) and not path.with_name(f"{path.name}-wal").exists()
 
 
 def _engine(url: URL) -> Engine:

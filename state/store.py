@@ -333,9 +333,9 @@ class Store:
         with self._database.reading() as connection:
             return audit.verify(connection, last=last)
 
-    def check_integrity(self) -> None:
-        """Raise `Damaged` if the database contradicts itself; reads all of it."""
-        self._database.check_integrity()
+    def check_integrity(self, *, again: bool = False) -> None:
+        """Raise `Damaged` if the database contradicts itself; a file still as we left it is only read if `again`."""
+        self._database.check_integrity(again=again)
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:

@@ -61,6 +61,7 @@ class _Gathered:
     plan: Plan
     readings: dict[str, Reading] = field(default_factory=dict)
     failed: dict[str, TrackerError] = field(default_factory=dict)
+    audited: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,8 +168,8 @@ class Engine:
         work.commit("force", Effects(notes=[Note("brake.overridden", refused.name, because, after=refused.detail)]))
 
     def _apply(self, work: Work, found: _Gathered) -> None:
-        if found.plan.steps:
-            self.store.check_integrity()
+        if found.plan.steps or found.audited:
+            self.store.check_integrity(again=found.audited)
         apply = Apply(work)
         for reading in found.readings.values():
             apply.refresh(list(reading.touched.values()), sorted(reading.lost))
@@ -244,6 +245,7 @@ class Engine:
         for name, tracker in trackers.items():
             feed = self.store.feed(name)
             extent = Extent.ALL if full else self._extent(feed)
+            found.audited |= extent is not Extent.NEWS
             now, progress = self.clock(), self._reading
             scope = Scope(self.store, tracker, self.rules, run, now, extent, mine, waiting, alone, meant, progress)
             try:

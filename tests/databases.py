@@ -2,14 +2,15 @@
 
 import shutil
 import sqlite3
-from collections.abc import Callable, Sequence
-from contextlib import closing
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 from itertools import count
 from pathlib import Path
 from typing import Any, Protocol
 
 import pytest
+from sqlalchemy import Engine, event
 from sqlalchemy.engine import make_url
 
 from state.migrations.versions.v0001_first_tables import POSTGRESQL, SQLITE
@@ -109,6 +110,19 @@ class OnServer:
     def close(self) -> None:
         for url in self._given:
             self.server.drop(url)
+
+
+@contextmanager
+def statements() -> Iterator[list[str]]:
+    """Every statement that goes to a database meanwhile."""
+    said: list[str] = []
+
+    def note(_connection: object, _cursor: object, statement: str, *_: object) -> None:
+        said.append(statement)
+
+    event.listen(Engine, "before_cursor_execute", note)
+    yield said
+    event.remove(Engine, "before_cursor_execute", note)
 
 
 def disarm(url: str) -> None:

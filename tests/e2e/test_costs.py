@@ -1,18 +1,17 @@
 """What a run may cost: it depends on what changed, and not on what exists."""
 
 import tomllib
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
 
-from sqlalchemy import Engine, event
+import pytest
 
 from connectors.sandbox.github_engineer import GithubEngineer
 from state.effects import Because, Effects
 from state.model import Actor, Agent, ItemDraft, Priority
 from state.store import Store
 from state.ticket import TicketRef
+from tests.databases import on_sqlite, statements
 from tests.e2e.conftest import Installation
 
 BECAUSE = Because(Agent(Actor.HUMAN, "counterfoil", "olga@acme.example"))
@@ -20,19 +19,6 @@ BECAUSE = Because(Agent(Actor.HUMAN, "counterfoil", "olga@acme.example"))
 
 def now() -> datetime:
     return datetime.now(UTC)
-
-
-@contextmanager
-def statements() -> Iterator[list[str]]:
-    """Every statement that goes to a database meanwhile."""
-    said: list[str] = []
-
-    def note(_connection: object, _cursor: object, statement: str, *_: object) -> None:
-        said.append(statement)
-
-    event.listen(Engine, "before_cursor_execute", note)
-    yield said
-    event.remove(Engine, "before_cursor_execute", note)
 
 
 def opened(made: Installation) -> Store:
@@ -88,3 +74,22 @@ def test_planning_new_tickets_asks_the_database_no_more_for_many_than_for_few(gi
             assert len(github.run("plan")["operations"]) >= count
         asked.append(len([one for one in said if "audit" not in one]))
     assert asked[0] == asked[1]
+
+
+@on_sqlite
+def test_the_database_is_read_as_a_whole_when_the_tickets_are_counted_and_not_at_each_change(
+    github: Installation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def whole() -> int:
+        with statements() as said:
+            github.run("sync")
+        return sum("integrity_check" in one for one in said)
+
+    add(github, 1)
+    asked = [whole()]
+    for _ in range(2):
+        github.run("item", "edit", "AI-000001", "--description", f"Another description than {asked}.")
+        asked.append(whole())
+    monkeypatch.setenv("COUNTERFOIL_TRACKERS__WORK__AUDIT_HOURS", "0")
+    asked.append(whole())
+    assert asked == [1, 0, 0, 1]

@@ -21,7 +21,7 @@ from sqlmodel import SQLModel
 from state.database import Database
 from state.errors import Busy, Damaged
 from state.store import NotInitialised, StateError, Store, TooNew
-from tests.databases import WHEN, Databases, on_postgresql, on_sqlite, raw
+from tests.databases import WHEN, Databases, on_postgresql, on_sqlite, raw, statements
 
 if TYPE_CHECKING:
     from tests.state.conftest import Book
@@ -177,6 +177,59 @@ def test_an_index_that_disagrees_with_its_table_is_found_before_it_is_trusted(bo
     again = Store.open(book.url, clock=book.clock)
     with closing(again), pytest.raises(Damaged, match="item_by_status"):
         again.check_integrity()
+
+
+def checks(store: Store, *, again: bool = False) -> int:
+    """How often the whole file is read when it is to be checked."""
+    with statements() as said:
+        store.check_integrity(again=again)
+    return sum("integrity_check" in one for one in said)
+
+
+@on_sqlite
+def test_a_file_is_checked_as_a_whole_once_and_then_only_if_asked_or_if_somebody_else_wrote_to_it(
+    book: "Book",
+) -> None:
+    path = Path(make_url(book.url).database or "")
+    assert [checks(book.store), checks(book.store), checks(book.store, again=True)] == [1, 0, 1]
+    book.item()
+    book.store.close()
+    with closing(Store.open(book.url, clock=book.clock)) as kept:
+        assert checks(kept) == 0
+    path.write_bytes(path.read_bytes())
+    with closing(Store.open(book.url, clock=book.clock)) as touched:
+        assert checks(touched) == 1
+
+
+@on_sqlite
+def test_a_file_whose_last_writer_was_killed_is_checked_as_a_whole(book: "Book") -> None:
+    book.store.check_integrity()
+    book.store.close()
+    code = (
+        "import os, sys, datetime\nfrom state.store import Holder, Store\n"
+        "store = Store.open(sys.argv[1], clock=lambda: datetime.datetime.now(datetime.UTC))\n"
+        "store.take_lease(Holder('h1', 1), 60)\nos.kill(os.getpid(), 9)"
+    )
+    assert subprocess.run([sys.executable, "-c", code, book.url], check=False).returncode == -9
+    with closing(Store.open(book.url, clock=book.clock)) as after:
+        assert checks(after) == 1
+
+
+@on_sqlite
+def test_a_file_in_which_damage_was_met_is_checked_as_a_whole_next(book: "Book") -> None:
+    book.item()
+    book.raw("UPDATE item SET source_kind = 'manu`l'")
+    book.store.check_integrity()
+    book.store.close()
+    with closing(Store.open(book.url, clock=book.clock)) as met, pytest.raises(Damaged):
+        met.item("AI-000001")
+    with closing(Store.open(book.url, clock=book.clock)) as after:
+        assert checks(after) == 1
+
+
+@on_postgresql
+def test_a_server_is_trusted_to_check_its_own_files(book: "Book") -> None:
+    assert checks(book.store, again=True) == 0
 
 
 def test_a_version_that_never_was_is_a_clear_error(book: "Book") -> None:
