@@ -15,6 +15,8 @@ from state import failures, seal
 from state.errors import Damaged, NotInitialised, StateError, TooNew
 from state.tables import HEAD
 
+_KINDS = (("sqlite", "pysqlite"), ("postgresql", "psycopg"))
+"""The databases that can be used, each with its driver."""
 _PRAGMAS = ("busy_timeout = 5000", "synchronous = FULL", "foreign_keys = ON")
 
 _TURNS = 50
@@ -200,13 +202,15 @@ def _some(names: frozenset[str]) -> str:
 def _parsed(url: str) -> URL:
     try:
         parsed = make_url(url)
-        parsed.get_dialect()
+        kind = (parsed.get_backend_name(), parsed.get_driver_name())
     except (ArgumentError, NoSuchModuleError, ModuleNotFoundError, ValueError):
         # What it complains of may be a part of the password, so that is not carried along.
+        kind = None
+    if kind not in _KINDS:
         raise StateError(
             "the database URL cannot be used; write sqlite:///FILE or postgresql+psycopg://USER@HOST/NAME "
             "as `url` under [state]"
-        ) from None
+        )
     if "@" in (parsed.host or ""):
         raise StateError(
             "the database URL cannot be used: an @ in its password is written as %40, as in "

@@ -62,6 +62,10 @@ def test_a_folder_that_does_not_exist_is_named(tmp_path: Path, book: "Book") -> 
     [
         "nonsense",
         "oracle9://x/y",
+        "mysql://u:hunter2@h/n",
+        "mysql+pymysql://u:hunter2@h/n",
+        "postgresql+asyncpg://u:hunter2@h/n",
+        "sqlite+aiosqlite:///counterfoil.db",
         "postgresql+nodriver://u:hunter2@h/n",
         "postgresql+psycopg://h:hunter2/n",
     ],
