@@ -6,7 +6,7 @@ from datetime import date, datetime
 from fnmatch import fnmatchcase
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, Select, bindparam, insert, literal_column, select, tuple_, update
+from sqlalchemy import Connection, Row, Select, bindparam, insert, literal_column, select, tuple_, update
 from sqlalchemy.exc import IntegrityError
 
 from state import lifecycle
@@ -53,7 +53,6 @@ class Wanted:
     priority: frozenset[Priority] = frozenset()
     owner: str | None = None
     control: str | None = None
-    text: str | None = None
     overdue_on: date | None = None
 
 
@@ -95,7 +94,7 @@ def in_order(rows: Rows, wanted: Wanted) -> Iterator[ActionItem]:
     """Yield the wanted items in the order of their refs."""
     query, last = _wanted(wanted).order_by(ITEM.c.seq).limit(PAGE), 0
     while page := rows(query.where(ITEM.c.seq > last)):
-        yield from (item for item in map(item_of, page) if _is_like(item, wanted))
+        yield from (item_of(row) for row in page if _is_like(row, wanted))
         last = page[-1].seq
 
 
@@ -129,15 +128,11 @@ def _wanted(wanted: Wanted) -> Select[Any]:
     return query
 
 
-def _is_like(item: ActionItem, wanted: Wanted) -> bool:
-    """Whether an item has what databases would compare each in its own way: letters of either case, patterns."""
-    if wanted.owner is not None and (item.owner or "").casefold() != wanted.owner.casefold():
+def _is_like(row: Row[Any], wanted: Wanted) -> bool:
+    """Whether an item's row has what databases would compare each in its own way: letters of either case, patterns."""
+    if wanted.owner is not None and (row.owner or "").casefold() != wanted.owner.casefold():
         return False
-    if wanted.text:
-        sought = wanted.text.casefold()
-        if not any(sought in text.casefold() for text in (item.ref, item.title, item.description)):
-            return False
-    return wanted.control is None or any(fnmatchcase(control, wanted.control) for control in item.controls)
+    return wanted.control is None or any(fnmatchcase(control, wanted.control) for control in row.controls)
 
 
 def add(
