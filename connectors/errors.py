@@ -9,6 +9,7 @@ TrackerError
     Stale          the ticket moved since we looked: plan this item again, once
     Unavailable    certainly did nothing: retry, then defer
         RateLimited    the same, not before `retry_at`
+            TicketLimited   the same of this ticket alone: others may be written
     Ambiguous      may have happened: leave the intent open and look for it
 """
 
@@ -63,6 +64,10 @@ class RateLimited(Unavailable):
     def __init__(self, message: str, retry_at: datetime) -> None:
         super().__init__(message)
         self.retry_at = retry_at
+
+
+class TicketLimited(RateLimited):
+    """The limit is of one ticket; the tracker takes writes to others."""
 
 
 class Ambiguous(TrackerError):

@@ -2,15 +2,13 @@
 
 import io
 import json
-import math
 import re
 import ssl
 import threading
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
-from email.utils import parsedate_to_datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import httpx
@@ -31,13 +29,12 @@ from connectors.errors import (
     TrackerError,
     Unavailable,
 )
+from connectors.limits import DEFAULT_WAIT, Limits
 from connectors.redaction import spellings
 
 TRIES = 3
 PATIENCE = timedelta(seconds=10)
 """The longest wait that a retried read obeys by sleeping; a longer one is the engine's to plan for."""
-LONGEST_WAIT = timedelta(hours=1)
-DEFAULT_WAIT = timedelta(seconds=60)
 REDIRECTS = 3
 MESSAGE_LIMIT = 300
 CREDENTIALS = 8
@@ -46,7 +43,6 @@ CREDENTIALS = 8
 _READS = frozenset({"GET", "HEAD", "OPTIONS"})
 _NEVER_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError, httpx.UnsupportedProtocol)
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
-_LIMIT_WORDS = re.compile(r"rate limit|abuse detection|submitted too quickly", re.IGNORECASE)
 _ID = re.compile(r"/(?:\d+|[A-Z][A-Z0-9_]*-\d+)(?=/|$)")
 
 
@@ -67,7 +63,8 @@ class Wire:
     `reads` are endings of paths whose POST changes nothing, such as searches. `secrets` never appear in an error.
     Credentials go to the host of `base_url` and no other. Certificates are always checked; `ca_bundle` adds trust
     to the system's. `conflict_is_stale` says that a 409 or 412 means the ticket moved, rather than a refusal.
-    `unasked_wait` is kept after a rate limit that names no time, and doubled with each one in a row.
+    `unasked_wait` is kept after a rate limit that names no time, and doubled with each one in a row. Once an answer
+    says that no more requests are taken until some time, none is sent before.
     """
 
     def __init__(
@@ -92,7 +89,7 @@ class Wire:
         self.adapter: BaseAdapter = _Adapter(self)
         self._clock, self._sleep, self._observer = clock, sleep, observer
         self._reads, self._conflict_is_stale = tuple(reads), conflict_is_stale
-        self._unasked_wait, self._limits_in_row = unasked_wait, 0
+        self._limits = Limits(clock, unasked_wait)
         self._hidden = spellings(secret.get_secret_value() for secret in secrets)
         self._sent: set[str] = set()
         timeout = httpx.Timeout(timeout_seconds, connect=min(timeout_seconds, 10.0))
@@ -154,6 +151,9 @@ class Wire:
         if not _same_host(self.base_url, request.url):
             told = f"will not send credentials to {request.url.host}; the configured host is {self.base_url.host}"
             raise Denied(self._line(request, "not sent", told))
+        if (until := self._limits.used_up_until(request)) is not None:
+            told = f"the tracker takes no more requests until {until:%H:%M:%S} UTC"
+            raise RateLimited(self._line(request, "not sent", told), until)
         with self._counting:
             self._learn(request.headers.get("authorization", "").partition(" ")[2])
             self.count += 1
@@ -164,6 +164,7 @@ class Wire:
             self._observe(request, None)
             raise self._failure(request, error) from None
         self._observe(request, response)
+        self._limits.note(request, response)
         return response
 
     def _observe(self, request: httpx.Request, response: httpx.Response | None) -> None:
@@ -194,8 +195,8 @@ class Wire:
         told = _vendor_message(response) if status >= 400 else ""
         reason = response.headers.get("ratelimit-reason", "")
         text = self._line(request, str(status), "; ".join(filter(None, (told or response.reason_phrase, reason))))
-        if (limited := self._limited(response, told, read=read)) is not None:
-            return RateLimited(text, limited)
+        if (limited := self._limits.refusal(response, told, text, read=read)) is not None:
+            return limited
         if status in _REDIRECTS:
             text = self._line(request, str(status), f"redirected to {response.headers.get('location', 'nowhere')}")
             return Unavailable(text) if read else Ambiguous(text)
@@ -222,17 +223,6 @@ class Wire:
                 return Rejected(text)
             case _:
                 return Unavailable(text) if read else Ambiguous(text)
-
-    def _limited(self, response: httpx.Response, told: str, *, read: bool) -> datetime | None:
-        headers, status = response.headers, response.status_code
-        exhausted = headers.get("x-ratelimit-remaining", "").strip() == "0"
-        said = "retry-after" in headers or exhausted or _LIMIT_WORDS.search(told) is not None
-        if status == 429 or (status == 403 and said) or (status == 503 and read and "retry-after" in headers):
-            unasked = min(self._unasked_wait * 2**self._limits_in_row, LONGEST_WAIT)
-            self._limits_in_row = min(self._limits_in_row + 1, 16)
-            return retry_at(headers, self._clock(), unasked)
-        self._limits_in_row = 0
-        return None
 
     def _worth_another_try(self, error: BaseException) -> bool:
         if isinstance(error, RateLimited):
@@ -272,46 +262,6 @@ class _Adapter(BaseAdapter):
 
     def close(self) -> None:
         """Leave the client open: it belongs to the wire."""
-
-
-def retry_at(headers: Mapping[str, str], now: datetime, unasked: timedelta = DEFAULT_WAIT) -> datetime:
-    """When (UTC) the tracker wants to be asked again: at least now, at most about an hour on, `unasked` by default."""
-    asked = _retry_after(headers.get("retry-after", ""), now) or _reset(headers.get("x-ratelimit-reset", ""), now)
-    at = asked or now + unasked
-    return min(at, now + LONGEST_WAIT + DEFAULT_WAIT)
-
-
-def _retry_after(value: str, now: datetime) -> datetime | None:
-    seconds = _number(value)
-    if seconds is not None:
-        return now + timedelta(seconds=min(seconds, LONGEST_WAIT.total_seconds())) if seconds >= 0 else None
-    try:
-        at = parsedate_to_datetime(value)
-    except (ValueError, OverflowError):
-        return None
-    return _ahead(at, now)
-
-
-def _reset(value: str, now: datetime) -> datetime | None:
-    seconds = _number(value)
-    try:
-        at = datetime.fromisoformat(value.strip()) if seconds is None else datetime.fromtimestamp(seconds, UTC)
-    except (ValueError, OverflowError, OSError):
-        return None
-    return _ahead(at, now)
-
-
-def _ahead(at: datetime, now: datetime) -> datetime | None:
-    aware = at if at.tzinfo else at.replace(tzinfo=UTC)
-    return aware.astimezone(UTC) if aware >= now else None
-
-
-def _number(value: str) -> float | None:
-    try:
-        number = float(value)
-    except ValueError:
-        return None
-    return number if math.isfinite(number) else None
 
 
 def _trust(ca_bundle: str | None) -> ssl.SSLContext:

@@ -14,6 +14,7 @@ from connectors.errors import (
     RateLimited,
     Rejected,
     Stale,
+    TicketLimited,
     TrackerError,
     Unavailable,
 )
@@ -150,15 +151,21 @@ class Work:
         return Intent(name, self.because.run, kind, item, tracker, key, payload, self.clock())
 
     def note_failure(self, tracker: str, error: TrackerError) -> None:
-        """Stop a tracker that denies us, asks for a long pause, or does not answer several times in a row."""
-        if isinstance(error, Denied | RateLimited):
-            self.stopped[tracker] = error
-        elif isinstance(error, Unavailable | Ambiguous):
-            self.failures[tracker] = self.failures.get(tracker, 0) + 1
-            if self.failures[tracker] >= _IN_A_ROW:
+        """Stop a tracker that denies us, asks for a long pause, or does not answer several times in a row.
+
+        A pause asked for on one ticket stops no other.
+        """
+        match error:
+            case TicketLimited() | Rejected() | NotFound() | Stale():
+                pass
+            case Denied() | RateLimited():
                 self.stopped[tracker] = error
-        elif not isinstance(error, Rejected | NotFound | Stale):
-            raise error
+            case Unavailable() | Ambiguous():
+                self.failures[tracker] = self.failures.get(tracker, 0) + 1
+                if self.failures[tracker] >= _IN_A_ROW:
+                    self.stopped[tracker] = error
+            case _:
+                raise error
         self.refused.append(f"{tracker}: {error}")
 
     def warn(self, text: str) -> None:

@@ -20,10 +20,11 @@ from connectors.errors import (
     RateLimited,
     Rejected,
     Stale,
+    TicketLimited,
     TrackerError,
     Unavailable,
 )
-from connectors.wire import Exchange, Wire, retry_at
+from connectors.wire import Exchange, Wire
 
 NOW = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
 URL = "https://tracker.test/base"
@@ -31,9 +32,9 @@ Handler = Callable[[httpx.Request], httpx.Response]
 
 
 class Line:
-    """A wire to a handler, with the requests that arrived and the waits that were slept."""
+    """A wire to a handler, with the requests that arrived and the waits that were slept, by which time is `moving`."""
 
-    def __init__(self, handler: Handler, **options: object) -> None:
+    def __init__(self, handler: Handler, *, moving: bool = False, **options: object) -> None:
         self.arrived: list[httpx.Request] = []
         self.waits: list[float] = []
         self.exchanges: list[Exchange] = []
@@ -44,7 +45,7 @@ class Line:
 
         self.wire = Wire(
             URL,
-            clock=lambda: NOW,
+            clock=lambda: NOW + timedelta(seconds=sum(self.waits) if moving else 0),
             sleep=self.waits.append,
             transport=httpx.MockTransport(handle),
             observer=self.exchanges.append,
@@ -197,31 +198,6 @@ def test_a_read_does_not_sit_out_a_long_wait() -> None:
     assert (error.retry_at, len(line.arrived), line.waits) == (NOW + timedelta(seconds=11), 1, [])
 
 
-@pytest.mark.parametrize(
-    ("headers", "seconds"),
-    [
-        ({"retry-after": "30"}, 30),
-        ({"retry-after": "0"}, 0),
-        ({"retry-after": "Fri, 20 Nov 2026 12:02:00 GMT"}, 120),
-        ({"x-ratelimit-reset": str(int(NOW.timestamp()) + 90)}, 90),
-        ({"x-ratelimit-reset": "2026-11-20T12:05Z"}, 300),
-        ({"x-ratelimit-reset": "2026-11-20T13:05:30+01:00"}, 330),
-        ({"retry-after": "5", "x-ratelimit-reset": "2026-11-20T12:05Z"}, 5),
-        ({}, 60),
-        ({"retry-after": "soon"}, 60),
-        ({"retry-after": "-5"}, 60),
-        ({"retry-after": "nan"}, 60),
-        ({"retry-after": "Fri, 20 Nov 2020 12:02:00 GMT"}, 60),
-        ({"x-ratelimit-reset": "1"}, 60),
-        ({"x-ratelimit-reset": "9" * 400}, 60),
-        ({"retry-after": "999999999"}, 3600),
-        ({"x-ratelimit-reset": "2099-01-01T00:00Z"}, 3660),
-    ],
-)
-def test_when_to_come_back_is_read_from_headers_and_never_from_nonsense(headers: dict[str, str], seconds: int) -> None:
-    assert retry_at(headers, NOW) - NOW == timedelta(seconds=seconds)
-
-
 def test_a_limit_that_names_no_time_is_waited_for_twice_as_long_each_time_in_a_row() -> None:
     limit, fine = httpx.Response(429, headers={"RateLimit-Reason": "jira-burst-based"}), httpx.Response(200, json={})
     line = Line(in_turn(limit, limit, fine, limit, fine), unasked_wait=timedelta(seconds=1))
@@ -247,6 +223,79 @@ def test_a_limit_says_which_of_the_vendor_s_limits_it_is() -> None:
 def test_a_403_about_a_limit_is_a_limit(headers: dict[str, str], said: dict[str, str]) -> None:
     line = Line(always(403, headers, said))
     assert type(line.raised("POST")) is RateLimited
+
+
+def test_a_403_that_asks_for_no_wait_is_a_denial() -> None:
+    line = Line(always(403, {"retry-after": "0", "x-ratelimit-remaining": "9"}))
+    assert type(line.raised("POST")) is Denied
+
+
+@pytest.mark.parametrize(
+    ("reason", "kind"),
+    [
+        ("jira-per-issue-on-write", TicketLimited),
+        ("jira-quota-global-based", RateLimited),
+        ("jira-quota-tenant-based", RateLimited),
+        ("jira-burst-based", RateLimited),
+        ("jira-cost-based", RateLimited),
+        ("", RateLimited),
+    ],
+)
+def test_a_limit_of_one_ticket_is_told_from_those_of_the_whole_tracker(reason: str, kind: type[RateLimited]) -> None:
+    line = Line(always(429, {"RateLimit-Reason": reason, "Retry-After": "20"}))
+    error = line.raised("PUT")
+    assert type(error) is kind
+    assert error.retry_at - NOW == timedelta(seconds=20)
+
+
+def spent(seconds: float, **headers: str) -> httpx.Response:
+    """An answer after which no request is left before so many seconds have passed."""
+    reset = str(int(NOW.timestamp() + seconds))
+    told = {"x-ratelimit-remaining": "0", "x-ratelimit-reset": reset, "x-ratelimit-resource": "core", **headers}
+    return httpx.Response(200, headers=told, json={})
+
+
+@pytest.mark.parametrize("method", ["GET", "POST"])
+def test_once_the_budget_is_used_up_nothing_is_sent_before_it_is_filled_again(method: str) -> None:
+    line = Line(in_turn(spent(1800)))
+    line.session.get(f"{URL}/x")
+    for _ in range(2):
+        error = line.raised(method)
+        assert isinstance(error, RateLimited)
+        assert (error.retry_at, error.status) == (NOW + timedelta(minutes=30), 0)
+        assert "12:30:00 UTC" in str(error)
+    assert (len(line.arrived), line.wire.count, line.waits) == (1, 1, [])
+
+
+def test_a_read_waits_for_a_budget_that_is_filled_soon_and_is_sent_once() -> None:
+    line = Line(in_turn(spent(7), httpx.Response(200, json={})), moving=True)
+    line.session.get(f"{URL}/x")
+    line.session.get(f"{URL}/x")
+    assert (line.waits, len(line.arrived)) == ([7.0], 2)
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"x-ratelimit-remaining": "1"},
+        {"x-ratelimit-resource": "search"},
+        {"x-ratelimit-resource": ""},
+        {"x-ratelimit-reset": "soon"},
+        {"x-ratelimit-reset": str(int(NOW.timestamp()) - 1)},
+    ],
+)
+def test_a_budget_that_is_not_all_requests_or_names_no_time_to_come_holds_nothing_back(headers: dict[str, str]) -> None:
+    line = Line(lambda _: spent(1800, **headers))
+    for _ in range(2):
+        line.session.post(f"{URL}/x", json={})
+    assert len(line.arrived) == 2
+
+
+def test_a_budget_belongs_to_the_credentials_that_used_it_up() -> None:
+    line = Line(in_turn(spent(1800), httpx.Response(200, json={})))
+    line.session.get(f"{URL}/x", headers={"authorization": "Bearer installation"})
+    line.session.get(f"{URL}/x", headers={"authorization": "Bearer app"})
+    assert type(line.raised("GET", headers={"authorization": "Bearer installation"})) is RateLimited
 
 
 def test_a_403_with_quota_left_is_a_denial() -> None:

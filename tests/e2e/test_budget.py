@@ -104,3 +104,20 @@ def test_a_long_first_mirror_uses_nearly_all_that_is_allowed_and_is_never_refuse
     assert [seen.status for seen in server.requests if seen.status >= 400] == []
     made = sum(seen.method == "POST" for seen in server.requests)
     assert 0.95 * 3 * 30 <= made <= 3 * 30
+
+
+def test_a_used_up_hour_ends_the_writing_without_one_refused_request(
+    engine: Engine, server: SandboxServer, clock: Clock
+) -> None:
+    sandbox = server.sandbox
+    assert isinstance(sandbox, GithubSandbox)
+    sandbox.quota = 30
+    take_in(engine, 50)
+    first = engine.sync("run-1", holder=this_process(), agent=AGENT)
+    assert (first.tally.created, first.tally.deferred, first.exit_code) == (30, 20, 3)
+    assert "13:00:00 UTC" in first.problems[0]
+    again = engine.sync("run-2", holder=this_process(), agent=AGENT)
+    assert (again.tally.created, len(server.requests)) == (0, 30)
+    clock.now = datetime(2026, 11, 20, 13, tzinfo=UTC)
+    assert engine.sync("run-3", holder=this_process(), agent=AGENT).tally.created == 20
+    assert [seen.status for seen in server.requests if seen.status >= 400] == []

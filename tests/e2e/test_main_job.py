@@ -2,6 +2,10 @@
 
 from typing import Any
 
+import pytest
+
+from connectors.sandbox.faults import Fault
+
 
 def titles(installation: Any) -> dict[str, str]:
     return {i["ref"]: i["ticket"]["key"] for i in installation.run("item", "list") if i["ticket"]}
@@ -87,3 +91,17 @@ def test_an_existing_ticket_is_adopted_and_its_text_is_kept(installation: Any) -
     assert "Found on Monday." in str(installation.engineer.body(key))
     assert installation.run("sync")["operations"] == []
     assert len(installation.tickets()) == 1
+
+
+@pytest.mark.parametrize(("reason", "written"), [("jira-per-issue-on-write", 2), ("jira-quota-tenant-based", 0)])
+def test_a_limit_on_one_ticket_leaves_the_others_alone(jira_cloud: Any, reason: str, written: int) -> None:
+    refs = [add(jira_cloud, f"Encrypt volume {n} of the billing system") for n in range(3)]
+    jira_cloud.run("sync")
+    for ref in refs:
+        jira_cloud.run("item", "edit", ref, "--priority", "critical")
+    jira_cloud.server.faults.next("PUT", "/issue/", Fault.RATE_LIMITED, seconds=300, reason=reason)
+    limited = jira_cloud.run("sync", expect=3)
+    assert (limited["updated"], limited["deferred"]) == (written, 3 - written)
+    assert any(reason in problem for problem in limited["problems"])
+    assert jira_cloud.run("sync")["updated"] == 3 - written
+    assert jira_cloud.run("sync")["operations"] == []

@@ -1,9 +1,10 @@
 """The writing half of a run."""
 
 import json
+from datetime import timedelta
 from typing import Any
 
-from connectors.errors import Unavailable
+from connectors.errors import TicketLimited, Unavailable
 from state.model import HoldKind, Priority, Status
 from state.ticket import Category
 
@@ -71,3 +72,16 @@ def test_a_person_whom_the_tracker_refused_is_not_recorded_as_assigned(world: An
     world.sync()
     bodies = [json.loads(r.body) for r in world.store.log([item.ref], action="ticket.changed")]
     assert sorted(b["field"] for b in bodies) == ["body", "priority"]
+
+
+def test_a_ticket_that_takes_no_more_writes_for_now_waits_and_the_others_do_not(world: Any) -> None:
+    items = [world.add(f"Encrypt volume {n} of the billing system") for n in range(6)]
+    world.sync()
+    for item in items:
+        world.edit(item.ref, description="Every volume, without exception.")
+    at = world.clock.now + timedelta(minutes=5)
+    for _ in range(4):
+        world.far.fail_next("update", TicketLimited("update: 429", at))
+    report = world.sync()
+    assert (report.tally.updated, report.tally.deferred, report.exit_code) == (2, 4, 3)
+    assert world.sync().tally.updated == 4
