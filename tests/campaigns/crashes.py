@@ -1,17 +1,20 @@
 """Runs killed at every named point, once or several times in a row, and resumed until they come to rest.
 
-Each run is the real program in a process of its own, over HTTP to an embedded tracker in another, on a SQLite file. It
-is forked from a process that has imported the program, which saves the start-up and nothing else. Time is one clock for
-all processes of a case: where the program waits, that clock moves on, so that minutes pass between runs in no time.
+Each run is the real program in a process of its own, over HTTP to an embedded tracker in another, on a SQLite file or
+on PostgreSQL. It is forked from a process that has imported the program, which saves the start-up and nothing else.
+Time is one clock for all processes of a case: where the program waits, that clock moves on, so that minutes pass
+between runs in no time.
 """
 
 import json
 import random
 import signal
+import sys
 import tempfile
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import cache, partial
 from pathlib import Path
@@ -28,11 +31,14 @@ from tests.campaigns.forked import Ended
 from tests.campaigns.places import KINDS, Place, both_sides, wrong_with
 from tests.campaigns.sheet import Score
 from tests.campaigns.spread import Case, spread
+from tests.postgresql import Absent, Server, running
 
 FULL = 200
-"""How many histories there are. Each is killed once at each point, and five times in a row of two or three kills."""
+"""How many histories there are. Each is killed once at each point, and five times in a row of two or three kills.
+Of the first, a tenth are repeated on PostgreSQL."""
 
 _ROWS = 5
+_FEWER = 10
 _RUNS = 8
 _WRITTEN = {"jira-cloud": "/issue/[^/]+$", "jira-datacenter": "/issue/[^/]+$", "github": "/issues/[0-9]+$"}
 _MADE = {"jira-cloud": "/issue(/bulk)?$", "jira-datacenter": "/issue(/bulk)?$", "github": "/issues$"}
@@ -61,38 +67,62 @@ class History:
 def campaign(size: int, seed: int, jobs: int, only: int | None) -> Iterator[Score]:
     """Kill runs: once at each point, then several times in a row; what is left at rest is a row of its own."""
     again = f"python -m tests.campaigns crashes --size {size} --seed {seed}"
-    once = range(size * len(POINTS))
-    often = range(size * _ROWS)
-    rows = (
-        (
-            "R1",
-            f"SIGKILL at each of {len(POINTS)} points of a sync, then resumed",
-            killed_once,
-            once,
-            len(POINTS),
-        ),
-        ("R2", "SIGKILL two or three times in a row at random points, recovery included", killed_often, often, _ROWS),
-    )
+    fewer = max(size // _FEWER, 1)
+    at_each = f"SIGKILL at each of {len(POINTS)} points of a sync, then resumed"
+    in_a_row = "SIGKILL two or three times in a row at random points, recovery included"
     quiet: list[Case] = []
     begun = time.monotonic()
-    for row, what, attempt, numbers, chunk in rows:
-        with tempfile.TemporaryDirectory() as root:
-            started = time.monotonic()
-            chosen = [only] if only is not None else numbers
-            cases = list(spread(row, partial(attempt, Path(root), seed), chosen, jobs, chunk=chunk))
-            yield _score(row, what, cases, _NAMES, seed, time.monotonic() - started, again)
-            quiet += cases
+    with postgresql() as server:
+        rows: list[tuple[str, str, Callable[[Path, int, int], Case], int, int]]
+        rows = [("R1", at_each, killed_once, size, len(POINTS)), ("R2", in_a_row, killed_often, size, _ROWS)]
+        if server is not None:
+            rows.append(("R1, PostgreSQL", at_each, partial(killed_once, server=server), fewer, len(POINTS)))
+        for row, what, attempt, histories, each in rows:
+            with tempfile.TemporaryDirectory() as root:
+                started = time.monotonic()
+                chosen = [only] if only is not None else range(histories * each)
+                cases = list(spread(row, partial(attempt, Path(root), seed), chosen, jobs, chunk=each))
+                yield _score(row, what, cases, _NAMES, seed, time.monotonic() - started, again)
+                quiet += cases
     what = "one more run after each of these came to rest"
     still = [Case(c.number, tuple({*c.wrong} & {"written at rest"})) for c in quiet]
     yield _score("R8", what, still, ("written at rest",), seed, time.monotonic() - begun, again)
 
 
-def killed_once(root: Path, seed: int, number: int) -> Case:
+@contextmanager
+def postgresql() -> Iterator[Server | None]:
+    """A server, or nothing where there is none, which is said."""
+    with ExitStack() as stack:
+        server = None
+        try:
+            server = stack.enter_context(running())
+        except Absent as absent:
+            print(f"no rows for PostgreSQL: {absent}", file=sys.stderr)
+        yield server
+
+
+@contextmanager
+def fresh(history: "History", server: Server | None = None) -> Iterator[Place]:
+    """The history's installation, served, as it was before anything was done; on the server if there is one."""
+    history.clock.sleep(history.ahead - history.clock.ahead)
+    place = history.place.copied(history.place.folder.with_name("case"))
+    with place.served():
+        if server is None:
+            yield place
+            return
+        url = server.empty()
+        try:
+            yield place.moved(url)
+        finally:
+            server.drop(url)
+
+
+def killed_once(root: Path, seed: int, number: int, server: Server | None = None) -> Case:
     """Kill a history's run at one point, at a pass drawn by its number; at another if it does not get there."""
     which, at = divmod(number, len(POINTS))
     history, dice = prepared(root, seed, which), random.Random(f"{seed}/{number}")  # noqa: S311
     point = POINTS[at] if POINTS[at] in history.passes else dice.choice(sorted(history.passes))
-    return _killed(history, number, [f"{point}:{dice.randint(1, history.passes[point])}"])
+    return _killed(history, number, [f"{point}:{dice.randint(1, history.passes[point])}"], server)
 
 
 def killed_often(root: Path, seed: int, number: int) -> Case:
@@ -103,12 +133,10 @@ def killed_often(root: Path, seed: int, number: int) -> Case:
     return _killed(history, number, [f"{points[0]}:{nth}", *(f"{point}:1" for point in points[1:])])
 
 
-def _killed(history: History, number: int, orders: Sequence[str]) -> Case:
-    history.clock.sleep(history.ahead - history.clock.ahead)
-    place = history.place.copied(history.place.folder.with_name("case"))
+def _killed(history: History, number: int, orders: Sequence[str], server: Server | None = None) -> Case:
     dice = random.Random(number)  # noqa: S311
-    story, kills = [f"{place.kind}: {' '.join(history.words)} {dict(history.environment)}"], Counter[str]()
-    with place.served():
+    story, kills = [f"{history.place.kind}: {' '.join(history.words)} {dict(history.environment)}"], Counter[str]()
+    with fresh(history, server) as place:
         stir(place, history.trouble)
         for order in orders:
             ended = run(place, history.words, {**history.environment, VARIABLE: order})
@@ -202,7 +230,7 @@ def much_to_do(place: Place, dice: random.Random) -> None:
     with place.served():
         refs = [place.ask("item", "add", f"Rotate key {n} of the build account")["ref"] for n in range(4)]
         place.ask("sync")
-        place.clock.sleep(600)  # type: ignore[attr-defined]
+        place.clock.sleep(dice.choice((600, 90_000)))  # type: ignore[attr-defined]
         if dice.random() < 0.7:
             place.run("item", "add", "Encrypt the volume whose ticket is in doubt")
             place.run("item", "comment", refs[0], "Is this said once only?")
@@ -224,18 +252,19 @@ def _ours(place: Place, refs: Sequence[str], dice: random.Random) -> None:
 
 
 def _theirs(place: Place, refs: Sequence[str], dice: random.Random) -> None:
-    keys = [place.ask("item", "show", ref)["ticket"]["key"] for ref in refs]
+    keys = [place.ask("item", "show", ref)["ticket"]["key"] for ref in refs[1:]]
+    begun, done, dropped = dice.sample(keys, 3)
     with place.engineer() as mia:
-        deeds: list[Callable[[str], Any]] = [
-            mia.start,
-            lambda key: mia.close(key, "Done on Monday."),
-            lambda key: mia.wont_do(key, "Not worth it."),
-            lambda key: mia.comment(key, "Which of the two accounts is meant?"),
-            lambda key: mia.edit_title(key, "nope"),
-            lambda key: mia.add_label(key, "theirs"),
+        deeds: list[Callable[[], Any]] = [
+            lambda: mia.start(begun),
+            lambda: mia.close(done, "Done on Monday."),
+            lambda: mia.wont_do(dropped, "Not worth it."),
+            lambda: mia.comment(dice.choice(keys), "Which of the two accounts is meant?"),
+            lambda: mia.edit_title(dice.choice(keys), "nope"),
+            lambda: mia.add_label(dice.choice(keys), "theirs"),
         ]
         for deed in dice.sample(deeds, dice.randint(2, 5)):
-            deed(keys[dice.randrange(1, 4)])
+            deed()
 
 
 def _trouble(kind: str, dice: random.Random) -> list[Mapping[str, Any]]:
@@ -273,5 +302,5 @@ def _score(
     kills = Counter[str]()
     for case in cases:
         kills.update({point: int(number) for point, number in case.also})
-    also = {"kills": f"{kills.total():,}", "points": str(len(+kills))} if kills else {}
+    also = {"kills": f"{kills.total():,}", "points": f"{len(+kills)} of {len(POINTS)}"} if kills else {}
     return Score(row, what, len(cases), wrong, seed, seconds, again, also)

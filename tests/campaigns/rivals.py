@@ -9,12 +9,11 @@ import random
 import re
 import signal
 import sqlite3
-import sys
 import tempfile
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import closing
 from functools import partial
 from itertools import groupby
 from pathlib import Path
@@ -24,12 +23,12 @@ from sqlmodel import SQLModel
 
 from sync.app import runs
 from tests.campaigns import forked
-from tests.campaigns.crashes import History, at_rest, prepared, settled, stir
+from tests.campaigns.crashes import History, at_rest, fresh, postgresql, prepared, settled, stir
 from tests.campaigns.forked import Process
 from tests.campaigns.places import Place, both_sides, wrong_with
 from tests.campaigns.sheet import Score
 from tests.campaigns.spread import Case, spread
-from tests.postgresql import Absent, Server, running
+from tests.postgresql import Server
 
 FULL = 500
 """How often several runs begin at once; runs that stand still, and kills in storms, are two fifths of that."""
@@ -59,12 +58,7 @@ def campaign(size: int, seed: int, jobs: int, only: int | None) -> Iterator[Scor
         ("written by the woken run", "more than a request by the woken run", "ended wrongly"),
     )
     storms = ("R11", f"storms of {_KILLS} SIGKILLs on three loops of syncs", max(fewer // _KILLS, 1), ("stalls",))
-    with ExitStack() as stack:
-        server = None
-        try:
-            server = stack.enter_context(running())
-        except Absent as absent:
-            print(f"no rows for PostgreSQL: {absent}", file=sys.stderr)
+    with postgresql() as server:
         rows: list[tuple[_Row, Callable[[Path, int, int], Case]]]
         rows = [(met, at_once), (slept, stopped), (storms, storm)]
         if server is not None:
@@ -81,7 +75,7 @@ def campaign(size: int, seed: int, jobs: int, only: int | None) -> Iterator[Scor
 def at_once(root: Path, seed: int, number: int, server: Server | None = None) -> Case:
     """Begin several runs at the same moment: each in its turn or not at all, and who is refused says by whom."""
     history = prepared(root, seed, number // _PER_HISTORY)
-    with _fresh(history, server) as place:
+    with fresh(history, server) as place:
         begun = [_start(place, f"run-{n}-") for n in range(_MANY[number % len(_MANY)])]
         for process in begun:
             process.go()
@@ -100,7 +94,7 @@ def stopped(root: Path, seed: int, number: int, server: Server | None = None) ->
     history, dice = prepared(root, seed, number // _PER_HISTORY), random.Random(f"{seed}/{number}/stop")  # noqa: S311
     point = dice.choice(sorted(history.passes))
     nth = dice.randint(1, history.passes[point])
-    with _fresh(history, server) as place:
+    with fresh(history, server) as place:
         stir(place, history.trouble)
         asleep = _start(place, "asleep-", lambda: _stop_at(point, nth), history)
         asleep.go()
@@ -127,7 +121,7 @@ def storm(root: Path, seed: int, number: int) -> Case:
     history, dice = prepared(root, seed, number), random.Random(f"{seed}/{number}/storm")  # noqa: S311
     live: dict[int, Process] = {}
     kills = ended = 0
-    with _fresh(history) as place:
+    with fresh(history) as place:
         longest, due = _Stall(place), time.monotonic()
         while kills < _KILLS:
             for loop in {*range(_LOOPS)} - live.keys():
@@ -194,22 +188,6 @@ def _calm(place: Place, history: History) -> tuple[list[str], list[str]]:
             said = [Counter(ticket["said"]) for ticket in both_sides(place)["tickets"]]
             return wrong + (["duplicates"] if any(n > 1 for one in said for n in one.values()) else []), story
     return ["not at rest"], story
-
-
-@contextmanager
-def _fresh(history: History, server: Server | None = None) -> Iterator[Place]:
-    """The history's installation, served, as it was before anything was done; on the server if there is one."""
-    history.clock.sleep(history.ahead - history.clock.ahead)
-    place = history.place.copied(history.place.folder.with_name("case"))
-    with place.served():
-        if server is None:
-            yield place
-            return
-        url = server.empty()
-        try:
-            yield place.moved(url)
-        finally:
-            server.drop(url)
 
 
 def _start(
