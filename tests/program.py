@@ -1,5 +1,6 @@
-"""The command line as a process of its own, forked from one that has imported it: no start-up to pay for each time."""
+"""The real command line in processes of their own, forked from one that has imported it to save the start-up time."""
 
+import ctypes
 import importlib
 import json
 import os
@@ -10,27 +11,36 @@ import subprocess
 import sys
 import tempfile
 import traceback
-from collections.abc import Mapping
-from dataclasses import dataclass
+import warnings
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, NoReturn, Self
 
 import sync.app
+from sync.app import cli
 
 ROOT = Path(__file__).resolve().parents[1]
 NOBODY = 65534
-_BEFORE = (
+
+_ON_DEMAND = (
     "alembic.command",
     "connectors.github_issues",
     "connectors.jira_issues",
     "encodings.utf_8_sig",
     "state.migrations",
+    *(f"sync.app.{module.name}" for module in pkgutil.iter_modules(sync.app.__path__)),
 )
+for _name in _ON_DEMAND:
+    importlib.import_module(_name)
+
+_PR_SET_PDEATHSIG = 1
 
 
 @dataclass(frozen=True)
 class Ended:
-    """How a process ended: `code` is negative for the signal that killed it, `peak` its memory in MB at most."""
+    """How a command ended: `code` is negative for the signal that killed it, `peak` its memory in MB at most."""
 
     code: int
     out: str
@@ -44,12 +54,125 @@ class Ended:
         return self.code >= 0 and self.code != 1 and "Traceback" not in self.err + self.out
 
 
+@dataclass(frozen=True)
+class Process:
+    """A command that waits for `go`, so that it can be watched from its first step on."""
+
+    pid: int
+    folder: Path
+    gate: int
+    output: str
+
+    def go(self) -> None:
+        """Let it begin."""
+        os.write(self.gate, b".")
+        os.close(self.gate)
+
+    def wait(self) -> Ended:
+        """Wait until it has ended."""
+        _, status, used = os.wait4(self.pid, 0)
+        files = (self.folder / f"{self.output}{name}" for name in ("out", "err"))
+        out, err = (file.read_text(encoding="utf-8", errors="replace") for file in files)
+        cpu = used.ru_utime + used.ru_stime
+        return Ended(os.waitstatus_to_exitcode(status), out, err, used.ru_maxrss / 1024, cpu)
+
+
+def start(
+    words: Sequence[str],
+    folder: Path,
+    environment: Mapping[str, str] | None = None,
+    before: Callable[[], None] = lambda: None,
+    output: str = "std",
+) -> Process:
+    """Make a process for `counterfoil WORDS` in a folder. It calls `before` first.
+
+    Its output goes to the files there that are called `output` with `out` and `err` behind it.
+    """
+    shut, gate = os.pipe()
+    pid = fork()
+    if pid == 0:
+        os.close(gate)
+        _become(words, folder, environment or {}, before, shut, output)
+    os.close(shut)
+    return Process(pid, folder, gate, output)
+
+
+def run(
+    words: Sequence[str],
+    folder: Path,
+    environment: Mapping[str, str] | None = None,
+    before: Callable[[], None] = lambda: None,
+    output: str = "std",
+) -> Ended:
+    """Run `counterfoil WORDS` in a folder to its end."""
+    process = start(words, folder, environment, before, output)
+    process.go()
+    return process.wait()
+
+
+def fork() -> int:
+    """A copy of this process, which ends with it, and is safe although newer Pythons warn: it shares no threads."""
+    parent = os.getpid()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        pid = os.fork()
+    if pid == 0:
+        end_with(parent)
+    return pid
+
+
+def end_with(parent: int) -> None:
+    """Have this process killed when its parent ends, however that ends, where the system can."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+        if os.getppid() != parent:
+            os._exit(70)
+
+
+def _become(
+    words: Sequence[str],
+    folder: Path,
+    environment: Mapping[str, str],
+    before: Callable[[], None],
+    gate: int,
+    output: str,
+) -> NoReturn:
+    """Be the program from here on."""
+    code = 1
+    try:
+        os.chdir(folder)
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        for number, name, flags in (
+            (0, os.devnull, os.O_RDONLY),
+            (1, f"{output}out", os.O_WRONLY),
+            (2, f"{output}err", os.O_WRONLY),
+        ):
+            os.dup2(os.open(name, flags | (os.O_CREAT | os.O_TRUNC if number else 0), 0o600), number)
+        sys.stdin, sys.stdout, sys.stderr = (os.fdopen(n, "w" if n else "r", closefd=False) for n in range(3))
+        os.environ |= {"NO_COLOR": "1", "COLUMNS": "400", **environment}
+        sys.argv = ["counterfoil", *words]
+        os.read(gate, 1)
+        before()
+        cli.main()
+        code = 0
+    except SystemExit as ended:
+        code = ended.code if isinstance(ended.code, int) else int(ended.code is not None)
+    except BaseException:  # noqa: BLE001
+        traceback.print_exc()
+    finally:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)
+
+
 class Program:
-    """Runs commands one at a time; a context manager. Each gets 60 seconds, and is killed then."""
+    """Runs commands one at a time, forked from a process that does nothing else; a context manager.
+
+    Each gets 60 seconds, and is killed then.
+    """
 
     def __init__(self) -> None:
         env = {name: value for name, value in os.environ.items() if not name.startswith("COUNTERFOIL_")}
-        env |= {"NO_COLOR": "1", "COLUMNS": "400"}
         self._server = subprocess.Popen(
             [sys.executable, "-m", "tests.program"], cwd=ROOT, env=env, stdin=subprocess.PIPE, stdout=subprocess.PIPE
         )
@@ -84,57 +207,21 @@ class Program:
 
 
 def _serve() -> None:
-    for name in (*_BEFORE, *(f"sync.app.{module.name}" for module in pkgutil.iter_modules(sync.app.__path__))):
-        importlib.import_module(name)
-    answers = os.dup(1)
     for line in sys.stdin:
-        ended = _run(json.loads(line))
-        os.write(answers, json.dumps(ended).encode() + b"\n")
-
-
-def _run(order: Mapping[str, Any]) -> dict[str, Any]:
-    with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
-        child = os.fork()
-        if child == 0:
-            _become(order, out.fileno(), err.fileno())
-        _, status, used = os.wait4(child, 0)
-        texts = [_text(file) for file in (out, err)]
-    code = os.waitstatus_to_exitcode(status)
-    cpu = used.ru_utime + used.ru_stime
-    return {"code": code, "out": texts[0], "err": texts[1], "peak": used.ru_maxrss / 1024, "cpu": cpu}
-
-
-def _text(file: Any) -> str:
-    file.seek(0)
-    return str(file.read().decode(errors="replace"))
-
-
-def _become(order: Mapping[str, Any], out: int, err: int) -> None:
-    """Be the program from here on; never returns."""
-    code = 70
-    try:
-        for here, there in ((out, 1), (err, 2)):
-            os.dup2(here, there)
-        os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
-        os.chdir(order["folder"])
-        os.environ.update(order["env"])
-        if order["file_limit"] is not None:
-            resource.setrlimit(resource.RLIMIT_FSIZE, (order["file_limit"], order["file_limit"]))
-        if order["nobody"] and os.geteuid() == 0:
-            os.setgid(NOBODY)
-            os.setuid(NOBODY)
-        signal.alarm(order["timeout"])
-        sys.argv = ["counterfoil", *order["words"]]
-        importlib.import_module("sync.app.cli").main()
-        code = 0
-    except SystemExit as ended:
-        code = ended.code if isinstance(ended.code, int) else 0
-    except Exception:  # noqa: BLE001
-        traceback.print_exc()
-    finally:
+        order = json.loads(line)
+        with tempfile.TemporaryDirectory() as aside:
+            ended = run(order["words"], Path(order["folder"]), order["env"], partial(_limit, order), f"{aside}/")
+        sys.stdout.write(json.dumps(asdict(ended)) + "\n")
         sys.stdout.flush()
-        sys.stderr.flush()
-        os._exit(code)
+
+
+def _limit(order: Mapping[str, Any]) -> None:
+    if order["file_limit"] is not None:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (order["file_limit"], order["file_limit"]))
+    if order["nobody"] and os.geteuid() == 0:
+        os.setgid(NOBODY)
+        os.setuid(NOBODY)
+    signal.alarm(order["timeout"])
 
 
 if __name__ == "__main__":

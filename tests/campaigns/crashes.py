@@ -15,7 +15,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache, partial
 from pathlib import Path
 from typing import Any
@@ -25,13 +25,13 @@ import httpx
 from connectors.sandbox.faults import Fault
 from sync.app import runs
 from sync.app.crashing import POINTS, VARIABLE
-from tests.campaigns import forked
+from tests import program
 from tests.campaigns.clocks import Shared
-from tests.campaigns.forked import Ended
 from tests.campaigns.places import KINDS, Place, both_sides, wrong_with
 from tests.campaigns.sheet import Score
 from tests.campaigns.spread import Case, spread
 from tests.postgresql import Absent, Server, running
+from tests.program import Ended
 
 FULL = 200
 """How many histories there are. Each is killed once at each point, and five times in a row of two or three kills.
@@ -67,26 +67,34 @@ class History:
 def campaign(size: int, seed: int, jobs: int, only: int | None) -> Iterator[Score]:
     """Kill runs: once at each point, then several times in a row; what is left at rest is a row of its own."""
     again = f"python -m tests.campaigns crashes --size {size} --seed {seed}"
-    fewer = max(size // _FEWER, 1)
-    at_each = f"SIGKILL at each of {len(POINTS)} points of a sync, then resumed"
-    in_a_row = "SIGKILL two or three times in a row at random points, recovery included"
     quiet: list[Case] = []
+    many = 0
     begun = time.monotonic()
     with postgresql() as server:
-        rows: list[tuple[str, str, Callable[[Path, int, int], Case], int, int]]
-        rows = [("R1", at_each, killed_once, size, len(POINTS)), ("R2", in_a_row, killed_often, size, _ROWS)]
-        if server is not None:
-            rows.append(("R1, PostgreSQL", at_each, partial(killed_once, server=server), fewer, len(POINTS)))
-        for row, what, attempt, histories, each in rows:
+        for (row, what, attempt, histories, each), (*_, fully, _) in zip(
+            _rows(size, server), _rows(FULL, server), strict=True
+        ):
             with tempfile.TemporaryDirectory() as root:
                 started = time.monotonic()
                 chosen = [only] if only is not None else range(histories * each)
                 cases = list(spread(row, partial(attempt, Path(root), seed), chosen, jobs, chunk=each))
-                yield _score(row, what, cases, _NAMES, seed, time.monotonic() - started, again)
-                quiet += cases
+                score = _score(row, what, cases, _NAMES, seed, time.monotonic() - started, again)
+                yield replace(score, full=fully * each)
+            quiet += cases
+            many += fully * each
     what = "one more run after each of these came to rest"
     still = [Case(c.number, tuple({*c.wrong} & {"written at rest"})) for c in quiet]
-    yield _score("R8", what, still, ("written at rest",), seed, time.monotonic() - begun, again)
+    yield replace(_score("R8", what, still, ("written at rest",), seed, time.monotonic() - begun, again), full=many)
+
+
+def _rows(size: int, server: Server | None) -> Iterator[tuple[str, str, Callable[[Path, int, int], Case], int, int]]:
+    """The rows: what is done in each, how one case is tried, with how many histories, and how many cases of each."""
+    at_each = f"SIGKILL at each of {len(POINTS)} points of a sync, then resumed"
+    in_a_row = "SIGKILL two or three times in a row at random points, recovery included"
+    yield "R1", at_each, killed_once, size, len(POINTS)
+    yield "R2", in_a_row, killed_often, size, _ROWS
+    if server is not None:
+        yield "R1, PostgreSQL", at_each, partial(killed_once, server=server), max(size // _FEWER, 1), len(POINTS)
 
 
 @contextmanager
@@ -173,7 +181,7 @@ def settled(place: Place) -> tuple[Ended, bool]:
 
 def run(place: Place, words: Sequence[str], environment: Mapping[str, str] | None = None) -> Ended:
     """Run a command on the place's clock."""
-    return forked.run(words, place.folder, environment, place.clock.govern)
+    return program.run(words, place.folder, environment, place.clock.govern)
 
 
 @cache
@@ -217,7 +225,7 @@ def _passes(place: Place, words: Sequence[str], environment: Mapping[str, str]) 
         file = notes.open("a", buffering=1)
         vars(runs)["crash_hook"] = lambda _: lambda point: print(point, file=file)
 
-    ended = forked.run(words, place.folder, environment, before)
+    ended = program.run(words, place.folder, environment, before)
     if ended.code not in (0, 3, 5):
         raise RuntimeError(str(ended))
     passed = notes.read_text().split()

@@ -8,6 +8,7 @@ must come to the end state of a run to which nothing happened.
 import os
 import tempfile
 import time
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
@@ -18,19 +19,20 @@ from typing import Any
 
 from sqlalchemy.engine import make_url
 
-from tests.campaigns.forked import Ended
 from tests.campaigns.places import KINDS, Place, both_sides, busy
 from tests.campaigns.sheet import Score
 from tests.campaigns.spread import Case, spread
 from tests.campaigns.syscalls import comes_to_rest
 from tests.campaigns.wire import Cut, between
 from tests.postgresql import Own, own
+from tests.program import Ended
 
-FULL = 2_000
-"""About twenty cases for each statement of a sync."""
+FULL = 14_400
+"""Twenty cuts at each of at most 240 statements of a sync with each kind of tracker, and two restarts."""
 
 CUT = ("unsent", "unanswered", "away")
 _LATER = 3
+_CUT_AT, _OF = "cut at", "statements on"
 _KEPT = ExitStack()
 
 
@@ -52,7 +54,7 @@ def campaign(size: int, seed: int, jobs: int, only: int | None) -> Iterator[Scor
     ):
         begun = time.monotonic()
         with tempfile.TemporaryDirectory() as folder:
-            chosen = [only] if only is not None else range(size if len(ways) > 1 else max(1, size // 4))
+            chosen = [only] if only is not None else range(size if len(ways) > 1 else max(1, size // 10))
             cases = list(spread(row, partial(try_one, Path(folder), seed, ways), chosen, jobs))
         again = f"python -m tests.campaigns cuts --size {size} --seed {seed}"
         yield _score(row, what, cases, seed, time.monotonic() - begun, again)
@@ -72,8 +74,9 @@ def try_one(root: Path, seed: int, ways: Sequence[str], number: int) -> Case:
         wrong = [name for each in ended for name in _unsaid(each)]
         wrong += comes_to_rest(place, bench.wanted)
     bench.server.drop(place.url)
-    also = tuple((f"exit code {each.code}", 1.0) for each in ended)
-    return Case(number, tuple(wrong), also, f"{kind}: {cuts}: {ended}")
+    also = [(f"exit code {each.code}", 1.0) for each in ended]
+    also += [(f"{_CUT_AT} {kind} {cuts[0].number}", 1.0), (f"{_OF} {kind}", float(bench.statements))]
+    return Case(number, tuple(wrong), tuple(also), f"{kind}: {cuts}: {ended}")
 
 
 def _cut(server: Own, place: Place, cut: Cut) -> Ended:
@@ -126,6 +129,9 @@ def _score(row: str, what: str, cases: Sequence[Case], seed: int, seconds: float
     names = ["duplicates", "lost", "unlinked", "another end state", "written at rest", "ledger unsound", "traceback"]
     names += [name for case in cases for name in case.wrong if name not in names]
     wrong = {name: sum(name in case.wrong for case in cases) for name in dict.fromkeys(names)}
-    codes = sorted({name for case in cases for name, _ in case.also})
-    also = {name: f"{sum(each == name for case in cases for each, _ in case.also):,}" for name in codes}
+    seen = Counter(name for case in cases for name, _ in case.also)
+    cut = [number for name, number in seen.items() if name.startswith(_CUT_AT)]
+    every = sum({name: int(number) for case in cases for name, number in case.also if name.startswith(_OF)}.values())
+    also = {"statements": f"{len(cut)} of {every}", "the least often": f"{min(cut) if len(cut) >= every else 0} times"}
+    also |= {name: f"{number:,}" for name, number in sorted(seen.items()) if name.startswith("exit code")}
     return Score(row, what, len(cases), wrong, seed, seconds, again, also)

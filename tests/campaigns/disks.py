@@ -18,7 +18,9 @@ from pathlib import Path
 from connectors.sandbox.calls import Sandbox
 from connectors.sandbox.github_server import GithubSandbox
 from connectors.sandbox.jira_server import JiraCloudSandbox
-from connectors.sandbox.server import SandboxServer
+from connectors.sandbox.server import SandboxServer, utc_now
+from state.model import OperationKind
+from state.store import Store
 from tests.campaigns.sheet import Score
 from tests.campaigns.spread import Case, spread
 from tests.program import NOBODY, Ended, Program
@@ -44,6 +46,7 @@ _WRITES = ("POST", "PUT", "PATCH", "DELETE")
 _READS = ("/search/jql", "/search", "/issue/bulkfetch")
 _ITEMS = 8
 _PAGE = 4096
+_ENOUGH = 1_000 * _PAGE
 _program: list[Program] = []
 
 
@@ -117,16 +120,30 @@ class Place:
                 connection.execute(statement)
 
 
-def _full(place: Place, limit: int) -> None:
-    """No file may grow past a limit, which strikes anywhere in a run."""
-    before = place.tickets()
+def _full(place: Place, limit: int) -> bool:
+    """No file may grow past a limit, which strikes anywhere in a run; whether it did.
+
+    A ticket that was made and could not be written down must have an intention that was.
+    """
     ended = place.run("sync", file_limit=limit)
     if ended.code not in (0, 2):
         place.wrong.append("exit code")
     if ended.code == 2 and str(place.database) not in ended.err:
         place.wrong.append("message")
-    if ended.code == 2 and place.tickets() > before:
+    with closing(Store.open(f"sqlite:///{place.database}", clock=utc_now)) as store:
+        linked = len(store.links([item.ref for item in store.list_items()]))
+        open_ = sum(intent.kind is OperationKind.CREATE for intent in store.open_intents())
+    if place.tickets() > linked:
         place.story.append("full after the tracker had done it")
+        place.wrong += ["no intention"] if place.tickets() > linked + open_ else []
+    return ended.code != 0
+
+
+def _filling(place: Place) -> None:
+    """There is room for a little more with each run, so that one after the other is stopped at a later step."""
+    limit = 24 * _PAGE
+    while _full(place, limit) and limit < _ENOUGH:
+        limit += place.dice.randrange(2, 12) * _PAGE
 
 
 def _tiny_disk(place: Place) -> None:
@@ -294,8 +311,9 @@ def _half(place: Place) -> None:
 _CHANGING = (("sync",), ("item", "add", "Enable MFA for admins"), ("item", "comment", "AI-1", "Hello"))
 _COMMANDS = (*_CHANGING, ("plan",), ("status",), ("holds", "list"), ("audit", "verify"), ("init",))
 
-KINDS: dict[str, Callable[[Place], None]] = {
-    "full": lambda place: _full(place, place.dice.randrange(0, 80) * _PAGE // 2),
+KINDS: dict[str, Callable[[Place], object]] = {
+    "full": lambda place: _full(place, place.dice.randrange(1, 320) * _PAGE // 2),
+    "filling": _filling,
     "tiny disk": _tiny_disk,
     "bits": partial(_damaged, how=_bits),
     "zeros": partial(_damaged, how=_zeros),
@@ -316,7 +334,7 @@ KINDS: dict[str, Callable[[Place], None]] = {
     "older": partial(_version, version="0000"),
     "half": _half,
 }
-_OFTEN = ("full", "full", "tiny disk", "bits", "zeros", "noise", "swapped", "short", "header", "damaged log")
+_OFTEN = ("full", "full", "filling", "tiny disk", "bits", "zeros", "noise", "swapped", "short", "header", "damaged log")
 _ORDER = (*KINDS, *_OFTEN, *_OFTEN)
 
 
@@ -408,6 +426,7 @@ _WRONG = (
     "duplicate",
     "lost",
     "unlinked",
+    "no intention",
     "tracker write",
     "exit code",
     "message",

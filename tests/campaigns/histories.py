@@ -51,4 +51,4 @@ def campaign(size: int, seed: int, jobs: int, only: int | None) -> Iterator[Scor
     wrong = {"did not come to rest in order": sum(bool(case.wrong) for case in cases)}
     again = f"make campaign NAME=histories SIZE={size} SEED={seed}"
     what = f"random histories of {STEPS} steps each: people on both sides, faults, crashes, second runs"
-    yield Score("R7", what, len(cases) * EXAMPLES, wrong, seed, monotonic() - begun, again)
+    yield Score("R7", what, len(cases) * EXAMPLES, wrong, seed, monotonic() - begun, again, full=FULL)

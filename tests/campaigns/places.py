@@ -22,9 +22,9 @@ from connectors.sandbox.jira_server import JiraSandbox
 from connectors.sandbox.server import SandboxServer
 from state.model import ActionItem, Link
 from state.store import Store
-from tests.campaigns import forked
+from tests import program
 from tests.campaigns.clocks import DAY, Clock
-from tests.campaigns.forked import Ended
+from tests.program import Ended
 
 KINDS = ("jira-cloud", "jira-datacenter", "github")
 
@@ -106,7 +106,7 @@ class Place:
     def run(self, *words: str) -> Ended:
         """Run a command to its end, in a process of its own."""
         kept = {"COUNTERFOIL_STATE__URL": self.url} if self.url else {}
-        return forked.run(words, self.folder, kept, before=self.clock.govern)
+        return program.run(words, self.folder, kept, before=self.clock.govern)
 
     def ask(self, *words: str) -> Any:
         """The JSON answer of a command that must succeed."""
@@ -145,7 +145,7 @@ class Place:
 def serving(made: Callable[[], SandboxServer]) -> Iterator[None]:
     """A server answers, in a process of its own, in which it is made."""
     waiting, ready = os.pipe()
-    pid = forked.fork()
+    pid = program.fork()
     if pid == 0:
         _serve(made, ready)
     os.close(ready)

@@ -190,14 +190,16 @@ def campaign(size: int, seed: int, jobs: int, only: int | None) -> Iterator[Scor
         what = "the power goes between any two syncs of a sync; unsynced writes are lost, halved, torn or out of order"
         syncs = sum(call.name in ("fdatasync", "fsync") for one in recordings.values() for call in one.calls)
         seconds = time.monotonic() - begun
-        yield Score("R14", what, len(cases), wrong, seed, seconds, again, {"syncs": f"{syncs}"})
+        yield Score("R14", what, len(cases), wrong, seed, seconds, again, {"syncs": f"{syncs}"}, len(states))
         asked = [found for one in recordings.values() for found in unannounced(one, root / "announced")]
         what = "each request that changes something finds its intention synced to the disk before it is sent"
-        yield Score("R14, requests", what, len(asked), {"unannounced": sum(asked)}, seed, seconds, again)
+        yield Score(
+            "R14, requests", what, len(asked), {"unannounced": sum(asked)}, seed, seconds, again, {}, len(asked)
+        )
         told = [(kind, words) for kind in KINDS for words in COMMANDS]
         forgotten = sum(not is_kept(root, kind, words) for kind, words in told)
         what = "what a command did is synced to the disk when it ends"
-        yield Score("R14, answers", what, len(told), {"lost": forgotten}, seed, seconds, again)
+        yield Score("R14, answers", what, len(told), {"lost": forgotten}, seed, seconds, again, {}, len(told))
 
 
 def recorded(root: Path, kind: str) -> Recording:

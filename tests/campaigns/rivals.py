@@ -14,6 +14,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
+from dataclasses import replace
 from functools import partial
 from itertools import groupby
 from pathlib import Path
@@ -22,13 +23,13 @@ from sqlalchemy import select
 from sqlmodel import SQLModel
 
 from sync.app import runs
-from tests.campaigns import forked
+from tests import program
 from tests.campaigns.crashes import History, at_rest, fresh, postgresql, prepared, settled, stir
-from tests.campaigns.forked import Process
 from tests.campaigns.places import Place, both_sides, wrong_with
 from tests.campaigns.sheet import Score
 from tests.campaigns.spread import Case, spread
 from tests.postgresql import Server
+from tests.program import Process
 
 FULL = 500
 """How often several runs begin at once; runs that stand still, and kills in storms, are two fifths of that."""
@@ -43,33 +44,36 @@ _RUN = re.compile(r"R-\d{8}T\d{6}-[0-9a-f]{6}")
 _NAMES = ("duplicates", "lost", "unlinked", "another end state", "ledger unsound", "not at rest", "written at rest")
 
 
-_Row = tuple[str, str, int, tuple[str, ...]]
-
-
 def campaign(size: int, seed: int, jobs: int, only: int | None) -> Iterator[Score]:
     """Let runs meet: at once, after standing still, and under a killer; on PostgreSQL too, if it is here."""
     again = f"python -m tests.campaigns rivals --size {size} --seed {seed}"
-    fewer = max(size * 2 // 5, 1)
-    met = ("R9", "two, three or eight syncs begun at once", size, ("mixed with another run", "refused wrongly"))
-    slept = (
-        "R10",
-        "a sync stopped (SIGSTOP) at a random point past its lease while another takes over, then woken",
-        fewer,
-        ("written by the woken run", "more than a request by the woken run", "ended wrongly"),
-    )
-    storms = ("R11", f"storms of {_KILLS} SIGKILLs on three loops of syncs", max(fewer // _KILLS, 1), ("stalls",))
     with postgresql() as server:
-        rows: list[tuple[_Row, Callable[[Path, int, int], Case]]]
-        rows = [(met, at_once), (slept, stopped), (storms, storm)]
-        if server is not None:
-            rows.append(((f"{met[0]}, PostgreSQL", *met[1:]), partial(at_once, server=server)))
-            rows.append(((f"{slept[0]}, PostgreSQL", *slept[1:]), partial(stopped, server=server)))
-        for (row, what, cases, more), attempt in rows:
+        for (row, what, cases, more, attempt), (*_, fully, _, _) in zip(
+            _rows(size, server), _rows(FULL, server), strict=True
+        ):
             begun = time.monotonic()
             with tempfile.TemporaryDirectory() as root:
                 chosen = [only] if only is not None else range(cases)
                 found = list(spread(row, partial(attempt, Path(root), seed), chosen, jobs, chunk=_PER_HISTORY))
-            yield _score(row, what, found, (*_NAMES, *more), seed, time.monotonic() - begun, again)
+            score = _score(row, what, found, (*_NAMES, *more), seed, time.monotonic() - begun, again)
+            yield replace(score, full=fully)
+
+
+def _rows(
+    size: int, server: Server | None
+) -> Iterator[tuple[str, str, int, tuple[str, ...], Callable[[Path, int, int], Case]]]:
+    """The rows: what is done in each, in how many cases, what else may go wrong, and how one case is tried."""
+    fewer = max(size * 2 // 5, 1)
+    at_the_same_time = "two, three or eight syncs begun at once"
+    asleep = "a sync stopped (SIGSTOP) at a random point past its lease while another takes over, then woken"
+    mixed = ("mixed with another run", "refused wrongly")
+    late = ("written by the woken run", "more than a request by the woken run", "ended wrongly")
+    yield "R9", at_the_same_time, size, mixed, at_once
+    yield "R10", asleep, fewer, late, stopped
+    yield "R11", f"storms of {_KILLS} SIGKILLs on three loops of syncs", max(fewer // _KILLS, 1), ("stalls",), storm
+    if server is not None:
+        yield "R9, PostgreSQL", at_the_same_time, size, mixed, partial(at_once, server=server)
+        yield "R10, PostgreSQL", asleep, fewer, late, partial(stopped, server=server)
 
 
 def at_once(root: Path, seed: int, number: int, server: Server | None = None) -> Case:
@@ -198,7 +202,7 @@ def _start(
         more()
 
     words, environment = (["sync"], {}) if history is None else (history.words, history.environment)
-    return forked.start(words, place.folder, environment, before, output)
+    return program.start(words, place.folder, environment, before, output)
 
 
 def _stop_at(point: str, nth: int) -> None:
@@ -211,7 +215,7 @@ def _stop_at(point: str, nth: int) -> None:
     vars(runs)["crash_hook"] = lambda _: hook
 
 
-def _gave_up(point: str, woken: forked.Ended) -> bool:
+def _gave_up(point: str, woken: program.Ended) -> bool:
     """Whether a run that was woken ended as it should: by noticing, unless it had not begun or was done."""
     if point.startswith(("lease.before", "release.")):
         return woken.code in (0, 3, 5)

@@ -26,7 +26,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from connectors.sandbox.__main__ import load
 from connectors.sandbox.server import SandboxServer
 from sync.watched import CRASH_POINTS
-from tests.campaigns import forked
+from tests import program
 from tests.campaigns.eavesdropper import MODES, Eavesdropper, known_of, spellings
 from tests.campaigns.places import free_port, serving
 from tests.campaigns.sheet import Score
@@ -165,7 +165,7 @@ def campaign(size: int, seed: int, jobs: int, only: int | None) -> Iterator[Scor
     wrong = {name: sum(name in case.wrong for case in cases) for name in names}
     what = "a secret in each way in; all that is printed, kept or sent is searched for it in every spelling"
     again = f"python -m tests.campaigns secrets --size {size} --seed {seed}"
-    yield Score("S6", what, len(cases), wrong, seed, time.monotonic() - begun, again, also)
+    yield Score("S6", what, len(cases), wrong, seed, time.monotonic() - begun, again, also, len(PLANTS))
 
 
 def try_one(root: Path, seed: int, number: int, *, briefly: bool = False) -> Case:
@@ -259,7 +259,7 @@ class Planted:
         """Run a command; what it printed, and what the list of processes shows."""
         given = {name: value.format(**self.words) for name, value in self.plant.variables.items()}
         home = {"HOME": str(self.folder), "TMPDIR": str(self.folder / "tmp")}
-        ended = forked.run(words, self.folder, {**home, **given, **variables}, before)
+        ended = program.run(words, self.folder, {**home, **given, **variables}, before)
         return f"$ {' '.join(words)}\n{ended.out}\n{ended.err}\n{_listed()}"
 
     def marks(self) -> set[bytes]:

@@ -25,6 +25,11 @@ number: `python -m tests.campaigns NAME --only NUMBER`.
 | Row | What was done | Cases | What went wrong | Also measured |
 |---|---|---|---|---|
 """
+_REST = """
+Cases are said to be so many of so many where a run was smaller than the campaign is meant to be. R12 of the score
+sheet, ticks of a scheduler, does not apply: the program has none, cron runs it, and what becomes of runs that cron
+begins on top of each other is R9 and R11.
+"""
 _FOOT = """
 ## How each row was made
 
@@ -37,7 +42,8 @@ _FOOT = """
 class Score:
     """One row: `wrong` counts, by name, what must not happen; `also` holds further figures, by name.
 
-    `again` is the command that repeats the row. `seconds` are of wall time.
+    `again` is the command that repeats the row. `seconds` are of wall time. `full` is how many cases the row has at
+    the campaign's full size; where the campaign does not say, they are in proportion to the size.
     """
 
     row: str
@@ -48,16 +54,22 @@ class Score:
     seconds: float
     again: str
     also: Mapping[str, str] = field(default_factory=dict)
+    full: int = 0
 
     @property
     def passed(self) -> bool:
         return self.cases > 0 and not any(self.wrong.values())
 
 
-def publish(scores: Sequence[Score]) -> None:
-    """Put scores in the place of older ones of the same row, and write the page anew."""
+def publish(scores: Sequence[Score], begun: str) -> None:
+    """Put scores in the place of older ones of the same row, and write the page anew.
+
+    `begun` is the commit with which they were begun.
+    """
     rows: dict[str, Any] = json.loads(DATA.read_text(encoding="utf-8")) if DATA.exists() else {}
-    made = {"commit": commit(), "at": datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"), "machine": machine()}
+    ended = commit()
+    which = begun if ended == begun else f"{begun}, at its end {ended}"
+    made = {"commit": which, "at": datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"), "machine": machine()}
     rows |= {score.row: asdict(score) | made for score in scores}
     ordered = dict(sorted(rows.items(), key=lambda row: _place(row[0])))
     DATA.write_text(json.dumps(ordered, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
@@ -67,7 +79,7 @@ def publish(scores: Sequence[Score]) -> None:
 def page(rows: Mapping[str, Any]) -> str:
     """The page that tells these rows."""
     results = [
-        f"| {name} | {row['what']} | {row['cases']:,} | {_told(row['wrong'])} | {_told(row['also'])} |"
+        f"| {name} | {row['what']} | {_cases(row)} | {_told(row['wrong'])} | {_told(row['also'])} |"
         for name, row in rows.items()
     ]
     origins = [
@@ -75,7 +87,7 @@ def page(rows: Mapping[str, Any]) -> str:
         f"| {row['machine']} |"
         for name, row in rows.items()
     ]
-    return _HEAD + "\n".join(results) + "\n" + _FOOT + "\n".join(origins) + "\n"
+    return _HEAD + "\n".join(results) + "\n" + _REST + _FOOT + "\n".join(origins) + "\n"
 
 
 def commit() -> str:
@@ -101,6 +113,10 @@ def machine() -> str:
 def _place(row: str) -> tuple[str, int, str]:
     letters, number = re.match(r"([A-Za-z]*)(\d*)", row).groups()  # type: ignore[union-attr]
     return letters, int(number or 0), row
+
+
+def _cases(row: Mapping[str, Any]) -> str:
+    return f"{row['cases']:,}" + (f" of {row['full']:,}" if row["cases"] < row["full"] else "")
 
 
 def _told(figures: Mapping[str, Any]) -> str:

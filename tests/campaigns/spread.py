@@ -1,6 +1,7 @@
 """Many cases at once: each is a number, and runs in one of several processes."""
 
 import multiprocessing
+import os
 import sys
 import traceback
 from collections.abc import Callable, Iterable, Iterator
@@ -8,6 +9,8 @@ from dataclasses import dataclass
 
 from rich.console import Console
 from rich.progress import MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+from tests.program import end_with
 
 
 @dataclass(frozen=True)
@@ -44,7 +47,7 @@ def _cases(asked: list[tuple[Callable[[int], Case], int]], jobs: int, chunk: int
     if jobs <= 1:
         yield from map(_guarded, asked)
         return
-    with multiprocessing.get_context("fork").Pool(jobs) as pool:
+    with multiprocessing.get_context("fork").Pool(jobs, end_with, (os.getpid(),)) as pool:
         yield from pool.imap_unordered(_guarded, asked, chunk)
 
 

@@ -71,7 +71,7 @@ def campaign(size: int, seed: int, jobs: int, only: int | None) -> Iterator[Scor
             begun = time.monotonic()
             chosen = [only] if only is not None else evenly(len(wounds), size)
             cases = list(spread(row, partial(try_one, root, wounds), chosen, jobs, chunk=4))
-            yield _score(row, what, cases, seed, time.monotonic() - begun, again, told)
+            yield replace(_score(row, what, cases, seed, time.monotonic() - begun, again, told), full=len(wounds))
 
 
 def evenly(many: int, size: int) -> list[int]:

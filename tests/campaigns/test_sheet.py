@@ -10,9 +10,11 @@ from tests.campaigns.mutation import share, tally
 from tests.campaigns.sheet import Score, publish
 from tests.campaigns.spread import Case, spread
 
+_AGAIN = "make campaign NAME=x"
 
-def _score(row: str, wrong: int = 0, cases: int = 10) -> Score:
-    return Score(row, f"{row} was tried", cases, {"duplicates": wrong}, 1, 12.0, "make campaign NAME=x", {"runs": "2"})
+
+def _score(row: str, wrong: int = 0, cases: int = 10, full: int = 10) -> Score:
+    return Score(row, f"{row} was tried", cases, {"duplicates": wrong}, 1, 12.0, _AGAIN, {"runs": "2"}, full)
 
 
 @pytest.fixture(autouse=True)
@@ -23,12 +25,19 @@ def _elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_rows_stand_in_the_order_of_their_numbers_and_a_new_one_replaces_the_old() -> None:
-    publish([_score("R10"), _score("S6"), _score("R2", wrong=3)])
-    publish([_score("R2")])
+    publish([_score("R10"), _score("S6"), _score("R2", wrong=3)], "0123456789")
+    publish([_score("R2")], "0123456789")
     assert list(json.loads(sheet.DATA.read_text())) == ["R2", "R10", "S6"]
     page = sheet.PAGE.read_text()
     assert "| R2 | R2 was tried | 10 | duplicates: 0 | runs: 2 |" in page
     assert "| R2 | `make campaign NAME=x` | 1 | 0123456789 |" in page
+
+
+def test_a_row_says_of_how_many_cases_it_is_and_that_its_commit_changed() -> None:
+    publish([_score("R1", cases=2_000, full=6_000)], "abcdef0123 with changes")
+    page = sheet.PAGE.read_text()
+    assert "| R1 | R1 was tried | 2,000 of 6,000 |" in page
+    assert "| 1 | abcdef0123 with changes, at its end 0123456789 |" in page
 
 
 def test_a_row_without_cases_or_with_something_wrong_does_not_pass() -> None:

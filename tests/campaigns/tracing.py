@@ -8,8 +8,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.campaigns import forked
-from tests.campaigns.forked import Ended
+from tests import program
+from tests.program import Ended
 
 STRACE = shutil.which("strace")
 
@@ -67,7 +67,7 @@ def run(words: Sequence[str], folder: Path, names: Sequence[str], *, inject: str
     bytes are shown, in hexadecimal.
     """
     log = folder / "strace"
-    process = forked.start(words, folder)
+    process = program.start(words, folder)
     command = [STRACE or "strace", "-f", "-yy", "-xx", "-s", str(bytes_shown), "-o", str(log)]
     command += ["-e", f"trace={','.join(names)}", "-e", "signal=none"]
     command += ["-e", f"inject={inject}"] if inject else []

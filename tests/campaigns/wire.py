@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NoReturn
 
+from tests import program
 from tests.postgresql import Own
 
 WAYS = ("unsent", "unanswered", "away", "restart")
@@ -38,7 +39,7 @@ def between(server: Own, folder: Path, cut: Cut) -> Iterator[Path]:
     listening.listen()
     count = folder / "statements"
     count.write_bytes(b"")
-    pid = os.fork()
+    pid = program.fork()
     if pid == 0:
         _serve(server, listening, count, cut)
     listening.close()
