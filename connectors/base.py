@@ -142,6 +142,13 @@ class Tracker(Protocol):
         """The ticket that people call `key` (or its URL), for adopting it; raises `NotFound`."""
         ...
 
+    def time(self) -> datetime | None:
+        """The tracker's own time now, to the second and as its last answer told it; `None` before one has.
+
+        Our clock may be wrong and may be set; what waits for something to happen there waits by theirs.
+        """
+        ...
+
     @property
     def requests(self) -> int:
         """How many requests went over the wire since this object was made."""

@@ -122,6 +122,10 @@ class GithubIssues:
         """How many requests went over the wire since this object was made."""
         return self.session.wire.count
 
+    def time(self) -> datetime | None:
+        """The tracker's own time now, as its last answer told it."""
+        return self.session.wire.time()
+
     def close(self) -> None:
         """Give back connections."""
         self.session.close()

@@ -101,6 +101,10 @@ class JiraIssues:
         """How many requests went over the wire since this object was made."""
         return self._client.wire.count
 
+    def time(self) -> datetime | None:
+        """The tracker's own time now, as its last answer told it."""
+        return self._client.wire.time()
+
     def close(self) -> None:
         """Give back connections."""
         self._client.close()

@@ -4,14 +4,15 @@ import math
 import re
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
-from email.utils import parsedate_to_datetime
 
 import httpx
 
 from connectors.errors import RateLimited, TicketLimited
+from connectors.times import http_date, said_at
 
 LONGEST_WAIT = timedelta(hours=1)
 DEFAULT_WAIT = timedelta(seconds=60)
+_LONGEST = LONGEST_WAIT + DEFAULT_WAIT
 
 _WORDS = re.compile(r"rate limit|abuse detection|submitted too quickly", re.IGNORECASE)
 _OF_ONE_TICKET = "per-issue"
@@ -41,9 +42,10 @@ class Limits:
         headers = response.headers
         if headers.get("x-ratelimit-resource") == _OF_EVERYTHING and _is_nothing(headers, "x-ratelimit-remaining"):
             now = self._clock()
-            reset = _reset(headers.get("x-ratelimit-reset", ""), now)
+            there = said_at(headers) or now
+            reset = _reset(headers.get("x-ratelimit-reset", ""), there)
             if reset is not None:
-                self._used_up[_credentials(request)] = _within_bounds(reset, now)
+                self._used_up[_credentials(request)] = now + min(reset - there, _LONGEST)
 
     def refusal(self, response: httpx.Response, told: str, text: str, *, read: bool) -> RateLimited | None:
         """The limit that the answer speaks of; one that names the ticket leaves others alone."""
@@ -60,14 +62,13 @@ class Limits:
 
 
 def retry_at(headers: Mapping[str, str], now: datetime, unasked: timedelta = DEFAULT_WAIT) -> datetime:
-    """When (UTC) the tracker wants to be asked again: at least now, at most about an hour on, `unasked` by default."""
-    asked = _retry_after(headers.get("retry-after", ""), now) or _reset(headers.get("x-ratelimit-reset", ""), now)
-    at = asked or now + unasked
-    return _within_bounds(at, now)
+    """When (UTC, by our clock, which says `now`) the tracker wants to be asked again, by its own clock or after a time.
 
-
-def _within_bounds(at: datetime, now: datetime) -> datetime:
-    return min(at, now + LONGEST_WAIT + DEFAULT_WAIT)
+    That is now at the earliest, about an hour on at the latest, and `unasked` where it does not say.
+    """
+    there = said_at(headers) or now
+    asked = _retry_after(headers.get("retry-after", ""), there) or _reset(headers.get("x-ratelimit-reset", ""), there)
+    return now + min(unasked if asked is None else asked - there, _LONGEST)
 
 
 def _credentials(request: httpx.Request) -> str:
@@ -82,11 +83,8 @@ def _retry_after(value: str, now: datetime) -> datetime | None:
     seconds = _number(value)
     if seconds is not None:
         return now + timedelta(seconds=min(seconds, LONGEST_WAIT.total_seconds())) if seconds >= 0 else None
-    try:
-        at = parsedate_to_datetime(value)
-    except (ValueError, OverflowError):
-        return None
-    return _ahead(at, now)
+    at = http_date(value)
+    return None if at is None else _ahead(at, now)
 
 
 def _reset(value: str, now: datetime) -> datetime | None:

@@ -355,6 +355,16 @@ class TrackerContract:
         bench.send(bench.draft())
         assert bench.tracker.requests - counted == bench.received() - received > 0
 
+    def test_the_trackers_own_time_is_told_as_soon_as_it_has_answered(self, bench: Bench) -> None:
+        """What waits for something to happen there does not go by our clock."""
+        assert bench.tracker.time() is None
+        bench.feed()
+        bench.advance(100)
+        bench.feed()
+        told = bench.tracker.time()
+        assert told is not None
+        assert abs(told - bench.now()) <= timedelta(seconds=1)
+
     def test_no_secret_is_in_any_repr_log_line_or_error(self, bench: Bench) -> None:
         """Whatever is written down may be read by anybody."""
         lines = _Lines()

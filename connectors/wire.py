@@ -31,6 +31,7 @@ from connectors.errors import (
 )
 from connectors.limits import DEFAULT_WAIT, Limits
 from connectors.redaction import spellings
+from connectors.times import said_at
 
 TRIES = 3
 PATIENCE = timedelta(seconds=10)
@@ -92,12 +93,17 @@ class Wire:
         self._limits = Limits(clock, unasked_wait)
         self._hidden = spellings(secret.get_secret_value() for secret in secrets)
         self._sent: set[str] = set()
+        self._ahead: timedelta | None = None
         timeout = httpx.Timeout(timeout_seconds, connect=min(timeout_seconds, 10.0))
         self._client = _client(timeout, _trust(ca_bundle), transport)
 
     def close(self) -> None:
         """Give back connections."""
         self._client.close()
+
+    def time(self) -> datetime | None:
+        """The server's own time now, to the second: what its last answer said and what passed since by our clock."""
+        return None if self._ahead is None else self._clock() + self._ahead
 
     def redact(self, text: str) -> str:
         """`text` with every secret, in any form it travels in, replaced by `***`."""
@@ -165,6 +171,8 @@ class Wire:
             raise self._failure(request, error) from None
         self._observe(request, response)
         self._limits.note(request, response)
+        if (said := said_at(response.headers)) is not None:
+            self._ahead = said - self._clock()
         return response
 
     def _observe(self, request: httpx.Request, response: httpx.Response | None) -> None:

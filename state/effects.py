@@ -29,6 +29,7 @@ class Intent:
 
     `key` identifies what it makes in the tracker (a marker's or a comment's key). `payload` is JSON and holds what
     is needed to finish it after a crash. `asked_at` is when the tracker was last asked for it and had nothing.
+    `begun_there` is when it began by the tracker's own clock, where that was known.
     """
 
     id: str
@@ -40,6 +41,12 @@ class Intent:
     payload: Mapping[str, Any]
     begun_at: datetime
     asked_at: datetime | None = None
+    begun_there: datetime | None = None
+
+    @property
+    def since(self) -> datetime:
+        """When it began, by the tracker's own clock if that was known."""
+        return self.begun_there or self.begun_at
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,8 +106,9 @@ class Lease:
 class Effects:
     """Everything that one transaction of a run writes, records included.
 
-    `resent` are intents whose request goes out only now, since what was sent before was refused. `linked` are inserted
-    or replaced, and mark their items clean if the item's revision is still the link's.
+    `resent` are intents whose request goes out only now, since what was sent before was refused, each with the
+    tracker's time where that is known. `linked` are inserted or replaced, and mark their items clean if the item's
+    revision is still the link's.
     `finished` ends intents by id. `released` closes holds by id, with how. `dirty` marks items to be compared again.
     `because` is for the records of what has none of its own, such as a touched link whose ticket moved.
     """
@@ -108,7 +116,7 @@ class Effects:
     begun: Sequence[Intent] = ()
     finished: Mapping[str, Outcome] = field(default_factory=dict)
     asked: Sequence[str] = ()
-    resent: Sequence[str] = ()
+    resent: Mapping[str, datetime | None] = field(default_factory=dict)
     changes: Sequence[ItemChange] = ()
     linked: Sequence[tuple[Link, Because]] = ()
     touched: Sequence[Link] = ()

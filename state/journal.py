@@ -33,6 +33,11 @@ _FINISH = (
     .where(INTENT.c.id == bindparam("which"), OPEN)
     .values(outcome=bindparam("how"), reason=bindparam("why"), finished_at=bindparam("at"))
 )
+_RESEND = (
+    update(INTENT)
+    .where(INTENT.c.id == bindparam("which"), OPEN)
+    .values(begun_at=bindparam("now"), begun_there=bindparam("theirs"))
+)
 _EMPTY = update(INTENT).where(INTENT.c.id.in_(bindparam("some", expanding=True))).values(payload="{}")
 _CREATED = select(INTENT.c.key).where(
     INTENT.c.item.in_(bindparam("some", expanding=True)),
@@ -70,10 +75,10 @@ def ask(connection: Connection, ids: Iterable[str], now: datetime) -> None:
         connection.execute(update(INTENT).where(INTENT.c.id.in_(some), OPEN).values(asked_at=now))
 
 
-def resend(connection: Connection, ids: Iterable[str], now: datetime) -> None:
-    """Note that these begin only now, since what was sent before certainly did nothing."""
-    for some in chunks(ids):
-        connection.execute(update(INTENT).where(INTENT.c.id.in_(some), OPEN).values(begun_at=now))
+def resend(connection: Connection, there: Mapping[str, datetime | None], now: datetime) -> None:
+    """Note that these begin only now, at the tracker's time given, since what was sent before certainly did nothing."""
+    if there:
+        connection.execute(_RESEND, [{"which": id_, "now": now, "theirs": theirs} for id_, theirs in there.items()])
 
 
 def forget(connection: Connection, now: datetime) -> None:

@@ -159,6 +159,7 @@ def intent_of(row: Row[Any]) -> Intent:
         payload=json.loads(row.payload),
         begun_at=row.begun_at,
         asked_at=row.asked_at,
+        begun_there=row.begun_there,
     )
 
 
@@ -174,6 +175,7 @@ def intent_columns(intent: Intent) -> dict[str, Any]:
         "payload": json.dumps(dict(intent.payload), ensure_ascii=False, separators=(",", ":")),
         "begun_at": intent.begun_at,
         "asked_at": intent.asked_at,
+        "begun_there": intent.begun_there,
         "finished_at": None,
         "outcome": None,
         "reason": None,

@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 from sqlalchemy import CheckConstraint, DateTime, Dialect, Index, Text, TypeDecorator, text
 from sqlmodel import Field, SQLModel
 
-HEAD = "0001"
+HEAD = "0002"
 """The newest migration; a database at this version is up to date."""
 
 
@@ -170,6 +170,7 @@ class IntentRow(SQLModel, table=True):
         Index("intent_open", "tracker", "begun_at", **_only("finished_at IS NULL")),
         Index("intent_by_tracker", "tracker", "kind", "begun_at"),
         Index("intent_by_item", "item"),
+        Index("intent_finished", "finished_at", **_only("finished_at IS NOT NULL")),
     )
 
     id: str = Field(primary_key=True)
@@ -181,6 +182,7 @@ class IntentRow(SQLModel, table=True):
     payload: str = Field(sa_type=Text)
     begun_at: datetime = Field(sa_type=Utc)
     asked_at: datetime | None = Field(sa_type=Utc)
+    begun_there: datetime | None = Field(sa_type=Utc)
     finished_at: datetime | None = Field(sa_type=Utc)
     outcome: str | None
     reason: str | None = Field(sa_type=Text)

@@ -202,8 +202,8 @@ class Apply:
         self.work.commit("saying", Effects(begun=[intent]))
         text = spoken(comment, tracker.caps.body_format, tracker.caps.comment_limit)
         try:
-            say, again = partial(tracker.comment, link.ref, text, marker=key), Effects(resent=[intent.id])
-            remote = self.work.patiently(say, partial(self.work.commit, "resend", again))
+            say = partial(tracker.comment, link.ref, text, marker=key)
+            remote = self.work.patiently(say, partial(self.work.resend, step.tracker, [intent.id]))
         except Ambiguous:
             raise
         except TrackerError as error:

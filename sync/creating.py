@@ -108,7 +108,7 @@ class Creating:
             self._put_off(batch, error)
             return False
         if batch.tries:
-            self.work.commit("resend", Effects(resent=[batch.intents[key].id for key in batch.drafts]))
+            self.work.resend(name, [batch.intents[key].id for key in batch.drafts])
         else:
             batch.intents = {key: self._create_intent(step) for key, step in batch.steps.items()}
             self.work.commit("creating", Effects(begun=list(batch.intents.values())))

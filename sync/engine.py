@@ -19,7 +19,7 @@ from sync.gather import Extent, Reading, Scope, read
 from sync.pace import forecast
 from sync.plan import Brake, Forecast, Plan, Safety, Step, brake, in_order
 from sync.position import advanced
-from sync.recover import Recovery, baseline_from
+from sync.recover import Recovery, baseline_from, is_over
 from sync.steps import begin, unrouted
 from sync.work import LEASE_SECONDS, AtOnce, Tally, Work, in_turn
 
@@ -218,13 +218,11 @@ class Engine:
 
         An update is compared again once it cannot happen any more: done late, it would look like a person's change.
         """
-        now = self.clock()
-        waits = {name: timedelta(seconds=seconds) for name, seconds in self.waits.items()}
-        return [
-            i
-            for i in intents
-            if i.kind is not OperationKind.UPDATE or now - i.begun_at < waits.get(i.tracker, timedelta(0))
-        ]
+        return [i for i in intents if i.kind is not OperationKind.UPDATE or not self._is_over(i)]
+
+    def _is_over(self, intent: Intent) -> bool:
+        tracker = self.trackers.get(intent.tracker)
+        return tracker is None or is_over(intent, tracker, timedelta(seconds=self.waits[tracker.name]), self.clock())
 
     def _gather(
         self,

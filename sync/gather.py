@@ -257,7 +257,7 @@ def _look_again(scope: Scope, reading: Reading) -> None:
     if not given_up:
         return
     markers = [Marker(i.key, i.item) for i in given_up]
-    found = scope.tracker.find(markers, min(i.begun_at for i in given_up) - CLOCK_SLACK)
+    found = scope.tracker.find(markers, min(i.since for i in given_up) - CLOCK_SLACK)
     ever = [h for i in given_up for h in scope.store.holds(i.item, open_only=False) if h.kind is HoldKind.MANY_TICKETS]
     known = {*_links(scope, found), *(id_ for h in ever for id_ in (h.theirs or "").split())}
     _strangers(scope, [t for t in found if t.ref.id not in known], reading)

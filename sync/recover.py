@@ -35,12 +35,10 @@ class Recovery:
         """
         name = self.tracker.name
         if ahead := [i.id for i in self.work.store.open_intents(name) if i.begun_at > self.now]:
-            self.work.commit("recovery", Effects(resent=ahead))
+            self.work.commit("recovery", Effects(resent=dict.fromkeys(ahead, self.tracker.time())))
         found = self._ask(self.work.store.open_intents(name))
         found += self._ask([i for i in self.work.store.open_intents(name) if self._aged(i)])
-        self._updates(
-            [i for i in self.work.store.open_intents(name) if i.kind is OperationKind.UPDATE and self._aged(i)]
-        )
+        self._updates([i for i in self.work.store.open_intents(name) if i.kind is OperationKind.UPDATE])
         return found
 
     def _ask(self, intents: list[Intent]) -> int:
@@ -49,11 +47,11 @@ class Recovery:
         return self._creates([i for i in intents if i.kind is OperationKind.CREATE])
 
     def _aged(self, intent: Intent) -> bool:
-        return self.now - intent.begun_at >= self.wait
+        return is_over(intent, self.tracker, self.wait, self.now)
 
     def _since(self, intents: list[Intent], known: datetime | None) -> datetime:
         """From when on to look: not after `known`, a time of the tracker's from before, as our clock may be wrong."""
-        begun = [*(i.begun_at for i in intents), *([] if known is None else [known])]
+        begun = [*(i.since for i in intents), *([] if known is None else [known])]
         return min(begun) - CLOCK_SLACK
 
     def _creates(self, creates: list[Intent]) -> int:
@@ -107,7 +105,7 @@ class Recovery:
         refs = [k.ref for k in links.values() if k.ref.tracker == self.tracker.name and k.ref.id == tickets[k.item]]
         found = self.tracker.fetch(refs) if refs else ()
         there = {t.ref.id: t for t in found if isinstance(t, Ticket)}
-        for intent in intents:
+        for intent in filter(self._aged, intents):
             self._update(intent, there.get(tickets[intent.item]))
 
     def _update(self, intent: Intent, ticket: Ticket | None) -> None:
@@ -168,6 +166,19 @@ class Recovery:
         known = replace(link, ticket_revision="")
         effects = Effects(finished=done, comments=[(sent, self.work.because)], touched=[known], dirty=[intent.item])
         self.work.commit("recovery", effects)
+
+
+def is_over(intent: Intent, tracker: Tracker, wait: timedelta, now: datetime) -> bool:
+    """Whether what was sent cannot happen any more, as `wait` has passed since it began.
+
+    Both clocks have to say so, as ours may have been put forward. Where the tracker did not tell its time, then or now,
+    ours has to do.
+    """
+    there = tracker.time()
+    passed = [now - intent.begun_at]
+    if intent.begun_there is not None and there is not None:
+        passed.append(there - intent.begun_there)
+    return min(passed) >= wait
 
 
 def link_of(intent: Intent, ticket: Ticket, run: str) -> Link:

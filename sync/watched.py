@@ -96,6 +96,10 @@ class Watched:
         """The ticket that people call `key`."""
         return self._tracker.resolve(key)
 
+    def time(self) -> datetime | None:
+        """The tracker's own time now."""
+        return self._tracker.time()
+
     @property
     def requests(self) -> int:
         """How many requests went over the wire."""

@@ -148,7 +148,12 @@ class Work:
     def intent(self, kind: OperationKind, item: str, tracker: str, key: str, payload: Mapping[str, object]) -> Intent:
         """An operation to be journalled; `key` identifies what it makes in the tracker."""
         name = hashlib.sha256(f"{self.because.run}/{kind}/{tracker}/{item}/{key}".encode()).hexdigest()[:26]
-        return Intent(name, self.because.run, kind, item, tracker, key, payload, self.clock())
+        theirs = self.trackers[tracker].time()
+        return Intent(name, self.because.run, kind, item, tracker, key, payload, self.clock(), begun_there=theirs)
+
+    def resend(self, tracker: str, ids: Sequence[str]) -> None:
+        """Note that the requests of these intents go out only now."""
+        self.commit("resend", Effects(resent=dict.fromkeys(ids, self.trackers[tracker].time())))
 
     def note_failure(self, tracker: str, error: TrackerError) -> None:
         """Stop a tracker that denies us, asks for a long pause, or does not answer several times in a row.

@@ -141,6 +141,10 @@ class MemoryTracker:
                 return self._own(ticket)
         raise NotFound(f"no ticket is called {key}")
 
+    def time(self) -> datetime | None:
+        """The tracker's own time now; `None` before the first answer."""
+        return self.far_side.now() if self._requests else None
+
     @property
     def requests(self) -> int:
         """How many requests this object has made."""

@@ -207,7 +207,7 @@ class SandboxServer:
         path = scope["raw_path"].decode("ascii")
         call = Call(scope["method"], path, scope["query_string"].decode("ascii"), headers, body, self.now())
         answer, end = await self._respond(call)
-        await _give(answer, end, scope["state"]["transport"], send)
+        await _give(answer, self.now(), end, scope["state"]["transport"], send)
 
     async def _respond(self, call: Call) -> tuple[Answer, End]:
         if call.path.startswith("/_sandbox/"):
@@ -337,10 +337,10 @@ def _listening(port: int) -> socket.socket:
     return listening
 
 
-async def _give(answer: Answer, end: End, transport: asyncio.Transport, send: Send) -> None:
+async def _give(answer: Answer, at: datetime, end: End, transport: asyncio.Transport, send: Send) -> None:
     if end is not End.CUT:
         body = answer.body
-        headers = {"content-type": "application/json;charset=UTF-8", "date": format_datetime(utc_now(), usegmt=True)}
+        headers = {"content-type": "application/json;charset=UTF-8", "date": format_datetime(at, usegmt=True)}
         headers |= {name.lower(): value for name, value in answer.headers.items()}
         if answer.status not in (204, 304):
             headers["content-length"] = str(len(body))

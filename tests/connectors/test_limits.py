@@ -1,6 +1,7 @@
 """When a tracker wants to be asked again, read from its headers."""
 
 from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
 
 import pytest
 
@@ -32,3 +33,12 @@ NOW = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
 )
 def test_when_to_come_back_is_read_from_headers_and_never_from_nonsense(headers: dict[str, str], seconds: int) -> None:
     assert retry_at(headers, NOW) - NOW == timedelta(seconds=seconds)
+
+
+@pytest.mark.parametrize("wrong", [timedelta(hours=1), timedelta(hours=-1)])
+@pytest.mark.parametrize("header", ["x-ratelimit-reset", "retry-after"])
+def test_a_time_to_come_back_is_read_by_the_servers_clock(wrong: timedelta, header: str) -> None:
+    there = NOW + wrong
+    at = there + timedelta(seconds=40)
+    value = str(int(at.timestamp())) if header == "x-ratelimit-reset" else format_datetime(at, usegmt=True)
+    assert retry_at({"date": format_datetime(there, usegmt=True), header: value}, NOW) == NOW + timedelta(seconds=40)

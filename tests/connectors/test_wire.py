@@ -452,3 +452,19 @@ def test_certificates_are_always_checked(monkeypatch: pytest.MonkeyPatch) -> Non
     line = Line(always(200))
     line.session.get(f"{URL}/x", verify=False)
     assert [(context.verify_mode, context.check_hostname) for context in seen] == [(ssl.CERT_REQUIRED, True)]
+
+
+@pytest.mark.parametrize(
+    ("said", "time"),
+    [
+        ("Fri, 20 Nov 2026 13:00:07 GMT", NOW + timedelta(hours=1, seconds=7)),
+        ("Fri, 20 Nov 2026 11:00:00 GMT", NOW - timedelta(hours=1)),
+        ("yesterday", None),
+        ("Fri, 31 Dec 9999 23:59:59 GMT", None),
+    ],
+)
+def test_the_servers_own_time_is_what_its_answer_said(said: str, time: datetime | None) -> None:
+    line = Line(lambda _: httpx.Response(500, headers={"date": said}))
+    assert line.wire.time() is None
+    line.raised("GET")
+    assert line.wire.time() == time

@@ -426,6 +426,15 @@ class CountsHalf(Saboteur):
         return super().requests // 2
 
 
+class StopsTheClock(Saboteur):
+    caught_by = "test_the_trackers_own_time_is_told_as_soon_as_it_has_answered"
+    stopped: datetime | None = None
+
+    def time(self) -> datetime | None:
+        self.stopped = self.stopped or super().time()
+        return None if self.stopped is None else self.stopped - timedelta(seconds=100)
+
+
 class Blabs(Saboteur):
     caught_by = "test_no_secret_is_in_any_repr_log_line_or_error"
 

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import datetime, timedelta
+from email.utils import format_datetime
 
 import httpx
 
@@ -78,7 +79,7 @@ class Line(httpx.BaseTransport):
         query = request.url.query.decode("ascii")
         call = Call(request.method, path, query, headers, request.read(), self.clock.true())
         found = self.weather(call)
-        return _response(self._work(call)) if found is None else self._under(*found, call)
+        return self._response(self._work(call)) if found is None else self._under(*found, call)
 
     def _under(self, fault: str, seconds: int, call: Call) -> httpx.Response:
         if fault in ("killed before", "late", "slow before"):
@@ -95,7 +96,7 @@ class Line(httpx.BaseTransport):
             raise Killed
         if fault == "slow after":
             self.clock.sleep(seconds)
-        return self._instead(AFTER[fault], seconds, call, done) if fault in AFTER else _response(done)
+        return self._instead(AFTER[fault], seconds, call, done) if fault in AFTER else self._response(done)
 
     def _instead(self, what: object, seconds: int, call: Call, done: Answer | None) -> httpx.Response:
         match what:
@@ -105,22 +106,22 @@ class Line(httpx.BaseTransport):
             case httpx.TransportError():
                 raise what
             case "half" if done is not None:
-                return _response(done, half=True)
+                return self._response(done, half=True)
             case Answer():
-                return _response(what)
+                return self._response(what)
             case int():
-                return _response(self.sandbox.failed(what))
+                return self._response(self.sandbox.failed(what))
             case "bare":
-                return _response(Answer(429, {"message": "Too many requests"}))
+                return self._response(Answer(429, {"message": "Too many requests"}))
             case "moved":
                 status = 301 if call.method == "GET" else 307
                 there = f"{self.sandbox.url}{call.path}" if call.method == "GET" else f"{self.sandbox.url}/elsewhere"
-                return _response(Answer(status, {"message": "Moved"}, {"location": there}))
+                return self._response(Answer(status, {"message": "Moved"}, {"location": there}))
             case _:
                 planned = Planned(
                     "*", "", Fault.RATE_LIMITED, seconds=seconds, status=429 if what == "limited" else 403
                 )
-                return _response(self.sandbox.limited(planned, call))
+                return self._response(self.sandbox.limited(planned, call))
 
     def _work(self, call: Call) -> Answer:
         self._catch_up()
@@ -136,10 +137,10 @@ class Line(httpx.BaseTransport):
         for call in due:
             self._work(call)
 
-
-def _response(answer: Answer, *, half: bool = False) -> httpx.Response:
-    """The answer as the client sees it; where half of it arrives, reading it fails in the middle."""
-    headers = {"content-type": "application/json;charset=UTF-8", **answer.headers}
-    if half:
-        return httpx.Response(answer.status, headers=headers, stream=_Half(answer.body))
-    return httpx.Response(answer.status, headers=headers, content=answer.body)
+    def _response(self, answer: Answer, *, half: bool = False) -> httpx.Response:
+        """The answer as the client sees it; where half of it arrives, reading it fails in the middle."""
+        date = format_datetime(self.clock.true(), usegmt=True)
+        headers = {"content-type": "application/json;charset=UTF-8", "date": date, **answer.headers}
+        if half:
+            return httpx.Response(answer.status, headers=headers, stream=_Half(answer.body))
+        return httpx.Response(answer.status, headers=headers, content=answer.body)

@@ -48,8 +48,10 @@ def test_what_is_sent_only_now_begins_now(book: "Book") -> None:
     begun = book.clock()
     book.store.commit(None, Effects(begun=[book.intent("i1"), book.intent("i2")]))
     book.clock.forward(50)
-    book.store.commit(None, Effects(resent=["i2"]))
+    theirs = book.clock() + timedelta(hours=1)
+    book.store.commit(None, Effects(resent={"i2": theirs}))
     assert [intent.begun_at for intent in book.store.open_intents()] == [begun, book.clock()]
+    assert [intent.begun_there for intent in book.store.open_intents()] == [None, theirs]
 
 
 def test_what_was_written_lately_is_known_by_when_it_was_begun(book: "Book") -> None:

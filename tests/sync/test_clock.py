@@ -71,6 +71,24 @@ def test_a_lost_create_and_a_lost_comment_are_found_and_not_sent_again(off: Any,
     assert len([a for a in off.far.activity(off.link("AI-000001").ref) if a.kind == "comment"]) == 1
 
 
+def test_what_arrives_late_while_our_clock_is_put_forward_is_neither_sent_nor_said_again(off: Any) -> None:
+    off.wait = 600
+    off.add("Rotate the access keys")
+    off.store.add_comment("AI-000001", "olga", "Before the audit", off.because())
+    off.far.commit_late(400, "create")
+    off.far.commit_late(400, "comment")
+    off.sync()
+    off.clock.off = HOUR
+    for _ in range(3):
+        off.clock.sleep(60)
+        off.sync()
+    assert len(off.store.open_intents(None)) == 2
+    rest(off)
+    assert len(off.far.tickets()) == 4
+    assert len([a for a in off.far.activity(off.link("AI-000001").ref) if a.kind == "comment"]) == 1
+    assert off.store.holds(None) == []
+
+
 @WRONG
 def test_a_create_that_never_arrived_is_sent_once_the_clock_is_right_again(off: Any, by: timedelta) -> None:
     off.clock.off = by
