@@ -36,8 +36,8 @@ class History:
     """An installation, what people did in it, and the faults that are to come.
 
     `outside` is what people wrote around our block, by ticket, `theirs` the labels they gave it, and `said` the values
-    of an item that nobody but us may have changed since. `unseen` says that something happened which no feed shows,
-    `leapt` that our clock was put forward, `left` that a run died with the lease in its hand.
+    of an item that nobody but us may have changed since. `unseen` says that something happened which no feed shows, and
+    `left` that a run died with the lease in its hand.
     """
 
     world: Installation
@@ -45,7 +45,6 @@ class History:
     killed: int = 0
     left: bool = False
     unseen: bool = False
-    leapt: bool = False
     outside: dict[TicketRef, str] = field(default_factory=dict)
     theirs: dict[TicketRef, set[str]] = field(default_factory=dict)
     said: dict[str, dict[str, object]] = field(default_factory=dict)

@@ -273,7 +273,6 @@ class Histories(RuleBasedStateMachine):
         else:
             behind = clock.behind + (-span if ahead else span)
             clock.behind = max(-SPANS[-1], min(SPANS[-1], behind))
-            self.h.leapt |= ahead
 
     @rule(what=st.sampled_from(("labels", "status", "priority", "people", "routes")), value=which)
     def mapping_changes(self, what: str, value: int) -> None:
