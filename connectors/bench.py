@@ -1,5 +1,6 @@
 """What stands around a tracker that is put to the test: the far side of it, and somebody who works there."""
 
+import logging
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -115,3 +116,15 @@ class Bench(ABC):
     def feed(self, cursor: Cursor | None = None) -> list[Ticket]:
         """Every ticket of the change feed, in its order."""
         return [ticket for page in self.tracker.changes(cursor) for ticket in page.tickets]
+
+
+class Lines(logging.Handler):
+    """Keeps every log line."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.seen: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Keep the line as it would be written."""
+        self.seen.append(self.format(record))

@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from connectors.base import MARK
-from connectors.bench import Bench
+from connectors.bench import Bench, Lines
 from connectors.errors import Ambiguous, Denied, NotFound, RateLimited, Rejected, Stale, TrackerError
 from state.ticket import (
     Activity,
@@ -367,7 +367,7 @@ class TrackerContract:
 
     def test_no_secret_is_in_any_repr_log_line_or_error(self, bench: Bench) -> None:
         """Whatever is written down may be read by anybody."""
-        lines = _Lines()
+        lines = Lines()
         root, level = logging.getLogger(), logging.getLogger().level
         root.addHandler(lines)
         root.setLevel(logging.DEBUG)
@@ -380,18 +380,6 @@ class TrackerContract:
             root.setLevel(level)
         seen = "\n".join([*told, *lines.seen])
         assert [secret for secret in bench.secrets if secret in seen] == []
-
-
-class _Lines(logging.Handler):
-    """Keeps every log line."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.seen: list[str] = []
-
-    def emit(self, record: logging.LogRecord) -> None:
-        """Keep the line as it would be written."""
-        self.seen.append(self.format(record))
 
 
 def _failure(bench: Bench, stranger: object) -> str:
