@@ -102,11 +102,12 @@ def _undecided(change: Change, seen: Sighting, theirs: str) -> Ruling:
         hold = _field_hold(HoldKind.ACCEPTANCE_REQUESTED, seen, change, detail)
         return Ruling(change, {"claim": said}, hold)
     if theirs == "duplicate":
-        return Ruling(change, hold=_field_hold(HoldKind.DUPLICATE, seen, change, f"{key} was closed as {reason}"))
+        hold = _field_hold(HoldKind.DUPLICATE, seen, change, f"{key} was closed as {reason}")
+        return Ruling(change, {"claim": None}, hold)
     tracker = seen.link.ref.tracker
     table = "resolution" if seen.ticket.state.resolution else "status"
     detail = f'{key} is in "{reason}", which is not mapped; add the name to a list of [trackers.{tracker}.{table}]'
-    return Ruling(change, hold=_field_hold(HoldKind.UNMAPPED, seen, change, detail))
+    return Ruling(change, {"claim": None}, _field_hold(HoldKind.UNMAPPED, seen, change, detail))
 
 
 def _pull(change: Change, seen: Sighting) -> Ruling:

@@ -127,10 +127,7 @@ class _Answer:
         return f"{item.ref} has changed and is now: **{item.title}**; {told}.\n\n{item.description}"
 
     def _refused_before(self, change: Change) -> bool:
-        return any(
-            h.kind in _REFUSALS and h.field is change.field and (h.ours, h.theirs) == (change.ours, change.theirs)
-            for h in self.seen.holds
-        )
+        return any(h.kind in _REFUSALS and _is_about(h, change) for h in self.seen.holds)
 
     def _holds(self) -> Iterable[Hold]:
         yield from (r.hold for r in self.rulings if r.hold is not None)
@@ -151,7 +148,7 @@ class _Answer:
         """The open holds whose cause is gone, by id, with why."""
         still = {(h.kind, h.field) for h in self._holds()}
         stuck = {c.field for c in self.rest if c.flow is Flow.CONFLICT}
-        undecided = {f for f, a in pulled.items() if a.theirs is not None and waits(f, a)}
+        undecided = {(f, a.theirs) for f, a in pulled.items() if a.theirs is not None and waits(f, a)}
         gone: dict[str, str] = {}
         for hold in self.seen.holds:
             if hold.tracker != self.seen.link.ref.tracker or (hold.kind, hold.field) in still:
@@ -163,9 +160,9 @@ class _Answer:
                     gone[hold.id] = "the ticket is no longer archived"
                 case HoldKind.CONFLICT if hold.field not in stuck:
                     gone[hold.id] = "both sides agree again"
-                case kind if kind in _REQUESTS and hold.field not in undecided:
+                case kind if kind in _REQUESTS and (hold.field, hold.theirs) not in undecided:
                     gone[hold.id] = "no longer asked for in the tracker"
-                case kind if kind in _REFUSALS and not any(self._refused_before(c) for c in self.rest):
+                case kind if kind in _REFUSALS and not any(_is_about(hold, c) for c in self.rest):
                     gone[hold.id] = "tried again, since one side has changed"
                 case _:
                     continue
@@ -294,6 +291,11 @@ def first_baseline(wanted: Desired, authority: Mapping[Field, Authority], there:
         else:
             base[name] = Agreed(ours, _anything_but(theirs))
     return base
+
+
+def _is_about(hold: Hold, change: Change) -> bool:
+    """Whether this is what the hold was opened for: the same field, with the same values on both sides."""
+    return (hold.field, hold.ours, hold.theirs) == (change.field, change.ours, change.theirs)
 
 
 def _already(hold: Hold, holds: Iterable[Hold]) -> bool:
