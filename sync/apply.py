@@ -29,6 +29,8 @@ from sync.recover import baseline_payload
 from sync.work import DONE, Work
 
 _BATCH = 500
+_SEEN = (Field.ASSIGNEE, Field.LABELS)
+"""What a tracker may leave out without a word, so that only what is seen in the ticket is told of."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,7 +164,9 @@ class Apply:
             ticket_revision="" if strange else ticket.revision,
             seen_at=link.seen_at if strange else ticket.updated,
         )
-        done = [m for m in moves if m.field is not Field.ASSIGNEE or there.get(m.field) == m.after]
+        done = [m for m in moves if m.field not in _SEEN or there.get(m.field) == m.after]
+        if Field.LABELS in ours - {m.field for m in done}:
+            self.work.warn(f"{link.item}: {ticket.ref.key} did not take the labels it should have")
         notes = [Note("ticket.changed", step.item.ref, self.work.because, m.field, m.before, m.after) for m in done]
         again = strange or bool(step.say) or bool(step.waiting)
         self.work.commit(

@@ -15,6 +15,7 @@ from connectors.errors import (
 )
 from mapping.read import observe
 from mapping.render import desired
+from mapping.rules import folded
 from state.effects import Because, Effects, Intent
 from state.model import Agreed, Field, Hold, HoldKind, Link, OperationKind, Outcome, Status
 from state.ticket import Created, Draft, Marker, NotCreated, Ticket
@@ -203,7 +204,7 @@ class Creating:
     def _must_be_marked(self, step: Step, ticket: Ticket) -> None:
         """Stop a tracker that drops the label by which the feed finds our tickets: what happens to them is not seen."""
         mark = self.work.rules.trackers[step.tracker].mark
-        if mark not in ticket.labels:
+        if folded(mark) not in map(folded, ticket.labels):
             error = Denied(
                 f"{ticket.ref.key} did not get the label {mark}; give the account the right to label tickets"
             )

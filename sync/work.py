@@ -35,7 +35,9 @@ TRIES = 5
 """How often a call that a tracker put off is made again."""
 
 _IN_A_ROW = 3
-_PATIENCE = timedelta(seconds=60)
+_PATIENCE = timedelta(seconds=90)
+"""How long a run waits for a tracker: longer than a minute's budget takes to be there again."""
+_NAP = timedelta(seconds=60)
 
 
 class AtOnce(Protocol):
@@ -108,7 +110,7 @@ class Work:
     def wait(self, until: datetime) -> None:
         """Sleep until then, and keep the lease meanwhile."""
         while (left := (until - self.clock()).total_seconds()) > 0:
-            self.sleep(min(left, _PATIENCE.total_seconds()))
+            self.sleep(min(left, _NAP.total_seconds()))
             self.keep()
 
     def is_soon(self, at: datetime) -> bool:

@@ -208,6 +208,8 @@ class MemoryTracker:
         if patch.marker is not None:
             stored.marker, stored.marker_by = patch.marker, OURS
             labels |= {MARK}
+        if self.far_side.labels_are_dropped:
+            labels = before.labels
         if patch.state is not None:
             values = {"state": self._target(before.state, patch.state), **values}
         return self._own(self.far_side.change(stored, OURS, {**values, "labels": labels}))

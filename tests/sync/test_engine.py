@@ -1,5 +1,6 @@
 """One run after another: what the house plan promises of a run, each rule by name."""
 
+import json
 from dataclasses import replace
 from datetime import date
 from typing import Any
@@ -13,7 +14,7 @@ from state.effects import Effects
 from state.errors import LeaseHeld
 from state.lease import Holder, this_process
 from state.model import Authority, Field, HoldKind, OperationKind, Priority, Status
-from state.ticket import Category, Gone
+from state.ticket import Category, Created, Draft, Gone, NotCreated, Ticket
 from sync.engine import ExpectationFailed
 from sync.plan import Safety
 from sync.settle import Side, Undecidable, settle
@@ -390,6 +391,38 @@ def test_a_tracker_that_drops_our_label_stops_after_the_first_ticket(world: Any)
     report = world.sync()
     assert (report.tally.created, report.exit_code) == (1, 5)
     assert any("label" in p for p in report.problems)
+
+
+def test_the_label_of_a_repository_that_spells_it_in_capitals_is_ours(world: Any) -> None:
+    caps = replace(world.tracker.caps, bulk_create=1)
+    world.tracker = Capitals("eng", far_side=world.far, caps=caps)
+    for n in range(3):
+        world.add(f"Encrypt volume {n} of the billing system")
+    report = world.sync()
+    assert (report.tally.created, report.problems) == (3, ())
+
+
+class Capitals(MemoryTracker):
+    """Shows each label as a repository has it that began to use it before."""
+
+    def _own(self, ticket: Ticket) -> Ticket:
+        return replace(super()._own(ticket), labels=frozenset(label.capitalize() for label in ticket.labels))
+
+    def _created(self, draft: Draft) -> Created | NotCreated:
+        made = super()._created(draft)
+        return replace(made, ticket=self._own(made.ticket)) if isinstance(made, Created) and made.ticket else made
+
+
+def test_a_label_that_a_tracker_leaves_out_is_not_recorded_and_somebody_is_told(world: Any) -> None:
+    item = world.add()
+    world.sync()
+    world.labels = ("audit",)
+    world.far.labels_are_dropped = True
+    report = world.sync(full=True)
+    assert report.warnings == (f"{item.ref}: MEM-1 did not take the labels it should have",)
+    told = [json.loads(record.body) for record in world.store.log([item.ref])]
+    assert [body for body in told if body["action"] == "ticket.changed"] == []
+    assert world.sync(full=True).plan.operations == ()
 
 
 def test_a_ticket_committed_late_is_found_and_not_doubled(world: Any) -> None:

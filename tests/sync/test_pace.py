@@ -12,6 +12,7 @@ from connectors.sandbox.memory import CAPS, MemoryTracker
 from state.errors import LeaseHeld
 from state.lease import Holder
 from state.model import Priority
+from tests.sync.conftest import Clock
 
 MINUTE, HOUR = timedelta(minutes=1), timedelta(hours=1)
 
@@ -37,6 +38,20 @@ def test_new_tickets_are_a_second_apart_and_within_the_minutes_budget(world: Any
     times = created(world)
     assert min(after - before for before, after in pairwise(times)) >= timedelta(seconds=1)
     assert most_within(times, MINUTE) == 8
+
+
+class Still(Clock):
+    """Stands still unless somebody sleeps: requests that take next to no time."""
+
+    def __call__(self) -> datetime:
+        return self.now
+
+
+def test_a_minutes_budget_smaller_than_a_request_is_waited_for_and_ends_no_run(world: Any) -> None:
+    world.clock = world.store._clock = world.far.clock = Still()
+    slow(world, minute=30, hour=1_000, items=120)
+    world.tracker.caps = replace(world.tracker.caps, bulk_create=50)
+    assert world.sync().tally.created == 120
 
 
 def test_the_hours_budget_is_used_up_and_no_more_by_runs_on_a_schedule(world: Any) -> None:
