@@ -192,7 +192,7 @@ class JiraIssues:
         at = self._at(ref)
         fields, me, cloud = read.mapping(read.mapping(raw).get("fields")), self._myself(), self._cloud
         said = comment_rows(
-            self._client, ref.id, fields, since, mine=lambda user: read.account_id(user, on_cloud=cloud) == me
+            self._client, ref.id, fields, since, mine=lambda user: me in (None, read.account_id(user, on_cloud=cloud))
         )
         found = [
             *read.field_changes(histories(self._client, at, raw, since), me, on_cloud=cloud),

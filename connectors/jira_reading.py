@@ -206,10 +206,13 @@ def field_changes(histories: list[Mapping[str, Any]], me: str | None, *, on_clou
 
 
 def comments(found: list[Mapping[str, Any]], me: str | None, *, on_cloud: bool) -> Iterator[Activity]:
-    """The comments; ours carry the key of their property, where the server shows it."""
+    """The comments; ours carry the key of their property, where the server shows it.
+
+    The property alone counts where it is not known who we are.
+    """
     for row in found:
         by = account(row.get("author"), me, on_cloud=on_cloud)
-        key = _comment_key(row) if by.ours else None
+        key = _comment_key(row) if by.ours or me is None else None
         at, text = moment(row.get("created")), plain(row.get("body"))
         yield Activity(str(row.get("id", "")), ActivityKind.COMMENT, by, at, text=text, marker_key=key)
 

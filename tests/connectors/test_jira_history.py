@@ -98,6 +98,18 @@ def test_our_comments_are_known_by_their_property() -> None:
     assert [(a.by.ours, a.marker_key) for a in shown] == [(True, "k1"), (False, None)]
 
 
+def test_where_it_is_not_told_who_we_are_a_comment_s_property_counts_alone() -> None:
+    key = [{"key": "counterfoil.comment", "value": {"k": "k1"}}]
+    whole = {"comments": [said("1", "us", 1, properties=key), said("2", "mia", 2)], "total": 2}
+    routes = {
+        "GET issue/10001": history([said("1", "us", 1), said("2", "mia", 2)], []),
+        "GET issue/10001/comment": whole,
+    }
+    jira, _ = tracker(routes)
+    shown = [a for a in jira.activity(TicketRef("eng", "10001"), START) if a.kind is ActivityKind.COMMENT]
+    assert [a.marker_key for a in shown] == ["k1", None]
+
+
 def test_a_long_changelog_is_read_to_its_end() -> None:
     changes = [changed(str(n), n, STATUS) for n in range(130)]
 
