@@ -9,7 +9,6 @@ import base64
 import json
 import os
 import re
-import subprocess
 import sys
 import tempfile
 import time
@@ -29,21 +28,13 @@ from state.model import Actor, Agent, ItemDraft, Priority
 from state.store import Store
 from state.ticket import TicketRef
 from sync.app.shell import utc_now
+from tests.bench.floor import BULK
 from tests.bench.mirror import COMMAND, KINDS, Bench, bench, take_in
+from tests.bench.process import Used, process
 
 FLOOR = Path(__file__).with_name("local_floor.py")
 MEASURER = Because(Agent(Actor.HUMAN, "bench", "bench"), run="R-bench")
 STEP = 5000
-
-
-@dataclass(frozen=True)
-class Used:
-    """What one process used: seconds of CPU and of wall, peak memory in MB, requests to the tracker."""
-
-    cpu: float
-    wall: float
-    memory: float
-    requests: int = 0
 
 
 @dataclass(frozen=True)
@@ -56,30 +47,15 @@ class Row:
     reach: str
 
 
-# A process counts the memory of the one that started it, up to then, as its own; so one that is small starts it.
-STARTER = """
-import json, os, sys, time
-began = time.monotonic()
-pid = os.posix_spawn(sys.argv[1], sys.argv[1:], os.environ)
-_, status, used = os.wait4(pid, 0)
-code = os.waitstatus_to_exitcode(status)
-cpu, wall = used.ru_utime + used.ru_stime, time.monotonic() - began
-print(json.dumps([cpu, wall, used.ru_maxrss / 1024, code]), file=sys.stderr)
-"""
-
-
-def process(folder: Path, *command: object) -> Used:
-    words = [sys.executable, "-I", "-S", "-c", STARTER, *map(str, command)]
-    done = subprocess.run(words, cwd=folder, capture_output=True, text=True, check=True)
-    *said, figures = done.stderr.strip().splitlines()
-    cpu, wall, memory, code = json.loads(figures)
-    if code not in (0, 3):
-        raise SystemExit(f"{' '.join(words[5:])}: exit {code}: {done.stdout[-500:]} {said}")
-    return Used(cpu, wall, memory)
+def ended_well(folder: Path, *command: object) -> Used:
+    used = process(folder, *command)
+    if used.code not in (0, 3):
+        raise SystemExit(f"{' '.join(map(str, command))}: exit {used.code}: {(folder / 'said').read_text()[-500:]}")
+    return used
 
 
 def best(times: int, folder: Path, *command: object) -> Used:
-    return min((process(folder, *command) for _ in range(times)), key=lambda used: used.cpu)
+    return min((ended_well(folder, *command) for _ in range(times)), key=lambda used: used.cpu)
 
 
 def floor(times: int, folder: Path, work: str, **given: object) -> Used:
@@ -122,7 +98,7 @@ def link_more(store: Store, count: int) -> None:
 
 def sync(made: Bench) -> Used:
     httpx.delete(f"{made.url}/_sandbox/requests", timeout=60)
-    used = process(made.folder, COMMAND, "sync", "--json")
+    used = ended_well(made.folder, COMMAND, "sync", "--json")
     return replace(used, requests=len(httpx.get(f"{made.url}/_sandbox/requests", timeout=60).json()))
 
 
@@ -132,9 +108,10 @@ def quiet_sync(times: int, made: Bench) -> Used:
     return replace(min(runs, key=lambda used: used.cpu), requests=max(used.requests for used in runs))
 
 
-def last_request(made: Bench) -> str:
-    """The last request that the tracker saw, for the floor to send again."""
-    seen = httpx.get(f"{made.url}/_sandbox/requests", timeout=60).json()[-1]
+def last_request(made: Bench, *, ending: str = "") -> str:
+    """The last request that the tracker saw, to a path with this ending, for the floor to send again."""
+    every = httpx.get(f"{made.url}/_sandbox/requests", timeout=60).json()
+    seen = [one for one in every if one["path"].endswith(ending)][-1]
     token = (made.folder / "token").read_text()
     [email] = re.findall(r'^email = "(.*)"', (made.folder / "counterfoil.toml").read_text(), re.MULTILINE) or [""]
     proof = f"Basic {base64.b64encode(f'{email}:{token}'.encode()).decode()}" if email else f"Bearer {token}"
@@ -167,16 +144,27 @@ def creates(options: argparse.Namespace) -> Iterator[Row]:
         with bench(kind, 0) as made:
             take_in(made, options.count)
             used = sync(made)
+            ending = "/issues" if kind == "github" else "/issue/bulk"
+            request = last_request(made, ending=ending)
             rest(made).close()
             still = quiet_sync(options.repeat, made)
-            each = Used((used.cpu - still.cpu) / options.count * 1000, used.wall, used.memory, used.requests)
-            yield Row(f"{kind}: ms of CPU to create each of {options.count:,}", each, NONE, "0.5 ms, 90 MB")
-            yield Row(f"{kind}: nothing changed, {options.count:,} linked", still, NONE, "90 MB")
+            database = made.folder / "counterfoil.db"
+            least_still = floor(options.repeat, made.folder, "quiet", database=database, request=last_request(made))
+            times = options.count if kind == "github" else -(-options.count // BULK)
+            least = floor(1, made.folder, "create", database=made.folder / "floor.db", request=request, count=times)
+            work = f"{kind}: ms of CPU to create each of {options.count:,}"
+            yield Row(work, each(used, still, options.count), each(least, least_still, options.count), "0.5 ms, 90 MB")
+            yield Row(f"{kind}: nothing changed, {options.count:,} linked", still, least_still, "90 MB")
+
+
+def each(whole: Used, start: Used, count: int) -> Used:
+    """What a run used, its CPU in ms for each of what it made, without what a run that makes nothing takes."""
+    return replace(whole, cpu=(whole.cpu - start.cpu) / count * 1000)
 
 
 def starts(options: argparse.Namespace) -> Iterator[Row]:
     with installed() as folder:
-        process(folder, COMMAND, "init")
+        ended_well(folder, COMMAND, "init")
         least = floor(options.repeat, folder, "start")
         for words, reach in ((["--help"], "0.2 s"), (["status"], "0.5 s"), (["item", "list"], "0.5 s")):
             yield Row(" ".join(words), best(options.repeat, folder, COMMAND, *words), least, reach)
@@ -184,16 +172,16 @@ def starts(options: argparse.Namespace) -> Iterator[Row]:
 
 def intakes(options: argparse.Namespace) -> Iterator[Row]:
     with installed() as folder:
-        process(folder, COMMAND, "init")
+        ended_well(folder, COMMAND, "init")
         file = folder / "items.json"
         file.write_text(json.dumps([_item(number) for number in range(options.items)]))
         for again, reach in (("first", "10 s"), ("nothing new", "3 s")):
-            used = process(folder, COMMAND, "intake", "json", file)
+            used = ended_well(folder, COMMAND, "intake", "json", file)
             least = floor(1, folder, "intake", file=file, database=folder / "floor.db")
             yield Row(f"{options.items:,} items of JSON, {again}", used, least, reach)
         scan = folder / "scan.json"
         scan.write_text(json.dumps([_finding(number) for number in range(options.items * 15 // 100)]))
-        used = process(folder, COMMAND, "intake", "ocsf", scan)
+        used = ended_well(folder, COMMAND, "intake", "ocsf", scan)
         size = scan.stat().st_size >> 20
         yield Row(f"{options.items * 15 // 100:,} findings, {size} MB", used, NONE, "30 s, 200 MB")
 

@@ -7,7 +7,6 @@ and judges the request counts by their limits: `python -m tests.bench.mirror 100
 import argparse
 import base64
 import json
-import os
 import shutil
 import signal
 import subprocess
@@ -28,10 +27,15 @@ from rich.table import Table
 from connectors.sandbox.github_engineer import GithubEngineer
 from connectors.sandbox.jira_engineer import JiraEngineer
 from tests.bench.floor import Floor
+from tests.bench.process import process
 
 COMMAND = Path(sys.executable).with_name("counterfoil")
 KINDS = ("jira-cloud", "jira-datacenter", "github")
 CHANGED = 10
+EDITED = 100
+LIMIT = 50
+PAUSE = 2
+"""Each so many requests, one is refused as too many for so many seconds."""
 AT_ONCE = 2
 OWN = 2
 """The connections that looking at what a run asked for takes itself."""
@@ -70,7 +74,10 @@ visibility_wait_seconds = 3600
 
 @dataclass(frozen=True)
 class Cost:
-    """One run of the command line: requests by kind, seconds of wall and CPU, peak MB, exit code, new connections."""
+    """One run of the command line: requests by kind, seconds of wall and CPU, peak MB, exit code, new connections.
+
+    `limited` is how many of the requests were refused as too many.
+    """
 
     requests: Counter[str]
     wall: float
@@ -78,6 +85,7 @@ class Cost:
     memory: float
     code: int
     connections: int = 0
+    limited: int = 0
 
 
 @dataclass(frozen=True)
@@ -101,22 +109,13 @@ class Bench:
 
     def run(self, *words: str, **variables: str) -> Cost:
         httpx.delete(f"{self.url}/_sandbox/requests", timeout=60)
-        before, began = self._connections(), time.monotonic()
-        with (self.folder / "out.json").open("wb") as out:
-            process = subprocess.Popen(
-                [COMMAND, *words, "--json"],
-                cwd=self.folder,
-                stdout=out,
-                stderr=subprocess.STDOUT,
-                env={**os.environ, **variables},
-            )
-            _, status, used = os.wait4(process.pid, 0)
-            process.returncode = os.waitstatus_to_exitcode(status)
-        wall = time.monotonic() - began
+        before = self._connections()
+        used = process(self.folder, COMMAND, *words, "--json", env=variables)
         seen = httpx.get(f"{self.url}/_sandbox/requests", timeout=60).json()
         kinds = Counter(kind_of(one["method"], one["path"]) for one in seen)
         made = self._connections() - before - OWN
-        return Cost(kinds, wall, used.ru_utime + used.ru_stime, used.ru_maxrss / 1024, process.returncode, made)
+        limited = sum(one["fault"] == "rate_limited" for one in seen)
+        return Cost(kinds, used.wall, used.cpu, used.memory, used.code, made, limited)
 
     def _connections(self) -> int:
         return int(httpx.get(f"{self.url}/_sandbox/connections", timeout=60).json()["made"])
@@ -175,12 +174,12 @@ def installed(folder: Path, kind: str, told: dict[str, Any]) -> Bench:
     return Bench(folder, told["url"], engineer, Floor(kind, told["url"], auth))
 
 
-def take_in(made: Bench, count: int) -> None:
+def take_in(made: Bench, count: int, text: str = "As the policy says.") -> None:
     items = [
         {
             "external_ref": f"B-{n}",
             "title": f"Encrypt volume {n} of the billing system",
-            "description": "As the policy says. " * 10,
+            "description": f"{text} " * 10,
         }
         for n in range(count)
     ]
@@ -216,6 +215,37 @@ def measured(kind: str, count: int, latency: float) -> Iterator[Row]:
         audit = made.run("sync", COUNTERFOIL_TRACKERS__WORK__AUDIT_HOURS="0")
         yield Row("audit", audit, 2 + pages, made.floor.audit(count))
     yield killed_at_half(kind, count, latency, batches)
+    yield from limited(kind, latency)
+
+
+def limited(kind: str, latency: float) -> Iterator[Row]:
+    """Many edits while each 50th request is refused as too many, beside the same without and the waits asked for.
+
+    What was read before a wait may be looked at again after it.
+    """
+    with bench(kind, latency) as made:
+        take_in(made, EDITED)
+        made.run("sync")
+        plain = edited(made, "plain")
+        for reason in ("", "bare") if kind != "github" else ("",):
+            for number in range(1, 9):
+                fault = {"fault": "rate_limited", "skip": LIMIT * number - number, "seconds": PAUSE, "reason": reason}
+                httpx.post(f"{made.url}/_sandbox/faults", json=fault, timeout=60)
+            cost = edited(made, f"limited {reason}")
+            httpx.delete(f"{made.url}/_sandbox/faults", timeout=60)
+            asked = f"{cost.limited} times 429, {f'Retry-After {PAUSE}' if not reason else 'no Retry-After'}"
+            yield Row(
+                f"{EDITED} edits, {asked}",
+                cost,
+                plain.requests.total() + 2 * EDITED,
+                plain.wall + cost.limited * PAUSE,
+            )
+
+
+def edited(made: Bench, text: str) -> Cost:
+    """Every item gets another description, and a sync carries them over."""
+    take_in(made, EDITED, text)
+    return made.run("sync", "--force", "all of them on purpose")
 
 
 def killed_at_half(kind: str, count: int, latency: float, batches: int) -> Row:
