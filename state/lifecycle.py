@@ -34,11 +34,6 @@ def refusal(before: Status, after: Status, system: str) -> str | None:
     return None
 
 
-def is_overdue(item: ActionItem, today: date) -> bool:
-    """Whether somebody should have finished the item before `today`."""
-    return item.status in UNFINISHED and item.due_date < today
-
-
 def is_vague(title: str) -> bool:
     """Whether a title says nothing that can be done: a wish about a whole subject, or a subject alone.
 

@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
-from sqlalchemy import Connection, Row, Select, func, insert, select
+from sqlalchemy import Connection, Row, Select, insert, select
 
 from state import audit, comments, feeds, items, journal, lease, links, waiting, whereabouts
 from state.audit import Ledger, Verdict
@@ -61,6 +61,13 @@ class Batch:
     added: Sequence[Decided] = ()
     changes: Sequence[ItemChange] = ()
     results: Sequence[Said] = ()
+
+
+class TakenIn(NamedTuple):
+    """The items that an intake added, and the results of tests that were not known before."""
+
+    added: Sequence[ActionItem]
+    results: Sequence[Result]
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,18 +169,12 @@ class Store:
         with self._writing() as w:
             return items.add(w.connection, w.ledger, w.now, drafts, because)
 
-    def take_in(self, batch: Batch, because: Because) -> list[ActionItem]:
-        """Write what an intake found, in one transaction, and return the items it added."""
+    def take_in(self, batch: Batch, because: Because) -> TakenIn:
+        """Write what an intake found, in one transaction; of each test's result only the first is kept."""
         with self._writing() as w:
             added = items.add(w.connection, w.ledger, w.now, batch.added, because)
             items.change(w.connection, w.ledger, w.now, batch.changes)
-            items.record_results(w.connection, w.ledger, batch.results, because)
-            return added
-
-    def record_tests(self, results: Sequence[Said], because: Because) -> list[Result]:
-        """Keep what automated tests said about items, each result once, and return those that were new."""
-        with self._writing() as w:
-            return items.record_results(w.connection, w.ledger, results, because)
+            return TakenIn(added, items.record_results(w.connection, w.ledger, batch.results, because))
 
     def add_comment(self, item: str, author: str, text: str, because: Because) -> Comment:
         """Keep a comment of ours, to be sent to the item's ticket by the next run."""
@@ -229,11 +230,6 @@ class Store:
     def dirty_items(self) -> Iterator[ActionItem]:
         """Yield the items to be compared again, by priority, due date and ref, read in short steps."""
         return items.dirty(self._rows)
-
-    def dirty_count(self) -> int:
-        """How many items are to be compared again."""
-        [row] = self._rows(select(func.count().label("n")).select_from(items.ITEM).where(items.IS_DIRTY))
-        return int(row.n)
 
     def link(self, item: str) -> Link | None:
         """An item's current link."""

@@ -225,9 +225,9 @@ def _take_batch(
             _plan_new(batch, row, policy, today)
         else:
             _plan_known(batch, row, item, because)
-    if batch.new or batch.changes:
-        store.take_in(Batch(added=batch.new, changes=batch.changes), because)
-    recorded = len(store.record_tests(batch.results, because)) if batch.results else 0
+    anything = batch.new or batch.changes or batch.results
+    found = Batch(batch.new, batch.changes, batch.results)
+    recorded = len(store.take_in(found, because).results) if anything else 0
     report.created += len(batch.new)
     report.updated += len(batch.changes) - batch.reopened
     report.reopened += batch.reopened

@@ -83,7 +83,7 @@ def test_a_change_to_what_is_so_already_changes_nothing(book: "Book") -> None:
     book.clock.forward(60)
     book.change(item, title=before.title, status=Status.OPEN, controls=[], priority=Priority.HIGH)
     assert book.store.item(item) == before
-    assert book.store.dirty_count() == 0
+    assert len(list(book.store.dirty_items())) == 0
     assert book.actions() == ["item.created", "ticket.linked"]
 
 
@@ -196,7 +196,7 @@ def test_dirty_items_come_by_need_and_may_be_cleaned_on_the_way(book: "Book") ->
     order = [(list(Priority).index(item.priority), item.due_date, item.ref) for item in seen]
     assert order == sorted(order)
     assert len(seen) == 1_200
-    assert book.store.dirty_count() == 1_200 - 12
+    assert len(list(book.store.dirty_items())) == 1_200 - 12
 
 
 def test_the_question_for_dirty_items_costs_what_changed_and_not_what_exists(book: "Book") -> None:
@@ -219,8 +219,8 @@ def test_a_test_result_is_recorded_once(book: "Book") -> None:
         (item.ref, TestOutcome.PASS, now, "scan 1 again"),
         (item.ref, TestOutcome.PASS, now + timedelta(days=1), "scan 2"),
     ]
-    assert book.store.record_tests(said, book.because) == [Result(*said[0]), Result(*said[2])]
-    assert book.store.record_tests(said, book.because) == []
+    assert book.store.take_in(Batch(results=said), book.because).results == [Result(*said[0]), Result(*said[2])]
+    assert book.store.take_in(Batch(results=said), book.because).results == []
     assert book.actions(since=1) == ["test.recorded", "test.recorded"]
 
 
@@ -234,7 +234,9 @@ def test_an_intake_is_one_transaction(book: "Book") -> None:
     with pytest.raises(StateError):
         book.store.take_in(Batch(**good, results=bad), book.because)
     assert book.actions() == ["item.created"]
-    [added] = book.store.take_in(Batch(**good, results=[(item.ref, TestOutcome.PASS, book.clock(), "")]), book.because)
+    [added], _ = book.store.take_in(
+        Batch(**good, results=[(item.ref, TestOutcome.PASS, book.clock(), "")]), book.because
+    )
     assert added.title == "New"
     assert book.actions(since=1) == ["item.created", "item.changed", "test.recorded"]
 

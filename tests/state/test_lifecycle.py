@@ -6,7 +6,7 @@ from itertools import product
 
 import pytest
 
-from state.lifecycle import is_overdue, is_vague, lint, refusal
+from state.lifecycle import is_vague, lint, refusal
 from state.model import ActionItem, Priority, SourceKind, Status
 
 WORKED = [Status.OPEN, Status.IN_PROGRESS, Status.RESOLVED]
@@ -88,9 +88,3 @@ def test_lint_says_everything_that_is_missing() -> None:
 def test_lint_leaves_finished_items_alone(status: Status) -> None:
     done = replace(ITEM, owner=None, due_date=date(2020, 1, 1), title="x", status=status)
     assert lint(done, TODAY) == []
-    assert not is_overdue(done, TODAY)
-
-
-def test_an_item_is_overdue_the_day_after_its_due_date() -> None:
-    assert not is_overdue(ITEM, TODAY)
-    assert is_overdue(ITEM, date(2026, 11, 21))

@@ -45,14 +45,14 @@ def test_a_pull_changes_item_and_baseline_at_once_and_leaves_the_item_clean(book
     book.store.commit(None, Effects(changes=[change], touched=[pulled]))
     assert book.store.item(item.ref).revision == 2
     assert book.store.link(item.ref) == pulled
-    assert book.store.dirty_count() == 0
+    assert len(list(book.store.dirty_items())) == 0
 
 
 def test_what_is_marked_dirty_in_the_same_step_stays_dirty(book: "Book") -> None:
     item = book.item()
     link = book.linked(item)
     book.store.commit(None, Effects(touched=[link], dirty=[item.ref]))
-    assert book.store.dirty_count() == 1
+    assert len(list(book.store.dirty_items())) == 1
 
 
 def test_a_touch_leaves_a_record_only_of_what_people_see(book: "Book") -> None:
@@ -97,7 +97,7 @@ def test_a_touch_of_a_link_that_was_ended_meanwhile_does_nothing(book: "Book") -
     book.store.commit(None, Effects(touched=[replace(link, archived=True)]))
     assert book.store.link(item.ref) is None
     assert book.records() == before
-    assert book.store.dirty_count() == 1
+    assert len(list(book.store.dirty_items())) == 1
 
 
 def test_a_ticket_we_created_and_one_we_found_are_told_apart(book: "Book") -> None:
@@ -117,7 +117,7 @@ def test_a_ticket_belongs_to_one_item(book: "Book") -> None:
         book.linked(second)
     assert book.store.link(first.ref) == link
     assert book.store.link(second.ref) is None
-    assert book.store.dirty_count() == 1
+    assert len(list(book.store.dirty_items())) == 1
 
 
 def test_an_item_that_does_not_exist_is_not_linked(book: "Book") -> None:
@@ -150,7 +150,7 @@ def test_unlinking_forgets_the_ticket_and_settles_what_waited_about_it(book: "Bo
     assert book.store.link(item.ref) is None
     assert [hold.kind for hold in book.store.holds()] == [HoldKind.NO_ROUTE]
     assert book.actions(since=before) == ["ticket.unlinked", "hold.settled"]
-    assert book.store.dirty_count() == 1
+    assert len(list(book.store.dirty_items())) == 1
     assert book.store.unlink(item.ref, book.because) is None
     assert len(book.records()) == before + 2
     with pytest.raises(UnknownRef):

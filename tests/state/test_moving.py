@@ -14,7 +14,7 @@ from state.errors import Elsewhere, LeaseHeld, StateError
 from state.lease import Holder
 from state.model import Claim, ClaimKind, Hold, HoldKind, Outcome, TestOutcome
 from state.moving import contents, move, must_be_empty
-from state.store import Store
+from state.store import Batch, Store
 from state.ticket import Cursor
 from state.whereabouts import moved_to
 from tests.databases import Databases, Files, OnServer
@@ -49,7 +49,7 @@ def full(book: "Book") -> "Book":
     book.linked(two, "8", generation=2, marker=replace(ended.marker, key=book.store.marker_key(two.ref, "eng", 2)))
     book.linked(three, "9", archived=True, missing_since=book.clock(), seen_at=book.clock())
     book.store.add_comment(one.ref, "kim", "Hello", book.because)
-    book.store.record_tests([(one.ref, TestOutcome.FAIL, book.clock(), "scan")], book.because)
+    book.store.take_in(Batch(results=[(one.ref, TestOutcome.FAIL, book.clock(), "scan")]), book.because)
     feed = Feed(
         "eng", settled=Cursor(book.clock(), "v"), fresh=Cursor(book.clock()), rules="r", audited_at=book.clock()
     )

@@ -9,7 +9,7 @@ import pytest
 from state.effects import Effects, Feed, Note
 from state.model import Hold, HoldKind, Outcome, Priority, Status, TestOutcome
 from state.queries import explain, status
-from state.store import Result, UnknownRef
+from state.store import Batch, Result, UnknownRef
 
 if TYPE_CHECKING:
     from tests.state.conftest import Book
@@ -54,7 +54,7 @@ def test_explain_shows_all_that_bears_on_an_item(book: "Book") -> None:
     note = Note("ticket.written", "eng:10001", book.because)
     book.store.commit(None, Effects(held=[(hold, book.because)], begun=begun, notes=[note]))
     book.store.commit(None, Effects(finished={"i1": Outcome("refused", "no such field")}))
-    book.store.record_tests([(item.ref, TestOutcome.PASS, book.clock(), "scan")], book.because)
+    book.store.take_in(Batch(results=[(item.ref, TestOutcome.PASS, book.clock(), "scan")]), book.because)
     found = explain(book.store, item.ref, TODAY, records=4)
     assert (found.item, found.link, found.waiting) == (book.store.item(item.ref), link, (comment,))
     assert found.holds == (replace(hold, id="H-1", opened_at=book.clock()),)

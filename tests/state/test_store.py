@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from tests.state.conftest import Book
 
 READING = {
-    *("item", "items", "existing", "list_items", "dirty_items", "dirty_count", "link", "links", "links_by_ticket"),
+    *("item", "items", "existing", "list_items", "dirty_items", "link", "links", "links_by_ticket"),
     *("find_link_by_key", "link_count", "link_refs", "generations", "feed", "open_intents", "content_at", "given_up"),
     *("waiting_comments", "comments", "known_comments", "holds", "hold", "log", "verify", "reading", "marker_key"),
     *("given_up", "open", "close", "check_integrity"),
@@ -50,10 +50,6 @@ def _move_and_return(book: "Book") -> None:
 WALK: dict[str, tuple[Callable[["Book"], object], list[str]]] = {
     "add_items": (_add, ["item.created"] * 2),
     "take_in": (_take_in, ["item.created", "item.changed", "item.changed", "test.recorded"]),
-    "record_tests": (
-        lambda book: book.store.record_tests([("AI-000001", TestOutcome.FAIL, book.clock(), "")], book.because),
-        ["test.recorded"],
-    ),
     "add_comment": (
         lambda book: book.store.add_comment("AI-000001", "kim", "Hello", book.because),
         ["comment.added"],
