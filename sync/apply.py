@@ -115,13 +115,12 @@ class Apply:
 
     def _intent(self, step: Step) -> Intent:
         moves = _moves(step)
-        key = f"{step.item.revision}/{step.ticket.revision if step.ticket else ''}"
         payload = {
             "baseline": baseline_payload({m.field: step.pushed[m.field] for m in moves}),
             "before": {m.field.value: m.before for m in moves},
             "ticket": step.link.ref.id if step.link else "",
         }
-        return self.work.intent(OperationKind.UPDATE, step.item.ref, step.tracker, key, payload)
+        return self.work.intent(OperationKind.UPDATE, step.item.ref, step.tracker, "", payload)
 
     def _push(self, step: Step, link: Link, intent: Intent) -> Link:
         patch = step.patch

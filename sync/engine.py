@@ -102,6 +102,7 @@ class Engine:
     ) -> Report:
         """Plan and apply. `expect` is the digest of the approved plan, `force` the reason to override a brake.
 
+        Nothing is planned again where a plan was approved: what moves while it is applied waits for the next run.
         Raises `state.store.LeaseHeld` when another run is under way, and `ExpectationFailed`.
         """
         self.crash("lease.before")
@@ -155,7 +156,7 @@ class Engine:
             self._force(work, found.plan.refused, force)
             found.plan = replace(found.plan, refused=None)
         if found.plan.refused is None:
-            self._apply(work, found)
+            self._apply(work, found, approved=expect is not None)
         work.tally.recovered = recovered
         return self._report(run, found, work, len(_items(self._unknown(open_))))
 
@@ -167,27 +168,36 @@ class Engine:
         because = replace(work.because, reason=reason)
         work.commit("force", Effects(notes=[Note("brake.overridden", refused.name, because, after=refused.detail)]))
 
-    def _apply(self, work: Work, found: _Gathered) -> None:
+    def _apply(self, work: Work, found: _Gathered, *, approved: bool) -> None:
         if found.plan.steps or found.audited:
             self.store.check_integrity(again=found.audited)
+        self._carry_out(work, found)
+        if work.stale and not approved:
+            self._again(work, found)
+        work.tally.deferred += len(work.stale)
+        if feeds := [self._feed(reading.feed, work) for reading in found.readings.values()]:
+            work.commit("feed", Effects(feeds=feeds))
+
+    def _carry_out(self, work: Work, found: _Gathered) -> None:
         apply = Apply(work)
         for reading in found.readings.values():
             apply.refresh(list(reading.touched.values()), sorted(reading.lost))
         apply.run(found.plan.steps)
-        self._again(work)
-        if feeds := [self._feed(reading.feed, work) for reading in found.readings.values()]:
-            work.commit("feed", Effects(feeds=feeds))
 
-    def _again(self, work: Work) -> None:
+    def _again(self, work: Work, found: _Gathered) -> None:
         """Plan once more for the items whose ticket moved while we wrote; what moves again waits for the next run."""
-        if not work.stale:
-            return
-        moved = frozenset(work.stale)
-        work.stale.clear()
         trackers = {name: tracker for name, tracker in work.trackers.items() if name not in work.stopped}
-        found = self._gather(work.because.run, trackers, full=False, open_=self.store.open_intents(None))
-        Apply(work).run([step for step in found.plan.steps if step.item.ref in moved])
-        work.tally.deferred += len(work.stale)
+        moved, open_ = self.store.items(work.stale).values(), self.store.open_intents(None)
+        again = self._look(work.because.run, trackers, moved, open_, lambda _: Extent.CHANGED)
+        found.failed |= again.failed
+        work.refused += _told(again.failed)
+        if again.plan.refused is not None:
+            work.refused.append(f"{again.plan.refused.name}: {again.plan.refused.detail}")
+            return
+        work.stale -= {step.item.ref for step in again.plan.steps}
+        work.stale.difference_update(*(reading.touched for reading in again.readings.values()))
+        work.warnings += (text for text in again.plan.warnings if text not in found.plan.warnings)
+        self._carry_out(work, again)
 
     def _feed(self, feed: Feed, work: Work) -> Feed:
         """Where the feed resumes: behind our own writes, whose times are asked for where no answer told them."""
@@ -224,28 +234,33 @@ class Engine:
         tracker = self.trackers.get(intent.tracker)
         return tracker is None or is_over(intent, tracker, timedelta(seconds=self.waits[tracker.name]), self.clock())
 
-    def _gather(
+    def _gather(self, run: str, trackers: Mapping[str, Tracker], *, full: bool, open_: Sequence[Intent]) -> _Gathered:
+        """What is new on either side."""
+        extent = (lambda _: Extent.ALL) if full else self._extent
+        return self._look(run, trackers, self.store.dirty_items(), open_, extent)
+
+    def _look(
         self,
         run: str,
         trackers: Mapping[str, Tracker],
-        *,
-        full: bool,
+        items: Iterable[ActionItem],
         open_: Sequence[Intent],
+        extent: Callable[[Feed], Extent],
     ) -> _Gathered:
+        """What these items call for, and whatever else the trackers show as far as `extent` says to look."""
         unknown, meant = self._unknown(open_), _meant(open_)
         doubt = _items(unknown)
         alone = _items(i for i in unknown if i.kind is not OperationKind.COMMENT)
-        changed = {item.ref: item for item in self.store.dirty_items() if item.ref not in alone}
+        changed = {item.ref: item for item in items if item.ref not in alone}
         linked = self.store.links(list(changed))
         mine = {ref: item for ref, item in changed.items() if ref in linked}
         waiting = self._waiting(doubt)
         found = _Gathered(Plan(()))
         for name, tracker in trackers.items():
             feed = self.store.feed(name)
-            extent = Extent.ALL if full else self._extent(feed)
-            found.audited |= extent is not Extent.NEWS
-            now, progress = self.clock(), self._reading
-            scope = Scope(self.store, tracker, self.rules, run, now, extent, mine, waiting, alone, meant, progress)
+            far, now, progress = extent(feed), self.clock(), self._reading
+            found.audited |= far > Extent.NEWS
+            scope = Scope(self.store, tracker, self.rules, run, now, far, mine, waiting, alone, meant, progress)
             try:
                 found.readings[name] = read(scope, feed)
             except TrackerError as error:

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from enum import Enum, auto
+from enum import IntEnum, auto
 from itertools import islice
 
 from connectors.base import Tracker
@@ -53,9 +53,10 @@ class Reading:
         self.steps.pop(link.item, None)
 
 
-class Extent(Enum):
-    """How far a reading looks beyond the feed: at nothing more, at which tickets are there, at each ticket itself."""
+class Extent(IntEnum):
+    """How far a reading looks: at tickets of changed items, at the feed too, at which are there, at each of them."""
 
+    CHANGED = auto()
     NEWS = auto()
     PRESENCE = auto()
     ALL = auto()
@@ -67,7 +68,7 @@ class Scope:
 
     `changed` are the items that moved here, `waiting` the comments to be sent by item, `in_doubt` the items to be left
     alone until it is known what was written, `meant` what an update may have written of which no more is known, by
-    item. `extent` says how far to look beyond the feed.
+    item. `extent` says how far to look beyond `changed`.
     """
 
     store: Store
@@ -86,8 +87,13 @@ class Scope:
 def read(scope: Scope, feed: Feed) -> Reading:
     """Read the feed from where it stood, then the tickets of items that changed here, and all the others if asked.
 
-    Raises the errors of `connectors.errors`; nothing is stored, so a failed reading is read again as a whole.
+    Of these, `scope.extent` says how much. Raises the errors of `connectors.errors`; nothing is stored, so a failed
+    reading is read again as a whole.
     """
+    if scope.extent is Extent.CHANGED:
+        reading = Reading(feed)
+        _look(scope, _refs_of(scope, scope.changed), reading, 0)
+        return reading
     links = scope.store.link_count(scope.tracker.name)
     feed = located(scope.store, scope.tracker, feed, scope.now, _lag(scope)) if links else feed
     reading = Reading(replace(feed, rules=scope.rules.digest(scope.tracker.name)))
@@ -96,9 +102,9 @@ def read(scope: Scope, feed: Feed) -> Reading:
         _follow(scope, feed, reading, looked)
     refs, sure = _refs(scope, reading)
     _look(scope, (ref for ref in refs if ref.id not in looked), reading, sure)
-    if scope.extent is not Extent.NEWS:
+    if scope.extent > Extent.NEWS:
         _look_again(scope, reading)
-    if scope.extent is not Extent.NEWS or feed.audited_at is None:
+    if scope.extent > Extent.NEWS or feed.audited_at is None:
         reading.feed = replace(reading.feed, audited_at=scope.now)
     return reading
 
@@ -268,8 +274,7 @@ def _refs(scope: Scope, reading: Reading) -> tuple[Iterable[TicketRef], int]:
     name = scope.tracker.name
     if scope.extent is Extent.ALL:
         return (ref for ref, _ in scope.store.link_refs(name)), 0
-    links = scope.store.links(list({*scope.changed, *scope.waiting}))
-    mine = {link.ref.id: link.ref for _, link in sorted(links.items()) if link.ref.tracker == name}
+    mine = {ref.id: ref for ref in _refs_of(scope, {*scope.changed, *scope.waiting})}
     if scope.extent is Extent.NEWS:
         return mine.values(), 0
     there = _survey(scope)
@@ -279,6 +284,12 @@ def _refs(scope: Scope, reading: Reading) -> tuple[Iterable[TicketRef], int]:
         if shown is None or known is None or (shown and shown != fresh.get(ref.id, known)):
             mine[ref.id] = ref
     return mine.values(), scope.store.link_count(name) - len(mine)
+
+
+def _refs_of(scope: Scope, items: Iterable[str]) -> list[TicketRef]:
+    """The tickets of items in this tracker."""
+    links = scope.store.links(list(items))
+    return [link.ref for _, link in sorted(links.items()) if link.ref.tracker == scope.tracker.name]
 
 
 def _survey(scope: Scope) -> dict[str, str]:

@@ -1,6 +1,5 @@
 """What every write of a run shares: the lease, the count, and what to make of a failure."""
 
-import hashlib
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -74,7 +73,7 @@ class Work:
 
     `stale` are the items whose ticket moved while we wrote. A tracker in `stopped` takes no more writes in this run,
     for the reason given there. `written` and `unseen` say when (the tracker's time) our writes happened, or on which
-    tickets where the answer did not tell.
+    tickets where the answer did not tell. `intents` counts the operations of this lease.
     """
 
     store: Store
@@ -95,6 +94,7 @@ class Work:
     written: dict[str, list[datetime]] = field(default_factory=dict)
     unseen: dict[str, list[TicketRef]] = field(default_factory=dict)
     failures: dict[str, int] = field(default_factory=dict)
+    intents: int = 0
 
     def __post_init__(self) -> None:
         self.trackers = {name: Watched(tracker, self.crash, self.keep) for name, tracker in self.trackers.items()}
@@ -149,8 +149,8 @@ class Work:
 
     def intent(self, kind: OperationKind, item: str, tracker: str, key: str, payload: Mapping[str, object]) -> Intent:
         """An operation to be journalled; `key` identifies what it makes in the tracker."""
-        name = hashlib.sha256(f"{self.because.run}/{kind}/{tracker}/{item}/{key}".encode()).hexdigest()[:26]
-        theirs = self.trackers[tracker].time()
+        self.intents += 1
+        name, theirs = f"{self.lease.token}-{self.intents}", self.trackers[tracker].time()
         return Intent(name, self.because.run, kind, item, tracker, key, payload, self.clock(), begun_there=theirs)
 
     def resend(self, tracker: str, ids: Sequence[str]) -> None:

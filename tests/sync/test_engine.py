@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from connectors.errors import Ambiguous, Denied, Rejected, Unavailable
+from connectors.errors import Ambiguous, Denied, Rejected, Stale, Unavailable
 from connectors.sandbox.memory import MemoryTracker
 from mapping.rules import Route, Rules
 from state.effects import Effects
@@ -643,6 +643,121 @@ def test_an_edit_during_our_own_writes_is_seen_later(world: Any) -> None:
     world.sync()
     statuses = {world.item(first.ref).status, world.item(second.ref).status}
     assert Status.IN_PROGRESS in statuses
+
+
+def conflict(world: Any, call: str = "update", times: int = 1) -> None:
+    """The next writes meet a conflict."""
+    for _ in range(times):
+        world.far.fail_next(call, Stale("409: somebody was faster"))
+
+
+def meanwhile(world: Any, happens: Any) -> list[str]:
+    """Let something happen just before the next update; the points that the run passes from then on."""
+    passed: list[str] = []
+
+    def pass_by(point: str) -> None:
+        if point == "update.before" and not passed:
+            happens()
+        if passed or point == "update.before":
+            passed.append(point)
+
+    world.crash = pass_by
+    return passed
+
+
+def test_a_conflict_on_a_ticket_that_reads_as_before_is_written_once_more(world: Any) -> None:
+    item = world.add()
+    world.sync()
+    world.edit(item.ref, title="Enable MFA for everyone")
+    conflict(world)
+    report = world.sync()
+    assert (report.exit_code, report.tally.updated, report.tally.deferred) == (0, 1, 0)
+    assert world.ticket(item.ref).title == "Enable MFA for everyone"
+    comes_to_rest(world, 1)
+
+
+def test_a_conflict_that_lasts_is_put_off_and_stops_no_other(world: Any) -> None:
+    items = [world.add("Rotate the root keys"), world.add("Encrypt the backups")]
+    world.sync()
+    for item in items:
+        world.edit(item.ref, priority=Priority.LOW)
+    conflict(world, times=4)
+    report = world.sync()
+    assert (report.exit_code, report.tally.updated, report.tally.deferred) == (3, 0, 2)
+    conflict(world, times=3)
+    report = world.sync()
+    assert (report.exit_code, report.tally.updated, report.tally.deferred) == (3, 1, 1)
+    assert world.sync().tally.updated == 1
+
+
+def test_a_comment_that_meets_a_conflict_is_said_once(world: Any) -> None:
+    item = world.add()
+    world.sync()
+    world.store.add_comment(item.ref, "olga", "Please begin", world.because())
+    conflict(world, "comment")
+    report = world.sync()
+    assert (report.exit_code, report.tally.commented, report.tally.deferred) == (0, 1, 0)
+    said = [a.text for a in world.far.activity(world.link(item.ref).ref) if a.text]
+    assert len(said) == 1
+    assert "Please begin" in said[0]
+    comes_to_rest(world, 1)
+
+
+def test_nothing_but_the_approved_plan_is_done_where_a_ticket_moves_meanwhile(world: Any) -> None:
+    item = world.add()
+    world.sync()
+    ref = world.link(item.ref).ref
+    world.edit(item.ref, title="Enable MFA for everyone")
+    conflict(world)
+    meanwhile(world, lambda: world.far.move_to(ref, "Done", "Done"))
+    report = world.sync(expect=world.plan().digest)
+    assert (report.exit_code, report.tally.deferred) == (3, 1)
+    assert world.item(item.ref).status is Status.OPEN
+    world.sync()
+    assert world.item(item.ref).status is Status.RESOLVED
+
+
+def test_a_moved_ticket_that_cannot_be_read_again_is_told_and_put_off(world: Any) -> None:
+    item = world.add()
+    world.sync()
+    world.edit(item.ref, title="Enable MFA for everyone")
+    conflict(world)
+    meanwhile(world, lambda: world.far.fail_next("fetch", Unavailable("no route")))
+    report = world.sync()
+    assert (report.exit_code, report.tally.updated) == (3, 0)
+    assert report.problems == ("eng: no route",)
+    world.edit(item.ref, title="Enable MFA for all of us")
+    conflict(world)
+    meanwhile(world, lambda: world.far.fail_next("fetch", Denied("401")))
+    report = world.sync()
+    assert (report.exit_code, report.denied, report.tally.updated) == (5, True, 0)
+    assert world.sync().tally.updated == 1
+
+
+def test_the_brakes_hold_for_what_is_planned_again(world: Any) -> None:
+    items = [world.add(f"Rotate key {number}") for number in range(12)]
+    world.sync()
+    world.safety = Safety(change_share=0.2)
+    for item in items[:3]:
+        world.edit(item.ref, title=f"{item.title}, and the root key")
+    conflict(world, times=3)
+    report = world.sync(force="they are meant")
+    assert (report.exit_code, report.tally.updated, report.tally.deferred) == (3, 0, 3)
+    assert report.problems == ("change_share: 3 of 12 linked items would change, more than 20% (safety.change_share)",)
+    assert world.sync(force="they are meant").tally.updated == 3
+
+
+def test_only_tickets_that_moved_are_read_again(world: Any) -> None:
+    items = [world.add(f"Rotate key {number}") for number in range(3)]
+    world.sync()
+    world.clock.sleep(25 * 3_600)
+    world.labels = ("new",)
+    conflict(world)
+    passed = meanwhile(world, lambda: world.far.edit(world.link(items[0].ref).ref, title="By Mia"))
+    report = world.sync(force="a new label")
+    assert (report.exit_code, report.tally.updated) == (0, 3)
+    assert "fetch.before" in passed
+    assert not {"changes.before", "survey.before"} & set(passed)
 
 
 def test_an_open_change_begins_work_and_stays_known_when_something_else_happens(world: Any) -> None:
