@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
+from sqlalchemy.exc import ArgumentError, DBAPIError, NoResultFound, NoSuchModuleError
 from sqlmodel import SQLModel
 
 from state import failures, seal
@@ -179,11 +179,11 @@ class Database:
         except Damaged:
             self._distrust()
             raise
-        except (DBAPIError, ValueError) as error:
+        except (DBAPIError, NoResultFound, ValueError) as error:
             self._distrust()
             raise self._meaning(doing, error) from error
 
-    def _meaning(self, doing: str, error: DBAPIError | ValueError) -> StateError:
+    def _meaning(self, doing: str, error: DBAPIError | NoResultFound | ValueError) -> StateError:
         if isinstance(error, DBAPIError):
             return failures.meaning(self.name, doing, error)
         if isinstance(error, UnicodeEncodeError):

@@ -165,6 +165,12 @@ def test_a_value_that_nothing_of_ours_wrote_is_told_as_damage(book: "Book") -> N
         book.store.item("AI-000001")
 
 
+def test_a_fact_that_every_database_of_ours_holds_and_this_one_lacks_is_told_as_damage(book: "Book") -> None:
+    book.raw("DELETE FROM meta")
+    with pytest.raises(Damaged, match=r"No row was found.*copy from before"):
+        Store.open(book.url, clock=book.clock)
+
+
 @on_sqlite
 def test_an_index_that_disagrees_with_its_table_is_found_before_it_is_trusted(book: "Book") -> None:
     book.linked(book.item())
