@@ -52,6 +52,18 @@ def test_on_jira_cloud_work_costs_what_changed(jira_cloud: Any, count: int, monk
     assert asked(jira_cloud) == {"POST search/jql": 2}
 
 
+def test_on_jira_data_center_work_costs_what_changed(jira_datacenter: Any) -> None:
+    taken_in(jira_datacenter, 100)
+    first = asked(jira_datacenter)
+    assert (first["POST issue/bulk"], first.total()) == (2, 4)
+    asked(jira_datacenter)
+    assert asked(jira_datacenter) == {"POST */search": 1}
+    for item in [item for item in jira_datacenter.run("item", "list") if item["ticket"]][:10]:
+        jira_datacenter.engineer.start(item["ticket"]["key"])
+    changed = asked(jira_datacenter)
+    assert changed == {"POST */search": 1, "GET issue/*": 10, "GET */myself": 1}
+
+
 def test_on_jira_ten_status_changes_look_the_way_up_once(jira_cloud: Any) -> None:
     taken_in(jira_cloud, 10)
     asked(jira_cloud)
