@@ -117,21 +117,26 @@ class Engine:
             self.crash("release.after")
 
     def adopt(self, ref: str, tracker: str, key: str, *, because: Because) -> Plan:
-        """What linking the item to the ticket called `key` would change. Writes nothing.
+        """What `link` would change. Writes nothing, and needs no lease.
 
         Raises `sync.adopt.NotAdoptable`, or an error of `connectors.errors`.
         """
         item = self.store.item(ref)
         return adoption(self.store, self.trackers[tracker], self.rules, item, key, because)
 
-    def link(self, plan: Plan, *, holder: Holder, because: Because) -> Report:
-        """Apply what `adopt` planned: the link first, so that a crash leaves the rest to the next run."""
+    def link(self, ref: str, tracker: str, key: str, *, holder: Holder, because: Because) -> Report:
+        """Make the ticket called `key` the item's: the link first, so that a crash leaves the rest to the next run.
+
+        Raises what `adopt` raises, and `state.store.LeaseHeld`; nothing was written then.
+        """
         lease = self.store.take_lease(holder, LEASE_SECONDS)
         try:
+            plan = self.adopt(ref, tracker, key, because=because)
             work = self._work(lease, self.trackers, because)
             links = [(step.link, because) for step in plan.steps if step.link is not None]
             work.commit("pull", Effects(linked=links, dirty=[link.item for link, _ in links]))
             Apply(work).run(plan.steps)
+            work.tally.deferred += len(work.stale)
             return self._report(because.run, _Gathered(plan), work, 0)
         finally:
             self.store.release_lease(lease)

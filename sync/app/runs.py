@@ -122,15 +122,15 @@ def link(shell: Shell, ref: str, ticket: str, tracker: str | None, *, dry_run: b
             raise Mistaken(f"no route takes {ref}; name the ticket's tracker with --tracker")
         because = shell.because(f"item link {ticket}")
         try:
-            made = engine.adopt(ref, name, ticket, because=because)
+            if dry_run:
+                made = engine.adopt(ref, name, ticket, because=because)
+                shell.answer(run_shapes.plan(made), lambda: plan_words(made) + "\nNothing was written.")
+                return IN_ORDER
+            report = engine.link(ref, name, ticket, holder=this_process(), because=because)
         except NotFound as error:
             raise Mistaken(f"{name} has no ticket {ticket}: {error}; --tracker names another tracker") from None
-        if dry_run:
-            shell.answer(run_shapes.plan(made), lambda: plan_words(made) + "\nNothing was written.")
-            return IN_ORDER
-        report = engine.link(made, holder=this_process(), because=because)
         holds = engine.store.holds()
-    shell.answer(run_shapes.report(report, holds), lambda: f"{plan_words(made)}\n{_report_words(report, holds)}")
+    shell.answer(run_shapes.report(report, holds), lambda: f"{plan_words(report.plan)}\n{_report_words(report, holds)}")
     return report.exit_code
 
 

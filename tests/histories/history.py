@@ -145,8 +145,7 @@ class History:
         engine, because = self.world.engine(), replace(self.world.because("that one"), run=f"link-{self.world.runs}")
         self.world.runs += 1
         try:
-            plan = engine.adopt(ref, tracker, key, because=because)
-            engine.link(plan, holder=ELSEWHERE, because=because)
+            engine.link(ref, tracker, key, holder=ELSEWHERE, because=because)
         except (NotAdoptable, LeaseHeld, TrackerError):
             return
         except Killed:

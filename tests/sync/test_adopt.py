@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from connectors.errors import Unavailable
+from connectors.errors import Stale, Unavailable
 from state.lease import this_process
 from sync.adopt import NotAdoptable
 
@@ -25,7 +25,27 @@ def test_a_ticket_made_by_hand_is_not_recorded_as_created_although_we_tried_to_m
     world.far.fail_next("create", Unavailable("no route"))
     world.sync()
     engine, other = world.engine(), world.far.ticket(world.far.open("Made by hand", tracker="eng"))
-    plan = engine.adopt(item.ref, "eng", other.ref.key, because=world.because())
-    engine.link(plan, holder=this_process(), because=world.because())
+    engine.link(item.ref, "eng", other.ref.key, holder=this_process(), because=world.because())
     actions = [json.loads(r.body)["action"] for r in world.store.log([item.ref])]
     assert next(a for a in actions if a.startswith("ticket.")) == "ticket.linked"
+
+
+def test_an_item_that_got_a_ticket_after_the_look_is_given_no_other(world: Any) -> None:
+    item = world.add()
+    engine, other = world.engine(), world.far.ticket(world.far.open("Made by hand"))
+    assert engine.adopt(item.ref, "eng", other.ref.key, because=world.because()).operations
+    world.sync()
+    own = world.link(item.ref)
+    with pytest.raises(NotAdoptable, match=f"has a ticket, {own.ref.key}"):
+        engine.link(item.ref, "eng", other.ref.key, holder=this_process(), because=world.because())
+    assert world.link(item.ref) == own
+
+
+def test_a_ticket_that_moves_while_it_is_adopted_is_told_and_gets_the_rest_later(world: Any) -> None:
+    item = world.add()
+    other = world.far.ticket(world.far.open("Made by hand", tracker="eng"))
+    world.far.fail_next("update", Stale("409: somebody was faster"))
+    report = world.engine().link(item.ref, "eng", other.ref.key, holder=this_process(), because=world.because())
+    assert (report.exit_code, report.tally.updated, report.tally.deferred) == (3, 0, 1)
+    assert world.sync().tally.updated == 1
+    assert world.ticket(item.ref).title == item.title
