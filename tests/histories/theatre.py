@@ -3,18 +3,16 @@
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import datetime
 from random import Random
-from sqlite3 import Connection, connect
 
 from connectors.base import Tracker
 from mapping.rules import Route, Rules
 from state.lease import this_process
 from state.model import Actor, Agent, Person
-from state.store import Store
 from sync.app.reaching import tracker_rules
 from sync.engine import Engine, Report
 from sync.plan import Safety
+from tests.histories.slate import Slate
 from tests.histories.story import Stage
 from tests.histories.weather import Clock, Killed
 
@@ -31,27 +29,14 @@ class Theatre(Stage):
     engine: Engine
 
     def __init__(self) -> None:
-        self.clock = Clock()
-        self.store = Store.create("sqlite://", clock=self._now, entropy=lambda n: b"\x07" * n)
-        self._empty = connect(":memory:")
-        self._copy(self._empty, back=False)
+        self._slate = Slate()
+        self.store = self._slate.store
         self._holder = this_process()
-
-    def _now(self) -> datetime:
-        return self.clock()
-
-    def _copy(self, empty: Connection, *, back: bool) -> None:
-        with self.store.reading() as connection:
-            ours = connection.connection.driver_connection
-            assert isinstance(ours, Connection)
-            ours.rollback()
-            source, target = (empty, ours) if back else (ours, empty)
-            source.backup(target)
 
     def clear(self, chance: Random, rate: float = 0.0, dies: float = 0.0) -> None:
         """Forget all that was on the stage."""
-        self._copy(self._empty, back=True)
         self.clock = Clock()
+        self._slate.wipe(self.clock)
         self.chance, self.rate, self.dies = chance, rate, dies
         self.runs = 0
         self.dead = False
