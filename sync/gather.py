@@ -98,8 +98,7 @@ def read(scope: Scope, feed: Feed) -> Reading:
     feed = located(scope.store, scope.tracker, feed, scope.now, _lag(scope)) if links else feed
     reading = Reading(replace(feed, rules=scope.rules.digest(scope.tracker.name)))
     looked: set[str] = set()
-    if feed.fresh is not None or links:
-        _follow(scope, feed, reading, looked)
+    _follow(scope, feed, reading, looked)
     refs, sure = _refs(scope, reading)
     _look(scope, (ref for ref in refs if ref.id not in looked), reading, sure)
     if scope.extent > Extent.NEWS:
@@ -116,7 +115,7 @@ def _follow(scope: Scope, feed: Feed, reading: Reading, looked: set[str]) -> Non
     newest = start
     for page in scope.tracker.changes(start):
         _page(scope, page.tickets, reading, looked)
-        newest = page.cursor
+        newest = page.cursor if newest is not None or page.tickets else None
         scope.progress(scope.tracker.name, len(page.tickets))
     if settling:
         reading.feed = replace(reading.feed, settled=feed.settling, settling=None, settle_at=None)

@@ -83,6 +83,32 @@ def test_an_older_database_takes_the_tickets_made_since_and_makes_none_twice(res
     assert restored.sync().plan.operations == ()
 
 
+def put_back(world: Any, kept: str) -> None:
+    world.store.close()
+    world.store = Store.open(kept, clock=world.clock)
+
+
+def kept(world: Any, databases: Databases) -> str:
+    """A copy of the database as it is now."""
+    world.store.close()
+    copied = databases.copy(world.url)
+    world.store = Store.open(world.url, clock=world.clock)
+    return copied
+
+
+def test_a_database_from_before_the_first_sync_takes_the_tickets_made_since(world: Any, databases: Databases) -> None:
+    world.add("Enable MFA")
+    world.add("Rotate keys")
+    copy = kept(world, databases)
+    world.sync()
+    put_back(world, copy)
+    world.sync()
+    world.sync()
+    assert len(world.far.tickets()) == 2
+    assert [world.ticket(ref).title for ref in ("AI-000001", "AI-000002")] == ["Enable MFA", "Rotate keys"]
+    assert world.sync().plan.operations == ()
+
+
 def test_what_people_did_in_such_a_ticket_meanwhile_is_kept(restored: Any) -> None:
     [ref] = [t.ref for t in restored.far.tickets() if t.title == "Rotate keys"]
     restored.far.move_to(ref, "Done", "Done")
