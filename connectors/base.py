@@ -83,9 +83,13 @@ class Tracker(Protocol):
         """
         ...
 
-    def fetch(self, refs: Sequence[TicketRef], *, history: bool = False) -> Iterator[Ticket | Missing]:
+    def fetch(
+        self, refs: Sequence[TicketRef], *, history: bool = False, known: Mapping[str, str] = {}
+    ) -> Iterator[Ticket | Missing]:
         """Yield each ticket as it is now, read past any search index, in no particular order.
 
+        `known` tells revisions by ticket id: where `changes` is never stale and tickets cannot be read together
+        otherwise, one may come from the index if it is there no older than that.
         With `history`, what each went through is read with it where the tracker gives both at once: `activity` then
         tells it, once and until the next `fetch`, without asking again.
         """
@@ -113,9 +117,10 @@ class Tracker(Protocol):
         """
         ...
 
-    def update(self, ref: TicketRef, patch: Patch, *, seen: str) -> Ticket:
+    def update(self, ref: TicketRef, patch: Patch, *, seen: str) -> Ticket | None:
         """Change exactly what `patch` says, the state first, and return the ticket as it is then.
 
+        `None` says that it was written and that only a further request would tell how the ticket is then.
         `seen` is the revision the patch was made for; where `caps.guarded_update`, a moved ticket is `Stale`. Anywhere,
         a body that somebody edited after this object read it, more than seconds ago, is `Stale`: it is written whole.
         Raises `NoWay` when no sequence of transitions leads to the wanted state.

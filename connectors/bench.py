@@ -111,7 +111,7 @@ class Bench(ABC):
 
     def change(self, ref: TicketRef, patch: Patch) -> Ticket:
         """Update the ticket as it is now."""
-        return self.tracker.update(ref, patch, seen=self.read(ref).revision)
+        return self.tracker.update(ref, patch, seen=self.read(ref).revision) or self.read(ref)
 
     def feed(self, cursor: Cursor | None = None) -> list[Ticket]:
         """Every ticket of the change feed, in its order."""

@@ -159,7 +159,13 @@ class GithubIssues:
             reached = Cursor(at, f"{address} {answer.etag}" if whole and answer.etag and at == reached.at else "")
             yield Page(tickets, reached)
 
-    def fetch(self, refs: Sequence[TicketRef], *, history: bool = False) -> Iterator[Ticket | Missing]:  # noqa: ARG002
+    def fetch(
+        self,
+        refs: Sequence[TicketRef],
+        *,
+        history: bool = False,  # noqa: ARG002
+        known: Mapping[str, str] = {},  # noqa: ARG002
+    ) -> Iterator[Ticket | Missing]:
         """Yield each ticket as it is now; many at once are read from the list, newest first, as far as that pays."""
         left = {ref.id: ref for ref in refs}
         if len(left) > FEW or any(_number(ref) is None for ref in refs):

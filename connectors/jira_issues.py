@@ -12,6 +12,7 @@ from typing import Any, ClassVar
 import httpx
 
 from connectors import jira_reading as read
+from connectors import jira_writing as write
 from connectors.base import MARK, Capabilities, Page
 from connectors.errors import Ambiguous, Denied, NotFound, Rejected, TrackerError, Unassignable
 from connectors.jira_check import Checkup
@@ -33,7 +34,6 @@ from state.ticket import (
     Cursor,
     Draft,
     Gone,
-    Keep,
     Marker,
     Missing,
     NotCreated,
@@ -124,12 +124,17 @@ class JiraIssues:
             at = max([at, *(ticket.updated for ticket in tickets)])
             yield Page(sorted(tickets, key=lambda ticket: ticket.updated), Cursor(at, self._search.proof))
 
-    def fetch(self, refs: Sequence[TicketRef], *, history: bool = False) -> Iterator[Ticket | Missing]:
-        """Yield each ticket as it is now, read from the database and not from the search index."""
+    def fetch(
+        self, refs: Sequence[TicketRef], *, history: bool = False, known: Mapping[str, str] = {}
+    ) -> Iterator[Ticket | Missing]:
+        """Yield each ticket as it is now, from the database; Data Center shows several at once in its index only."""
         self._histories = {}
         for start in range(0, len(refs), PAGE):
             chunk = refs[start : start + PAGE]
-            together = self._cloud and "issue/bulkfetch" not in self._client.absent
+            if not self._cloud:
+                yield from self._indexed(chunk, known)
+                continue
+            together = "issue/bulkfetch" not in self._client.absent
             found = self._bulk_fetch(chunk, history=history) if together else None
             yield from map(self._fetch_one, chunk) if found is None else found
 
@@ -161,11 +166,14 @@ class JiraIssues:
         results = self._create_together(drafts) if len(drafts) > 1 and self.caps.bulk_create > 1 else None
         yield from map(self._create_one, drafts) if results is None else results
 
-    def update(self, ref: TicketRef, patch: Patch, *, seen: str) -> Ticket:  # noqa: ARG002
-        """Change exactly what `patch` says, by transitions first, and return the ticket as it is then."""
+    def update(self, ref: TicketRef, patch: Patch, *, seen: str) -> Ticket | None:  # noqa: ARG002
+        """Change exactly what `patch` says, by transitions first, and return the ticket if the answer shows it."""
         answer = self._reach(ref, partial(self._change, ref, patch))
         if patch.marker is not None:
             self._markers[ref.id] = patch.marker
+        if not read.mapping(answer.get("fields")):
+            self._places.pop(ref.id, None)
+            return None
         ticket = self._ticket(answer)
         return ticket if patch.marker is None else replace(ticket, marker=patch.marker)
 
@@ -173,7 +181,7 @@ class JiraIssues:
         """Add a comment of ours, with its key as a property of the comment."""
         if isinstance(text, str) and len(text) > TEXT_LIMIT:
             raise Rejected(f"the comment is longer than {TEXT_LIMIT} characters")
-        body = _plain(text) if self._cloud and isinstance(text, str) else text
+        body = write.plain(text) if self._cloud and isinstance(text, str) else text
         properties = [{"key": read.COMMENT_PROPERTY, "value": {"k": marker}}]
         payload = {"body": body, "properties": properties}
         answer = self._reach(ref, lambda ident: self._client.post(f"issue/{ident}/comment", payload))
@@ -289,16 +297,17 @@ class JiraIssues:
         if patch.state is not None:
             self._workflow.bring(ident, self._places.get(ref.id), partial(self._locate, ident), patch.state)
         answer: Json = {}
-        if payload := self._edit(patch):
+        if payload := write.edit(patch, self._settings):
             options = {"returnIssue": "true"} if self._cloud else {}
             answer = self._put(ident, payload, options)
-        return self._relabelled(ident, patch, answer if read.mapping(answer.get("fields")) else self._read(ident))
+        return self._relabelled(ident, patch, answer) if "labels" in payload.get("update", ()) else answer
 
     def _relabelled(self, ident: str, patch: Patch, answer: Json) -> Json:
         """The issue, with its labels set as a whole where the server did not add and remove them one by one."""
+        answer = answer if read.mapping(answer.get("fields")) else self._read(ident)
         there = read.labels(read.mapping(answer.get("fields")))
-        left = (there | {*self._added(patch)}) - {*patch.remove_labels}
-        if "labels" in self._settings.omit or left == there:
+        left = (there | {*write.added_labels(patch)}) - {*patch.remove_labels}
+        if left == there:
             return answer
         self._client.put(f"issue/{ident}", {"fields": {"labels": sorted(left)}})
         return self._read(ident)
@@ -312,6 +321,15 @@ class JiraIssues:
 
     def _locate(self, ident: str) -> Place:
         return place(self._read(ident))
+
+    def _indexed(self, refs: Sequence[TicketRef], known: Mapping[str, str]) -> Iterator[Ticket | Missing]:
+        """Each from the index if that shows it no older than it is known, else directly."""
+        asked = {ref.id for ref in refs if known.get(ref.id) and ref.id.isdigit()}
+        found = self._search.named(sorted(asked)) if len(asked) > 1 else []
+        shown = {read.identity(raw): self._ticket(raw) for raw in found if read.identity(raw) in asked}
+        for ref in refs:
+            ticket = shown.get(ref.id)
+            yield ticket if ticket and ticket.revision >= known[ref.id] else self._fetch_one(ref)
 
     def _fetch_one(self, ref: TicketRef) -> Ticket | Missing:
         try:
@@ -356,32 +374,12 @@ class JiraIssues:
         missing = [Missing(wanted[i], Gone.NOT_FOUND, told.get(i) or "not among the issues answered") for i in gone]
         return [*(ticket for ticket in tickets if ticket.ref.id in wanted), *missing]
 
-    def _element(self, draft: Draft) -> Json:
-        labels = [MARK, read.LABEL + draft.marker.key, *draft.labels]
-        values = {
-            "summary": draft.title,
-            "description": draft.body,
-            "labels": list(dict.fromkeys(labels)),
-            "priority": draft.priority and {"name": draft.priority},
-            "assignee": draft.assignee and self._person(draft.assignee),
-            "duedate": draft.due_date and draft.due_date.isoformat(),
-        }
-        kind = self._settings.issue_type
-        fields = {
-            **self._settings.fields,
-            "project": {"key": self._settings.project},
-            "issuetype": {"id": kind} if kind.isdigit() else {"name": kind},
-            **{name: value for name, value in values.items() if value and name not in self._settings.omit},
-        }
-        return {"fields": fields, "properties": [_property(draft.marker, made=True)]}
-
-    def _person(self, account: str) -> Json:
-        return {"accountId": account} if self._cloud else {"name": account}
-
     def _create_together(self, drafts: Sequence[Draft]) -> list[Created | NotCreated] | None:
         """One result per draft; `None` when certainly nothing was created and each must be sent alone."""
         try:
-            answer = self._client.post("issue/bulk", {"issueUpdates": [self._element(draft) for draft in drafts]})
+            answer = self._client.post(
+                "issue/bulk", {"issueUpdates": [write.element(draft, self._settings) for draft in drafts]}
+            )
         except (NotFound, Rejected) as error:
             if self._client.lacks("issue/bulk", error):
                 self.caps = replace(self.caps, bulk_create=1)
@@ -406,7 +404,7 @@ class JiraIssues:
 
     def _create_one(self, draft: Draft) -> Created | NotCreated:
         try:
-            return self._created(draft, read.mapping(self._client.post("issue", self._element(draft))))
+            return self._created(draft, read.mapping(self._client.post("issue", write.element(draft, self._settings))))
         except Rejected as error:
             return NotCreated(draft.marker, str(error), _names_assignee(error.answer))
 
@@ -427,33 +425,6 @@ class JiraIssues:
         except TrackerError:
             raise unreadable(f"create of {draft.marker.item}") from None
 
-    def _edit(self, patch: Patch) -> Json:
-        omit = self._settings.omit
-        fields = {name: value for name, value in self._new_values(patch) if name not in omit}
-        changed = [*({"add": label} for label in self._added(patch)), *({"remove": x} for x in patch.remove_labels)]
-        payload: Json = {"fields": fields} if fields else {}
-        if changed and "labels" not in omit:
-            payload["update"] = {"labels": changed}
-        if patch.marker:
-            payload["properties"] = [_property(patch.marker)]
-        return payload
-
-    def _added(self, patch: Patch) -> list[str]:
-        planted = (MARK, read.LABEL + patch.marker.key) if patch.marker else ()
-        return list(dict.fromkeys((*planted, *patch.add_labels)))
-
-    def _new_values(self, patch: Patch) -> Iterator[tuple[str, object]]:
-        if not isinstance(patch.title, Keep):
-            yield "summary", patch.title
-        if not isinstance(patch.body, Keep):
-            yield "description", patch.body
-        if not isinstance(patch.priority, Keep):
-            yield "priority", patch.priority and {"name": patch.priority}
-        if not isinstance(patch.assignee, Keep):
-            yield "assignee", patch.assignee and self._person(patch.assignee)
-        if not isinstance(patch.due_date, Keep):
-            yield "duedate", patch.due_date and patch.due_date.isoformat()
-
 
 def _capabilities(settings: JiraSettings) -> Capabilities:
     wait = settings.visibility_wait_seconds
@@ -473,20 +444,8 @@ def _capabilities(settings: JiraSettings) -> Capabilities:
     )
 
 
-def _plain(text: str) -> Body:
-    """Plain text as a document: a paragraph to each."""
-    parts = [part for part in text.split("\n\n") if part.strip()]
-    paragraphs = [{"type": "paragraph", "content": [{"type": "text", "text": part}]} for part in parts]
-    return {"type": "doc", "version": 1, "content": paragraphs}
-
-
 def _ours(ticket: Ticket) -> bool:
     return MARK in ticket.labels or ticket.marker is not None
-
-
-def _property(marker: Marker, *, made: bool = False) -> Json:
-    value: Json = {"k": marker.key, "item": marker.item, "v": 1}
-    return {"key": read.PROPERTY, "value": {**value, "made": True} if made else value}
 
 
 def _refused(draft: Draft, row: Mapping[str, Any]) -> NotCreated:

@@ -1,8 +1,8 @@
 """The writing half of a run: each intention is written down before it is acted on, each outcome after."""
 
 import hashlib
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import partial
 
 from connectors.base import Tracker
@@ -29,15 +29,17 @@ from sync.recover import baseline_payload
 from sync.work import DONE, Work
 
 _BATCH = 500
+_TOGETHER = 100
 _SEEN = (Field.ASSIGNEE, Field.LABELS)
 """What a tracker may leave out without a word, so that only what is seen in the ticket is told of."""
 
 
 @dataclass(frozen=True, slots=True)
 class Apply:
-    """One run's writing, item by item."""
+    """One run's writing, item by item; `untold` were written to and are still to be read, by tracker."""
 
     work: Work
+    untold: dict[str, list[tuple[Step, Link]]] = field(default_factory=dict)
 
     def refresh(self, touched: Sequence[Link], lost: Sequence[str]) -> None:
         """Store what links now know of their tickets, where nothing else is to be done."""
@@ -52,7 +54,10 @@ class Apply:
         old = [s for s in steps if s.draft is None]
         for number, step in enumerate(old, 1):
             self._step(step)
+            self._read_back(step.tracker, _TOGETHER)
             self.work.progress("apply", number, total)
+        for name in list(self.untold):
+            self._read_back(name, 1)
         done = len(old)
 
         def tell(more: int) -> None:
@@ -136,7 +141,7 @@ class Apply:
             raise
         return self._pushed(step, link, intent, ticket)
 
-    def _update(self, tracker: Tracker, link: Link, patch: Patch) -> Ticket:
+    def _update(self, tracker: Tracker, link: Link, patch: Patch) -> Ticket | None:
         """Write the patch, and without its assignee if the tracker refuses that person."""
         seen = link.ticket_revision
         try:
@@ -146,26 +151,19 @@ class Apply:
             rest = replace(patch, assignee=KEEP)
             return self.work.patiently(lambda: tracker.update(link.ref, rest, seen=seen))
 
-    def _pushed(self, step: Step, link: Link, intent: Intent, ticket: Ticket) -> Link:
-        """Agree on what the ticket shows after the push; anything else that moved meanwhile is looked at again."""
-        wanted = desired(step.item, self.work.rules, step.tracker, link.marker)
-        there = observe(ticket, self.work.rules, step.tracker, baseline=step.pushed, desired=wanted).values
+    def _pushed(self, step: Step, link: Link, intent: Intent, ticket: Ticket | None) -> Link:
+        """Agree on what was pushed, or on what the ticket shows of it, if that was told."""
+        link, strange = replace(link, baseline=step.pushed, ticket_revision=""), True
+        if ticket is not None:
+            link, strange = self._shown(step, link, ticket)
+            self.work.written.setdefault(step.tracker, []).append(ticket.updated)
+        elif not step.say and not step.waiting:
+            self.untold.setdefault(step.tracker, []).append((step, link))
         moves = _moves(step)
-        ours = {m.field for m in moves}
-        agreed = {f: Agreed(a.ours, there.get(f, a.theirs)) if f in ours else a for f, a in step.pushed.items()}
-        strange = any(there[f] != a.theirs for f, a in step.pulled.items() if f in there and f not in ours)
-        strange |= ticket.comments is None or ticket.comments != link.comments
-        link = replace(
-            link,
-            ref=ticket.ref,
-            url=ticket.url,
-            baseline=agreed,
-            ticket_revision="" if strange else ticket.revision,
-            seen_at=link.seen_at if strange else ticket.updated,
-        )
-        done = [m for m in moves if m.field not in _SEEN or there.get(m.field) == m.after]
-        if Field.LABELS in ours - {m.field for m in done}:
-            self.work.warn(f"{link.item}: {ticket.ref.key} did not take the labels it should have")
+        taken = {f: agreed.theirs for f, agreed in link.baseline.items()}
+        done = [m for m in moves if m.field not in _SEEN or taken.get(m.field) == m.after]
+        if Field.LABELS in {m.field for m in moves} - {m.field for m in done}:
+            self.work.warn(f"{link.item}: {link.ref.key} did not take the labels it should have")
         notes = [Note("ticket.changed", step.item.ref, self.work.because, m.field, m.before, m.after) for m in done]
         again = strange or bool(step.say) or bool(step.waiting)
         self.work.commit(
@@ -178,9 +176,52 @@ class Apply:
                 dirty=[step.item.ref] if again else (),
             ),
         )
-        self.work.written.setdefault(step.tracker, []).append(ticket.updated)
         self.work.tally.updated += 1
         return link
+
+    def _shown(self, step: Step, link: Link, ticket: Ticket) -> tuple[Link, bool]:
+        """The link once the ticket was seen after the push, and whether anything else moved meanwhile."""
+        wanted = desired(step.item, self.work.rules, step.tracker, link.marker)
+        there = observe(ticket, self.work.rules, step.tracker, baseline=step.pushed, desired=wanted).values
+        ours = {m.field for m in _moves(step)}
+        agreed = {f: Agreed(a.ours, there.get(f, a.theirs)) if f in ours else a for f, a in step.pushed.items()}
+        strange = any(there[f] != a.theirs for f, a in step.pulled.items() if f in there and f not in ours)
+        strange |= ticket.comments is None or ticket.comments != link.comments
+        revision, seen_at = ("", link.seen_at) if strange else (ticket.revision, ticket.updated)
+        link = replace(link, ref=ticket.ref, url=ticket.url, baseline=agreed, ticket_revision=revision, seen_at=seen_at)
+        return link, strange
+
+    def _read_back(self, name: str, count: int) -> None:
+        """See what tickets show that were written to untold, if so many are; what is not seen is for the next run."""
+        untold = self.untold.get(name, [])
+        if len(untold) < count or name in self.work.stopped:
+            return
+        self.untold[name] = []
+        try:
+            seen = list(self._seen(self.work.trackers[name], {link.ref.id: (step, link) for step, link in untold}))
+        except TrackerError as error:
+            self.work.note_failure(name, error)
+            return
+        strange = [link.item for link in seen if not link.ticket_revision]
+        self.work.commit("refresh", Effects(touched=seen, dirty=strange))
+
+    def _seen(self, tracker: Tracker, untold: Mapping[str, tuple[Step, Link]]) -> Iterator[Link]:
+        """The links of those tickets that show our write, and of our fields nothing that others wrote since."""
+        before = {i: step.ticket.revision for i, (step, _) in untold.items() if step.ticket is not None}
+        for ticket in list(tracker.fetch([link.ref for _, link in untold.values()], known=before)):
+            if not isinstance(ticket, Ticket):
+                continue
+            step, link = untold[ticket.ref.id]
+            shown, _ = self._shown(step, link, ticket)
+            newer = ticket.revision > before.get(ticket.ref.id, "")
+            if shown.baseline == step.pushed or (newer and not self._touched(tracker, step, ticket)):
+                self.work.written.setdefault(step.tracker, []).append(ticket.updated)
+                yield shown
+
+    def _touched(self, tracker: Tracker, step: Step, ticket: Ticket) -> bool:
+        """Whether anybody else did something to the ticket since the step was planned."""
+        since = step.ticket.updated if step.ticket is not None else ticket.created
+        return any(not act.by.ours and act.at > since for act in tracker.activity(ticket.ref, since))
 
     def _say(self, step: Step, link: Link, comments: Sequence[Comment]) -> None:
         """Send comments in their order; one that the tracker refuses holds those after it for a person."""

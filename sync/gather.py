@@ -92,7 +92,7 @@ def read(scope: Scope, feed: Feed) -> Reading:
     """
     if scope.extent is Extent.CHANGED:
         reading = Reading(feed)
-        _look(scope, _refs_of(scope, scope.changed), reading, 0)
+        _look(scope, ((ref, None) for ref, _ in _refs_of(scope, scope.changed)), reading, 0)
         return reading
     links = scope.store.link_count(scope.tracker.name)
     feed = located(scope.store, scope.tracker, feed, scope.now, _lag(scope)) if links else feed
@@ -100,7 +100,7 @@ def read(scope: Scope, feed: Feed) -> Reading:
     looked: set[str] = set()
     _follow(scope, feed, reading, looked)
     refs, sure = _refs(scope, reading)
-    _look(scope, (ref for ref in refs if ref.id not in looked), reading, sure)
+    _look(scope, ((ref, known) for ref, known in refs if ref.id not in looked), reading, sure)
     if scope.extent > Extent.NEWS:
         _look_again(scope, reading)
     if scope.extent > Extent.NEWS or feed.audited_at is None:
@@ -141,7 +141,7 @@ def _page(scope: Scope, tickets: Sequence[Ticket], reading: Reading, looked: set
             reading.knows(refreshed(link, ticket, item.revision))
     looked |= {t.ref.id for t in fresh}
     if scope.tracker.caps.stale_feed:
-        _look(scope, (t.ref for t in fresh), reading, None)
+        _look(scope, ((t.ref, None) for t in fresh), reading, None)
     else:
         _answer(scope, fresh, reading)
 
@@ -268,12 +268,12 @@ def _look_again(scope: Scope, reading: Reading) -> None:
     _strangers(scope, [t for t in found if t.ref.id not in known], reading)
 
 
-def _refs(scope: Scope, reading: Reading) -> tuple[Iterable[TicketRef], int]:
-    """The tickets to read directly, whatever the feed shows, and how many others are known to be there."""
+def _refs(scope: Scope, reading: Reading) -> tuple[Iterable[tuple[TicketRef, str | None]], int]:
+    """The tickets to read whatever the feed shows, with the revision last seen, and how many others are there."""
     name = scope.tracker.name
     if scope.extent is Extent.ALL:
-        return (ref for ref, _ in scope.store.link_refs(name)), 0
-    mine = {ref.id: ref for ref in _refs_of(scope, {*scope.changed, *scope.waiting})}
+        return scope.store.link_refs(name), 0
+    mine = {ref.id: (ref, known) for ref, known in _refs_of(scope, {*scope.changed, *scope.waiting})}
     if scope.extent is Extent.NEWS:
         return mine.values(), 0
     there = _survey(scope)
@@ -281,14 +281,14 @@ def _refs(scope: Scope, reading: Reading) -> tuple[Iterable[TicketRef], int]:
     for ref, known in scope.store.link_refs(name):
         shown = there.get(ref.id)
         if shown is None or known is None or (shown and shown != fresh.get(ref.id, known)):
-            mine[ref.id] = ref
+            mine[ref.id] = ref, known
     return mine.values(), scope.store.link_count(name) - len(mine)
 
 
-def _refs_of(scope: Scope, items: Iterable[str]) -> list[TicketRef]:
-    """The tickets of items in this tracker."""
-    links = scope.store.links(list(items))
-    return [link.ref for _, link in sorted(links.items()) if link.ref.tracker == scope.tracker.name]
+def _refs_of(scope: Scope, items: Iterable[str]) -> list[tuple[TicketRef, str | None]]:
+    """The tickets of items in this tracker, with the revision last seen of each."""
+    links = [link for _, link in sorted(scope.store.links(list(items)).items())]
+    return [(link.ref, link.ticket_revision or None) for link in links if link.ref.tracker == scope.tracker.name]
 
 
 def _survey(scope: Scope) -> dict[str, str]:
@@ -300,15 +300,16 @@ def _survey(scope: Scope) -> dict[str, str]:
     return there
 
 
-def _look(scope: Scope, refs: Iterable[TicketRef], reading: Reading, sure: int | None) -> None:
-    """Read tickets directly, a chunk at a time; with `sure` others that are there, that is a sight of the tracker.
+def _look(scope: Scope, refs: Iterable[tuple[TicketRef, str | None]], reading: Reading, sure: int | None) -> None:
+    """Read tickets as they are now, a chunk at a time; with `sure` others there, that is a sight of the tracker.
 
     `None` says that the feed told of them, so that something happened to each.
     """
     source = iter(refs)
     looked = there = 0
     while chunk := list(islice(source, CHUNK)):
-        found = list(scope.tracker.fetch(chunk, history=sure is None))
+        known = {ref.id: revision for ref, revision in chunk if revision}
+        found = list(scope.tracker.fetch([ref for ref, _ in chunk], history=sure is None, known=known))
         tickets = [f for f in found if isinstance(f, Ticket)]
         _answer(scope, tickets, reading)
         missed = _miss(scope, [f for f in found if isinstance(f, Missing)], reading)

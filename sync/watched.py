@@ -60,9 +60,11 @@ class Watched:
         """Yield the pages of the change feed."""
         return self._each("changes", self._tracker.changes(cursor))
 
-    def fetch(self, refs: Sequence[TicketRef], *, history: bool = False) -> Iterator[Ticket | Missing]:
+    def fetch(
+        self, refs: Sequence[TicketRef], *, history: bool = False, known: Mapping[str, str] = {}
+    ) -> Iterator[Ticket | Missing]:
         """Yield tickets as they are now."""
-        return self._each("fetch", self._tracker.fetch(refs, history=history))
+        return self._each("fetch", self._tracker.fetch(refs, history=history, known=known))
 
     def survey(self) -> Iterator[Mapping[str, str]]:
         """Yield which tickets are there."""
@@ -76,7 +78,7 @@ class Watched:
         """Create tickets, and yield one result per draft."""
         return self._each("create", self._tracker.create(drafts))
 
-    def update(self, ref: TicketRef, patch: Patch, *, seen: str) -> Ticket:
+    def update(self, ref: TicketRef, patch: Patch, *, seen: str) -> Ticket | None:
         """Change what `patch` says."""
         return self._one("update", lambda: self._tracker.update(ref, patch, seen=seen))
 

@@ -82,7 +82,13 @@ class MemoryTracker:
             reached = Cursor(page[-1].updated) if page else reached
             yield Page(page, reached)
 
-    def fetch(self, refs: Sequence[TicketRef], *, history: bool = False) -> Iterator[Ticket | Missing]:  # noqa: ARG002
+    def fetch(
+        self,
+        refs: Sequence[TicketRef],
+        *,
+        history: bool = False,  # noqa: ARG002
+        known: Mapping[str, str] = {},  # noqa: ARG002
+    ) -> Iterator[Ticket | Missing]:
         """Yield each ticket as it is now."""
         for start in range(0, len(refs), self.page_size):
             chunk = refs[start : start + self.page_size]
@@ -102,7 +108,7 @@ class MemoryTracker:
             raise ValueError(f"{len(drafts)} drafts in one request, at most {self.caps.bulk_create} are allowed")
         yield from self._call("create", lambda: [self._created(draft) for draft in drafts])
 
-    def update(self, ref: TicketRef, patch: Patch, *, seen: str) -> Ticket:
+    def update(self, ref: TicketRef, patch: Patch, *, seen: str) -> Ticket | None:
         """Change exactly what `patch` says and return the ticket as it is then; `seen` guards the body."""
         ticket: Ticket = self._call("update", lambda: self._updated(ref, patch, seen))
         return ticket

@@ -208,7 +208,7 @@ def measured(kind: str, count: int, latency: float) -> Iterator[Row]:
         for ref, _ in chosen:
             words = ["item", "edit", ref, "--description", "Another description of the same thing."]
             subprocess.run([COMMAND, *words], cwd=made.folder, check=True, stdout=subprocess.DEVNULL)
-        here = CHANGED + 3 if cloud else 3 * CHANGED + 2
+        here = 3 * CHANGED + 2 if github else CHANGED + 3
         yield Row(f"{CHANGED} changed here", made.run("sync"), here, made.floor.change([key for _, key in chosen]))
         made.run("sync")
         pages = -(-count // {"jira-cloud": 5000, "jira-datacenter": 1000, "github": 100}[kind])

@@ -11,10 +11,11 @@ from connectors.errors import Ambiguous, Denied, NotFound, Rejected, Stale, Unav
 from connectors.jira_issues import JiraIssues
 from connectors.settings import Secrets
 from state.model import Field
-from state.ticket import BodyFormat, Category, Created, Gone, Missing, NotCreated, Patch, TicketRef
+from state.ticket import BodyFormat, Category, Created, Gone, Missing, NotCreated, Patch, Ticket, TicketRef
 from tests.connectors.jira_script import (
     ABSENT,
     NOW,
+    START,
     URL,
     datacenter,
     draft,
@@ -201,7 +202,7 @@ def test_a_server_that_finds_issues_by_key_only_is_written_to_by_key() -> None:
     }
     jira, server = tracker(routes)
     ref = TicketRef("eng", "10001", "SEC-1")
-    assert jira.update(ref, Patch(title="New"), seen="").ref == ref
+    assert jira.update(ref, Patch(title="New"), seen="") is None
     assert jira.comment(ref, "Hello", marker="k") == "5"
     assert [name for name, _ in server.asked if name.startswith(("PUT", "POST"))] == [
         "PUT issue/10001",
@@ -285,7 +286,9 @@ def test_a_name_that_leads_nowhere_is_not_found(name: str) -> None:
 def test_a_patch_changes_only_what_it_says_with_one_request() -> None:
     jira, server = tracker({"PUT issue/10001": issue(1, summary="New", labels=[MARK, "a"])})
     patch = Patch(title="New", due_date=None, add_labels=("a",), remove_labels=("b",))
-    assert jira.update(TicketRef("eng", "10001"), patch, seen="").title == "New"
+    told = jira.update(TicketRef("eng", "10001"), patch, seen="")
+    assert told is not None
+    assert told.title == "New"
     assert server.asked == [
         (
             "PUT issue/10001",
@@ -307,28 +310,52 @@ def test_labels_are_set_as_a_whole_where_single_ones_are_not_changed() -> None:
 
     jira, server = tracker({"PUT issue/10001": edit, "GET issue/10001": lambda *_: issue(1, **there)})
     after = jira.update(TicketRef("eng", "10001"), Patch(add_labels=("a",), remove_labels=("b",)), seen="")
+    assert after is not None
     assert after.labels == {"theirs", "a"}
     assert len(server.asked) == 4
 
 
-def test_a_server_that_does_not_return_the_issue_is_asked_for_it() -> None:
-    jira, _ = tracker({"PUT issue/10001": httpx.Response(204), "GET issue/10001": issue(1, summary="New")})
-    assert jira.update(TicketRef("eng", "10001"), Patch(title="New"), seen="").title == "New"
+def test_a_server_that_does_not_return_the_issue_is_not_asked_for_it() -> None:
+    jira, server = tracker({"PUT issue/10001": httpx.Response(204)})
+    assert jira.update(TicketRef("eng", "10001"), Patch(title="New"), seen="") is None
+    assert len(server.asked) == 1
+
+
+def test_data_center_shows_several_tickets_at_once_unless_its_index_is_behind_or_hides_them() -> None:
+    known = [issue(n, at=NOW) for n in (1, 2, 3, 4)]
+    old, stranger = issue(2, at=START), issue(9)
+    direct = {f"GET issue/{raw['id']}": raw for raw in known[1:]} | {"GET myself": {"name": "sync"}}
+    jira, server = datacenter({"POST search": {"issues": [known[0], old, stranger], "total": 3}, **direct})
+    refs = [TicketRef("eng", raw["id"]) for raw in known]
+    revision = NOW.isoformat(timespec="milliseconds")
+    found = list(jira.fetch(refs, known={ref.id: revision for ref in refs[:3]}))
+    assert [(t.ref, t.revision) for t in found if isinstance(t, Ticket)] == [(ref, revision) for ref in refs]
+    assert server.sent("POST search")[0]["jql"] == "id in (10001, 10002, 10003)"
+    assert server.sent("POST search")[0]["validateQuery"] is False
+    assert [name for name, _ in server.asked if "issue/" in name] == [f"GET issue/{ref.id}" for ref in refs[1:]]
+
+
+def test_data_center_reads_each_directly_where_its_search_refuses() -> None:
+    jira, _ = datacenter({"POST search": httpx.Response(400), "GET issue/10001": issue(1), "GET issue/10002": issue(2)})
+    refs = [TicketRef("eng", "10001"), TicketRef("eng", "10002")]
+    assert len([t for t in jira.fetch(refs, known=dict.fromkeys(("10001", "10002"), "1")) if t.ref in refs]) == 2
 
 
 def test_adopting_plants_label_and_property() -> None:
     labels = [MARK, f"cf-{marker().key}"]
     jira, server = tracker({"PUT issue/10001": issue(1, creator={"accountId": "mia"}, labels=labels)})
-    assert jira.update(TicketRef("eng", "10001"), Patch(marker=marker()), seen="").marker == marker()
+    told = jira.update(TicketRef("eng", "10001"), Patch(marker=marker()), seen="")
+    assert told is not None
+    assert told.marker == marker()
     assert server.asked[0][1] == {
         "update": {"labels": [{"add": MARK}, {"add": f"cf-{marker().key}"}]},
         "properties": [{"key": "counterfoil.sync", "value": {"k": marker().key, "item": "AI-000001", "v": 1}}],
     }
 
 
-def test_data_center_assigns_by_name_and_reads_afterwards() -> None:
-    jira, server = datacenter({"PUT issue/10001": httpx.Response(204), "GET issue/10001": issue(1)})
-    jira.update(TicketRef("eng", "10001"), Patch(assignee="mia", body="h1. Hi"), seen="")
+def test_data_center_assigns_by_name_and_does_not_tell_the_issue() -> None:
+    jira, server = datacenter({"PUT issue/10001": httpx.Response(204)})
+    assert jira.update(TicketRef("eng", "10001"), Patch(assignee="mia", body="h1. Hi"), seen="") is None
     assert server.asked[0][1]["fields"] == {"description": "h1. Hi", "assignee": {"name": "mia"}}
     assert (jira.caps.body_format, "returnIssue" in str(server.urls[0])) == (BodyFormat.WIKI, False)
 

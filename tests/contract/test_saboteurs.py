@@ -53,12 +53,15 @@ class MovesDueDates(Saboteur):
 class ForgetsMarkers(Saboteur):
     caught_by = "test_a_created_ticket_carries_its_marker"
 
-    def fetch(self, refs: Sequence[TicketRef], *, history: bool = False) -> Iterator[Ticket | Missing]:
+    def fetch(
+        self, refs: Sequence[TicketRef], *, history: bool = False, known: Mapping[str, str] = {}
+    ) -> Iterator[Ticket | Missing]:
         for found in super().fetch(refs, history=history):
             yield replace(found, marker=None) if isinstance(found, Ticket) else found
 
-    def update(self, ref: TicketRef, patch: Patch, *, seen: str) -> Ticket:
-        return replace(super().update(ref, patch, seen=seen), marker=None)
+    def update(self, ref: TicketRef, patch: Patch, *, seen: str) -> Ticket | None:
+        told = super().update(ref, patch, seen=seen)
+        return told and replace(told, marker=None)
 
 
 class MixesUpBatches(Saboteur):
@@ -135,7 +138,7 @@ class CallsLimitsFailures(Saboteur):
 class ClearsWhatIsNotSaid(Saboteur):
     caught_by = "test_an_update_touches_only_its_patch"
 
-    def update(self, ref: TicketRef, patch: Patch, *, seen: str) -> Ticket:
+    def update(self, ref: TicketRef, patch: Patch, *, seen: str) -> Ticket | None:
         wiped = replace(patch, due_date=None) if patch == Patch(title=patch.title) else patch
         return super().update(ref, wiped, seen=seen)
 
@@ -143,7 +146,7 @@ class ClearsWhatIsNotSaid(Saboteur):
 class SetsLabels(Saboteur):
     caught_by = "test_other_peoples_labels_stay"
 
-    def update(self, ref: TicketRef, patch: Patch, *, seen: str) -> Ticket:
+    def update(self, ref: TicketRef, patch: Patch, *, seen: str) -> Ticket | None:
         others = self.far_side.ticket(ref).labels - {MARK, "security"}
         return super().update(ref, replace(patch, remove_labels=(*patch.remove_labels, *others)), seen=seen)
 
@@ -151,7 +154,7 @@ class SetsLabels(Saboteur):
 class NeverClears(Saboteur):
     caught_by = "test_none_clears_a_field"
 
-    def update(self, ref: TicketRef, patch: Patch, *, seen: str) -> Ticket:
+    def update(self, ref: TicketRef, patch: Patch, *, seen: str) -> Ticket | None:
         kept = replace(patch, assignee=KEEP) if patch.assignee is None else patch
         return super().update(ref, kept, seen=seen)
 
@@ -159,7 +162,7 @@ class NeverClears(Saboteur):
 class ReturnsTheTicketFromBefore(Saboteur):
     caught_by = "test_an_update_returns_the_ticket_as_it_is_then"
 
-    def update(self, ref: TicketRef, patch: Patch, *, seen: str) -> Ticket:
+    def update(self, ref: TicketRef, patch: Patch, *, seen: str) -> Ticket | None:
         before = self.far_side.ticket(ref)
         super().update(ref, patch, seen=seen)
         return before
@@ -168,7 +171,7 @@ class ReturnsTheTicketFromBefore(Saboteur):
 class NeverReopens(Saboteur):
     caught_by = "test_every_category_of_state_can_be_reached"
 
-    def update(self, ref: TicketRef, patch: Patch, *, seen: str) -> Ticket:
+    def update(self, ref: TicketRef, patch: Patch, *, seen: str) -> Ticket | None:
         reopens = patch.state is not None and patch.state.category is Category.NEW
         return super().update(ref, replace(patch, state=None) if reopens else patch, seen=seen)
 
@@ -176,7 +179,7 @@ class NeverReopens(Saboteur):
 class ForgetsItsGuard(Saboteur):
     caught_by = "test_an_update_for_an_old_revision_is_stale_where_updates_are_guarded"
 
-    def update(self, ref: TicketRef, patch: Patch, *, seen: str) -> Ticket:
+    def update(self, ref: TicketRef, patch: Patch, *, seen: str) -> Ticket | None:
         now = self.far_side.ticket(ref).revision
         return super().update(ref, patch, seen=now if patch.body is KEEP else seen)
 
@@ -184,14 +187,14 @@ class ForgetsItsGuard(Saboteur):
 class WritesOverEdits(Saboteur):
     caught_by = "test_a_body_that_was_edited_since_it_was_read_is_not_written_over"
 
-    def update(self, ref: TicketRef, patch: Patch, *, seen: str) -> Ticket:
+    def update(self, ref: TicketRef, patch: Patch, *, seen: str) -> Ticket | None:
         return super().update(ref, patch, seen=seen if patch.body is KEEP else "")
 
 
 class WritesIntoTheVoid(Saboteur):
     caught_by = "test_a_write_to_a_ticket_that_is_gone_is_not_found"
 
-    def update(self, ref: TicketRef, patch: Patch, *, seen: str) -> Ticket:
+    def update(self, ref: TicketRef, patch: Patch, *, seen: str) -> Ticket | None:
         try:
             return super().update(ref, patch, seen=seen)
         except NotFound:
@@ -201,14 +204,16 @@ class WritesIntoTheVoid(Saboteur):
 class AdoptsWithoutALabel(Saboteur):
     caught_by = "test_an_adopted_ticket_is_in_the_change_feed"
 
-    def update(self, ref: TicketRef, patch: Patch, *, seen: str) -> Ticket:
+    def update(self, ref: TicketRef, patch: Patch, *, seen: str) -> Ticket | None:
         return super().update(ref, replace(patch, marker=None), seen=seen)
 
 
 class IgnoresComments(Saboteur):
     caught_by = "test_a_revision_moves_when_something_happens_and_only_then"
 
-    def fetch(self, refs: Sequence[TicketRef], *, history: bool = False) -> Iterator[Ticket | Missing]:
+    def fetch(
+        self, refs: Sequence[TicketRef], *, history: bool = False, known: Mapping[str, str] = {}
+    ) -> Iterator[Ticket | Missing]:
         for found in super().fetch(refs, history=history):
             said = self.far_side.activity(found.ref)[-1:] if isinstance(found, Ticket) else []
             quiet = bool(said) and said[0].kind is ActivityKind.COMMENT
@@ -281,14 +286,18 @@ class SurveysTheFirst(Saboteur):
 class AnswersForTheFirst(Saboteur):
     caught_by = "test_every_ticket_asked_for_is_answered"
 
-    def fetch(self, refs: Sequence[TicketRef], *, history: bool = False) -> Iterator[Ticket | Missing]:
+    def fetch(
+        self, refs: Sequence[TicketRef], *, history: bool = False, known: Mapping[str, str] = {}
+    ) -> Iterator[Ticket | Missing]:
         yield from super().fetch(refs[:2])
 
 
 class ReadsFromTheIndex(Saboteur):
     caught_by = "test_a_direct_read_sees_past_the_index"
 
-    def fetch(self, refs: Sequence[TicketRef], *, history: bool = False) -> Iterator[Ticket | Missing]:
+    def fetch(
+        self, refs: Sequence[TicketRef], *, history: bool = False, known: Mapping[str, str] = {}
+    ) -> Iterator[Ticket | Missing]:
         for found in super().fetch(refs, history=history):
             stale = self.far_side.lag and isinstance(found, Ticket)
             yield self.far_side.stored(found.ref).versions[0] if stale else found
@@ -297,7 +306,9 @@ class ReadsFromTheIndex(Saboteur):
 class FailsOnTheMissing(Saboteur):
     caught_by = "test_a_deleted_ticket_is_missing_and_no_exception"
 
-    def fetch(self, refs: Sequence[TicketRef], *, history: bool = False) -> Iterator[Ticket | Missing]:
+    def fetch(
+        self, refs: Sequence[TicketRef], *, history: bool = False, known: Mapping[str, str] = {}
+    ) -> Iterator[Ticket | Missing]:
         for found in super().fetch(refs, history=history):
             if isinstance(found, Missing):
                 raise NotFound(found.detail)
@@ -307,7 +318,9 @@ class FailsOnTheMissing(Saboteur):
 class TrustsCopies(Saboteur):
     caught_by = "test_a_copied_marker_is_not_trusted"
 
-    def fetch(self, refs: Sequence[TicketRef], *, history: bool = False) -> Iterator[Ticket | Missing]:
+    def fetch(
+        self, refs: Sequence[TicketRef], *, history: bool = False, known: Mapping[str, str] = {}
+    ) -> Iterator[Ticket | Missing]:
         for found in super().fetch(refs, history=history):
             if isinstance(found, Ticket):
                 yield replace(found, marker=self.far_side.stored(found.ref).marker)

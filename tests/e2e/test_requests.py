@@ -64,13 +64,23 @@ def test_on_jira_data_center_work_costs_what_changed(jira_datacenter: Any) -> No
     assert changed == {"POST */search": 1, "GET issue/*": 10, "GET */myself": 1}
 
 
-def test_on_jira_ten_status_changes_look_the_way_up_once(jira_cloud: Any) -> None:
-    taken_in(jira_cloud, 10)
-    asked(jira_cloud)
-    for item in jira_cloud.run("item", "list"):
-        jira_cloud.run("item", "edit", item["ref"], "--status", "in_progress")
-    changed = asked(jira_cloud)
-    assert (changed["POST */transitions"], changed["GET */transitions"]) == (10, 1)
+@pytest.mark.parametrize("installation", ["jira_cloud", "jira_datacenter"], indirect=True)
+@pytest.mark.parametrize("count", [10, 20])
+def test_on_jira_what_changed_here_costs_one_request_each_and_few_in_all(installation: Any, count: int) -> None:
+    taken_in(installation, 60)
+    asked(installation)
+    asked(installation, "--full")
+    items = installation.run("item", "list")
+    for item in items[:count]:
+        installation.run("item", "edit", item["ref"], "--description", "Another description of the same thing.")
+    texts = asked(installation)
+    assert (texts["PUT issue/*"], texts.total() - count) == (count, 2 if installation.cloud else 3)
+    for item in items[-count:]:
+        installation.run("item", "edit", item["ref"], "--status", "in_progress")
+    states = asked(installation)
+    assert (states["POST */transitions"], states["GET */transitions"]) == (count, 1)
+    assert states.total() - count <= 5
+    assert asked(installation).total() == 1
 
 
 def test_on_github_an_audit_reads_the_list_and_no_issue(github: Any, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -59,8 +59,8 @@ class Kind:
 
     `counts`: tells how many comments a ticket has. `coarse`: its times and revisions are whole seconds, so that it
     cannot refuse an update that comes late over a body that somebody edited meanwhile. `lag`: how long
-    its index lags, so that its feed is stale. `told`: a create's answer shows the ticket. `repeats`: its feed shows
-    tickets twice.
+    its index lags, so that its feed is stale. `told`: the answer to a create or an update shows the ticket. `repeats`:
+    its feed shows tickets twice.
     """
 
     counts: bool = True
@@ -157,6 +157,10 @@ class Tracker(MemoryTracker):
         for result in super().create(drafts):
             told = self.far_side.kind.told or not isinstance(result, Created)
             yield result if told else replace(result, ticket=None)  # type: ignore[arg-type]
+
+    def update(self, ref: TicketRef, patch: Patch, *, seen: str) -> Ticket | None:
+        ticket = super().update(ref, patch, seen=seen)
+        return ticket if self.far_side.kind.told else None
 
     def _updated(self, ref: TicketRef, patch: Patch, seen: str) -> Ticket:
         ticket = super()._updated(ref, patch, seen)

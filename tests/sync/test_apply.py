@@ -1,12 +1,18 @@
 """The writing half of a run."""
 
 import json
+from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
+import pytest
+
+from connectors.base import MARK
 from connectors.errors import TicketLimited, Unavailable
-from state.model import HoldKind, Priority, Status
-from state.ticket import Category
+from connectors.sandbox.memory import OURS, MemoryTracker
+from state.model import Authority, Field, HoldKind, Priority, Status
+from state.ticket import Category, Patch, Ticket, TicketRef
 
 
 def test_words_written_around_the_block_while_a_run_writes_are_kept(world: Any) -> None:
@@ -33,6 +39,70 @@ def test_a_ticket_that_moves_again_and_again_waits_for_the_next_run(world: Any) 
     assert (report.exit_code, report.tally.updated, report.tally.deferred) == (3, 0, 1)
     world.crash = lambda _: None
     assert world.sync().tally.updated == 1
+
+
+class Silent(MemoryTracker):
+    """Does not tell how a ticket is once it was written to; `meanwhile` happens before it is read again."""
+
+    meanwhile: Callable[[], None] = staticmethod(lambda: None)
+
+    def _own(self, ticket: Ticket) -> Ticket:
+        return replace(super()._own(ticket), comments=0)
+
+    def update(self, ref: TicketRef, patch: Patch, *, seen: str) -> None:
+        super().update(ref, patch, seen=seen)
+        self.meanwhile()
+
+
+def _silent(world: Any, count: int) -> list[Any]:
+    world.tracker = Silent("eng", far_side=world.far)
+    items = [world.add(f"Rotate key {n}") for n in range(count)]
+    world.sync()
+    for item in items:
+        world.edit(item.ref, title=f"{item.title} today")
+    return items
+
+
+def test_tickets_that_were_written_to_untold_are_read_back_together(world: Any) -> None:
+    items = _silent(world, 120)
+    before = world.tracker.requests
+    world.plan()
+    reading, before = world.tracker.requests - before, world.tracker.requests
+    assert world.sync(force="all at once").tally.updated == 120
+    assert world.tracker.requests - before == reading + 120 + 2
+    assert [world.link(i.ref).ticket_revision for i in items] == [world.ticket(i.ref).revision for i in items]
+    assert world.sync().plan.steps == ()
+
+
+@pytest.mark.parametrize("change", [{"title": "Theirs"}, {"labels": frozenset({MARK, "theirs"})}])
+def test_what_somebody_does_before_a_written_ticket_is_read_back_is_seen(world: Any, change: dict[str, Any]) -> None:
+    (item,) = _silent(world, 1)
+    world.authority = {Field.TITLE: Authority.BOTH}
+    world.edit(item.ref, priority=Priority.LOW)
+    world.tracker.meanwhile = lambda: world.far.edit(world.link(item.ref).ref, **change)
+    world.sync()
+    world.tracker.meanwhile = lambda: None
+    world.sync()
+    assert world.store.item(item.ref).title == change.get("title", f"{item.title} today")
+    assert world.sync().plan.steps == ()
+
+
+def test_what_a_tracker_makes_of_a_value_is_agreed_on_when_it_is_read_back(world: Any) -> None:
+    (item,) = _silent(world, 1)
+    ref = world.link(item.ref).ref
+    world.tracker.meanwhile = lambda: world.far.edit(ref, by=OURS, title="Rotate key 0")
+    world.sync()
+    assert world.sync().plan.steps == ()
+
+
+def test_a_ticket_that_cannot_be_read_back_is_looked_at_by_the_next_run(world: Any) -> None:
+    (item,) = _silent(world, 1)
+    world.tracker.meanwhile = lambda: world.far.fail_next("fetch", Unavailable("no route"))
+    report = world.sync()
+    assert (report.exit_code, report.tally.updated, world.link(item.ref).ticket_revision) == (3, 1, "")
+    world.tracker.meanwhile = lambda: None
+    assert world.sync().plan.steps == ()
+    assert world.link(item.ref).ticket_revision == world.ticket(item.ref).revision
 
 
 def _before_each_update(world: Any, ref: Any, times: int) -> Any:

@@ -1,6 +1,6 @@
 """What a reading makes of a tracker that repeats itself, tells little, or is changed while it is read."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -29,8 +29,10 @@ class Interrupted(MemoryTracker):
 
     meddle: Callable[[], None] = staticmethod(lambda: None)
 
-    def fetch(self, refs: Sequence[TicketRef], *, history: bool = False) -> Iterator[Ticket | Missing]:
-        yield from list(super().fetch(refs, history=history))
+    def fetch(
+        self, refs: Sequence[TicketRef], *, history: bool = False, known: Mapping[str, str] = {}
+    ) -> Iterator[Ticket | Missing]:
+        yield from list(super().fetch(refs, history=history, known=known))
         self.meddle()
 
 
