@@ -45,6 +45,7 @@ _CHANGED = (
     .values({column.name: bindparam(column.name) for column in LINK.c if column.name != "id"})
 )
 _COUNT = select(func.count()).select_from(LINK).where(_THERE, CURRENT)
+_ANY = select(LINK.c.id).where(_THERE, CURRENT).limit(1)
 
 
 def of_items(connection: Connection, items: Iterable[str]) -> dict[str, Link]:
@@ -70,6 +71,11 @@ def _current(connection: Connection, query: Select[Any], values: Iterable[str], 
 def count(connection: Connection, tracker: str) -> int:
     """How many tickets of a tracker are linked."""
     return int(connection.execute(_COUNT, {"in_tracker": tracker}).scalar_one())
+
+
+def are_there(connection: Connection, tracker: str) -> bool:
+    """Whether any ticket of a tracker is linked."""
+    return connection.execute(_ANY, {"in_tracker": tracker}).first() is not None
 
 
 def refs(rows: Rows, tracker: str) -> Iterator[tuple[TicketRef, str | None]]:

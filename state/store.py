@@ -255,6 +255,11 @@ class Store:
         with self._database.asking() as connection:
             return links.count(connection, tracker)
 
+    def has_links(self, tracker: str) -> bool:
+        """Whether any ticket of a tracker is linked."""
+        with self._database.asking() as connection:
+            return links.are_there(connection, tracker)
+
     def link_refs(self, tracker: str) -> Iterator[tuple[TicketRef, str | None]]:
         """Yield a tracker's linked tickets and the revision last seen of each, `None` if it was missing or archived."""
         return links.refs(self._rows, tracker)

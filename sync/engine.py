@@ -294,7 +294,7 @@ class Engine:
     ) -> Plan:
         ordered = in_order(steps)
         sightings = [s for r in found.readings.values() for s in r.sighted]
-        links = {name: self.store.link_count(name) for name in trackers}
+        links = {name: self.store.link_count(name) for name in trackers if ordered}
         refused = brake(ordered, links=links, sightings=sightings, safety=self.safety)
         problems = _told(found.failed) + tuple(
             f"{ref}: the answer to its ticket or comment was lost; it is looked for before anything is sent again"

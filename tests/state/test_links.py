@@ -161,7 +161,9 @@ def test_unlinking_forgets_the_ticket_and_settles_what_waited_about_it(book: "Bo
 def test_many_links_are_made_counted_and_streamed(book: "Book") -> None:
     items = [book.item(f"Rotate {number}") for number in range(30)]
     made = [(book.link(item, str(number)), book.because) for number, item in enumerate(items)]
+    assert not book.store.has_links("eng")
     book.store.commit(None, Effects(linked=made))
     assert book.store.link_count("eng") == 30
+    assert (book.store.has_links("eng"), book.store.has_links("web")) == (True, False)
     assert [ref.id for ref, _ in book.store.link_refs("eng")] == [str(number) for number in range(30)]
     assert len(book.store.links(item.ref for item in items)) == 30

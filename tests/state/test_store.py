@@ -20,7 +20,17 @@ if TYPE_CHECKING:
 
 READING = {
     *("item", "items", "existing", "list_items", "dirty_items", "link", "links", "links_by_ticket"),
-    *("find_link_by_key", "link_count", "link_refs", "generations", "feed", "open_intents", "content_at", "given_up"),
+    *(
+        "find_link_by_key",
+        "link_count",
+        "has_links",
+        "link_refs",
+        "generations",
+        "feed",
+        "open_intents",
+        "content_at",
+        "given_up",
+    ),
     *("waiting_comments", "comments", "known_comments", "holds", "hold", "log", "verify", "reading", "marker_key"),
     *("given_up", "open", "close", "check_integrity"),
 }
