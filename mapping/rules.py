@@ -158,6 +158,11 @@ class Rules:
         """The tracker the item belongs in: that of the first route that matches, `None` when none does."""
         return next((route.tracker for route in self.routes if route.matches(item)), None)
 
+    @property
+    def routing(self) -> str:
+        """A digest of the routes, equal in every process."""
+        return _digest_of([[route.tracker, sorted(route.when.items())] for route in self.routes])
+
     def account(self, email: str, kind: str) -> str | None:
         """The account of the person with this e-mail address in trackers of this kind; never guessed."""
         return self._accounts.get((kind, email.strip().casefold()))
@@ -187,7 +192,7 @@ class Rules:
             "authority": dict(known.authority),
             "people": accounts,
         }
-        return sha256(json.dumps(facts, sort_keys=True, ensure_ascii=True).encode()).hexdigest()
+        return _digest_of(facts)
 
     def problems(self) -> list[Problem]:
         """Everything that is ambiguous or leads nowhere in these tables, with the line that mends it."""
@@ -196,6 +201,10 @@ class Rules:
             *_route_problems(self.routes, self.trackers),
             *_people_problems(self.people),
         ]
+
+
+def _digest_of(facts: object) -> str:
+    return sha256(json.dumps(facts, sort_keys=True, ensure_ascii=True).encode()).hexdigest()
 
 
 def _completed(

@@ -371,7 +371,7 @@ def _opening(url: str) -> Iterator[Database]:
 
 
 def _write_links(w: _Writing, effects: Effects, held: Lease | None) -> None:
-    """Write new and touched links, and mark their items clean where nothing newer is to be compared."""
+    """Write new and touched links, and mark items clean, theirs too, where nothing newer is to be compared."""
     made: Sequence[Link] = [each for each, _ in effects.linked]
     if made:
         created = journal.created_keys(w.connection, (each.item for each in made))
@@ -379,7 +379,7 @@ def _write_links(w: _Writing, effects: Effects, held: Lease | None) -> None:
     if effects.touched:
         because = effects.because or Because(_ourselves(held))
         made = [*made, *links.touch(w.connection, w.ledger, effects.touched, because)]
-    items.mark_clean(w.connection, [(each.item, each.item_revision) for each in made])
+    items.mark_clean(w.connection, [*effects.clean, *((each.item, each.item_revision) for each in made)])
 
 
 def _ourselves(held: Lease | None) -> Agent:

@@ -56,11 +56,13 @@ def place(
     known = _open_ones(connection, [each.item for each, _ in held])
     changed: dict[str, Hold] = {}
     opened: dict[str, Hold] = {}
+    new = {_same(each) for each, _ in held} - known.keys()
+    numbers = iter(next_numbers(connection, "hold", len(new)) if new else ())
     for each, because in held:
         stored = known.get(_same(each))
         if stored is None:
-            [number] = next_numbers(connection, "hold", 1)
-            opened[f"H-{number}"] = known[_same(each)] = replace(each, id=f"H-{number}", opened_at=now)
+            id_ = f"H-{next(numbers)}"
+            opened[id_] = known[_same(each)] = replace(each, id=id_, opened_at=now)
             ledger.note("hold.opened", each.item, because, field=each.field or "", after=_shown(known[_same(each)]))
         elif _says(stored) != _says(each):
             fresh = known[_same(each)] = replace(each, id=stored.id, opened_at=stored.opened_at)

@@ -51,14 +51,17 @@ class Apply:
     def run(self, steps: Sequence[Step]) -> None:
         """Apply the steps in their order, new tickets last and in as few requests as the tracker allows."""
         total = len(steps)
-        old = [s for s in steps if s.draft is None]
-        for number, step in enumerate(old, 1):
-            self._step(step)
-            self._read_back(step.tracker, _TOGETHER)
-            self.work.progress("apply", number, total)
+        notes = [s for s in steps if s.link is None and s.draft is None]
+        self._note(notes)
+        done = len(notes)
+        for step in steps:
+            if step.link is not None:
+                self._step(step, step.link)
+                self._read_back(step.tracker, _TOGETHER)
+                done += 1
+                self.work.progress("apply", done, total)
         for name in list(self.untold):
             self._read_back(name, 1)
-        done = len(old)
 
         def tell(more: int) -> None:
             nonlocal done
@@ -67,18 +70,33 @@ class Apply:
 
         Creating(self.work).create([s for s in steps if s.draft is not None], tell)
 
-    def _step(self, step: Step) -> None:
+    def _note(self, steps: Sequence[Step]) -> None:
+        """Write down holds that are opened and over, where nothing else is to be done."""
+        because = self.work.because
+        for start in range(0, len(steps), _BATCH):
+            some = steps[start : start + _BATCH]
+            self.work.commit(
+                "pull",
+                Effects(
+                    held=[(h, because) for s in some for h in s.held],
+                    released={i: replace(because, reason=why) for s in some for i, why in s.released.items()},
+                    clean=[(s.item.ref, s.item.revision) for s in some if not s.tracker],
+                ),
+            )
+            self.work.tally.held += sum(o.kind is OperationKind.HOLD for s in some for o in s.operations)
+
+    def _step(self, step: Step, link: Link) -> None:
         """One item: take in what the ticket says, then push, then speak; a failure stops this item only."""
         halted = step.tracker in self.work.stopped
         intent = self._intent(step) if step.patch is not None and not halted else None
         try:
-            link, said = self._take(step, intent)
+            link, said = self._take(step, link, intent)
         except Moved:
             self.work.tally.deferred += 1
             self.work.commit("failure", Effects(dirty=[step.item.ref]))
             return
         writes = step.patch is not None or bool(said) or bool(step.waiting)
-        if link is None or not writes:
+        if not writes:
             return
         if halted:
             self.work.tally.deferred += 1
@@ -92,13 +110,12 @@ class Apply:
         else:
             self.work.went_well(step.tracker)
 
-    def _take(self, step: Step, intent: Intent | None) -> tuple[Link | None, tuple[Comment, ...]]:
+    def _take(self, step: Step, link: Link, intent: Intent | None) -> tuple[Link, tuple[Comment, ...]]:
         """Everything about the item that needs no network, in one transaction with the intent of its push."""
-        link = step.link
         writes = step.patch is not None or step.say or step.waiting
-        if link is not None and step.ticket is not None:
+        if step.ticket is not None:
             link = replace(refreshed(link, step.ticket, step.item.revision), baseline=step.pulled)
-        elif link is not None:
+        else:
             link = replace(link, item_revision=step.item.revision)
         now = self.work.clock()
         say = [Comment("", step.item.ref, "counterfoil", t, now, inbound=False, tracker=step.tracker) for t in step.say]
@@ -107,7 +124,7 @@ class Apply:
             Effects(
                 begun=[intent] if intent else (),
                 changes=step.changes,
-                touched=[link] if link else (),
+                touched=[link],
                 held=[(h, self.work.because) for h in step.held],
                 released={i: replace(self.work.because, reason=why) for i, why in step.released.items()},
                 comments=[*step.heard, *((c, self.work.because) for c in say)],

@@ -16,7 +16,7 @@ from connectors.errors import (
 from mapping.read import observe
 from mapping.render import desired
 from mapping.rules import folded
-from state.effects import Because, Effects, Intent
+from state.effects import Effects, Intent
 from state.model import Agreed, Field, Hold, HoldKind, Link, OperationKind, Outcome, Status
 from state.ticket import Created, Draft, Marker, NotCreated, Ticket
 from sync.plan import Step
@@ -112,9 +112,16 @@ class Creating:
             self.work.resend(name, [batch.intents[key].id for key in batch.drafts])
         else:
             batch.intents = {key: self._create_intent(step) for key, step in batch.steps.items()}
-            self.work.commit("creating", Effects(begun=list(batch.intents.values())))
+            self.work.commit("creating", self._begun(batch))
         batch.tries += 1
         return True
+
+    def _begun(self, batch: Batch) -> Effects:
+        """The intents of a batch; with what was in the way of its tickets, since that is tried again now."""
+        over = {i: why for step in batch.steps.values() for i, why in step.released.items()}
+        released = {i: replace(self.work.because, reason=why) for i, why in over.items()}
+        tried = [step.item.ref for step in batch.steps.values() if step.released]
+        return Effects(begun=list(batch.intents.values()), released=released, dirty=tried)
 
     def _put_off(self, batch: Batch, error: TrackerError) -> None:
         """Leave a batch that is not sent, or not sent again, to a later run."""
@@ -153,19 +160,17 @@ class Creating:
 
     def _created(self, batch: Batch) -> None:
         links, finished, held = [], {}, []
-        released: dict[str, Because] = {}
         for result in batch.results:
             step, intent = batch.steps[result.marker.key], batch.intents[result.marker.key]
             match result:
                 case Created():
                     links.append((self._link(step, result, batch.unassigned), self.work.because))
                     finished[intent.id] = DONE
-                    released |= {i: replace(self.work.because, reason=why) for i, why in step.released.items()}
                 case NotCreated(reason=reason):
                     held.append((_no_ticket(step, reason), self.work.because))
                     finished[intent.id] = Outcome("refused", reason)
         found = [s.item.ref for s in batch.steps.values() if s.ticket is not None]
-        self.work.commit("created", Effects(finished=finished, linked=links, held=held, released=released, dirty=found))
+        self.work.commit("created", Effects(finished=finished, linked=links, held=held, dirty=found))
         self.work.tally.created += len(links)
         self.work.tally.held += len(held)
         self.work.tally.failed += len(held)

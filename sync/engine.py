@@ -20,7 +20,7 @@ from sync.pace import forecast
 from sync.plan import Brake, Forecast, Plan, Safety, Step, brake, in_order
 from sync.position import advanced
 from sync.recover import Recovery, baseline_from, is_over
-from sync.steps import begin, unrouted
+from sync.steps import begin, finished, unrouted
 from sync.work import LEASE_SECONDS, AtOnce, Tally, Work, in_turn
 
 _STOPS = frozenset({HoldKind.MANY_TICKETS, HoldKind.GONE})
@@ -56,9 +56,10 @@ class Report:
 
 @dataclass(slots=True)
 class _Gathered:
-    """What a run found out before it writes."""
+    """What a run found out before it writes; `holds` are those that were open."""
 
     plan: Plan
+    holds: Sequence[Hold] = ()
     readings: dict[str, Reading] = field(default_factory=dict)
     failed: dict[str, TrackerError] = field(default_factory=dict)
     audited: bool = False
@@ -193,7 +194,7 @@ class Engine:
         """Plan once more for the items whose ticket moved while we wrote; what moves again waits for the next run."""
         trackers = {name: tracker for name, tracker in work.trackers.items() if name not in work.stopped}
         moved, open_ = self.store.items(work.stale).values(), self.store.open_intents(None)
-        again = self._look(work.because.run, trackers, moved, open_, lambda _: Extent.CHANGED)
+        again = self._look(work.because.run, trackers, moved, self.store.holds(None), open_, lambda _: Extent.CHANGED)
         found.failed |= again.failed
         work.refused += _told(again.failed)
         if again.plan.refused is not None:
@@ -242,13 +243,15 @@ class Engine:
     def _gather(self, run: str, trackers: Mapping[str, Tracker], *, full: bool, open_: Sequence[Intent]) -> _Gathered:
         """What is new on either side."""
         extent = (lambda _: Extent.ALL) if full else self._extent
-        return self._look(run, trackers, self.store.dirty_items(), open_, extent)
+        holds = self.store.holds(None)
+        return self._look(run, trackers, self._changed(holds), holds, open_, extent)
 
     def _look(
         self,
         run: str,
         trackers: Mapping[str, Tracker],
         items: Iterable[ActionItem],
+        holds: Sequence[Hold],
         open_: Sequence[Intent],
         extent: Callable[[Feed], Extent],
     ) -> _Gathered:
@@ -256,11 +259,11 @@ class Engine:
         unknown, meant = self._unknown(open_), _meant(open_)
         doubt = _items(unknown)
         alone = _items(i for i in unknown if i.kind is not OperationKind.COMMENT)
+        found = _Gathered(Plan(()), holds)
         changed = {item.ref: item for item in items if item.ref not in alone}
         linked = self.store.links(list(changed))
         mine = {ref: item for ref, item in changed.items() if ref in linked}
-        waiting = self._waiting(doubt)
-        found = _Gathered(Plan(()))
+        waiting = self._waiting(doubt, holds)
         for name, tracker in trackers.items():
             feed = self.store.feed(name)
             far, now, progress = extent(feed), self.clock(), self._reading
@@ -270,20 +273,27 @@ class Engine:
                 found.readings[name] = read(scope, feed)
             except TrackerError as error:
                 found.failed[name] = error
-        new = [item for ref, item in changed.items() if ref not in linked and item.status in UNFINISHED]
+        new = [item for ref, item in changed.items() if ref not in linked]
         steps = [s for r in found.readings.values() for s in (*r.strays.values(), *r.steps.values())]
         steps += [s for s in self._begin(new, found) if s is not None]
         found.plan = self._plan(steps, found, trackers, doubt)
         return found
 
+    def _changed(self, holds: Iterable[Hold]) -> Iterator[ActionItem]:
+        """The items that changed here, and those that were held because no route took them while routes were others."""
+        yield from self.store.dirty_items()
+        routing = self.rules.routing
+        held = [h.item for h in holds if h.kind is HoldKind.NO_ROUTE and h.ours != routing]
+        yield from self.store.items(held).values()
+
     def _reading(self, tracker: str, tickets: int) -> None:
         self.progress(f"read {tracker}", tickets, 0)
 
-    def _waiting(self, doubt: frozenset[str]) -> Mapping[str, tuple[Comment, ...]]:
+    def _waiting(self, doubt: frozenset[str], holds: Iterable[Hold]) -> Mapping[str, tuple[Comment, ...]]:
         """Our comments to be sent, by item; where nothing can be said until a person decides, they wait unsent."""
         waiting: dict[str, tuple[Comment, ...]] = {}
         comments = [c for c in self.store.waiting_comments() if c.item not in doubt]
-        silent = {h.item for h in self.store.holds(None) if h.kind in _SILENCES} if comments else set()
+        silent = {h.item for h in holds if h.kind in _SILENCES}
         for comment in comments:
             if comment.item not in silent:
                 waiting[comment.item] = (*waiting.get(comment.item, ()), comment)
@@ -300,9 +310,9 @@ class Engine:
             f"{ref}: the answer to its ticket or comment was lost; it is looked for before anything is sent again"
             for ref in sorted(doubt)
         )
-        opened = tuple(h for s in ordered for h in s.held)
+        opened = tuple(h for s in ordered if s.operations for h in s.held)
         over = {i for s in ordered for i in s.released}
-        holds = (*(h for h in self.store.holds(None) if h.id not in over), *opened)
+        holds = (*(h for h in found.holds if h.id not in over), *opened)
         denied = any(isinstance(error, Denied) for error in found.failed.values())
         return Plan(ordered, holds, refused, problems, denied, tuple(self._forecasts(ordered, trackers)))
 
@@ -323,12 +333,17 @@ class Engine:
     def _begin(self, items: Sequence[ActionItem], found: _Gathered) -> Iterator[Step | None]:
         """The steps of items that have no ticket yet, asking the store by the batch."""
         held: dict[str, list[Hold]] = {}
-        for hold in self.store.holds(None) if items else ():
+        for hold in found.holds if items else ():
             held.setdefault(hold.item, []).append(hold)
         routed: dict[str, list[ActionItem]] = {}
+        routing = self.rules.routing
         for item in items:
-            routed.setdefault(self.rules.route(item) or "", []).append(item)
-        yield from (unrouted(item, held.get(item.ref, ())) for item in routed.pop("", ()))
+            if item.status not in UNFINISHED:
+                yield finished(item, held.get(item.ref, ()))
+            elif (name := self.rules.route(item)) is None:
+                yield unrouted(item, held.get(item.ref, ()), routing)
+            else:
+                routed.setdefault(name, []).append(item)
         for name, mine in routed.items():
             if name in found.readings:
                 free = [i for i in mine if not any(h.kind in _STOPS for h in held.get(i.ref, ()))]

@@ -37,7 +37,7 @@ class Operation:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """All that a run does about one item, and what is needed to do it.
+    """All that a run does about one item, and what is needed to do it; without a tracker, about one that has no ticket.
 
     `item` is the item as it will be once `changes` are made, `link` and `ticket` are as they were found.
     `pulled` is the baseline after the pull, `pushed` after the patch or the draft too. `generation` counts the tickets

@@ -29,6 +29,7 @@ _REFUSALS = frozenset({HoldKind.NO_WAY, HoldKind.REJECTED})
 _REQUESTS = frozenset(
     {HoldKind.ACCEPTANCE_REQUESTED, HoldKind.UNMAPPED, HoldKind.DUPLICATE, HoldKind.DUE_CHANGE},
 )
+_OBSTACLES = frozenset({HoldKind.NO_ROUTE, HoldKind.REJECTED})
 
 
 def answer(seen: Sighting, rules: Rules, run: str) -> Step:
@@ -252,14 +253,21 @@ def begin(
     )
 
 
-def unrouted(item: ActionItem, holds: Sequence[Hold]) -> Step | None:
-    """The step that holds an item which matches no route, or none if that hold is open already."""
-    hold = Hold(
-        HoldKind.NO_ROUTE, item.ref, "", "no [[routes]] entry matches this item; add one, or a last one without `when`"
-    )
-    if _already(hold, holds):
-        return None
-    return Step(item, "", (Operation(OperationKind.HOLD, item.ref, "", f"{hold.kind}: {hold.detail}"),), held=(hold,))
+def unrouted(item: ActionItem, holds: Sequence[Hold], routing: str) -> Step:
+    """The step for an item that none of the routes takes: held until the item changes or the routes do."""
+    words = "no [[routes]] entry matches this item; add one, or a last one without `when`"
+    hold = Hold(HoldKind.NO_ROUTE, item.ref, "", words, ours=routing)
+    told = any(h.kind is HoldKind.NO_ROUTE for h in holds)
+    opened = () if told else (Operation(OperationKind.HOLD, item.ref, "", f"{hold.kind}: {hold.detail}"),)
+    return Step(item, "", opened, held=(hold,))
+
+
+def finished(item: ActionItem, holds: Sequence[Hold]) -> Step:
+    """The step for a finished item without a ticket: it needs none any more, whatever was in the way of one."""
+    over = [h for h in holds if h.kind in _OBSTACLES]
+    why = "the item is finished and needs no ticket"
+    releases = tuple(Operation(OperationKind.RELEASE, item.ref, h.tracker, f"{h.id}: {why}") for h in over)
+    return Step(item, "", releases, released={h.id: why for h in over})
 
 
 def vanished(item: ActionItem, link: Link, missing: Missing, holds: tuple[Hold, ...]) -> Step:

@@ -98,6 +98,7 @@ EFFECTS: dict[str, tuple[Callable[["Book"], Effects], list[str]]] = {
     ),
     "notes": (lambda book: Effects(notes=[Note("ticket.written", "eng:1", book.because)]), ["ticket.written"]),
     "feeds": (lambda book: Effects(feeds=[Feed("eng", Cursor(book.clock(), "etag"))]), []),
+    "clean": (lambda book: Effects(clean=[("AI-000001", 1)]), []),
     "dirty": (lambda book: Effects(dirty=["AI-000001"]), []),
     "because": (lambda book: Effects(because=book.because), []),
 }

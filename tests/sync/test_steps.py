@@ -2,8 +2,11 @@
 
 from typing import Any
 
+import pytest
+
 from connectors.errors import Rejected
-from state.model import Field, HoldKind, Priority
+from mapping.rules import Route
+from state.model import Field, HoldKind, OperationKind, Priority, Status
 
 
 def open_holds(world: Any) -> list[tuple[HoldKind, Field | None]]:
@@ -45,3 +48,67 @@ def test_a_request_that_takes_the_place_of_another_ends_it_and_its_claim(world: 
         assert open_holds(world) == [(kind, Field.STATUS)]
         assert (world.item(item.ref).claim is not None) == (kind is HoldKind.ACCEPTANCE_REQUESTED)
     assert world.sync().plan.operations == ()
+
+
+@pytest.mark.parametrize("kind", [HoldKind.NO_ROUTE, HoldKind.REJECTED])
+def test_what_kept_a_finished_item_from_a_ticket_is_over(world: Any, kind: HoldKind) -> None:
+    if kind is HoldKind.NO_ROUTE:
+        world.routes = ()
+    else:
+        world.far.fail_next("create", Rejected("the screen has no such field"))
+    item = world.add()
+    assert world.sync().exit_code == 5
+    assert open_holds(world) == [(kind, None)]
+    world.edit(item.ref, status=Status.RESOLVED)
+    report = world.sync()
+    assert [o.kind for o in report.plan.operations] == [OperationKind.RELEASE]
+    assert (report.exit_code, open_holds(world), list(world.store.dirty_items())) == (0, [], [])
+    world.routes = (Route("eng"),)
+    world.edit(item.ref, status=Status.OPEN)
+    assert world.sync().tally.created == 1
+
+
+def test_items_that_no_route_takes_are_written_down_together_and_compared_again_when_item_or_routes_change(
+    world: Any,
+) -> None:
+    world.routes = (Route("eng", {"controls": ("CC6*",)}),)
+    items = [world.add(f"Rotate key {number}") for number in range(3)]
+    commits: list[str] = []
+    world.crash = commits.append
+    assert world.sync().tally.held == 3
+    assert commits.count("pull.after") == 1
+    assert open_holds(world) == [(HoldKind.NO_ROUTE, None)] * 3
+    assert list(world.store.dirty_items()) == []
+    world.edit(items[0].ref, controls=("CC6.1",))
+    assert world.sync().tally.created == 1
+    world.routes = (Route("eng", {"controls": ("CC6*",)}), Route("eng", {"owner": ("mia*",)}))
+    records = world.records()
+    assert world.sync().plan.operations == ()
+    assert world.records() == records
+    assert world.sync().plan.steps == ()
+    world.edit(items[1].ref, owner="mia@acme.example")
+    assert world.sync().tally.created == 1
+    world.routes = (Route("eng"),)
+    assert world.sync().tally.created == 1
+    assert (open_holds(world), world.sync().exit_code) == ([], 0)
+
+
+@pytest.mark.parametrize("refused", [True, False])
+def test_an_item_that_a_new_route_takes_is_no_longer_held_for_want_of_one_whatever_becomes_of_it(
+    world: Any, refused: bool
+) -> None:
+    routes, world.routes = world.routes, ()
+    world.add()
+    world.sync()
+    world.routes = routes
+    if refused:
+        world.far.fail_next("create", Rejected("the screen has no such field"))
+    else:
+        world.far.lose_answer("create")
+    then = [(HoldKind.REJECTED, None)] if refused else []
+    world.sync()
+    assert open_holds(world) == then
+    world.clock.sleep(600)
+    world.sync()
+    assert (open_holds(world), world.sync().plan.operations) == (then, ())
+    assert len(world.far.tickets()) == (not refused)
