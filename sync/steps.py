@@ -113,7 +113,8 @@ class _Answer:
     def _lost_block(self, change: Change) -> str:
         if change.theirs_moved:
             return (
-                f"The block that mirrors {self.item.ref} was removed from this ticket's description. It stays removed; "
+                f"The block that mirrors {self.item.ref} does not stand in this ticket's description any more, or not "
+                "once and whole. What is there is left as it is; until the block stands there once and whole again, "
                 "changes to the action item will be told in comments like this one."
             )
         item = self.item

@@ -112,3 +112,22 @@ def test_an_item_that_a_new_route_takes_is_no_longer_held_for_want_of_one_whatev
     world.sync()
     assert (open_holds(world), world.sync().plan.operations) == (then, ())
     assert len(world.far.tickets()) == (not refused)
+
+
+def test_a_block_that_stands_twice_is_not_called_removed_and_is_kept_in_step_once_it_stands_alone(world: Any) -> None:
+    item = world.add()
+    world.sync()
+    ref, body = world.link(item.ref).ref, world.ticket(item.ref).body
+    world.far.edit(ref, body=f"{body}\n\nAs it was:\n{body}")
+    assert world.sync().tally.commented == 1
+    (said,) = [a.text for a in world.far.activity(ref) if a.kind == "comment"]
+    assert "not once and whole" in said
+    assert "removed" not in said
+    world.edit(item.ref, description="Phones count.")
+    assert world.sync().tally.commented == 1
+    assert "Phones count." not in world.ticket(item.ref).body
+    world.far.edit(ref, body=f"Only once:\n{body}")
+    world.sync()
+    assert world.ticket(item.ref).body.startswith("Only once:")
+    assert "Phones count." in world.ticket(item.ref).body
+    assert world.sync().plan.operations == ()
