@@ -46,7 +46,6 @@ class Capabilities:
     comment_limit: int
     bulk_create: int = 1
     parallel: int = 1
-    guarded_update: bool = False
     stale_feed: bool = False
     assignment_starts_work: bool = False
     visibility_lag_seconds: int = 120
@@ -121,9 +120,9 @@ class Tracker(Protocol):
         """Change exactly what `patch` says, the state first, and return the ticket as it is then.
 
         `None` says that it was written and that only a further request would tell how the ticket is then.
-        `seen` is the revision the patch was made for; where `caps.guarded_update`, a moved ticket is `Stale`. Anywhere,
-        a body that somebody edited after this object read it, more than seconds ago, is `Stale`: it is written whole.
-        Raises `NoWay` when no sequence of transitions leads to the wanted state.
+        `seen` is the revision the patch was made for. A body that somebody edited after this object read it, more than
+        seconds ago, is `Stale`: it is written whole. Raises `NoWay` when no sequence of transitions leads to the wanted
+        state.
         """
         ...
 

@@ -147,15 +147,6 @@ class TrackerContract:
             seen.append(bench.read(ref).state.category)
         assert seen == [Category.INDETERMINATE, Category.DONE, Category.NEW]
 
-    def test_an_update_for_an_old_revision_is_stale_where_updates_are_guarded(self, bench: Bench) -> None:
-        """Where the tracker can guard, it does."""
-        if not bench.tracker.caps.guarded_update:
-            pytest.skip("this tracker does not guard its updates, and says so")
-        old = bench.read(bench.make())
-        bench.person.edit_title(old.ref.key, "Theirs")
-        with pytest.raises(Stale):
-            bench.tracker.update(old.ref, Patch(title="Ours"), seen=old.revision)
-
     def test_a_body_that_was_edited_since_it_was_read_is_not_written_over(self, bench: Bench) -> None:
         """A body is written as a whole, and what people wrote into it meanwhile would be lost."""
         old, marker = bench.read(bench.make()), bench.draft().marker

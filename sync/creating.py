@@ -73,7 +73,8 @@ class Creating:
     def create(self, creates: Sequence[Step], tell: Callable[[int], None]) -> None:
         """Create the tickets in their order, tracker by tracker, and tell how many more are settled each time.
 
-        As many requests are under way at once as the tracker takes; all else happens in the calling thread.
+        As many requests are under way at once as the tracker takes, each of which keeps the lease; all else happens in
+        the calling thread.
         """
         for name, tracker in self.work.trackers.items():
             left = deque(_batches(tracker, [s for s in creates if s.tracker == name]))

@@ -12,7 +12,7 @@ from state.lease import Holder
 from state.lifecycle import UNFINISHED
 from state.model import ActionItem, Agent, Baseline, Comment, Hold, HoldKind, OperationKind
 from state.store import Store
-from state.ticket import Marker
+from state.ticket import Marker, Ticket
 from sync.adopt import adoption
 from sync.apply import Apply
 from sync.gather import Extent, Reading, Scope, read
@@ -213,7 +213,7 @@ class Engine:
         if unseen and feed.tracker not in work.stopped:
             ends = [unseen[0]] if len(unseen) == 1 else [unseen[0], unseen[-1]]
             try:
-                written = [*written, *(t.updated for t in tracker.fetch(ends) if hasattr(t, "updated"))]
+                written = [*written, *(t.updated for t in tracker.fetch(ends) if isinstance(t, Ticket))]
             except TrackerError as error:
                 work.refused.append(f"{feed.tracker}: {error}")
         lag = timedelta(seconds=self.waits[feed.tracker])

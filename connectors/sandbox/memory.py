@@ -196,8 +196,6 @@ class MemoryTracker:
     def _updated(self, ref: TicketRef, patch: Patch, seen: str) -> Ticket:
         stored = self.far_side.stored(ref)
         before = stored.ticket
-        if self.caps.guarded_update and seen != before.revision:
-            raise Stale(f"ticket {before.ref.key} moved since it was seen")
         known = [version for version in stored.versions if version.revision == seen]
         if not isinstance(patch.body, Keep) and known and known[0].body != before.body:
             raise Stale(f"the body of {before.ref.key} was edited since it was seen")

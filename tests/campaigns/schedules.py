@@ -82,7 +82,6 @@ def climate(number: int, chance: Random) -> Climate:
         lag=lag,
         told=chance.random() < 0.5,
         counts=chance.random() < 0.5,
-        guarded=chance.random() < 0.3,
         repeats=chance.random() < 0.2,
         bulk=chance.choice((1, 3)),
     )
@@ -108,7 +107,6 @@ class Memory(Theatre):
         caps = replace(
             CAPS,
             bulk_create=climate.kind.bulk,
-            guarded_update=climate.kind.guarded,
             stale_feed=climate.kind.lag > 0,
             visibility_lag_seconds=climate.wait,
         )

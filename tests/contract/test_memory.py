@@ -1,11 +1,8 @@
-"""The tracker in memory keeps every promise, with and without guarded updates."""
-
-from dataclasses import replace
+"""The tracker in memory keeps every promise."""
 
 import pytest
 
 from connectors.bench import Bench
-from connectors.sandbox.memory import CAPS
 from connectors.sandbox.memory_bench import MemoryBench
 from connectors.testing import TrackerContract
 
@@ -14,9 +11,3 @@ class TestMemory(TrackerContract):
     @pytest.fixture
     def bench(self) -> Bench:
         return MemoryBench()
-
-
-class TestGuardedMemory(TrackerContract):
-    @pytest.fixture
-    def bench(self) -> Bench:
-        return MemoryBench(caps=replace(CAPS, guarded_update=True))

@@ -12,7 +12,7 @@ import pytest
 
 from connectors.base import MARK, Page
 from connectors.errors import Ambiguous, Denied, NotFound, RateLimited, Unavailable
-from connectors.sandbox.memory import CAPS, MemoryTracker
+from connectors.sandbox.memory import MemoryTracker
 from connectors.sandbox.memory_bench import MemoryBench
 from connectors.testing import TrackerContract
 from state.model import Problem
@@ -174,14 +174,6 @@ class NeverReopens(Saboteur):
     def update(self, ref: TicketRef, patch: Patch, *, seen: str) -> Ticket | None:
         reopens = patch.state is not None and patch.state.category is Category.NEW
         return super().update(ref, replace(patch, state=None) if reopens else patch, seen=seen)
-
-
-class ForgetsItsGuard(Saboteur):
-    caught_by = "test_an_update_for_an_old_revision_is_stale_where_updates_are_guarded"
-
-    def update(self, ref: TicketRef, patch: Patch, *, seen: str) -> Ticket | None:
-        now = self.far_side.ticket(ref).revision
-        return super().update(ref, patch, seen=now if patch.body is KEEP else seen)
 
 
 class WritesOverEdits(Saboteur):
@@ -481,8 +473,7 @@ def caught(kind: type[MemoryTracker], **values: Any) -> set[str]:
 
 @pytest.mark.parametrize("kind", SABOTEURS)
 def test_each_saboteur_is_caught_by_exactly_one_test(kind: type[Saboteur]) -> None:
-    guarded = kind is ForgetsItsGuard
-    assert caught(kind, caps=replace(CAPS, guarded_update=guarded)) == {kind.caught_by}
+    assert caught(kind) == {kind.caught_by}
 
 
 def test_every_test_of_the_kit_catches_a_saboteur() -> None:

@@ -118,7 +118,6 @@ def _caps(kind: Kind) -> Capabilities:
     return replace(
         CAPS,
         bulk_create=kind.bulk,
-        guarded_update=kind.guarded,
         stale_feed=kind.lag > 0,
         assignment_starts_work=kind.starts_work,
     )

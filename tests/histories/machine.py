@@ -61,11 +61,10 @@ kinds = st.builds(
     coarse=st.booleans(),
     lag=st.sampled_from((0, 0, 20, 55)),
     starts_work=st.booleans(),
-    guarded=st.booleans(),
     told=st.booleans(),
     repeats=st.booleans(),
     bulk=st.sampled_from((1, 3)),
-).filter(lambda k: not k.coarse or (k.counts and not k.guarded))
+).filter(lambda k: not k.coarse or k.counts)
 
 
 @cache

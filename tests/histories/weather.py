@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from connectors.base import Page
-from connectors.errors import Denied, Rejected, TrackerError, Unavailable
+from connectors.errors import Denied, Rejected, Stale, TrackerError, Unavailable
 from connectors.sandbox.far_side import OURS, FarSide, Stored
 from connectors.sandbox.memory import MemoryTracker
 from state.ticket import ActivityKind, Created, Cursor, Draft, Keep, NotCreated, Patch, Ticket, TicketRef
@@ -67,7 +67,6 @@ class Kind:
     coarse: bool = False
     lag: int = 0
     starts_work: bool = False
-    guarded: bool = False
     told: bool = True
     repeats: bool = False
     bulk: int = 3
@@ -177,6 +176,7 @@ def fault(far: Far, call: str, kind: str, seconds: int) -> None:
     """Let one thing go wrong with the next call of that name."""
     errors: dict[str, TrackerError] = {
         "unavailable": Unavailable(f"{call}: no route"),
+        "conflict": Stale(f"{call}: 409"),
         "refused": Rejected(f"{call}: 400"),
         "denied": Denied(f"{call}: 401"),
     }
@@ -205,6 +205,7 @@ WRITE_FAULTS = (
     "late",
     "limited",
     "unavailable",
+    "conflict",
     "refused",
     "denied",
     "killed before",
