@@ -20,10 +20,12 @@ class TrackerError(Exception):
     """Something that a tracker or the way to it did. Its text holds no secret and fits one line.
 
     `status` is the HTTP status behind it, 0 where there was no answer. `answer` is the tracker's own JSON, or `None`.
+    `partly` says that of the same update something was written before, so that it did not do nothing.
     """
 
     status: int = 0
     answer: object = None
+    partly: bool = False
 
 
 class Denied(TrackerError):

@@ -222,6 +222,10 @@ class GithubIssues:
         where = self._issue(ref)
         if self._shown.guards(ref.id, patch):
             self._shown.compare(self.reader.ticket(self._same(ref, self.session.get(where).data)))
+        with self.session.wire.one_update():
+            return self._ticket(self._change(ref, where, patch))
+
+    def _change(self, ref: TicketRef, where: str, patch: Patch) -> Json:
         labels: frozenset[str] | None = None
         issue: Json | None = None
         if changed := values(patch, self._also.get(ref.id, [])):
@@ -235,7 +239,7 @@ class GithubIssues:
         if not one_by_one and (folded(adds) - folded(present) or folded(removes) & folded(present)):
             left = [name for name in present if name.casefold() not in folded(removes)]
             issue = self._same(ref, self._write("PATCH", where, {"labels": sorted({*left, *adds})}))
-        return self._ticket(issue)
+        return issue
 
     def comment(self, ref: TicketRef, text: Body, *, marker: str) -> str:
         """Add a comment of ours and return its id."""

@@ -168,7 +168,8 @@ class JiraIssues:
 
     def update(self, ref: TicketRef, patch: Patch, *, seen: str) -> Ticket | None:  # noqa: ARG002
         """Change exactly what `patch` says, by transitions first, and return the ticket if the answer shows it."""
-        answer = self._reach(ref, partial(self._change, ref, patch))
+        with self._client.wire.one_update():
+            answer = self._reach(ref, partial(self._change, ref, patch))
         if patch.marker is not None:
             self._markers[ref.id] = patch.marker
         if not read.mapping(answer.get("fields")):

@@ -6,7 +6,8 @@ import re
 import ssl
 import threading
 from collections import Counter
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -84,7 +85,7 @@ class Wire:
         unasked_wait: timedelta = DEFAULT_WAIT,
     ) -> None:
         self.base_url = httpx.URL(base_url)
-        self.count = 0
+        self.count = self._written = 0
         self._counting = threading.Lock()
         self.kinds: Counter[str] = Counter()
         self.adapter: BaseAdapter = _Adapter(self)
@@ -115,7 +116,9 @@ class Wire:
         """The answer below 400, redirects of a GET followed; anything else is raised as a `TrackerError`."""
         request = self._client.build_request(method, url, headers=headers, content=content)
         if not self._is_read(request):
-            return self._once(request)
+            answer = self._once(request)
+            self._written += 1
+            return answer
         retrying = tenacity.Retrying(
             stop=tenacity.stop_after_attempt(TRIES),
             wait=self._pause,
@@ -124,6 +127,16 @@ class Wire:
             reraise=True,
         )
         return retrying(self._once, request)
+
+    @contextmanager
+    def one_update(self) -> Iterator[None]:
+        """What fails within, after another request within wrote something, is an error that says `partly`."""
+        before = self._written
+        try:
+            yield
+        except TrackerError as error:
+            error.partly = self._written > before
+            raise
 
     def raise_for(self, request: httpx.Request, response: httpx.Response) -> None:
         """Raise what the status, or a body that cannot be read, means for the caller."""

@@ -151,10 +151,9 @@ class Apply:
         tracker = self.work.trackers[step.tracker]
         try:
             ticket = self._update(tracker, link, patch)
-        except Ambiguous:
-            raise
         except TrackerError as error:
-            self.work.commit("failure", Effects(finished={intent.id: Outcome("refused", str(error))}))
+            if not isinstance(error, Ambiguous) and not error.partly:
+                self.work.commit("failure", Effects(finished={intent.id: Outcome("refused", str(error))}))
             raise
         return self._pushed(step, link, intent, ticket)
 
@@ -166,7 +165,11 @@ class Apply:
         except Unassignable as error:
             self.work.warn(f"{link.item}: {patch.assignee} cannot be assigned to {link.ref.key}: {error}")
             rest = replace(patch, assignee=KEEP)
-            return self.work.patiently(lambda: tracker.update(link.ref, rest, seen=seen))
+            try:
+                return self.work.patiently(lambda: tracker.update(link.ref, rest, seen=seen))
+            except TrackerError as second:
+                second.partly |= error.partly
+                raise
 
     def _pushed(self, step: Step, link: Link, intent: Intent, ticket: Ticket | None) -> Link:
         """Agree on what was pushed, or on what the ticket shows of it, if that was told."""

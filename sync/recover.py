@@ -115,6 +115,8 @@ class Recovery:
         if link is not None and ticket is not None:
             shown = observe(ticket, self.work.rules, self.tracker.name, baseline=link.baseline, desired=None).values
             written = {f: agreed for f, agreed in meant.items() if f in shown and shown[f] == agreed.theirs}
+            if Field.STATUS in meant.keys() - written.keys() and self._stopped_on_the_way(link):
+                written[Field.STATUS] = replace(link.baseline[Field.STATUS], theirs=shown[Field.STATUS])
         because = replace(self.work.because, reason="its answer was lost, and then the ticket was looked at")
         notes = [
             Note(
@@ -123,7 +125,7 @@ class Recovery:
                 because,
                 name,
                 before.get(name),
-                agreed.theirs,
+                written.get(name, agreed).theirs,
             )
             for name, agreed in meant.items()
         ]
@@ -131,6 +133,12 @@ class Recovery:
         outcome = {intent.id: Outcome("deferred", "may have been written; both sides are compared again")}
         effects = Effects(finished=outcome, touched=known, notes=notes, dirty=[intent.item])
         self.work.commit("recovery", effects)
+
+    def _stopped_on_the_way(self, link: Link) -> bool:
+        """Whether we alone have moved the ticket's status since it was seen, which can take several requests."""
+        seen = link.seen_at or link.linked_at
+        acts = [act for act in self.tracker.activity(link.ref, seen) if act.field == Field.STATUS and act.at > seen]
+        return bool(acts) and all(act.by.ours for act in acts)
 
     def _comments(self, intents: list[Intent]) -> None:
         if not intents:

@@ -126,19 +126,21 @@ class Work:
         self.wait(at)
 
     def patiently(self, call: Callable[[], T], again: Callable[[], object] = lambda: None) -> T:
-        """Make a call again after the pause a tracker asks for, if it is short; such a refusal did nothing.
+        """Make a call again after the pause a tracker asks for, if it is short.
 
-        `again` is called before each further call.
+        `again` is called before each further call. An error says `partly` if any of the calls wrote something.
         """
-        for _ in range(TRIES):
+        partly, left = False, TRIES
+        while True:
             try:
                 return call()
-            except RateLimited as limit:
-                if not self.is_soon(limit.retry_at):
+            except TrackerError as error:
+                error.partly = partly = partly or error.partly
+                if not isinstance(error, RateLimited) or not left or not self.is_soon(error.retry_at):
                     raise
-                self.wait(limit.retry_at)
+                left -= 1
+                self.wait(error.retry_at)
                 again()
-        return call()
 
     def keep(self) -> None:
         """Hold the lease for longer once half its time is over; raises `LeaseLost` if it is another run's now."""

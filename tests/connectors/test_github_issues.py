@@ -29,6 +29,7 @@ from connectors.sandbox.server import SandboxServer
 from connectors.settings import Secrets, StatusNames
 from connectors.wire import Exchange
 from state.ticket import (
+    KEEP,
     Activity,
     ActivityKind,
     Category,
@@ -340,6 +341,18 @@ def test_a_create_that_may_have_happened_is_sent_once_and_found(
         create(tracker)
     assert server.count("POST", "/issues$") == 1
     assert [ticket.marker for ticket in tracker.find([draft().marker], began)] == [draft().marker]
+
+
+@pytest.mark.parametrize("before", [True, False])
+def test_an_update_refused_on_its_way_says_whether_something_was_written(
+    server: SandboxServer, tracker: GithubIssues, before: bool
+) -> None:
+    made = create(tracker)
+    server.faults.next("POST", "/labels$", Fault.RATE_LIMITED, seconds=90)
+    patch = Patch(title="New" if before else KEEP, add_labels=("audit",))
+    with pytest.raises(RateLimited) as limited:
+        tracker.update(made.ref, patch, seen="")
+    assert limited.value.partly is before
 
 
 def test_looking_for_a_marker_stops_at_what_is_too_old(server: SandboxServer, tracker: GithubIssues) -> None:

@@ -191,6 +191,16 @@ def test_a_create_that_was_not_done_says_so(desk: Desk) -> None:
     assert desk.jira.find([marker(1)], desk.server.now()) == []
 
 
+@pytest.mark.parametrize("before", [True, False])
+def test_an_update_refused_on_its_way_says_whether_something_was_written(desk: Desk, before: bool) -> None:
+    [ref] = desk.create(1)
+    desk.server.faults.next("PUT", "/issue/", Fault.RATE_LIMITED, seconds=30)
+    patch = Patch(title="New", state=TransitionTo(Category.DONE) if before else None)
+    with pytest.raises(RateLimited) as limited:
+        desk.jira.update(ref, patch, seen="")
+    assert limited.value.partly is before
+
+
 def test_a_quiet_run_is_one_request(desk: Desk) -> None:
     desk.create(1, 2)
     (page,) = desk.jira.changes(None)

@@ -7,9 +7,11 @@ from typing import Any
 import pytest
 
 from connectors.errors import Unavailable
+from connectors.sandbox.memory import MemoryTracker
 from state.errors import LeaseLost
 from state.lease import Holder, this_process
-from state.model import Authority, Field, HoldKind, OperationKind, Priority
+from state.model import Authority, Field, HoldKind, OperationKind, Priority, Status
+from state.ticket import Category, Patch, TicketRef, TransitionTo
 from sync.recover import Recovery
 from sync.settle import settle
 
@@ -184,6 +186,62 @@ def test_our_own_update_is_not_taken_for_a_persons_after_a_run_that_died_on_the_
         world.sync()
     assert world.item(item.ref).priority is Priority.HIGH
     assert world.ticket(item.ref).priority == "High"
+
+
+class HalfDone(MemoryTracker):
+    """Writes `first` of the next update, and fails then; a second request of the same update would do the rest."""
+
+    first: Patch | None = None
+
+    def update(self, ref: TicketRef, patch: Patch, *, seen: str) -> Any:
+        if self.first is None:
+            return super().update(ref, patch, seen=seen)
+        half, self.first = self.first, None
+        super().update(ref, half, seen=seen)
+        error = Unavailable("503")
+        error.partly = True
+        raise error
+
+
+@pytest.fixture
+def halfway(world: Any) -> Any:
+    """A linked item whose next update will be done by half."""
+    world.wait = 120
+    world.tracker = HalfDone("eng", far_side=world.far, caps=world.tracker.caps)
+    world.add()
+    world.sync()
+    return world
+
+
+def test_what_an_update_wrote_before_it_failed_is_recorded(halfway: Any) -> None:
+    halfway.edit("AI-000001", priority=Priority.LOW, title="Rotate the keys")
+    halfway.tracker.first = Patch(title="Rotate the keys")
+    halfway.sync()
+    assert [i.kind for i in halfway.store.open_intents(None)] == [OperationKind.UPDATE]
+    for _ in range(3):
+        halfway.clock.sleep(300)
+        halfway.sync()
+    told = [each[:2] for each in changes(halfway, "AI-000001") if each[1] in ("title", "priority")][2:]
+    assert told == [("ticket.changed", "title"), ("ticket.perhaps_changed", "priority"), ("ticket.changed", "priority")]
+
+
+@pytest.mark.parametrize("somebody", [False, True])
+def test_a_status_that_we_alone_left_on_its_way_is_brought_there_and_asks_nobody(halfway: Any, somebody: bool) -> None:
+    halfway.edit("AI-000001", status=Status.RESOLVED)
+    halfway.tracker.first = Patch(state=TransitionTo(Category.INDETERMINATE))
+    halfway.sync()
+    ref = halfway.link("AI-000001").ref
+    if somebody:
+        halfway.far.move_to(ref, "To Do", by="mia")
+        halfway.far.move_to(ref, "In Progress", by="mia")
+    for _ in range(3):
+        halfway.clock.sleep(300)
+        halfway.sync()
+    held = [h.kind for h in halfway.store.holds(None)]
+    there = halfway.far.ticket(ref).state.category
+    assert (held, there) == ([HoldKind.CONFLICT], Category.INDETERMINATE) if somebody else ([], Category.DONE)
+    told = [each[:2] for each in changes(halfway, "AI-000001")]
+    assert (("ticket.changed", "status") in told) is not somebody
 
 
 def test_what_is_in_doubt_when_the_clock_is_put_back_is_settled_soon_and_not_when_it_catches_up(world: Any) -> None:
