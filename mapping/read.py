@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from mapping import block as blocks
-from mapping.render import Desired, canonical_title
+from mapping.render import Desired, canonical_title, source_or_text
 from mapping.rules import Rules, TrackerRules, folded
 from state.model import Baseline, Field, Status
 from state.ticket import Category, Ticket, TicketState
@@ -50,6 +50,31 @@ def observe(
         {field: value for field, value in values.items() if field in known.fields},
         tuple(_warnings(ticket, known, values)),
     )
+
+
+def reads_as(ticket: Ticket, wanted: Desired, rules: Rules, tracker: str) -> bool:
+    """Whether the ticket is about the item that is wanted, whosever key it carries.
+
+    Its block reads as it should, or its title does and the block names the source, or where there is none, says what
+    the item says.
+    """
+    form = rules.trackers[tracker].body_format
+    block = blocks.find(ticket.body, form)
+    if block is None:
+        return False
+    if blocks.digest(ticket.body, form) == wanted.values.get(Field.BODY):
+        return True
+    told = source_or_text(wanted.item, form)
+    alike = canonical_title(ticket.title) == canonical_title(wanted.title)
+    return alike and f" {told} " in f" {blocks.canonical(block.inner)} "
+
+
+def names_item(ticket: Ticket, rules: Rules, tracker: str) -> str:
+    """The ref of the item that the ticket says it is for; empty where it does not say."""
+    if ticket.marker is not None and ticket.marker.item:
+        return ticket.marker.item
+    block = blocks.find(ticket.body, rules.trackers[tracker].body_format)
+    return block.item if block is not None else ""
 
 
 def status_of(ticket: Ticket, rules: TrackerRules, *, started: bool) -> str:

@@ -167,6 +167,12 @@ def canonical_title(title: str) -> str:
     return " ".join(title.replace(ZERO_WIDTH_SPACE, "").split())
 
 
+def source_or_text(item: ActionItem, form: BodyFormat) -> str:
+    """The words of the block that tell the item from others: its source's, or its description's where it has none."""
+    said = code_span(item.source_ref) if item.source_ref else close_fences(clean(item.description).strip("\n"))
+    return blocks.canonical(native(said, form))
+
+
 def _patched_body(
     wanted: Desired, ticket: Ticket | None, baseline: Baseline | None, rules: TrackerRules
 ) -> Body | Keep:

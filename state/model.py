@@ -214,6 +214,7 @@ class HoldKind(StrEnum):
     REJECTED = "rejected"
     COMMENT_REFUSED = "comment_refused"
     MANY_TICKETS = "many_tickets"
+    UNKNOWN_TICKET = "unknown_ticket"
 
 
 @dataclass(frozen=True, slots=True)

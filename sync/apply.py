@@ -48,14 +48,35 @@ class Apply:
         if lost:
             self.work.commit("refresh", Effects(dirty=lost))
 
+    def unknown(self, held: Sequence[Hold], over: Mapping[str, str]) -> None:
+        """Hold tickets that wait for their items, and release those holds that have nothing to wait for."""
+        if held or over:
+            because = self.work.because
+            released = {i: replace(because, reason=why) for i, why in over.items()}
+            self.work.commit("refresh", Effects(held=[(h, because) for h in held], released=released))
+            self.work.tally.held += len(held)
+
+    def take(self, steps: Sequence[Step]) -> None:
+        """Make tickets that were found their items' again; the next run compares them."""
+        for start in range(0, len(steps), _BATCH):
+            some = steps[start : start + _BATCH]
+            because = replace(self.work.because, reason="found by its marker, the database being older than the ticket")
+            links = [(s.link, because) for s in some if s.link is not None]
+            released = {i: replace(because, reason=why) for s in some for i, why in s.released.items()}
+            dirty = [s.item.ref for s in some]
+            self.work.commit("refresh", Effects(linked=links, released=released, dirty=dirty))
+            self.work.tally.recovered += len(some)
+
     def run(self, steps: Sequence[Step]) -> None:
         """Apply the steps in their order, new tickets last and in as few requests as the tracker allows."""
         total = len(steps)
+        found = [s for s in steps if _is_found(s)]
+        self.take(found)
         notes = [s for s in steps if s.link is None and s.draft is None]
         self._note(notes)
-        done = len(notes)
+        done = len(notes) + len(found)
         for step in steps:
-            if step.link is not None:
+            if step.link is not None and not _is_found(step):
                 self._step(step, step.link)
                 self._read_back(step.tracker, _TOGETHER)
                 done += 1
@@ -302,6 +323,11 @@ class Apply:
             case _:
                 self.work.tally.deferred += 1
         self.work.note_failure(step.tracker, error)
+
+
+def _is_found(step: Step) -> bool:
+    """Whether the step only links a ticket that was found; one that is adopted comes with what it shows."""
+    return step.ticket is None and any(o.kind is OperationKind.LINK for o in step.operations)
 
 
 def _moves(step: Step) -> list[FieldMove]:

@@ -18,7 +18,7 @@ from mapping.render import desired
 from mapping.rules import folded
 from state.effects import Effects, Intent
 from state.model import Agreed, Field, Hold, HoldKind, Link, OperationKind, Outcome, Status
-from state.ticket import Created, Draft, Marker, NotCreated, Ticket
+from state.ticket import Created, Draft, NotCreated, Ticket
 from sync.plan import Step
 from sync.recover import CLOCK_SLACK, baseline_payload
 from sync.work import DONE, TRIES, Work
@@ -170,8 +170,7 @@ class Creating:
                 case NotCreated(reason=reason):
                     held.append((_no_ticket(step, reason), self.work.because))
                     finished[intent.id] = Outcome("refused", reason)
-        found = [s.item.ref for s in batch.steps.values() if s.ticket is not None]
-        self.work.commit("created", Effects(finished=finished, linked=links, held=held, dirty=found))
+        self.work.commit("created", Effects(finished=finished, linked=links, held=held))
         self.work.tally.created += len(links)
         self.work.tally.held += len(held)
         self.work.tally.failed += len(held)
@@ -237,21 +236,11 @@ class Creating:
 
 
 def _batches(tracker: Tracker, steps: Sequence[Step]) -> Iterator[Batch]:
-    """The steps in the order they came, cut to what one request of their tracker may carry.
-
-    Those whose ticket is there already have their result.
-    """
+    """The steps in the order they came, cut to what one request of their tracker may carry."""
     size = tracker.caps.bulk_create
     for start in range(0, len(steps), size):
         together = {s.draft.marker.key: s for s in steps[start : start + size] if s.draft is not None}
-        drafts = {key: s.draft for key, s in together.items() if s.draft is not None and s.ticket is None}
-        there = [_as_if_created(key, s.ticket, s.item.ref) for key, s in together.items() if s.ticket is not None]
-        yield Batch(tracker, together, drafts, results=[*there])
-
-
-def _as_if_created(key: str, ticket: Ticket, item: str) -> Created:
-    """A ticket that carries the marker already, as if a request had created it."""
-    return Created(Marker(key, item), ticket.ref, ticket.url, ticket.created)
+        yield Batch(tracker, together, {key: s.draft for key, s in together.items() if s.draft is not None})
 
 
 def _no_ticket(step: Step, reason: str) -> Hold:

@@ -21,9 +21,10 @@ from sync.plan import Brake, Forecast, Plan, Safety, Step, brake, in_order
 from sync.position import advanced
 from sync.recover import Recovery, baseline_from, is_over
 from sync.steps import begin, finished, unrouted
+from sync.unknown import left_over, settled, taken
 from sync.work import LEASE_SECONDS, AtOnce, Tally, Work, in_turn
 
-_STOPS = frozenset({HoldKind.MANY_TICKETS, HoldKind.GONE})
+_STOPS = frozenset({HoldKind.MANY_TICKETS, HoldKind.GONE, HoldKind.UNKNOWN_TICKET})
 _SILENCES = frozenset({HoldKind.GONE, HoldKind.ARCHIVED, HoldKind.COMMENT_REFUSED})
 
 
@@ -62,6 +63,7 @@ class _Gathered:
     holds: Sequence[Hold] = ()
     readings: dict[str, Reading] = field(default_factory=dict)
     failed: dict[str, TrackerError] = field(default_factory=dict)
+    unknown: list[Hold] = field(default_factory=list)
     audited: bool = False
 
 
@@ -163,7 +165,7 @@ class Engine:
             found.plan = replace(found.plan, refused=None)
         if found.plan.refused is None:
             self._apply(work, found, approved=expect is not None)
-        work.tally.recovered = recovered
+        work.tally.recovered += recovered
         return self._report(run, found, work, len(_items(self._unknown(open_))))
 
     def _work(self, lease: Lease, trackers: Mapping[str, Tracker], because: Because) -> Work:
@@ -188,6 +190,7 @@ class Engine:
         apply = Apply(work)
         for reading in found.readings.values():
             apply.refresh(list(reading.touched.values()), sorted(reading.lost))
+            apply.unknown([h for h in found.unknown if h.tracker == reading.feed.tracker], reading.over)
         apply.run(found.plan.steps)
 
     def _again(self, work: Work, found: _Gathered) -> None:
@@ -275,7 +278,10 @@ class Engine:
                 found.failed[name] = error
         new = [item for ref, item in changed.items() if ref not in linked]
         steps = [s for r in found.readings.values() for s in (*r.strays.values(), *r.steps.values())]
-        steps += [s for s in self._begin(new, found) if s is not None]
+        steps += [s for s in self._begin(new, found, run) if s is not None]
+        for name, reading in found.readings.items():
+            but = doubt | {s.item.ref for s in steps if s.tracker == name}
+            found.unknown += left_over(self.store, self.rules, name, reading.unlinked.values(), but)
         found.plan = self._plan(steps, found, trackers, doubt)
         return found
 
@@ -310,8 +316,8 @@ class Engine:
             f"{ref}: the answer to its ticket or comment was lost; it is looked for before anything is sent again"
             for ref in sorted(doubt)
         )
-        opened = tuple(h for s in ordered if s.operations for h in s.held)
-        over = {i for s in ordered for i in s.released}
+        opened = (*found.unknown, *(h for s in ordered if s.operations for h in s.held))
+        over = {i for s in ordered for i in s.released} | {i for r in found.readings.values() for i in r.over}
         holds = (*(h for h in found.holds if h.id not in over), *opened)
         denied = any(isinstance(error, Denied) for error in found.failed.values())
         return Plan(ordered, holds, refused, problems, denied, tuple(self._forecasts(ordered, trackers)))
@@ -330,7 +336,7 @@ class Engine:
         due = feed.audited_at is not None and not timedelta(0) <= self.clock() - feed.audited_at < hours
         return Extent.PRESENCE if due else Extent.NEWS
 
-    def _begin(self, items: Sequence[ActionItem], found: _Gathered) -> Iterator[Step | None]:
+    def _begin(self, items: Sequence[ActionItem], found: _Gathered, run: str) -> Iterator[Step | None]:
         """The steps of items that have no ticket yet, asking the store by the batch."""
         held: dict[str, list[Hold]] = {}
         for hold in found.holds if items else ():
@@ -346,13 +352,23 @@ class Engine:
                 routed.setdefault(name, []).append(item)
         for name, mine in routed.items():
             if name in found.readings:
-                free = [i for i in mine if not any(h.kind in _STOPS for h in held.get(i.ref, ()))]
-                generations = self.store.generations([i.ref for i in free], name)
-                for item in free:
-                    marker = Marker(self.store.marker_key(item.ref, name, generations[item.ref]), item.ref)
-                    there = found.readings[name].unlinked.get(marker.key)
-                    holds = held.get(item.ref, ())
-                    yield begin(item, self.rules, marker, generations[item.ref], name, holds, there)
+                yield from self._routed(mine, found.readings[name], held, run)
+
+    def _routed(
+        self, items: Sequence[ActionItem], reading: Reading, held: Mapping[str, Sequence[Hold]], run: str
+    ) -> Iterator[Step | None]:
+        name = reading.feed.tracker
+        generations = self.store.generations([i.ref for i in items], name)
+        for item in items:
+            generation = generations[item.ref]
+            marker = Marker(self.store.marker_key(item.ref, name, generation), item.ref)
+            holds = [h for h in held.get(item.ref, ()) if h.id not in reading.over]
+            stops = {h.kind for h in holds} & _STOPS
+            there = reading.unlinked.get(marker.key)
+            if there is not None and stops <= {HoldKind.UNKNOWN_TICKET} and not settled(self.store, item.ref, there):
+                yield taken(item, self.rules, marker, generation, there, holds, run)
+            elif not stops:
+                yield begin(item, self.rules, marker, generation, name, holds)
 
     def _report(self, run: str, found: _Gathered, work: Work, doubt: int) -> Report:
         errors = [*found.failed.values(), *work.stopped.values()]

@@ -20,6 +20,7 @@ from sync.position import advanced, located
 from sync.recover import CLOCK_SLACK
 from sync.rulings import Sighting
 from sync.steps import answer, vanished
+from sync.unknown import held_ticket, owners
 
 CHUNK = 100
 """How many tickets are compared at a time."""
@@ -31,7 +32,8 @@ class Reading:
 
     `steps` answer what is new, `touched` are links to refresh, and `lost` the items whose ticket was missed for the
     first time, to be looked at again. Of a ticket that was seen twice the last sight counts. `strays` hold items whose
-    key stands in further tickets, by item. `unlinked` are marked tickets that no link knows, by key.
+    key stands in further tickets, by item. `unlinked` are marked tickets that no link knows, by key, and `over` says by
+    id which holds on such are, and why.
     """
 
     feed: Feed
@@ -39,6 +41,7 @@ class Reading:
     touched: dict[str, Link] = field(default_factory=dict)
     strays: dict[str, Step] = field(default_factory=dict)
     unlinked: dict[str, Ticket] = field(default_factory=dict)
+    over: dict[str, str] = field(default_factory=dict)
     sighted: list[Sighted] = field(default_factory=list)
     lost: set[str] = field(default_factory=set)
 
@@ -103,6 +106,7 @@ def read(scope: Scope, feed: Feed) -> Reading:
     _look(scope, ((ref, known) for ref, known in refs if ref.id not in looked), reading, sure)
     if scope.extent > Extent.NEWS:
         _look_again(scope, reading)
+    _recall(scope, reading)
     if scope.extent > Extent.NEWS or feed.audited_at is None:
         reading.feed = replace(reading.feed, audited_at=scope.now)
     return reading
@@ -223,13 +227,28 @@ def _strangers(scope: Scope, tickets: Sequence[Ticket], reading: Reading) -> Non
         if ticket.marker is not None:
             marked.setdefault(ticket.marker.key, []).append(ticket)
             reading.unlinked[ticket.marker.key] = ticket
-    for key, link in scope.store.find_link_by_key(scope.tracker.name, list(marked)).items():
+    for key, link in owners(scope.store, scope.rules, scope.tracker.name, marked).items():
         del reading.unlinked[key]
         hold = _many(link, _told(scope, link, reading), marked[key])
         if hold is not None:
             operation = Operation(OperationKind.HOLD, link.item, link.ref.tracker, f"{hold.kind}: {hold.detail}")
             item = scope.store.item(link.item)
             reading.strays[item.ref] = Step(item, link.ref.tracker, (operation,), held=(hold,))
+
+
+def _recall(scope: Scope, reading: Reading) -> None:
+    """Look again at the tickets whose item was not known; a hold is over where its ticket has another item or key."""
+    name = scope.tracker.name
+    holds = {ref: h for h in scope.store.holds() if h.tracker == name and (ref := held_ticket(h)) is not None}
+    if not holds:
+        return
+    linked = scope.store.links_by_ticket(name, [ref.id for ref in holds])
+    for ticket in scope.tracker.fetch(list(holds)):
+        hold = holds[ticket.ref]
+        if ticket.ref.id in linked:
+            reading.over[hold.id] = f"it is the ticket of {linked[ticket.ref.id].item}"
+        elif isinstance(ticket, Ticket) and ticket.marker is not None:
+            reading.unlinked[ticket.marker.key] = ticket
 
 
 def _told(scope: Scope, link: Link, reading: Reading) -> Hold | None:

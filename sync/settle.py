@@ -83,6 +83,8 @@ _HELP: Mapping[HoldKind, str] = {
     HoldKind.REJECTED: "--take item tries again, once the reason is mended",
     HoldKind.COMMENT_REFUSED: "--take item says it again, once the reason is mended",
     HoldKind.MANY_TICKETS: "delete all but one ticket, then `counterfoil item link` that one (--take item if it is)",
+    HoldKind.UNKNOWN_TICKET: "take its item in again, or `counterfoil item link` the ticket to the right item; "
+    "--take item leaves the ticket alone, and the item, if there is one, gets another",
     HoldKind.CONFLICT: "--take item or --take ticket",
     HoldKind.DUE_CHANGE: "--take item or --take ticket",
 }

@@ -20,7 +20,7 @@ from state.model import (
     OperationKind,
     Status,
 )
-from state.ticket import ActivityKind, Marker, Missing, Patch, Ticket
+from state.ticket import ActivityKind, Marker, Missing, Patch
 from sync.diff import Change, Flow, compare
 from sync.plan import FieldMove, Operation, Step
 from sync.rulings import Ruling, Sighting, authority_over, because_of, deed, rule, shown, start_of, waits, who
@@ -220,13 +220,8 @@ def begin(
     generation: int,
     tracker: str,
     holds: Sequence[Hold],
-    there: Ticket | None = None,
 ) -> Step | None:
-    """The step that creates an item's ticket, or none while a refusal of the very same draft waits for a person.
-
-    `there` is a ticket that carries the marker already, although nothing is known of it: the database was put back to
-    what it was earlier. It becomes the item's.
-    """
+    """The step that creates an item's ticket, or none while a refusal of the very same draft waits for a person."""
     version = f"{item.revision}/{rules.digest(tracker)[:16]}"
     refusals = [h for h in holds if h.kind is HoldKind.REJECTED and h.tracker == tracker]
     if any(h.ours == version for h in refusals):
@@ -234,24 +229,27 @@ def begin(
     wanted = desired(item, rules, tracker, marker)
     released = {h.id: "tried again, since the item or the mapping has changed" for h in refusals}
     released |= {h.id: f"routed to {tracker}" for h in holds if h.kind is HoldKind.NO_ROUTE}
-    why = f"{item.priority}, due {item.due_date}: {item.title}" if there is None else f"{there.ref.key} is its ticket"
+    why = f"{item.priority}, due {item.due_date}: {item.title}"
     create = Operation(OperationKind.CREATE, item.ref, tracker, why, (), version)
     releases = (Operation(OperationKind.RELEASE, item.ref, tracker, f"{i}: {why}") for i, why in released.items())
-    start = {f: Agreed(v, v) for f, v in wanted.values.items()} | {
-        Field.STATUS: Agreed(Status.OPEN, Status.OPEN),
-        Field.ASSIGNEE: Agreed(wanted.values.get(Field.ASSIGNEE), wanted.values.get(Field.ASSIGNEE)),
-    }
     return Step(
         item,
         tracker,
         (*releases, create),
-        ticket=there,
         draft=draft(wanted, marker),
         generation=generation,
-        pushed=start,
+        pushed=first_agreed(wanted),
         released=released,
         warnings=wanted.warnings,
     )
+
+
+def first_agreed(wanted: Desired) -> Baseline:
+    """The baseline of a ticket just made: it is open, and else reads as the item."""
+    return {f: Agreed(v, v) for f, v in wanted.values.items()} | {
+        Field.STATUS: Agreed(Status.OPEN, Status.OPEN),
+        Field.ASSIGNEE: Agreed(wanted.values.get(Field.ASSIGNEE), wanted.values.get(Field.ASSIGNEE)),
+    }
 
 
 def unrouted(item: ActionItem, holds: Sequence[Hold], routing: str) -> Step:
