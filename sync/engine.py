@@ -139,7 +139,6 @@ class Engine:
             links = [(step.link, because) for step in plan.steps if step.link is not None]
             work.commit("pull", Effects(linked=links, dirty=[link.item for link, _ in links]))
             Apply(work).run(plan.steps)
-            work.tally.deferred += len(work.stale)
             return self._report(because.run, _Gathered(plan), work, 0)
         finally:
             self.store.release_lease(lease)
@@ -182,7 +181,6 @@ class Engine:
         self._carry_out(work, found)
         if work.stale and not approved:
             self._again(work, found)
-        work.tally.deferred += len(work.stale)
         if feeds := [self._feed(reading.feed, work) for reading in found.readings.values()]:
             work.commit("feed", Effects(feeds=feeds))
 
@@ -372,13 +370,14 @@ class Engine:
 
     def _report(self, run: str, found: _Gathered, work: Work, doubt: int) -> Report:
         errors = [*found.failed.values(), *work.stopped.values()]
-        work.tally.deferred += doubt + len(found.failed)
+        moved = (f"{ref}: its ticket moved while it was written to; the next sync compares it" for ref in work.stale)
+        work.tally.deferred += doubt + len(found.failed) + len(work.stale)
         return Report(
             run,
             found.plan,
             work.tally,
             {name: tracker.requests for name, tracker in self.trackers.items()},
-            tuple(dict.fromkeys(work.refused)),
+            (*dict.fromkeys(work.refused), *sorted(moved)),
             any(isinstance(e, Denied) for e in errors),
             len(self.store.holds(None)),
             tuple(work.warnings),

