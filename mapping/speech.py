@@ -1,5 +1,7 @@
 """How a comment of ours reads in a tracker."""
 
+import hashlib
+
 from mapping.markup import clean, close_fences, escape, fitted
 from mapping.render import body_size, native
 from state.model import Comment
@@ -7,6 +9,12 @@ from state.ticket import Body, BodyFormat
 
 _RESERVE = 256
 """Characters that a tracker's own key in a comment may take."""
+
+
+def comment_key(installation: str, comment: Comment) -> str:
+    """The key that is planted with the comment: the same for the same words, in an older database too."""
+    named = "/".join((installation, comment.id, comment.text))
+    return hashlib.sha256(named.encode("utf-8", "surrogatepass")).hexdigest()[:26]
 
 
 def spoken(comment: Comment, form: BodyFormat, limit: int) -> Body:

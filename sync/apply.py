@@ -1,6 +1,5 @@
 """The writing half of a run: each intention is written down before it is acted on, each outcome after."""
 
-import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -17,7 +16,7 @@ from connectors.errors import (
 )
 from mapping.read import observe
 from mapping.render import desired
-from mapping.speech import spoken
+from mapping.speech import comment_key, spoken
 from state.effects import Effects, Intent, Note
 from state.errors import Moved
 from state.model import Agreed, Comment, Field, Hold, HoldKind, Link, OperationKind, Outcome
@@ -148,13 +147,13 @@ class Apply:
                 touched=[link],
                 held=[(h, self.work.because) for h in step.held],
                 released={i: replace(self.work.because, reason=why) for i, why in step.released.items()},
-                comments=[*step.heard, *((c, self.work.because) for c in say)],
+                comments=[*step.heard, *((c, self.work.because) for c in (*step.said, *say))],
                 dirty=[step.item.ref] if writes else (),
             ),
         )
         self.work.tally.pulled += bool(step.changes or step.heard)
         self.work.tally.held += len(step.held)
-        return link, tuple(c for c in stored if not c.inbound)
+        return link, tuple(c for c in stored if not c.inbound and not c.remote_id)
 
     def _intent(self, step: Step) -> Intent:
         moves = _moves(step)
@@ -281,7 +280,7 @@ class Apply:
     def _speak(self, step: Step, link: Link, comment: Comment) -> Link:
         """Send one comment under its own key, by which a lost answer can be found."""
         tracker = self.work.trackers[step.tracker]
-        key = hashlib.sha256(f"{self.work.store.installation}/{comment.id}".encode()).hexdigest()[:26]
+        key = comment_key(self.work.store.installation, comment)
         self.work.keep_pace(tracker)
         intent = self.work.intent(OperationKind.COMMENT, step.item.ref, step.tracker, key, {"comment": comment.id})
         self.work.commit("saying", Effects(begun=[intent]))

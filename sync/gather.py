@@ -10,17 +10,18 @@ from connectors.base import Tracker
 from mapping.read import observe
 from mapping.render import desired
 from mapping.rules import Rules
+from mapping.speech import comment_key
 from state.effects import Feed
 from state.model import ActionItem, Baseline, Comment, Field, Hold, HoldKind, Link, OperationKind, Status
 from state.store import Store
-from state.ticket import ActivityKind, Category, Marker, Missing, Ticket, TicketRef
+from state.ticket import Activity, ActivityKind, Category, Marker, Missing, Ticket, TicketRef
 from sync.diff import Change, compare
 from sync.plan import Operation, Sighted, Step
 from sync.position import advanced, located
 from sync.recover import CLOCK_SLACK
 from sync.rulings import Sighting
 from sync.steps import answer, vanished
-from sync.unknown import held_ticket, owners
+from sync.unknown import held_ticket, many, owners
 
 CHUNK = 100
 """How many tickets are compared at a time."""
@@ -229,7 +230,7 @@ def _strangers(scope: Scope, tickets: Sequence[Ticket], reading: Reading) -> Non
             reading.unlinked[ticket.marker.key] = ticket
     for key, link in owners(scope.store, scope.rules, scope.tracker.name, marked).items():
         del reading.unlinked[key]
-        hold = _many(link, _told(scope, link, reading), marked[key])
+        hold = many(link, _told(scope, link, reading), marked[key])
         if hold is not None:
             operation = Operation(OperationKind.HOLD, link.item, link.ref.tracker, f"{hold.kind}: {hold.detail}")
             item = scope.store.item(link.item)
@@ -256,20 +257,6 @@ def _told(scope: Scope, link: Link, reading: Reading) -> Hold | None:
     if link.item in reading.strays:
         return reading.strays[link.item].held[0]
     return next((h for h in scope.store.holds(link.item) if h.kind is HoldKind.MANY_TICKETS), None)
-
-
-def _many(link: Link, told: Hold | None, others: Sequence[Ticket]) -> Hold | None:
-    """The hold that names these tickets beside those that were told of, or none if it would say nothing new."""
-    named = (told.theirs or "").split() if told else []
-    new = {t.ref.id: t for t in others if t.ref.id not in named}
-    if not new:
-        return None
-    keys = ", ".join(t.ref.key for t in new.values())
-    detail = f"both {link.ref.key} and {keys} carry the marker of {link.item}; close or delete one of them"
-    if told is not None and named:
-        detail = f"{told.detail}; {keys} carries it too"
-    theirs = " ".join([*named, *new])
-    return Hold(HoldKind.MANY_TICKETS, link.item, link.ref.tracker, detail, theirs=theirs)
 
 
 def _look_again(scope: Scope, reading: Reading) -> None:
@@ -369,7 +356,18 @@ def _sighting(scope: Scope, item: ActionItem, link: Link, ticket: Ticket, *, oth
         activity, ticket = [], _as_known(link, ticket)
     known = scope.store.known_comments(scope.tracker.name, [a.id for a in activity])
     holds = tuple(scope.store.holds(item.ref))
-    return Sighting(item, link, ticket, activity, holds, frozenset(known), scope.waiting.get(item.ref, ()))
+    waiting, said = _spoken(scope, item, activity)
+    return Sighting(item, link, ticket, activity, holds, frozenset(known), waiting, said)
+
+
+def _spoken(
+    scope: Scope, item: ActionItem, activity: Sequence[Activity]
+) -> tuple[tuple[Comment, ...], tuple[Comment, ...]]:
+    """Our comments that are still to be sent, and those that stand there, sent after the database was copied."""
+    there = {act.marker_key: act.id for act in activity if act.marker_key}
+    keys = {c: there.get(comment_key(scope.store.installation, c)) for c in scope.waiting.get(item.ref, ())}
+    said = (replace(c, tracker=scope.tracker.name, remote_id=id_) for c, id_ in keys.items() if id_)
+    return tuple(c for c, id_ in keys.items() if not id_), tuple(said)
 
 
 def _miss(scope: Scope, missing: Sequence[Missing], reading: Reading) -> int:

@@ -42,8 +42,8 @@ class Step:
     `item` is the item as it will be once `changes` are made, `link` and `ticket` are as they were found.
     `pulled` is the baseline after the pull, `pushed` after the patch or the draft too. `generation` counts the tickets
     that the item has had in the tracker, the one to be made of `draft` included. `say` are new comments of ours
-    and `waiting` those stored already; both are to be sent. `released` gives, by hold id, why a hold is over, and
-    `answered` why it will be once the patch is written.
+    and `waiting` those stored already; both are to be sent; `said` are found to stand in the ticket already. `released`
+    gives, by hold id, why a hold is over, and `answered` why it will be once the patch is written.
     """
 
     item: ActionItem
@@ -58,6 +58,7 @@ class Step:
     patch: Patch | None = None
     pushed: Baseline = field(default_factory=dict)
     heard: tuple[tuple[Comment, Because], ...] = ()
+    said: tuple[Comment, ...] = ()
     say: tuple[str, ...] = ()
     waiting: tuple[Comment, ...] = ()
     held: tuple[Hold, ...] = ()

@@ -38,7 +38,7 @@ class Sighting:
     """What is known of one linked item at one moment.
 
     `activity` is what people did since `link.seen_at`, `holds` are the item's open ones, `heard` the tracker's ids of
-    comments already stored, `waiting` the comments yet to be sent.
+    comments already stored, `waiting` the comments yet to be sent, `said` those found to stand in the ticket already.
     """
 
     item: ActionItem
@@ -48,6 +48,7 @@ class Sighting:
     holds: tuple[Hold, ...] = ()
     heard: frozenset[str] = frozenset()
     waiting: tuple[Comment, ...] = ()
+    said: tuple[Comment, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -90,6 +90,7 @@ class _Answer:
             patch=self._patch(pushes),
             pushed={**pulled, **{c.field: Agreed(c.ours, c.ours) for c in pushes}},
             heard=heard,
+            said=self.seen.said,
             say=tuple(say),
             waiting=() if archived else self.seen.waiting,
             held=held,
@@ -190,7 +191,7 @@ class _Answer:
             return Operation(kind, self.item.ref, step.tracker, reason, moves, assumes)
 
         taken = [r.change for r in self.rulings if r.hold is None and r.values]
-        if taken or step.heard:
+        if taken or step.heard or step.said:
             yield operation(OperationKind.PULL, self._pull_reason(taken, step), taken)
         for hold in step.held:
             yield operation(OperationKind.HOLD, f"{hold.kind}: {hold.detail}")
@@ -206,6 +207,8 @@ class _Answer:
         if step.heard:
             names = sorted({c.author for c, _ in step.heard})
             parts.append(f"{len(step.heard)} new comment(s) by {', '.join(names)}")
+        if step.said:
+            parts.append(f"{len(step.said)} comment(s) of ours, there already")
         return "; ".join(parts)
 
     def _by(self, change: Change) -> str:

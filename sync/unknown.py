@@ -57,6 +57,20 @@ def owners(store: Store, rules: Rules, tracker: str, marked: Mapping[str, Sequen
     return {k: link for k, link in later.items() if k in marked} | store.find_link_by_key(tracker, list(marked))
 
 
+def many(link: Link, told: Hold | None, others: Sequence[Ticket]) -> Hold | None:
+    """The hold that names these tickets beside those that were told of, or none if it would say nothing new."""
+    named = (told.theirs or "").split() if told else []
+    new = {t.ref.id: t for t in others if t.ref.id not in named}
+    if not new:
+        return None
+    keys = ", ".join(t.ref.key for t in new.values())
+    detail = f"both {link.ref.key} and {keys} carry the marker of {link.item}; close or delete one of them"
+    if told is not None and named:
+        detail = f"{told.detail}; {keys} carries it too"
+    theirs = " ".join([*named, *new])
+    return Hold(HoldKind.MANY_TICKETS, link.item, link.ref.tracker, detail, theirs=theirs)
+
+
 def left_over(
     store: Store, rules: Rules, tracker: str, tickets: Iterable[Ticket], but: Iterable[str]
 ) -> Iterator[Hold]:

@@ -10,6 +10,7 @@ from connectors.sandbox.memory import CAPS, MemoryTracker
 from state.lease import this_process
 from state.model import HoldKind, OperationKind, Status
 from state.store import Store
+from state.ticket import ActivityKind
 from sync.app.threads import at_once
 from sync.settle import settle
 from tests.databases import Databases
@@ -205,3 +206,33 @@ def test_a_ticket_found_again_is_recorded_as_linked_and_not_as_created(restored:
     assert (report.tally.created, report.tally.recovered) == (0, 1)
     actions = [json.loads(r.body)["action"] for r in restored.store.log(["AI-000002"])]
     assert ("ticket.linked" in actions, "ticket.created" in actions) == (True, False)
+
+
+def test_a_comment_sent_since_is_not_said_twice(world: Any, databases: Databases) -> None:
+    item = world.add()
+    world.sync()
+    world.sync()
+    world.store.add_comment(item.ref, "olga@acme.example", "Please hurry.", world.because())
+    copy = kept(world, databases)
+    world.sync()
+    put_back(world, copy)
+    world.clock.sleep(600)
+    world.store.add_comment(item.ref, "olga@acme.example", "It is late.", world.because())
+    at_rest(world)
+    said = [a.text for a in world.far.activity(world.link(item.ref).ref) if a.kind is ActivityKind.COMMENT]
+    assert [text.partition("\n")[0] for text in said] == ["Please hurry.", "It is late."]
+    assert all(c.remote_id for c in world.store.comments(item.ref))
+
+
+def test_another_comment_of_the_same_number_is_said(world: Any, databases: Databases) -> None:
+    item = world.add()
+    world.sync()
+    copy = kept(world, databases)
+    world.store.add_comment(item.ref, "olga@acme.example", "Please hurry.", world.because())
+    world.sync()
+    put_back(world, copy)
+    world.clock.sleep(600)
+    world.store.add_comment(item.ref, "olga@acme.example", "It is late.", world.because())
+    at_rest(world)
+    said = [a.text for a in world.far.activity(world.link(item.ref).ref) if a.kind is ActivityKind.COMMENT]
+    assert [text.partition("\n")[0] for text in said] == ["Please hurry.", "It is late."]
