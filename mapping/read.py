@@ -56,7 +56,7 @@ def reads_as(ticket: Ticket, wanted: Desired, rules: Rules, tracker: str) -> boo
     """Whether the ticket is about the item that is wanted, whosever key it carries.
 
     Its block reads as it should, or its title does and the block names the source, or where there is none, says what
-    the item says.
+    the item says, if that says anything.
     """
     form = rules.trackers[tracker].body_format
     block = blocks.find(ticket.body, form)
@@ -66,7 +66,7 @@ def reads_as(ticket: Ticket, wanted: Desired, rules: Rules, tracker: str) -> boo
         return True
     told = source_or_text(wanted.item, form)
     alike = canonical_title(ticket.title) == canonical_title(wanted.title)
-    return alike and f" {told} " in f" {blocks.canonical(block.inner)} "
+    return alike and (not told or f" {told} " in f" {blocks.canonical(block.inner)} ")
 
 
 def names_item(ticket: Ticket, rules: Rules, tracker: str) -> str:

@@ -1,16 +1,17 @@
 """What a ticket's state, people, dates and labels say in our words."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import date
 from typing import Any
 
 import pytest
 
-from mapping.read import observe
-from mapping.render import desired
+from mapping.read import names_item, observe, reads_as
+from mapping.render import desired, draft
 from mapping.rules import Rules
 from state.model import ActionItem, Agreed, Field, Priority, Status
-from state.ticket import Category, Marker, Ticket, TicketState
+from state.ticket import BodyFormat, Category, Marker, Ticket, TicketState
 
 MakeRules = Callable[..., Rules]
 MakeItem = Callable[..., ActionItem]
@@ -196,3 +197,33 @@ def test_a_mapped_state_is_not_read_as_a_resolution(make_rules: MakeRules, make_
     rules = make_rules(status={"resolved": ("Duplicate",)})
     seen = observe(make_ticket(state=TicketState(DONE, "Duplicate")), rules, "t", baseline=None, desired=None)
     assert seen.values[Field.STATUS] == "resolved"
+
+
+@pytest.mark.parametrize("form", BodyFormat)
+@pytest.mark.parametrize(
+    ("ours", "theirs", "same"),
+    [
+        ({}, {"title": "A person called it otherwise"}, True),
+        ({"due_date": date(2027, 3, 1)}, {}, True),
+        ({"due_date": date(2027, 3, 1)}, {"title": "A person called it otherwise"}, False),
+        ({"source_ref": "V-18"}, {}, False),
+        ({"source_ref": "", "description": "Another volume."}, {}, False),
+        ({"source_ref": "", "description": "", "due_date": date(2027, 3, 1)}, {}, True),
+        ({}, {"body": None}, False),
+    ],
+)
+def test_a_ticket_reads_as_the_item_that_its_block_or_its_title_and_source_tell(
+    form: BodyFormat,
+    ours: dict[str, Any],
+    theirs: dict[str, Any],
+    same: bool,
+    make_rules: MakeRules,
+    make_item: Callable[..., ActionItem],
+    held: Any,
+    marker: Marker,
+) -> None:
+    rules = make_rules(form)
+    ticket = replace(held(draft(desired(make_item(source_ref="V-17"), rules, "t", marker), marker)), **theirs)
+    wanted = desired(make_item(**{"source_ref": "V-17", **ours}), rules, "t", marker)
+    assert reads_as(ticket, wanted, rules, "t") is same
+    assert names_item(ticket, rules, "t") == (marker.item if ticket.body else "")

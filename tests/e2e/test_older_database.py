@@ -1,0 +1,40 @@
+"""A copy of the database from before the first sync, put in place: every ticket made since is found again."""
+
+import re
+from typing import Any
+
+import pytest
+
+from tests.databases import Databases
+
+TITLES = ("Rotate the access keys", "Enable MFA for admins")
+
+
+@pytest.fixture(params=["jira_cloud", "jira_datacenter", "github"])
+def installation(request: pytest.FixtureRequest) -> Any:
+    return request.getfixturevalue(request.param)
+
+
+def add(installation: Any, title: str, due: str) -> str:
+    words = ("--description", f"{title}, as the policy says.", "--due", due)
+    return str(installation.run("item", "add", title, *words)["ref"])
+
+
+def test_items_taken_in_again_get_their_tickets_back(installation: Any, databases: Databases) -> None:
+    config = installation.folder / "counterfoil.toml"
+    [url] = re.findall(r'\[state\]\nurl = "(.*)"', config.read_text())
+    copy = databases.copy(url)
+    for title in TITLES:
+        add(installation, title, "2027-01-31")
+    installation.run("sync")
+    before = {item["title"]: item["ticket"]["key"] for item in installation.run("item", "list")}
+    config.write_text(config.read_text().replace(url, copy))
+    installation.run("sync", expect=5)
+    assert {hold["kind"] for hold in installation.run("holds", "list")} == {"unknown_ticket"}
+    for title in TITLES:
+        add(installation, title, "2027-02-28")
+    for _ in range(3):
+        installation.run("sync", expect=None)
+    assert installation.run("plan")["operations"] == []
+    assert {item["title"]: item["ticket"]["key"] for item in installation.run("item", "list")} == before
+    assert sorted(installation.tickets()) == sorted(before.values())
