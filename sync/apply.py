@@ -170,20 +170,20 @@ class Apply:
             return link
         tracker = self.work.trackers[step.tracker]
         try:
-            ticket = self._update(tracker, link, patch)
+            ticket = self._update(tracker, step, link, patch)
         except TrackerError as error:
             if not isinstance(error, Ambiguous) and not error.partly:
                 self.work.commit("failure", Effects(finished={intent.id: Outcome("refused", str(error))}))
             raise
         return self._pushed(step, link, intent, ticket)
 
-    def _update(self, tracker: Tracker, link: Link, patch: Patch) -> Ticket | None:
+    def _update(self, tracker: Tracker, step: Step, link: Link, patch: Patch) -> Ticket | None:
         """Write the patch, and without its assignee if the tracker refuses that person."""
         seen = link.ticket_revision
         try:
             return self.work.patiently(lambda: tracker.update(link.ref, patch, seen=seen))
         except Unassignable as error:
-            self.work.warn(f"{link.item}: {patch.assignee} cannot be assigned to {link.ref.key}: {error}")
+            self.work.warn(f"{link.item}: {step.item.owner} cannot be assigned to {link.ref.key}: {error}")
             rest = replace(patch, assignee=KEEP)
             try:
                 return self.work.patiently(lambda: tracker.update(link.ref, rest, seen=seen))

@@ -179,8 +179,7 @@ class Creating:
         ticket = result.ticket
         revision, comments, baseline = "", 0, step.pushed
         if result.marker.key in unassigned:
-            who = step.draft.assignee if step.draft else None
-            self.work.warn(f"{step.item.ref}: {who} cannot be assigned in {step.tracker}")
+            self.work.warn(f"{step.item.ref}: {step.item.owner} cannot be assigned in {step.tracker}")
             baseline = {**baseline, Field.ASSIGNEE: Agreed(baseline[Field.ASSIGNEE].ours, None)}
         if ticket is not None:
             wanted = desired(step.item, self.work.rules, step.tracker, result.marker)

@@ -176,13 +176,13 @@ def _nothing(made: Plan, holds: Sequence[Hold]) -> str:
     return "nothing to do" if made.problems or holds else "nothing to do, both sides agree"
 
 
-def _trouble(made: Plan, holds: Sequence[Hold]) -> Iterator[object]:
+def _trouble(made: Plan, holds: Sequence[Hold], warnings: Sequence[str] = ()) -> Iterator[object]:
     if made.problems:
         yield show.heading("Not reached")
         yield show.bullets([*made.problems, "counterfoil check says what mends it"])
-    if made.warnings:
+    if warnings := (*made.warnings, *warnings):
         yield show.heading("Warnings")
-        yield show.bullets(made.warnings)
+        yield show.bullets(warnings)
     if holds:
         yield show.heading(f"Waits for a person: {len(holds)}")
         yield show.holds(holds)
@@ -199,4 +199,4 @@ def _report_words(report: Report, holds: Sequence[Hold]) -> str:
     if report.problems:
         parts += [show.heading("Problems"), show.bullets(report.problems)]
     parts += [_forecast_words(each) for each in report.plan.forecasts]
-    return show.rendered(*parts, *_trouble(report.plan, holds))
+    return show.rendered(*parts, *_trouble(report.plan, holds, report.warnings))

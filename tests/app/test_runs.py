@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from connectors.sandbox.jira_site import WATCHER
 from connectors.sandbox.showcase import showcase
 from state.lease import this_process
 from state.store import Store
@@ -100,6 +101,14 @@ def test_what_an_engineer_does_comes_back_and_what_only_a_person_decides_waits(o
     assert set(hold) >= {"id", "kind", "field", "detail", "command"}
     assert office.line.json("holds", "list") == [hold]
     assert hold["command"] in office.line("status").out
+
+
+def test_a_person_whom_the_tracker_does_not_let_be_assigned_is_told(office: Office) -> None:
+    with office.line.config.open("a", encoding="utf-8") as config:
+        config.write(f'[[people]]\nemail = "wes@acme.example"\njira = "{WATCHER.id}"\n')
+    ref = office.line.add("Close the port", "--owner", "wes@acme.example")
+    told = f"{ref}: wes@acme.example cannot be assigned in eng-jira"
+    assert told in " ".join(office.line("sync").out.split())
 
 
 def test_a_hold_is_settled_once_and_with_a_reason(office: Office) -> None:
