@@ -12,6 +12,8 @@ from state.model import Agreed, Baseline, Comment, Field, Hold, HoldKind, Link, 
 from state.ticket import Marker, Ticket
 from sync.work import Work
 
+GRAIN = timedelta(seconds=1)
+"""What a tracker's time is told in."""
 CLOCK_SLACK = timedelta(days=1)
 """How far our clock may run ahead of a tracker's before what it did would be looked for too late in its history."""
 
@@ -185,7 +187,7 @@ def is_over(intent: Intent, tracker: Tracker, wait: timedelta, now: datetime) ->
     there = tracker.time()
     passed = [now - intent.begun_at]
     if intent.begun_there is not None and there is not None:
-        passed.append(there - intent.begun_there)
+        passed.append(there - intent.begun_there + GRAIN)
     return min(passed) >= wait
 
 
