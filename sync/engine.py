@@ -357,6 +357,7 @@ class Engine:
     ) -> Iterator[Step | None]:
         name = reading.feed.tracker
         generations = self.store.generations([i.ref for i in items], name)
+        sent = {intent.key for intent in self.store.given_up(name)} if reading.unlinked else ()
         for item in items:
             generation = generations[item.ref]
             marker = Marker(self.store.marker_key(item.ref, name, generation), item.ref)
@@ -364,7 +365,8 @@ class Engine:
             stops = {h.kind for h in holds} & _STOPS
             there = reading.unlinked.get(marker.key)
             if there is not None and stops <= {HoldKind.UNKNOWN_TICKET} and not settled(self.store, item.ref, there):
-                yield taken(item, self.rules, marker, generation, there, holds, run)
+                known = marker.key in sent
+                yield taken(item, self.rules, marker, generation, there, holds, run, sent=known)
             elif not stops:
                 yield begin(item, self.rules, marker, generation, name, holds)
 

@@ -13,21 +13,24 @@ from sync.steps import first_agreed
 
 
 def taken(
-    item: ActionItem, rules: Rules, marker: Marker, generation: int, there: Ticket, holds: Sequence[Hold], run: str
+    item: ActionItem,
+    rules: Rules,
+    marker: Marker,
+    generation: int,
+    there: Ticket,
+    holds: Sequence[Hold],
+    run: str,
+    *,
+    sent: bool,
 ) -> Step | None:
     """The step that makes the ticket the item's again, or holds it where it reads as another's; none if held already.
 
-    An item that is taken in again may get the number, and so the key, that another one had before.
+    An item that is taken in again may get the number, and so the key, that another one had before; not so where it is
+    known to have been `sent`, however both read since.
     """
-    tracker = there.ref.tracker
-    wanted = desired(item, rules, tracker, marker)
-    if not reads_as(there, wanted, rules, tracker):
-        words = f'but reads "{there.title}"; link the item to its own ticket, or that ticket to its own item'
-        hold = _hold(item.ref, there, words)
-        if any((h.kind, h.detail) == (hold.kind, hold.detail) for h in holds):
-            return None
-        operation = Operation(OperationKind.HOLD, item.ref, tracker, f"{hold.kind}: {hold.detail}")
-        return Step(item, tracker, (operation,), held=(hold,))
+    wanted = desired(item, rules, there.ref.tracker, marker)
+    if not sent and not reads_as(there, wanted, rules, there.ref.tracker):
+        return _left(item, there, holds)
     link = Link(
         item=item.ref,
         ref=there.ref,
@@ -42,8 +45,18 @@ def taken(
     )
     over = {h.id: f"{there.ref.key} is its ticket" for h in holds}
     why = f"{there.ref.key} carries its key"
-    operation = Operation(OperationKind.LINK, item.ref, tracker, why, (), f"{item.revision}/{there.revision}")
-    return Step(item, tracker, (operation,), link=link, pulled=link.baseline, released=over)
+    assumes = f"{item.revision}/{there.revision}"
+    operation = Operation(OperationKind.LINK, item.ref, there.ref.tracker, why, (), assumes)
+    return Step(item, there.ref.tracker, (operation,), link=link, pulled=link.baseline, released=over)
+
+
+def _left(item: ActionItem, there: Ticket, holds: Sequence[Hold]) -> Step | None:
+    words = f'but reads "{there.title}"; link the item to its own ticket, or that ticket to its own item'
+    hold = _hold(item.ref, there, words)
+    if any((h.kind, h.detail) == (hold.kind, hold.detail) for h in holds):
+        return None
+    operation = Operation(OperationKind.HOLD, item.ref, there.ref.tracker, f"{hold.kind}: {hold.detail}")
+    return Step(item, there.ref.tracker, (operation,), held=(hold,))
 
 
 def owners(store: Store, rules: Rules, tracker: str, marked: Mapping[str, Sequence[Ticket]]) -> dict[str, Link]:

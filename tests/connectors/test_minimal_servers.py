@@ -111,7 +111,7 @@ def test_the_main_job_on_a_poor_jira(tmp_path: Path, kind: tuple[str, ...]) -> N
     deployment, jira = kind[0], PoorJira(*kind[1:])
     with served(jira) as url:
         job = Job(tmp_path, url, f'kind = "jira"\nproject = "SEC"\ndeployment = "{deployment}"')
-        keys = job.mirrored(count=len(TITLES) + 5, whole="few-fields" not in jira.odd)
+        keys = job.mirrored(count=len(TITLES) + 10, whole="few-fields" not in jira.odd)
         at = f"/rest/api/{3 if deployment == 'cloud' else 2}/issue"
         for key, step in zip(keys, (2, 3, 4), strict=False):
             job.send("POST", f"{at}/{key}/transitions", {"transition": {"id": step}})
@@ -145,7 +145,7 @@ def test_the_main_job_on_a_poor_github(tmp_path: Path, odd: tuple[str, ...]) -> 
     github = PoorGithub(*odd)
     with served(github) as url:
         job = Job(tmp_path, url, 'kind = "github"\nrepository = "acme/platform"')
-        numbers = [key.rpartition("#")[2] for key in job.mirrored(count=len(TITLES) + 5)]
+        numbers = [key.rpartition("#")[2] for key in job.mirrored(count=len(TITLES) + 10)]
         at = "/repos/acme/platform/issues"
         job.send("PATCH", f"{at}/{numbers[0]}", {"labels": [*github.issues[0]["labels"], "in progress"]})
         job.send("PATCH", f"{at}/{numbers[1]}", {"state": "closed", "state_reason": "completed"})

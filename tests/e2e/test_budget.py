@@ -114,10 +114,10 @@ def test_a_used_up_hour_ends_the_writing_without_one_refused_request(
     sandbox.quota = 30
     take_in(engine, 50)
     first = engine.sync("run-1", holder=this_process(), agent=AGENT)
-    assert (first.tally.created, first.tally.deferred, first.exit_code) == (30, 20, 3)
+    assert (first.tally.created, first.tally.deferred, first.exit_code) == (29, 21, 3)
     assert "13:00:00 UTC" in first.problems[0]
     again = engine.sync("run-2", holder=this_process(), agent=AGENT)
     assert (again.tally.created, len(server.requests)) == (0, 30)
     clock.now = datetime(2026, 11, 20, 13, tzinfo=UTC)
-    assert engine.sync("run-3", holder=this_process(), agent=AGENT).tally.created == 20
+    assert engine.sync("run-3", holder=this_process(), agent=AGENT).tally.created == 21
     assert [seen.status for seen in server.requests if seen.status >= 400] == []

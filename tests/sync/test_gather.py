@@ -6,6 +6,7 @@ from datetime import timedelta
 from typing import Any
 
 from connectors.base import Page
+from connectors.errors import Unavailable
 from connectors.sandbox.memory import MemoryTracker
 from state.effects import Effects
 from state.lease import this_process
@@ -138,6 +139,24 @@ def test_a_comment_made_between_our_look_and_our_update_is_heard(world: Any) -> 
     world.clock.sleep(300)
     world.sync()
     assert [c.text for c in world.store.comments(item.ref) if c.inbound] == ["Which tenant?"]
+
+
+def test_a_ticket_that_shows_only_after_it_was_given_up_is_the_items_however_that_reads_since(world: Any) -> None:
+    world.wait = 30
+    world.far.lag = timedelta(seconds=100)
+    item = world.add("Rotate the access keys of the build account")
+    world.far.lose_answer("create")
+    world.sync()
+    world.clock.sleep(40)
+    world.far.fail_next("create", Unavailable("no route"))
+    world.sync()
+    assert world.store.open_intents(None) == []
+    world.edit(item.ref, title="Rotate the keys", description="Of the build account.")
+    world.clock.sleep(100)
+    world.sync()
+    world.sync()
+    assert (world.link(item.ref).ref.id, world.store.holds(None)) == ("1", [])
+    assert [t.title for t in world.far.tickets()] == ["Rotate the keys"]
 
 
 def test_a_ticket_that_shows_only_after_it_was_given_up_is_held_beside_the_second_one(world: Any) -> None:
