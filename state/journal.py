@@ -107,12 +107,12 @@ def last_failure(connection: Connection, item: str) -> tuple[Intent, Outcome, da
     return None if row is None else (intent_of(row), Outcome(row.outcome, row.reason), row.finished_at)
 
 
-def content_at(connection: Connection, tracker: str, since: datetime, after: int) -> datetime | None:
+def content_at(connection: Connection, tracker: str, since: datetime, until: datetime, after: int) -> datetime | None:
     """When the newest create or comment of a tracker was begun, or the one that `after` others came after.
 
-    `None` where that was before `since`, or never.
+    `None` where that was before `since`, or never. What was begun after `until` does not count.
     """
-    mine = (INTENT.c.tracker == tracker, INTENT.c.kind.in_(_CONTENT), INTENT.c.begun_at >= since)
+    mine = (INTENT.c.tracker == tracker, INTENT.c.kind.in_(_CONTENT), INTENT.c.begun_at.between(since, until))
     newest = select(INTENT.c.begun_at).where(*mine).order_by(INTENT.c.begun_at.desc())
     return connection.execute(newest.offset(after).limit(1)).scalar()
 

@@ -284,10 +284,10 @@ class Store:
         with self._database.asking() as connection:
             return journal.given_up(connection, tracker)
 
-    def content_at(self, tracker: str, since: datetime, after: int = 0) -> datetime | None:
-        """When (UTC) the newest create or comment, `after` others apart, was begun; `None` if not since `since`."""
+    def content_at(self, tracker: str, since: datetime, until: datetime, after: int = 0) -> datetime | None:
+        """When (UTC) the newest create or comment, `after` others apart, was begun; `None` if not in that time."""
         with self._database.asking() as connection:
-            return journal.content_at(connection, tracker, since, after)
+            return journal.content_at(connection, tracker, since, until, after)
 
     def waiting_comments(self) -> list[Comment]:
         """Our comments on linked items that do not stand in the tracker yet, oldest first."""

@@ -15,7 +15,8 @@ _MARGIN = timedelta(seconds=1)
 def next_at(store: Store, tracker: Tracker, count: int, now: datetime) -> datetime:
     """When (UTC) `count` more creates or comments fit the tracker's budget, at the earliest `now`.
 
-    What was begun before a crash counts too. More than a window may hold is begun when the window is empty.
+    What was begun before a crash counts too, but nothing begun later than `now`, by a clock that was put back since.
+    More than a window may hold is begun when the window is empty.
     """
     caps = tracker.caps
     minute = (caps.content_per_minute, timedelta(minutes=1) + _MARGIN)
@@ -24,7 +25,7 @@ def next_at(store: Store, tracker: Tracker, count: int, now: datetime) -> dateti
     at = now
     for most, window in windows:
         if most is not None:
-            begun = store.content_at(tracker.name, now - window, max(most - count, 0))
+            begun = store.content_at(tracker.name, now - window, now, max(most - count, 0))
             at = at if begun is None else max(at, begun + window)
     return at
 

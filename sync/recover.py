@@ -36,8 +36,8 @@ class Recovery:
         looked for in its ticket once it can no longer happen late. Where our clock was put back, all begin to wait now.
         """
         name = self.tracker.name
-        if ahead := [i.id for i in self.work.store.open_intents(name) if i.begun_at > self.now]:
-            self.work.commit("recovery", Effects(resent=dict.fromkeys(ahead, self.tracker.time())))
+        if ahead := {i.id: i.begun_there for i in self.work.store.open_intents(name) if i.begun_at > self.now}:
+            self.work.commit("recovery", Effects(resent=ahead))
         found = self._ask(self.work.store.open_intents(name))
         found += self._ask([i for i in self.work.store.open_intents(name) if self._aged(i)])
         self._updates([i for i in self.work.store.open_intents(name) if i.kind is OperationKind.UPDATE])
@@ -117,7 +117,7 @@ class Recovery:
         if link is not None and ticket is not None:
             shown = observe(ticket, self.work.rules, self.tracker.name, baseline=link.baseline, desired=None).values
             written = {f: agreed for f, agreed in meant.items() if f in shown and shown[f] == agreed.theirs}
-            if Field.STATUS in meant.keys() - written.keys() and self._stopped_on_the_way(link):
+            if Field.STATUS in meant.keys() - written.keys() and self._stopped_on_the_way(link, before):
                 written[Field.STATUS] = replace(link.baseline[Field.STATUS], theirs=shown[Field.STATUS])
         because = replace(self.work.because, reason="its answer was lost, and then the ticket was looked at")
         notes = [
@@ -136,8 +136,13 @@ class Recovery:
         effects = Effects(finished=outcome, touched=known, notes=notes, dirty=[intent.item])
         self.work.commit("recovery", effects)
 
-    def _stopped_on_the_way(self, link: Link) -> bool:
-        """Whether we alone have moved the ticket's status since it was seen, which can take several requests."""
+    def _stopped_on_the_way(self, link: Link, before: Mapping[str, str | None]) -> bool:
+        """Whether we alone have moved the ticket's status since it was seen, which can take several requests.
+
+        Not so where a person has decided on it meanwhile, so that the status `before` is not the agreed one any more.
+        """
+        if link.baseline[Field.STATUS].theirs != before.get(Field.STATUS):
+            return False
         seen = link.seen_at or link.linked_at
         acts = [act for act in self.tracker.activity(link.ref, seen) if act.field == Field.STATUS and act.at > seen]
         return bool(acts) and all(act.by.ours for act in acts)

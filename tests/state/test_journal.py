@@ -61,10 +61,10 @@ def test_what_was_written_lately_is_known_by_when_it_was_begun(book: "Book") -> 
     kinds = [OperationKind.CREATE, OperationKind.COMMENT, OperationKind.UPDATE]
     book.store.commit(None, Effects(begun=[book.intent(f"j{kind}", kind=kind) for kind in kinds]))
     book.store.commit(None, Effects(finished={"jcreate": Outcome("done")}))
-    newest = [book.store.content_at("eng", first, after) for after in range(4)]
+    newest = [book.store.content_at("eng", first, book.clock(), after) for after in range(4)]
     assert newest == [book.clock(), book.clock(), first, None]
-    assert book.store.content_at("eng", first + timedelta(seconds=1), 2) is None
-    assert book.store.content_at("web", first) is None
+    assert book.store.content_at("eng", first + timedelta(seconds=1), book.clock(), 2) is None
+    assert book.store.content_at("web", first, book.clock()) is None
 
 
 def test_what_is_done_is_forgotten_in_time_and_what_failed_is_not(book: "Book") -> None:

@@ -89,6 +89,37 @@ def test_what_arrives_late_while_our_clock_is_put_forward_is_neither_sent_nor_sa
     assert off.store.holds(None) == []
 
 
+def test_two_hosts_whose_clocks_differ_take_turns_and_make_nothing_twice(off: Any) -> None:
+    off.wait = 600
+    off.add("Rotate the access keys")
+    off.far.commit_late(400, "create")
+    for ahead, pause in ((HOUR, 30), (timedelta(0), 30), (HOUR, 30), (timedelta(0), 600)):
+        off.clock.off = ahead
+        off.tracker = MemoryTracker("eng", far_side=off.far, caps=off.tracker.caps)
+        off.sync()
+        off.clock.sleep(pause)
+    rest(off)
+    assert len(off.far.tickets()) == 4
+
+
+@pytest.mark.parametrize("by", [HOUR, YEAR])
+def test_a_budget_used_while_the_clock_was_ahead_is_there_again_an_hour_after_it_is_right(
+    off: Any, by: timedelta
+) -> None:
+    caps = replace(off.tracker.caps, content_per_minute=80, content_per_hour=1)
+    off.tracker = MemoryTracker("eng", far_side=off.far, caps=caps)
+    off.clock.off = by
+    off.add("Rotate the access keys")
+    off.sync()
+    off.clock.off = timedelta(0)
+    off.clock.sleep(3700)
+    off.add("Close the port")
+    off.sync()
+    off.clock.sleep(3700)
+    off.sync()
+    assert len(off.far.tickets()) == 5
+
+
 @WRONG
 def test_a_create_that_never_arrived_is_sent_once_the_clock_is_right_again(off: Any, by: timedelta) -> None:
     off.clock.off = by

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from connectors.errors import Unavailable
+from connectors.errors import NoWay, TrackerError, Unavailable
 from connectors.sandbox.memory import MemoryTracker
 from state.errors import LeaseLost
 from state.lease import Holder, this_process
@@ -192,15 +192,15 @@ class HalfDone(MemoryTracker):
     """Writes `first` of the next update, and fails then; a second request of the same update would do the rest."""
 
     first: Patch | None = None
+    error: TrackerError = Unavailable("503")
 
     def update(self, ref: TicketRef, patch: Patch, *, seen: str) -> Any:
         if self.first is None:
             return super().update(ref, patch, seen=seen)
         half, self.first = self.first, None
         super().update(ref, half, seen=seen)
-        error = Unavailable("503")
-        error.partly = True
-        raise error
+        self.error.partly = True
+        raise self.error
 
 
 @pytest.fixture
@@ -255,6 +255,19 @@ def test_what_is_in_doubt_when_the_clock_is_put_back_is_settled_soon_and_not_whe
         world.clock.sleep(100)
         world.sync()
     assert world.link(item.ref).ref.id == "1"
+
+
+def test_what_a_person_decided_of_a_status_that_stopped_on_its_way_stands(halfway: Any) -> None:
+    halfway.edit("AI-000001", status=Status.RESOLVED)
+    halfway.tracker.first, halfway.tracker.error = Patch(state=TransitionTo(Category.INDETERMINATE)), NoWay("no way")
+    halfway.sync()
+    [hold] = halfway.store.holds(None)
+    settle(halfway.store, hold, "ticket", halfway.because("as it is there"), holder=this_process())
+    for _ in range(3):
+        halfway.clock.sleep(300)
+        halfway.sync()
+    assert halfway.item("AI-000001").status is Status.IN_PROGRESS
+    assert halfway.ticket("AI-000001").state.category is Category.INDETERMINATE
 
 
 def test_a_comment_in_doubt_on_a_ticket_that_is_the_items_no_more_is_recorded_as_perhaps_sent(
