@@ -200,7 +200,7 @@ class GithubIssues:
         found: list[Ticket] = []
         for answer in self._listed(f"{self.root()}/issues", "", **query):
             issues = [one for one in elements(answer.data) if is_issue(one)]
-            tickets = [self.reader.ticket(one, trusting=self._is_untold(one)) for one in issues]
+            tickets = [self.reader.ticket(one) for one in issues]
             found += [one for one in tickets if one.marker and one.marker.key in keys and one.created >= early]
             if tickets and tickets[-1].created < min(early, tickets[0].created + _INSTANT):
                 break

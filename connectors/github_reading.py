@@ -122,7 +122,7 @@ def closing(issue: Json) -> Json:
 class Reader:
     """Reads payloads of one tracker; `ours` says whether an account, and the App it acted through, is us.
 
-    `untold` says whether the server leaves that open: a comment's key counts there too, whoever wrote it.
+    `untold` says whether the server leaves that open: our marks count there too, whoever wrote them.
     """
 
     tracker: str
@@ -132,8 +132,8 @@ class Reader:
     ours: Callable[[Json], bool]
     untold: Callable[[Json], bool]
 
-    def ticket(self, issue: Json, *, trusting: bool = False) -> Ticket:
-        """The ticket that an issue is; its marker counts if we created it, or if told to trust."""
+    def ticket(self, issue: Json) -> Ticket:
+        """The ticket that an issue is; its marker counts only where we created it, as far as that is told."""
         number, repository = issue["number"], repository_of(issue) or self.repository
         labels, body = label_names(issue.get("labels")), issue.get("body")
         marker = block_marker(body)
@@ -152,7 +152,7 @@ class Reader:
             created=moment(issue.get("created_at") or issue.get("updated_at")),
             updated=updated,
             revision=revision(issue),
-            marker=marker if marker and (trusting or self.ours(issue)) else None,
+            marker=marker if marker and (self.ours(issue) or self.untold(issue)) else None,
             project=repository,
             comments=comments,
         )

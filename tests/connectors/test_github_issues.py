@@ -532,12 +532,21 @@ def test_while_our_login_cannot_be_asked_for_nothing_is_taken_for_a_strangers(se
     reader.close()
 
 
-def test_where_our_login_is_not_told_it_is_learned_from_what_we_create(server: SandboxServer) -> None:
+def test_where_our_login_is_not_told_a_marker_counts_alone_until_it_is_learned_from_what_we_create(
+    server: SandboxServer, mia: GithubEngineer
+) -> None:
     first, second = through(server, missing("/user")), through(server, missing("/user"))
     began = server.now()
-    assert create(first).marker == draft().marker
-    assert [one.marker for page in second.changes(None) for one in page.tickets] == [None]
-    assert [one.marker for one in second.find([draft().marker], began)] == [draft().marker]
+    made = create(first)
+    copied = mia.create("A copy", str(draft().body), labels=(MARK,))
+
+    def marked(tracker: GithubIssues) -> list[str]:
+        (page,) = tracker.changes(None)
+        return [one.ref.key for one in page.tickets if one.marker == draft().marker]
+
+    assert (marked(first), marked(second)) == ([made.ref.key], [made.ref.key, copied])
+    assert current(second, made).marker == second.resolve(made.ref.key).marker == draft().marker
+    assert {one.ref.key for one in second.find([draft().marker], began)} == {made.ref.key, copied}
     problems = second.check()
     assert not [problem for problem in problems if problem.fatal]
     assert any("our own account" in problem.what for problem in problems)

@@ -5,14 +5,22 @@ from typing import Any
 
 import pytest
 
+from connectors.sandbox.faults import Fault
 from tests.databases import Databases
 
 TITLES = ("Rotate the access keys", "Enable MFA for admins")
 
 
-@pytest.fixture(params=["jira_cloud", "jira_datacenter", "github"])
+@pytest.fixture(params=["jira_cloud", "jira_datacenter", "github", "github_without_account"])
 def installation(request: pytest.FixtureRequest) -> Any:
     return request.getfixturevalue(request.param)
+
+
+@pytest.fixture
+def github_without_account(github: Any) -> Any:
+    """GitHub where the token has no account, so that the server does not say who we are."""
+    github.server.faults.next("GET", "/user$", Fault.ERROR_BEFORE, status=403, times=99)
+    return github
 
 
 def add(installation: Any, title: str, due: str) -> str:
