@@ -55,12 +55,13 @@ class Database:
         self.url = _parsed(url)
         self._engine = _engine(self.url)
         self._trusted = _is_as_left(sqlite_path(self.url))
+        self._wrote = False
 
     def close(self) -> None:
-        """Close every connection; a file that is trusted is sealed."""
+        """Close every connection; a file that is trusted is sealed again if this wrote to it."""
         self._engine.dispose()
         path = sqlite_path(self.url)
-        if path is not None and self._trusted:
+        if path is not None and self._trusted and self._wrote:
             seal.put(path)
 
     @contextmanager
@@ -88,7 +89,15 @@ class Database:
                 connection.exec_driver_sql(_ALONE)
             else:
                 _begin(connection, "BEGIN IMMEDIATE")
+                self._writes()
             yield connection
+
+    def _writes(self) -> None:
+        """The file is written to from now on: what others did to it before is not to pass for ours."""
+        path = sqlite_path(self.url)
+        if path is not None and not self._wrote:
+            self._trusted = self._trusted and seal.holds(path)
+            self._wrote = True
 
     def migrate(self, *steps: Callable[[Connection], None]) -> None:
         """Take steps in one writing transaction on a database that may have no tables yet, unless it is too new."""
@@ -158,13 +167,15 @@ class Database:
 
         Reads all of it, but not `again` where nobody else wrote to the file since that was found in order.
         """
-        if sqlite_path(self.url) is None or (self._trusted and not again):
+        path = sqlite_path(self.url)
+        if path is None or (self._trusted and not again):
             return
         with self.reading() as connection:
             [found] = connection.exec_driver_sql("PRAGMA integrity_check(1)").one()
             if found != "ok":
                 raise self._damaged("use", found)
         self._trusted = True
+        seal.put(path)
 
     def _distrust(self) -> None:
         """Have all of the file checked before it is trusted again."""

@@ -237,6 +237,68 @@ def test_a_file_in_which_damage_was_met_is_checked_as_a_whole_next(book: "Book")
         assert checks(after) == 1
 
 
+@pytest.fixture
+def sealed(book: "Book") -> Path:
+    """The file of a database that was closed in order after it was checked."""
+    book.item()
+    book.store.check_integrity()
+    book.store.close()
+    return Path(make_url(book.url).database or "")
+
+
+def written_by_another(path: Path) -> None:
+    path.write_bytes(path.read_bytes())
+
+
+@on_sqlite
+def test_a_reader_that_closes_does_not_vouch_for_what_another_program_wrote_meanwhile(
+    book: "Book", sealed: Path
+) -> None:
+    with closing(Store.open(book.url, clock=book.clock)) as reader:
+        reader.holds()
+        written_by_another(sealed)
+    with closing(Store.open(book.url, clock=book.clock)) as after:
+        assert checks(after) == 1
+
+
+@on_sqlite
+def test_a_writer_does_not_vouch_for_what_another_program_wrote_before(book: "Book", sealed: Path) -> None:
+    with closing(Store.open(book.url, clock=book.clock)) as writer:
+        written_by_another(sealed)
+        writer.add_comment("AI-000001", "ana", "Said.", book.because)
+    with closing(Store.open(book.url, clock=book.clock)) as after:
+        assert checks(after) == 1
+
+
+@on_sqlite
+def test_a_reader_that_closes_does_not_undo_the_distrust_of_another_process(book: "Book") -> None:
+    book.item()
+    book.raw("UPDATE item SET source_kind = 'manu`l'")
+    book.store.check_integrity()
+    book.store.close()
+    with closing(Store.open(book.url, clock=book.clock)) as reader:
+        reader.holds()
+        with closing(Store.open(book.url, clock=book.clock)) as met, pytest.raises(Damaged):
+            met.item("AI-000001")
+    with closing(Store.open(book.url, clock=book.clock)) as after:
+        assert checks(after) == 1
+
+
+@on_sqlite
+def test_a_file_stays_trusted_after_what_checked_it_read_it_or_wrote_to_it_alone(book: "Book", sealed: Path) -> None:
+    written_by_another(sealed)
+    with closing(Store.open(book.url, clock=book.clock)) as checking:
+        assert checks(checking) == 1
+    with closing(Store.open(book.url, clock=book.clock)) as reading:
+        assert reading.holds() == []
+        assert checks(reading) == 0
+    with closing(Store.open(book.url, clock=book.clock)) as writing:
+        writing.add_comment("AI-000001", "ana", "Said.", book.because)
+        assert checks(writing) == 0
+    with closing(Store.open(book.url, clock=book.clock)) as after:
+        assert checks(after) == 0
+
+
 @on_postgresql
 def test_a_server_is_trusted_to_check_its_own_files(book: "Book") -> None:
     assert checks(book.store, again=True) == 0
