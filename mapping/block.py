@@ -119,10 +119,15 @@ def digest(body: Body, form: BodyFormat) -> str | None:
 
 def canonical(body: Body) -> str:
     """The words of a body in order, without what only lays them out."""
+    return " ".join(lines(body))
+
+
+def lines(body: Body) -> list[str]:
+    """The words of a body, line by line, without the lines that have none."""
     text = body if isinstance(body, str) else "\n".join(_lines(_nodes(body)))
     text = _INVISIBLE.sub("", html.unescape(text))
-    words = (_words(line) for line in text.splitlines())
-    return unicodedata.normalize("NFC", " ".join(" ".join(words).split()))
+    words = (" ".join(_words(line).split()) for line in text.splitlines())
+    return [unicodedata.normalize("NFC", line) for line in words if line]
 
 
 _INVISIBLE = re.compile("[\u200b\ufeff]")

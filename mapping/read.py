@@ -4,10 +4,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from mapping import block as blocks
-from mapping.render import Desired, canonical_title, source_or_text
+from mapping.render import Desired, canonical_title, told
 from mapping.rules import Rules, TrackerRules, folded
 from state.model import Baseline, Field, Status
-from state.ticket import Category, Ticket, TicketState
+from state.ticket import Body, BodyFormat, Category, Ticket, TicketState
 
 ACCEPTANCE_REQUESTED = "acceptance_requested"
 DUPLICATE = "duplicate"
@@ -55,8 +55,8 @@ def observe(
 def reads_as(ticket: Ticket, wanted: Desired, rules: Rules, tracker: str) -> bool:
     """Whether the ticket is about the item that is wanted, whosever key it carries.
 
-    Its block reads as it should, or its title does and the block names the source, or where there is none, says what
-    the item says, if that says anything.
+    Its block reads as it should, or its title does and the block names the same source, or where the item has none,
+    says neither of one nor anything else than the item's description.
     """
     form = rules.trackers[tracker].body_format
     block = blocks.find(ticket.body, form)
@@ -64,9 +64,14 @@ def reads_as(ticket: Ticket, wanted: Desired, rules: Rules, tracker: str) -> boo
         return False
     if blocks.digest(ticket.body, form) == wanted.values.get(Field.BODY):
         return True
-    told = source_or_text(wanted.item, form)
+    theirs, ours = told(block.inner), told(_inner(wanted.block, form))
     alike = canonical_title(ticket.title) == canonical_title(wanted.title)
-    return alike and (not told or f" {told} " in f" {blocks.canonical(block.inner)} ")
+    return alike and theirs.source == ours.source and (bool(wanted.item.source_ref) or theirs == ours)
+
+
+def _inner(block: Body, form: BodyFormat) -> Body:
+    found = blocks.find(block, form)
+    return None if found is None else found.inner
 
 
 def names_item(ticket: Ticket, rules: Rules, tracker: str) -> str:

@@ -167,10 +167,20 @@ def canonical_title(title: str) -> str:
     return " ".join(title.replace(ZERO_WIDTH_SPACE, "").split())
 
 
-def source_or_text(item: ActionItem, form: BodyFormat) -> str:
-    """The words of the block that tell the item from others: its source's, or its description's where it has none."""
-    said = code_span(item.source_ref) if item.source_ref else close_fences(clean(item.description).strip("\n"))
-    return blocks.canonical(native(said, form))
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What in a block tells an item from others: where it comes from, and its description, line by line."""
+
+    source: str
+    description: tuple[str, ...]
+
+
+def told(inner: Body) -> Told:
+    """What a block tells, as it was rendered: its description stands between the head and the facts."""
+    lines = blocks.lines(inner)
+    facts = max((at for at, line in enumerate(lines) if line.startswith("Owner ")), default=0)
+    source = next((line for line in lines[facts:] if line.startswith("Source ")), "")
+    return Told(source, tuple(lines[1:facts]))
 
 
 def _patched_body(

@@ -10,7 +10,7 @@ import pytest
 from mapping.read import names_item, observe, reads_as
 from mapping.render import desired, draft
 from mapping.rules import Rules
-from state.model import ActionItem, Agreed, Field, Priority, Status
+from state.model import ActionItem, Agreed, Field, Priority, SourceKind, Status
 from state.ticket import BodyFormat, Category, Marker, Ticket, TicketState
 
 MakeRules = Callable[..., Rules]
@@ -207,8 +207,12 @@ def test_a_mapped_state_is_not_read_as_a_resolution(make_rules: MakeRules, make_
         ({"due_date": date(2027, 3, 1)}, {}, True),
         ({"due_date": date(2027, 3, 1)}, {"title": "A person called it otherwise"}, False),
         ({"source_ref": "V-18"}, {}, False),
+        ({"source_ref": "V-1"}, {}, False),
+        ({"source_ref": "90", "description": "x"}, {}, False),
+        ({"source_kind": SourceKind.ASSESSMENT}, {}, False),
         ({"source_ref": "", "description": "Another volume."}, {}, False),
-        ({"source_ref": "", "description": "", "due_date": date(2027, 3, 1)}, {}, True),
+        ({"source_ref": ""}, {}, False),
+        ({"source_ref": "", "description": "", "due_date": date(2027, 3, 1)}, {}, False),
         ({}, {"body": None}, False),
     ],
 )
@@ -227,3 +231,33 @@ def test_a_ticket_reads_as_the_item_that_its_block_or_its_title_and_source_tell(
     wanted = desired(make_item(**{"source_ref": "V-17", **ours}), rules, "t", marker)
     assert reads_as(ticket, wanted, rules, "t") is same
     assert names_item(ticket, rules, "t") == (marker.item if ticket.body else "")
+
+
+@pytest.mark.parametrize("form", BodyFormat)
+@pytest.mark.parametrize(
+    ("ours", "theirs", "same"),
+    [
+        ("Check it.\n\n- once\n- twice", "Check it.\n\n- once\n- twice", True),
+        ("", "", True),
+        ("twice", "Check it twice", False),
+        ("Check it", "Check it twice", False),
+        ("Owner of it", "Owner of it", True),
+        ("", "Check it", False),
+        ("Check it", "", False),
+    ],
+)
+def test_an_item_without_a_source_is_told_by_its_whole_description(
+    form: BodyFormat,
+    ours: str,
+    theirs: str,
+    same: bool,
+    make_rules: MakeRules,
+    make_item: Callable[..., ActionItem],
+    held: Any,
+    marker: Marker,
+) -> None:
+    rules = make_rules(form)
+    was = make_item(source_ref="", description=theirs, owner="tom@acme.example", due_date=date(2027, 3, 1))
+    ticket = held(draft(desired(was, rules, "t", marker), marker))
+    wanted = desired(make_item(source_ref="", description=ours), rules, "t", marker)
+    assert reads_as(ticket, wanted, rules, "t") is same
