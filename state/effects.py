@@ -108,10 +108,10 @@ class Effects:
 
     `resent` are intents whose request goes out only now, since what was sent before was refused, each with the
     tracker's time where that is known. `linked` are inserted or replaced, and mark their items clean if the item's
-    revision is still the link's.
-    `finished` ends intents by id. `released` closes holds by id, with how. `clean` ends the comparing of items that
-    still have the revision given, and `dirty` marks items to be compared again. `because` is for the records of what
-    has none of its own, such as a touched link whose ticket moved.
+    revision is still the link's. `finished` ends intents by id. `released` closes holds by id, with how, and `took`
+    says which side a person took, `item` or `ticket`. `clean` ends the comparing of items that still have the revision
+    given, and `dirty` marks items to be compared again. `because` is for the records of what has none of its own, such
+    as a touched link whose ticket moved.
     """
 
     begun: Sequence[Intent] = ()
@@ -123,6 +123,7 @@ class Effects:
     touched: Sequence[Link] = ()
     held: Sequence[tuple[Hold, Because]] = ()
     released: Mapping[str, Because] = field(default_factory=dict)
+    took: Mapping[str, str] = field(default_factory=dict)
     comments: Sequence[tuple[Comment, Because]] = ()
     notes: Sequence[Note] = ()
     feeds: Sequence[Feed] = ()

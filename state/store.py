@@ -156,7 +156,7 @@ class Store:
                 holds=waiting.place(w.connection, w.ledger, w.now, effects.held),
                 comments=comments.put(w.connection, w.ledger, effects.comments),
             )
-            waiting.release(w.connection, w.ledger, w.now, effects.released)
+            waiting.release(w.connection, w.ledger, w.now, effects.released, effects.took)
             for note in effects.notes:
                 said = {"field": note.field, "before": note.before, "after": note.after}
                 w.ledger.note(note.action, note.object, note.because, **said)
@@ -202,7 +202,7 @@ class Store:
             if ended is not None:
                 open_ = waiting.holds(w.connection, item)
                 about = {each.id: because for each in open_ if each.tracker == ended.ref.tracker}
-                waiting.release(w.connection, w.ledger, w.now, about)
+                waiting.release(w.connection, w.ledger, w.now, about, {})
                 items.mark_dirty(w.connection, [item])
             return ended
 

@@ -71,13 +71,21 @@ def place(
     return tuple(known[_same(each)] for each, _ in held)
 
 
-def release(connection: Connection, ledger: Ledger, now: datetime, released: Mapping[str, Because]) -> None:
-    """Close holds; those that are closed already stay as they are."""
+def release(
+    connection: Connection,
+    ledger: Ledger,
+    now: datetime,
+    released: Mapping[str, Because],
+    took: Mapping[str, str],
+) -> None:
+    """Close holds, with the side that a person `took`, if one decided; those that are closed already stay so."""
     for id_, because in released.items():
         before = hold(connection, id_)
         closing = update(HOLD).where(HOLD.c.seq == _number(id_), OPEN)
         if connection.execute(closing.values(closed_at=now, closed_how=because.reason)).rowcount:
-            ledger.note("hold.settled", before.item, because, field=before.field or "", before=_shown(before))
+            after = {"id": id_, "took": took[id_]} if id_ in took else None
+            shown = _shown(before)
+            ledger.note("hold.settled", before.item, because, field=before.field or "", before=shown, after=after)
 
 
 def _open_ones(connection: Connection, items: Sequence[str]) -> dict[_Same, Hold]:

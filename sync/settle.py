@@ -98,7 +98,9 @@ def settle(store: Store, hold: Hold, take: Side, because: Because, *, holder: Ho
     """
     lease = store.take_lease(holder, _SECONDS)
     try:
-        store.commit(lease, _effects(store, hold, take, because))
+        store.commit(lease, replace(_effects(store, hold, take, because), took={hold.id: take}))
+        if hold.kind is HoldKind.GONE:
+            store.unlink(hold.item, because)
     finally:
         store.release_lease(lease)
 
@@ -120,9 +122,8 @@ def _effects(store: Store, hold: Hold, take: Side, because: Because) -> Effects:
             return settling.prefer_item()
         case (HoldKind.NO_ROUTE, _) | (HoldKind.MANY_TICKETS, _) if not store.links([hold.item]):
             raise Undecidable(f"{hold.id} ({hold.kind}): {_HELP[hold.kind]}")
-        case (HoldKind.GONE, _):
-            store.unlink(hold.item, because)
-    return settling.release()
+        case _:
+            return settling.release()
 
 
 def _other_than(value: str | None) -> str | None:

@@ -124,6 +124,7 @@ def test_a_hold_is_settled_once_and_with_a_reason(office: Office) -> None:
     shown = office.line.json("item", "show", ref)
     [settled] = [each for each in shown["history"] if each["action"] == "hold.settled"]
     assert shown["comments"][-1]["at"] == settled["at"] > hold["opened_at"]
+    assert (settled["after"], settled["reason"]) == ({"id": hold["id"], "took": "item"}, "it stays open")
     assert office.line.json("holds", "list") == []
     again = office.line("holds", "settle", hold["id"], "--take", "item", "--reason", "twice")
     assert again.code == 2

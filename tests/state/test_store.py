@@ -90,6 +90,7 @@ EFFECTS: dict[str, tuple[Callable[["Book"], Effects], list[str]]] = {
     ),
     "held": (lambda book: Effects(held=[(replace(HOLD, item="AI-000002"), book.because)]), ["hold.opened"]),
     "released": (lambda book: Effects(released={"H-1": book.because}), ["hold.settled"]),
+    "took": (lambda book: Effects(released={"H-1": book.because}, took={"H-1": "item"}), ["hold.settled"]),
     "comments": (
         lambda book: Effects(
             comments=[(Comment("", "AI-000001", "Ada", "Hi", book.clock(), True, "eng", "r1"), book.because)]

@@ -59,7 +59,7 @@ def test_a_settled_hold_is_closed_once_and_may_open_anew(book: "Book") -> None:
     assert book.store.holds() == []
     assert [hold.id for hold in book.store.holds(open_only=False)] == ["H-1"]
     assert book.actions() == ["hold.opened", "hold.settled"]
-    assert book.records()[1]["reason"] == "asked to"
+    assert (book.records()[1]["reason"], book.records()[1]["after"]) == ("asked to", None)
     [again] = _place(book, CONFLICT)
     assert again.id == "H-2"
 
