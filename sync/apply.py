@@ -304,14 +304,7 @@ class Apply:
         """What a failure on one linked item leaves behind: a hold, a note to look again, or an open intent."""
         match error:
             case Rejected():
-                held = _refusals(step, error)
-                rest = {m.field for m in _moves(step)} - {h.field for h in held}
-                dirty = [step.item.ref] if rest else []
-                self.work.commit(
-                    "failure", Effects(held=[(h, self.work.because) for h in held], touched=[link], dirty=dirty)
-                )
-                self.work.tally.held += 1
-                self.work.tally.failed += 1
+                self._refused(step, link, error)
             case NotFound():
                 gone = replace(link, missing_since=link.missing_since or self.work.clock(), item_revision=0)
                 self.work.commit("failure", Effects(touched=[gone], dirty=[step.item.ref]))
@@ -322,6 +315,29 @@ class Apply:
             case _:
                 self.work.tally.deferred += 1
         self.work.note_failure(step.tracker, error)
+
+    def _refused(self, step: Step, link: Link, error: Rejected) -> None:
+        """Hold what was refused for a person; the rest of the patch is for the next run."""
+        moves = _moves(step)
+        left = self._unwritten(step, link) if error.partly and not isinstance(error, NoWay) else moves
+        held = _refusals(step, left, error) if left or not moves else []
+        dirty = [step.item.ref] if {m.field for m in moves} - {h.field for h in held} else []
+        self.work.commit("failure", Effects(held=[(h, self.work.because) for h in held], touched=[link], dirty=dirty))
+        self.work.tally.held += bool(held)
+        self.work.tally.failed += 1
+
+    def _unwritten(self, step: Step, link: Link) -> list[FieldMove]:
+        """The changes that the ticket does not show after a part was written; all of them where it cannot be read."""
+        moves = _moves(step)
+        try:
+            found = list(self.work.trackers[step.tracker].fetch([link.ref]))
+        except TrackerError:
+            return moves
+        for ticket in found:
+            if isinstance(ticket, Ticket):
+                there = self._shown(step, link, ticket)[0].baseline
+                moves = [m for m in moves if there[m.field].theirs != m.after]
+        return moves
 
 
 def _is_found(step: Step) -> bool:
@@ -334,10 +350,9 @@ def _moves(step: Step) -> list[FieldMove]:
     return [m for o in step.operations if o.kind is OperationKind.UPDATE for m in o.fields]
 
 
-def _refusals(step: Step, error: Rejected) -> list[Hold]:
-    """The holds for the fields of a refused patch; each stands until that field moves on either side."""
+def _refusals(step: Step, moves: Sequence[FieldMove], error: Rejected) -> list[Hold]:
+    """The holds for refused changes; each stands until its field moves on either side."""
     kind = HoldKind.NO_WAY if isinstance(error, NoWay) else HoldKind.REJECTED
-    moves = _moves(step)
     if kind is HoldKind.NO_WAY:
         moves = [m for m in moves if m.field is Field.STATUS]
     if not moves:

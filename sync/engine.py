@@ -311,7 +311,7 @@ class Engine:
         links = {name: self.store.link_count(name) for name in trackers if ordered}
         refused = brake(ordered, links=links, sightings=sightings, safety=self.safety)
         problems = _told(found.failed) + tuple(
-            f"{ref}: the answer to its ticket or comment was lost; it is looked for before anything is sent again"
+            f"{ref}: what came of a write to the tracker is not known; it is looked for before anything is sent again"
             for ref in sorted(doubt)
         )
         opened = (*found.unknown, *(h for s in ordered if s.operations for h in s.held))

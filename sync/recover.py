@@ -119,17 +119,12 @@ class Recovery:
             written = {f: agreed for f, agreed in meant.items() if f in shown and shown[f] == agreed.theirs}
             if Field.STATUS in meant.keys() - written.keys() and self._stopped_on_the_way(link, before):
                 written[Field.STATUS] = replace(link.baseline[Field.STATUS], theirs=shown[Field.STATUS])
-        because = replace(self.work.because, reason="its answer was lost, and then the ticket was looked at")
+        because = replace(self.work.because, reason="what came of it was not known, and then the ticket was looked at")
+        moves = {f: (before.get(f), written.get(f, agreed).theirs) for f, agreed in meant.items()}
         notes = [
-            Note(
-                "ticket.changed" if name in written else "ticket.perhaps_changed",
-                intent.item,
-                because,
-                name,
-                before.get(name),
-                written.get(name, agreed).theirs,
-            )
-            for name, agreed in meant.items()
+            Note("ticket.changed" if f in written else "ticket.perhaps_changed", intent.item, because, f, was, now)
+            for f, (was, now) in moves.items()
+            if was != now
         ]
         known = [replace(link, baseline={**link.baseline, **written})] if link is not None and written else []
         outcome = {intent.id: Outcome("deferred", "may have been written; both sides are compared again")}

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from connectors.errors import NoWay, TrackerError, Unavailable
-from connectors.sandbox.memory import MemoryTracker
+from connectors.errors import NoWay, Rejected, TrackerError, Unavailable
+from connectors.sandbox.memory import OURS, MemoryTracker
 from state.errors import LeaseLost
 from state.lease import Holder, this_process
 from state.model import Authority, Field, HoldKind, OperationKind, Priority, Status
@@ -255,6 +255,33 @@ def test_what_is_in_doubt_when_the_clock_is_put_back_is_settled_soon_and_not_whe
         world.clock.sleep(100)
         world.sync()
     assert world.link(item.ref).ref.id == "1"
+
+
+def test_a_status_that_we_took_on_its_way_and_back_is_recorded_as_no_change(halfway: Any) -> None:
+    halfway.edit("AI-000001", status=Status.RESOLVED)
+    halfway.tracker.first, halfway.tracker.error = Patch(state=TransitionTo(Category.INDETERMINATE)), NoWay("no way")
+    halfway.sync()
+    halfway.clock.sleep(1)
+    halfway.far.move_to(halfway.link("AI-000001").ref, "To Do", by=OURS)
+    for _ in range(3):
+        halfway.clock.sleep(300)
+        halfway.sync()
+    assert changes(halfway, "AI-000001") == [("item.changed", "status", "open", "resolved")]
+    assert [h.kind for h in halfway.store.holds(None)] == [HoldKind.NO_WAY]
+    assert halfway.store.open_intents(None) == []
+
+
+@pytest.mark.parametrize("seen", [True, False])
+def test_of_an_update_that_was_refused_by_half_only_what_the_ticket_does_not_show_is_held(
+    halfway: Any, seen: bool
+) -> None:
+    halfway.edit("AI-000001", priority=Priority.LOW, title="Rotate the keys")
+    halfway.tracker.first, halfway.tracker.error = Patch(title="Rotate the keys"), Rejected("no such priority")
+    if not seen:
+        halfway.far.fail_next("fetch", Unavailable("503"))
+    halfway.sync()
+    refused = {Field.PRIORITY, Field.BODY} | (set() if seen else {Field.TITLE})
+    assert {(h.kind, h.field) for h in halfway.store.holds(None)} == {(HoldKind.REJECTED, field) for field in refused}
 
 
 def test_what_a_person_decided_of_a_status_that_stopped_on_its_way_stands(halfway: Any) -> None:
