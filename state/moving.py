@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, Table, func, insert, select
 from sqlmodel import SQLModel
 
-from state import audit
+from state import audit, whereabouts
 from state.database import Database
 from state.effects import Because
 from state.errors import StateError
@@ -38,10 +38,15 @@ def contents(store: Store) -> Contents:
         return _contents(connection)
 
 
-def must_be_empty(url: str) -> None:
-    """Raise `StateError` unless there is nothing of ours in the database at `url`; makes nothing."""
+def must_be_free(store: Store, url: str) -> None:
+    """Raise `StateError` unless the installation may go to the database at `url`; makes nothing.
+
+    There is nothing of ours there, and it did not go to another one.
+    """
     database = Database(url)
     try:
+        with store.reading() as connection:
+            whereabouts.may_leave(connection, database.name)
         if database.holds_anything():
             raise StateError(
                 f"there is something at {database.name} already; nothing was moved. Name a database that is empty, "
@@ -55,20 +60,25 @@ def move(store: Store, url: str, *, holder: Holder, because: Because, tell: Tell
     """Bring everything to the empty database at `url`, which then is the one to use; this one takes no more writes.
 
     From its first step on nothing else is written here, and all of it is there or nothing: after a kill, the same
-    command begins again. Raises `LeaseHeld` while a run is under way.
+    command begins again. Raises `LeaseHeld` while a run is under way, and `Elsewhere` where it went to another one.
     """
-    must_be_empty(url)
+    must_be_free(store, url)
     target = Database(url)
     try:
         store.leave(target.name, holder, because)
+        return _bring(store, target, because, tell)
+    finally:
+        target.close()
+
+
+def _bring(store: Store, target: Database, because: Because, tell: Tell) -> Contents:
+    try:
         with store.reading() as source:
             target.migrate(migrate, partial(_fill, source, tell))
             return _contents(source)
     except BaseException:
         _stay(store, target, because)
         raise
-    finally:
-        target.close()
 
 
 def _stay(store: Store, target: Database, because: Because) -> None:

@@ -185,7 +185,7 @@ class Store:
             return stored
 
     def leave(self, to: str, holder: Holder, because: Because) -> None:
-        """Take no more writes here, as the installation goes to the database at `to`; raises `LeaseHeld`."""
+        """Take no more writes here: the installation goes to the database at `to`. Raises `LeaseHeld`, `Elsewhere`."""
         with self._writing(here=False) as w:
             whereabouts.leave(w.connection, w.ledger, to, lease.take(w.connection, holder, 0, w.now), because)
 

@@ -24,9 +24,16 @@ def check(connection: Connection) -> None:
         raise Elsewhere(to)
 
 
+def may_leave(connection: Connection, to: str) -> None:
+    """Raise `Elsewhere` if the installation went to another database than `to`, as it would live in both."""
+    if (before := moved_to(connection)) and before != to:
+        raise Elsewhere(before)
+
+
 def leave(connection: Connection, ledger: Ledger, to: str, held: Lease, because: Because) -> None:
     """Have the installation go to another database; the lease, which shows that no run is under way, is given back."""
     release(connection, held)
+    may_leave(connection, to)
     before = moved_to(connection)
     connection.execute(delete(META).where(META.c.name == MOVED))
     connection.execute(insert(META).values(name=MOVED, value=to))

@@ -29,7 +29,7 @@ def copy(shell: Shell, to: str, *, dry_run: bool) -> int:
         raise Mistaken("--to holds a password, which other users could see: put it in ~/.pgpass or $PGPASSWORD instead")
     with open_store(shell, config) as store, progress(shell) as tell:
         if dry_run:
-            moving.must_be_empty(url)
+            moving.must_be_free(store, url)
             there = moving.contents(store)
         else:
             because = shell.because(f"state copy --to {to}")

@@ -50,3 +50,15 @@ def test_a_target_that_cannot_be_is_refused_and_the_old_one_stays_in_use(desk: L
     assert said.code == 2
     assert "hunter2" not in said.err
     assert desk.add("Rotate the deploy keys") == "AI-000001"
+
+
+def test_a_database_that_was_moved_is_not_copied_to_a_second_place(desk: Line) -> None:
+    desk.add("Rotate the deploy keys")
+    assert desk("state", "copy", "--to", "sqlite:///moved.db").code == 0
+    for more in ([], ["--dry-run"]):
+        said = desk("state", "copy", "--to", "sqlite:///other.db", *more)
+        assert (said.code, said.out) == (2, "")
+        assert "moved.db" in said.err
+        assert "state reclaim" in said.err
+    assert not (desk.folder / "other.db").exists()
+    assert desk.json("state", "reclaim", "--reason", "never used")["reclaimed_from"].endswith("moved.db")

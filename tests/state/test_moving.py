@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from state.database import Database
 from state.effects import Effects, Feed
 from state.errors import Elsewhere, LeaseHeld, StateError
 from state.lease import Holder
 from state.model import Claim, ClaimKind, Hold, HoldKind, Outcome, TestOutcome
-from state.moving import contents, move, must_be_empty
+from state.moving import contents, move, must_be_free
 from state.store import Batch, Store
 from state.ticket import Cursor
 from state.whereabouts import moved_to
@@ -159,7 +160,7 @@ def test_nothing_moves_while_a_run_is_under_way(full: "Book", others: Databases)
     with pytest.raises(LeaseHeld):
         moved(full, url)
     assert went(full.store) == ""
-    must_be_empty(url)
+    must_be_free(full.store, url)
 
 
 @pytest.mark.parametrize("table", ["counter", "item", "audit"])
@@ -174,7 +175,7 @@ def test_a_failure_on_the_way_leaves_the_new_one_empty_and_the_old_one_in_use(
 
     with pytest.raises(StateError, match="the line is cut"):
         move(full.store, url, holder=HERE, because=full.because, tell=tell)
-    must_be_empty(url)
+    must_be_free(full.store, url)
     assert full.item().ref == "AI-000004"
     with closing(moved(full, url)) as new:
         assert rows(new) == rows(full.store)
@@ -182,7 +183,8 @@ def test_a_failure_on_the_way_leaves_the_new_one_empty_and_the_old_one_in_use(
 
 def test_a_kill_on_the_way_is_made_good_by_the_same_command(full: "Book", others: Databases) -> None:
     url = others.empty()
-    full.store.leave(url, HERE, full.because)
+    with closing(Database(url)) as target:
+        full.store.leave(target.name, HERE, full.because)
     with pytest.raises(Elsewhere):
         full.item()
     with closing(moved(full, url)) as new:
@@ -193,3 +195,18 @@ def test_what_there_is_to_move_is_counted(full: "Book") -> None:
     there = contents(full.store)
     assert (there.rows["item"], there.rows["link"], there.rows["audit"]) == (3, 3, len(full.records()))
     assert there.head == full.store.verify().head
+
+
+def test_an_installation_that_was_moved_goes_nowhere_else_unless_it_is_reclaimed(
+    full: "Book", others: Databases
+) -> None:
+    first, second = others.empty(), others.empty()
+    moved(full, first).close()
+    there = went(full.store)
+    with pytest.raises(Elsewhere, match="state reclaim"):
+        moved(full, second)
+    with pytest.raises(Elsewhere):
+        full.store.leave(second, HERE, full.because)
+    assert went(full.store) == there
+    full.store.reclaim(full.because)
+    moved(full, second).close()
