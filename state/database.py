@@ -12,7 +12,7 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, NoResultFound, NoSuchModul
 from sqlmodel import SQLModel
 
 from state import failures, seal
-from state.errors import Damaged, NotInitialised, StateError, TooNew
+from state.errors import Damaged, NotInitialised, Outdated, StateError, TooNew
 from state.tables import HEAD
 
 _KINDS = (("sqlite", "pysqlite"), ("postgresql", "psycopg"))
@@ -122,9 +122,9 @@ class Database:
         found, there = self._stamp() if self.exists() else (None, frozenset[str]())
         self._refuse_half(found, there)
         if found is None:
-            raise NotInitialised(f"there is no database at {self.name}; run `counterfoil init`")
+            raise NotInitialised(self.name)
         if found < HEAD:
-            raise StateError(
+            raise Outdated(
                 f"the database at {self.name} has version {found}, and this program needs {HEAD}; "
                 "run `counterfoil init` to bring it up to date"
             )
@@ -217,7 +217,7 @@ def _parsed(url: str) -> URL:
     except (ArgumentError, NoSuchModuleError, ModuleNotFoundError, ValueError):
         # What it complains of may be a part of the password, so that is not carried along.
         kind = None
-    if kind not in _KINDS:
+    if kind not in _KINDS or (kind == _KINDS[0] and parsed.host):
         raise StateError(
             "the database URL cannot be used; write sqlite:///FILE or postgresql+psycopg://USER@HOST/NAME "
             "as `url` under [state]"

@@ -10,6 +10,16 @@ class StateError(Exception):
 class NotInitialised(StateError):
     """There is no database at this URL yet."""
 
+    def __init__(self, name: str) -> None:
+        super().__init__(
+            f"there is no database at {name}: mend `url` under [state] if there should be one, since a new one "
+            "knows of no ticket; to begin, run `counterfoil init`"
+        )
+
+
+class Outdated(StateError):
+    """The database was written by an older program than this one, and is to be brought up to date."""
+
 
 class TooNew(StateError):
     """The database was written by a newer program than this one."""

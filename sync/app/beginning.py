@@ -28,7 +28,7 @@ def init(shell: Shell) -> int:
     config = configuration(shell)
     Store.create(config.state_url.get_secret_value(), clock=shell.clock, entropy=os.urandom).close()
     steps = [
-        f"edit {shell.file.name}: your trackers, routes and people",
+        *([f"edit {shell.file.name}: your trackers, routes and people"] if wrote else []),
         "counterfoil check: says what is missing, and writes nothing",
         "counterfoil intake FORMAT FILE: takes in items from csv, json or ocsf",
         "counterfoil plan: shows what a sync would do",

@@ -10,7 +10,7 @@ from connectors.base import Tracker
 from connectors.errors import TrackerError, Unavailable
 from connectors.settings import TrackerSettings
 from state import queries
-from state.errors import StateError
+from state.errors import Damaged, NotInitialised, Outdated, StateError
 from state.model import Problem
 from sync.app import show
 from sync.app.complaints import ConfigError
@@ -96,7 +96,7 @@ def _state(shell: Shell, config: Configuration) -> Iterator[_Found]:
         with open_store(shell, config) as store:
             view, why = queries.status(store, shell.today), doubt(store)
     except StateError as error:
-        yield _Found("state", Problem(str(error), "run: counterfoil init"))
+        yield _Found("state", Problem(str(error), _mended(error)))
         return
     if why:
         yield _Found("state", Problem(why, "look at `counterfoil audit verify`; bring back a copy that verifies"))
@@ -104,6 +104,18 @@ def _state(shell: Shell, config: Configuration) -> Iterator[_Found]:
         example = next((ref for ref, said in view.warned if text in said), "")
         fix = f"counterfoil item edit {example}" if example else "counterfoil status"
         yield _Found("items", Problem(f"{show.counted(number, 'item')}: {text}", fix, fatal=False))
+
+
+def _mended(error: StateError) -> str:
+    match error:
+        case NotInitialised():
+            return "mend `url` under [state], or run: counterfoil init"
+        case Outdated():
+            return "run: counterfoil init"
+        case Damaged():
+            return "put a copy from before in its place, or name the right one as `url` under [state]"
+        case _:
+            return "do what it says there, then run: counterfoil check"
 
 
 def _words(answer: dict[str, Any]) -> str:

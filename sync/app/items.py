@@ -1,7 +1,7 @@
 """Items as people add, read and change them."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import date
 from itertools import islice
 from typing import Any
@@ -116,7 +116,7 @@ def list_items(shell: Shell, wanted: Wanted) -> int:
         held = shapes.by_item(store.holds())
         rows = list(_matching(store, wanted, shell.today))
     answer = [shapes.item(item, link, held.get(item.ref, ())) for item, link in rows]
-    shell.answer(answer, lambda: _listing(rows, held))
+    shell.answer(answer, lambda: _listing(rows, held, wanted))
     return IN_ORDER
 
 
@@ -139,9 +139,11 @@ def _matching(store: Store, wanted: Wanted, today: date) -> Iterator[tuple[Actio
                 yield item, link
 
 
-def _listing(rows: list[tuple[ActionItem, Link | None]], held: dict[str, list[Hold]]) -> str:
+def _listing(rows: list[tuple[ActionItem, Link | None]], held: dict[str, list[Hold]], wanted: Wanted) -> str:
+    if not rows and any(asdict(wanted).values()):
+        return "No such items."
     if not rows:
-        return "No such items. `counterfoil item add` or `counterfoil intake` brings some in."
+        return "No items yet. `counterfoil item add` or `counterfoil intake` brings some in."
     lines = [_line(item, link, held.get(item.ref, ())) for item, link in rows]
     left_out = _LESS if 0 < show.width() < _NARROW else ()
     headers = [name for name in lines[0] if name not in left_out]

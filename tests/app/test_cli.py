@@ -57,6 +57,31 @@ def test_without_a_database_the_command_that_makes_one_is_named(line: Line) -> N
     answer = line("status")
     assert answer.code == 2
     assert "counterfoil init" in answer.err
+    assert "mend `url` under [state]" in answer.err
+
+
+@pytest.mark.parametrize("url", ["counterfoil.db", "sqlite://counterfoil.db"])
+def test_a_database_url_that_names_no_file_is_refused(line: Line, url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    line.config.write_text("")
+    monkeypatch.setenv("COUNTERFOIL_STATE__URL", url)
+    answer = line("status")
+    assert (answer.code, answer.out) == (2, "")
+    assert "sqlite:///FILE" in answer.err
+
+
+def test_check_says_of_a_damaged_database_what_every_command_says(line: Line) -> None:
+    line.config.write_text("")
+    line("init")
+    (line.folder / "counterfoil.db").write_bytes(b"no database" * 1000)
+    [problem] = [p for p in line("check", "--json").json["problems"] if p["where"] == "state"]
+    assert problem["fix"] in (said := line("status").err).replace("Put", "put")
+    assert problem["what"] in said
+    assert "init" not in problem["fix"]
+
+
+def test_init_asks_to_edit_only_what_it_wrote(line: Line) -> None:
+    assert "edit counterfoil.toml" in line("init").out
+    assert "edit counterfoil.toml" not in line("init").out
 
 
 def test_the_configuration_is_found_by_option_before_the_variable(

@@ -139,6 +139,12 @@ def test_the_list_is_filtered(desk: Line) -> None:
         assert [item["ref"] for item in desk.json("item", "list", *options)] == found, options
 
 
+def test_an_empty_list_speaks_of_intake_only_where_there_are_no_items(desk: Line) -> None:
+    assert "counterfoil intake" in desk("item", "list").out
+    desk.add("Rotate the keys")
+    assert desk("item", "list", "--overdue").out == "No such items.\n"
+
+
 def test_a_comment_waits_for_the_ticket(desk: Line) -> None:
     ref = desk.add("Rotate the keys")
     said = desk.json("item", "comment", ref, "Done on both hosts?")
