@@ -22,7 +22,7 @@ from sync.position import advanced
 from sync.recover import Recovery, baseline_from, is_over
 from sync.steps import begin, finished, unrouted
 from sync.unknown import left_over, settled, taken
-from sync.work import LEASE_SECONDS, AtOnce, Tally, Work, in_turn
+from sync.work import AtOnce, Tally, Work, in_turn, leased
 
 _STOPS = frozenset({HoldKind.MANY_TICKETS, HoldKind.GONE, HoldKind.UNKNOWN_TICKET})
 _SILENCES = frozenset({HoldKind.GONE, HoldKind.ARCHIVED, HoldKind.COMMENT_REFUSED})
@@ -108,16 +108,9 @@ class Engine:
         Nothing is planned again where a plan was approved: what moves while it is applied waits for the next run.
         Raises `state.store.LeaseHeld` when another run is under way, and `ExpectationFailed`.
         """
-        self.crash("lease.before")
-        lease = self.store.take_lease(holder, LEASE_SECONDS)
-        self.crash("lease.after")
-        try:
+        with leased(self.store, holder, self.crash) as lease:
             work = self._work(lease, self._chosen(only), Because(agent, run))
             return self._run(run, work, full, expect, force)
-        finally:
-            self.crash("release.before")
-            self.store.release_lease(lease)
-            self.crash("release.after")
 
     def adopt(self, ref: str, tracker: str, key: str, *, because: Because) -> Plan:
         """What `link` would change. Writes nothing, and needs no lease.
@@ -132,16 +125,13 @@ class Engine:
 
         Raises what `adopt` raises, and `state.store.LeaseHeld`; nothing was written then.
         """
-        lease = self.store.take_lease(holder, LEASE_SECONDS)
-        try:
+        with leased(self.store, holder, self.crash) as lease:
             plan = self.adopt(ref, tracker, key, because=because)
             work = self._work(lease, self.trackers, because)
             links = [(step.link, because) for step in plan.steps if step.link is not None]
             work.commit("pull", Effects(linked=links, dirty=[link.item for link, _ in links]))
             Apply(work).run(plan.steps)
             return self._report(because.run, _Gathered(plan), work, 0)
-        finally:
-            self.store.release_lease(lease)
 
     def _chosen(self, only: str | None) -> Mapping[str, Tracker]:
         return self.trackers if only is None else {only: self.trackers[only]}
@@ -176,8 +166,7 @@ class Engine:
         work.commit("force", Effects(notes=[Note("brake.overridden", refused.name, because, after=refused.detail)]))
 
     def _apply(self, work: Work, found: _Gathered, *, approved: bool) -> None:
-        if found.plan.steps or found.audited:
-            self.store.check_integrity(again=found.audited)
+        self.store.check_integrity(again=found.audited)
         self._carry_out(work, found)
         if work.stale and not approved:
             self._again(work, found)

@@ -1,6 +1,7 @@
 """What every write of a run shares: the lease, the count, and what to make of a failure."""
 
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Protocol, TypeVar
@@ -19,6 +20,7 @@ from connectors.errors import (
 )
 from mapping.rules import Rules
 from state.effects import Because, Effects, Intent, Lease
+from state.lease import Holder
 from state.model import Comment, OperationKind, Outcome
 from state.store import Store
 from state.ticket import TicketRef
@@ -51,6 +53,24 @@ def in_turn(calls: Iterator[Callable[[], T]], width: int) -> Generator[T, None, 
     """One call after the other, each made when the one before has been dealt with."""
     for call in calls:
         yield call()
+
+
+@contextmanager
+def leased(store: Store, holder: Holder, crash: Callable[[str], None]) -> Iterator[Lease]:
+    """The right to write, here and in the trackers, on a database that was found in order; given back at the end.
+
+    Raises `state.errors.Damaged`, and `state.store.LeaseHeld`.
+    """
+    store.check_integrity()
+    crash("lease.before")
+    lease = store.take_lease(holder, LEASE_SECONDS)
+    crash("lease.after")
+    try:
+        yield lease
+    finally:
+        crash("release.before")
+        store.release_lease(lease)
+        crash("release.after")
 
 
 @dataclass(slots=True)
