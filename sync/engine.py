@@ -149,11 +149,8 @@ class Engine:
                 f"the plan is now {found.plan.digest}, not the approved {expect}; nothing was applied. "
                 "Look at `counterfoil plan` again"
             )
-        if found.plan.refused is not None and force is not None:
-            self._force(work, found.plan.refused, force)
-            found.plan = replace(found.plan, refused=None)
-        if found.plan.refused is None:
-            self._apply(work, found, approved=expect is not None)
+        if self._refusal(work, found, force) is None:
+            self._apply(work, found, force, approved=expect is not None)
         work.tally.recovered += recovered
         return self._report(run, found, work, len(_items(self._unknown(open_))))
 
@@ -161,15 +158,20 @@ class Engine:
         tools = (self.clock, self.sleep, self.crash, self.progress, self.at_once)
         return Work(self.store, lease, trackers, self.rules, because, *tools)
 
-    def _force(self, work: Work, refused: Brake, reason: str) -> None:
-        because = replace(work.because, reason=reason)
-        work.commit("force", Effects(notes=[Note("brake.overridden", refused.name, because, after=refused.detail)]))
+    def _refusal(self, work: Work, found: _Gathered, force: str | None) -> Brake | None:
+        """The brake that refuses the plan; none if a person gave a reason to go past it, which is recorded."""
+        refused = found.plan.refused
+        if refused is not None and force is not None:
+            because = replace(work.because, reason=force)
+            work.commit("force", Effects(notes=[Note("brake.overridden", refused.name, because, after=refused.detail)]))
+            found.plan = replace(found.plan, refused=None)
+        return found.plan.refused
 
-    def _apply(self, work: Work, found: _Gathered, *, approved: bool) -> None:
+    def _apply(self, work: Work, found: _Gathered, force: str | None, *, approved: bool) -> None:
         self.store.check_integrity(again=found.audited)
         self._carry_out(work, found)
         if work.stale and not approved:
-            self._again(work, found)
+            self._again(work, found, force)
         if feeds := [self._feed(reading.feed, work) for reading in found.readings.values()]:
             work.commit("feed", Effects(feeds=feeds))
 
@@ -180,15 +182,15 @@ class Engine:
             apply.unknown([h for h in found.unknown if h.tracker == reading.feed.tracker], reading.over)
         apply.run(found.plan.steps)
 
-    def _again(self, work: Work, found: _Gathered) -> None:
+    def _again(self, work: Work, found: _Gathered, force: str | None) -> None:
         """Plan once more for the items whose ticket moved while we wrote; what moves again waits for the next run."""
         trackers = {name: tracker for name, tracker in work.trackers.items() if name not in work.stopped}
         moved, open_ = self.store.items(work.stale).values(), self.store.open_intents(None)
         again = self._look(work.because.run, trackers, moved, self.store.holds(None), open_, lambda _: Extent.CHANGED)
         found.failed |= again.failed
         work.refused += _told(again.failed)
-        if again.plan.refused is not None:
-            work.refused.append(f"{again.plan.refused.name}: {again.plan.refused.detail}")
+        if (refused := self._refusal(work, again, force)) is not None:
+            work.refused.append(f"{refused.name}: {refused.detail}")
             return
         work.stale -= {step.item.ref for step in again.plan.steps}
         work.stale.difference_update(*(reading.touched for reading in again.readings.values()))

@@ -737,6 +737,21 @@ def test_a_moved_ticket_that_cannot_be_read_again_is_told_and_put_off(world: Any
 
 
 def test_the_brakes_hold_for_what_is_planned_again(world: Any) -> None:
+    items = [world.add(f"Rotate key {number}") for number in range(14)]
+    world.sync()
+    world.safety = Safety(change_share=0.15)
+    for item in items[:2]:
+        world.edit(item.ref, title=f"{item.title}, and the root key")
+    conflict(world, times=2)
+    meanwhile(world, lambda: [world.store.unlink(item.ref, world.because()) for item in items[10:]])
+    report = world.sync()
+    assert (report.exit_code, report.tally.updated, report.tally.deferred) == (3, 0, 2)
+    assert report.problems[0] == (
+        "change_share: 2 of 10 linked items would change, more than 15% (safety.change_share)"
+    )
+
+
+def test_a_reason_to_go_past_a_brake_holds_for_what_is_planned_again(world: Any) -> None:
     items = [world.add(f"Rotate key {number}") for number in range(12)]
     world.sync()
     world.safety = Safety(change_share=0.2)
@@ -744,11 +759,10 @@ def test_the_brakes_hold_for_what_is_planned_again(world: Any) -> None:
         world.edit(item.ref, title=f"{item.title}, and the root key")
     conflict(world, times=3)
     report = world.sync(force="they are meant")
-    assert (report.exit_code, report.tally.updated, report.tally.deferred) == (3, 0, 3)
-    assert report.problems[0] == (
-        "change_share: 3 of 12 linked items would change, more than 20% (safety.change_share)"
-    )
-    assert world.sync(force="they are meant").tally.updated == 3
+    assert (report.exit_code, report.tally.updated, report.problems) == (0, 3, ())
+    told = [json.loads(record.body) for record in world.store.log(action="brake.overridden")]
+    why = "3 of 12 linked items would change, more than 20% (safety.change_share)"
+    assert [(one["reason"], one["after"]) for one in told] == 2 * [("they are meant", why)]
 
 
 def test_only_tickets_that_moved_are_read_again(world: Any) -> None:
