@@ -85,10 +85,10 @@ class Tracker(Protocol):
     def fetch(
         self, refs: Sequence[TicketRef], *, history: bool = False, known: Mapping[str, str] = {}
     ) -> Iterator[Ticket | Missing]:
-        """Yield each ticket as it is now, read past any search index, in no particular order.
+        """Yield each ticket, in no particular order, as it is now: read past any search index.
 
-        `known` tells revisions by ticket id: where `changes` is never stale and tickets cannot be read together
-        otherwise, one may come from the index if it is there no older than that.
+        But where `changes` is never stale and tickets cannot be read together otherwise, those of which `known` tells
+        the revision, by ticket id, may come from the index, as far as they are there no older than that.
         With `history`, what each went through is read with it where the tracker gives both at once: `activity` then
         tells it, once and until the next `fetch`, without asking again.
         """
@@ -119,7 +119,9 @@ class Tracker(Protocol):
     def update(self, ref: TicketRef, patch: Patch, *, seen: str) -> Ticket | None:
         """Change exactly what `patch` says, the state first, and return the ticket as it is then.
 
-        `None` says that it was written and that only a further request would tell how the ticket is then.
+        `None` says that all of it was written, nothing left out, and that only a further request would tell how the
+        ticket is then. An error says by `partly` whether a part was written; one that does not, other than
+        `Ambiguous`, says that nothing was.
         `seen` is the revision the patch was made for. A body that somebody edited after this object read it, more than
         seconds ago, is `Stale`: it is written whole. Raises `NoWay` when no sequence of transitions leads to the wanted
         state.

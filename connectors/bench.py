@@ -4,13 +4,25 @@ import logging
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from typing import Any
 
 from connectors.base import Tracker
 from connectors.sandbox.engineer import Engineer
 from state.model import Field
-from state.ticket import Body, Created, Cursor, Draft, Marker, NotCreated, Patch, Ticket, TicketRef
+from state.ticket import (
+    Activity,
+    ActivityKind,
+    Body,
+    Created,
+    Cursor,
+    Draft,
+    Marker,
+    NotCreated,
+    Patch,
+    Ticket,
+    TicketRef,
+)
 
 
 class Bench(ABC):
@@ -117,13 +129,30 @@ class Bench(ABC):
         """Every ticket of the change feed, in its order."""
         return [ticket for page in self.tracker.changes(cursor) for ticket in page.tickets]
 
+    def comments(self, ref: TicketRef) -> list[Activity]:
+        """Everything said on the ticket, oldest first."""
+        told = self.tracker.activity(ref, datetime(2020, 1, 1, tzinfo=UTC))
+        return [event for event in told if event.kind is ActivityKind.COMMENT]
+
 
 class Lines(logging.Handler):
-    """Keeps every log line."""
+    """Keeps every log line that is written while it is entered."""
 
     def __init__(self) -> None:
         super().__init__()
         self.seen: list[str] = []
+
+    def __enter__(self) -> "Lines":
+        root = logging.getLogger()
+        self._level = root.level
+        root.addHandler(self)
+        root.setLevel(logging.DEBUG)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        root = logging.getLogger()
+        root.removeHandler(self)
+        root.setLevel(self._level)
 
     def emit(self, record: logging.LogRecord) -> None:
         """Keep the line as it would be written."""

@@ -3,7 +3,7 @@
 # ruff: noqa: S101
 
 import json
-import logging
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -13,8 +13,6 @@ from connectors.base import MARK
 from connectors.bench import Bench, Lines
 from connectors.errors import Ambiguous, Denied, NotFound, RateLimited, Rejected, Stale, TrackerError
 from state.ticket import (
-    Activity,
-    ActivityKind,
     Category,
     Created,
     Cursor,
@@ -23,7 +21,6 @@ from state.ticket import (
     NotCreated,
     Patch,
     Ticket,
-    TicketRef,
     TransitionTo,
 )
 
@@ -137,6 +134,21 @@ class TrackerContract:
         patch = Patch(title="New", state=TransitionTo(Category.DONE))
         told = bench.tracker.update(before.ref, patch, seen=before.revision)
         assert told in (None, bench.read(before.ref))
+
+    def test_an_update_that_leaves_something_out_shows_that(self, bench: Bench) -> None:
+        """`None` says that all of it was written."""
+        before, patch = bench.read(bench.make()), Patch(assignee="nobody-of-this-name")
+        with suppress(Rejected):
+            told = bench.tracker.update(before.ref, patch, seen=before.revision)
+            assert told is not None or bench.read(before.ref).assignee == patch.assignee
+
+    def test_an_update_that_fails_says_whether_a_part_was_written(self, bench: Bench) -> None:
+        """What may have been written is looked at before it is recorded; what was not is not."""
+        before = bench.read(bench.make())
+        patch = Patch(title="x" * (bench.tracker.caps.title_limit + 1), state=TransitionTo(Category.DONE))
+        with pytest.raises(Rejected) as refused:
+            bench.tracker.update(before.ref, patch, seen=before.revision)
+        assert refused.value.partly is (bench.read(before.ref) != before)
 
     def test_every_category_of_state_can_be_reached(self, bench: Bench) -> None:
         """Begun, done, and open again."""
@@ -260,7 +272,7 @@ class TrackerContract:
         """So that a comment whose answer was lost is not made twice."""
         ref = bench.make()
         identity = bench.tracker.comment(ref, "Mirrored from the register.", marker="c" * 26)
-        (said,) = _comments(bench, ref)
+        (said,) = bench.comments(ref)
         assert (said.id, said.text.strip(), said.marker_key) == (identity, "Mirrored from the register.", "c" * 26)
         assert said.by.ours
 
@@ -268,7 +280,7 @@ class TrackerContract:
         """Comments are written like bodies, and read as text."""
         ref = bench.make()
         bench.tracker.comment(ref, bench.body(bench.draft().marker, "Done by Friday."), marker="c" * 26)
-        (said,) = _comments(bench, ref)
+        (said,) = bench.comments(ref)
         assert "Done by Friday." in said.text
         assert '"type"' not in said.text
 
@@ -276,7 +288,7 @@ class TrackerContract:
         """A key counts only where we wrote it."""
         ref = bench.make()
         bench.copy_comment(ref, "c" * 26)
-        assert [said.marker_key for said in _comments(bench, ref)] == [None]
+        assert [said.marker_key for said in bench.comments(ref)] == [None]
 
     def test_a_comment_that_is_too_long_is_rejected(self, bench: Bench) -> None:
         """The stated limit is the real one."""
@@ -359,17 +371,10 @@ class TrackerContract:
 
     def test_no_secret_is_in_any_repr_log_line_or_error(self, bench: Bench) -> None:
         """Whatever is written down may be read by anybody."""
-        lines = Lines()
-        root, level = logging.getLogger(), logging.getLogger().level
-        root.addHandler(lines)
-        root.setLevel(logging.DEBUG)
-        try:
+        with Lines() as lines:
             stranger = bench.stranger()
             told = [_failure(bench, stranger), *(str(problem) for problem in stranger.check())]
             told += [str(bench.feed()), repr(bench.tracker), repr(vars(bench.tracker)), repr(bench.tracker.caps)]
-        finally:
-            root.removeHandler(lines)
-            root.setLevel(level)
         seen = "\n".join([*told, *lines.seen])
         assert [secret for secret in bench.secrets if secret in seen] == []
 
@@ -382,7 +387,3 @@ def _failure(bench: Bench, stranger: object) -> str:
         except TrackerError as error:
             told.append(f"{error!r} {error} {error.__cause__!r} {vars(error)}")
     return f"{stranger!r} {told}"
-
-
-def _comments(bench: Bench, ref: TicketRef) -> list[Activity]:
-    return [event for event in bench.tracker.activity(ref, LONG_AGO) if event.kind is ActivityKind.COMMENT]

@@ -30,7 +30,7 @@ from sync.work import DONE, Work
 _BATCH = 500
 _TOGETHER = 100
 _SEEN = (Field.ASSIGNEE, Field.LABELS)
-"""What a tracker may leave out without a word, so that only what is seen in the ticket is told of."""
+"""What a tracker may leave out without a word; its answer then shows the ticket, and what is seen there is told of."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -168,6 +168,26 @@ class ReturnsTheTicketFromBefore(Saboteur):
         return before
 
 
+class LeavesOutUnseen(Saboteur):
+    caught_by = "test_an_update_that_leaves_something_out_shows_that"
+
+    def update(self, ref: TicketRef, patch: Patch, *, seen: str) -> Ticket | None:
+        if not isinstance(patch.assignee, str):
+            return super().update(ref, patch, seen=seen)
+        super().update(ref, replace(patch, assignee=KEEP), seen=seen)
+        return None
+
+
+class ConcealsWhatItWrote(Saboteur):
+    caught_by = "test_an_update_that_fails_says_whether_a_part_was_written"
+
+    def update(self, ref: TicketRef, patch: Patch, *, seen: str) -> Ticket | None:
+        if patch.state is None:
+            return super().update(ref, patch, seen=seen)
+        super().update(ref, Patch(state=patch.state), seen=seen)
+        return super().update(ref, replace(patch, state=None), seen="")
+
+
 class NeverReopens(Saboteur):
     caught_by = "test_every_category_of_state_can_be_reached"
 
