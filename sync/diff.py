@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import assert_never
 
-from state.model import Agreed, Authority, Baseline, Field
+from state.model import Agreed, Authority, Baseline, Field, anything_but
 
 Values = Mapping[Field, str | None]
 """Canonical field values of one side; a field that is absent has nothing to say."""
@@ -64,7 +64,7 @@ def _compare(
     if base is None:
         if field not in desired:
             return None
-        base = Agreed(_other_than(desired[field]), _other_than(theirs))
+        base = Agreed(anything_but(desired[field]), anything_but(theirs))
     ours = desired.get(field, base.ours)
     flow = _flow(base, ours, theirs, authority[field])
     return None if flow is None else Change(field, base, ours, theirs, flow)
@@ -94,7 +94,3 @@ def _contested(authority: Authority) -> Flow:
             return Flow.CONFLICT
         case _:
             assert_never(authority)
-
-
-def _other_than(value: str | None) -> str | None:
-    return "" if value is None else None

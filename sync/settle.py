@@ -8,7 +8,7 @@ from typing import Literal
 from state.effects import Because, Effects, ItemChange
 from state.errors import StateError
 from state.lease import Holder
-from state.model import Agreed, Comment, Hold, HoldKind, Link
+from state.model import Agreed, Comment, Hold, HoldKind, Link, anything_but
 from state.store import Store
 
 Side = Literal["item", "ticket"]
@@ -28,13 +28,13 @@ class _Settling:
     def prefer_item(self) -> Effects:
         """The item's value goes to the ticket with the next run."""
         link = self._link()
-        agreed = Agreed(_other_than(self.hold.ours), self.hold.theirs)
+        agreed = Agreed(anything_but(self.hold.ours), self.hold.theirs)
         return self._effects(self._rebased(link, agreed))
 
     def prefer_ticket(self) -> Effects:
         """The ticket's value comes into the item with the next run."""
         link = self._link()
-        agreed = Agreed(self.hold.ours, _other_than(self.hold.theirs))
+        agreed = Agreed(self.hold.ours, anything_but(self.hold.theirs))
         return self._effects(self._rebased(link, agreed))
 
     def decline(self) -> Effects:
@@ -124,7 +124,3 @@ def _effects(store: Store, hold: Hold, take: Side, because: Because) -> Effects:
             raise Undecidable(f"{hold.id} ({hold.kind}): {_HELP[hold.kind]}")
         case _:
             return settling.release()
-
-
-def _other_than(value: str | None) -> str | None:
-    return "" if value is None else None

@@ -19,6 +19,7 @@ from state.model import (
     Link,
     OperationKind,
     Status,
+    anything_but,
 )
 from state.ticket import ActivityKind, Marker, Missing, Patch
 from sync.diff import Change, Flow, compare
@@ -297,9 +298,9 @@ def first_baseline(wanted: Desired, authority: Mapping[Field, Authority], there:
         if name is Field.BODY or name not in wanted.values or ours == theirs:
             continue
         if authority[name] is Authority.ITEM or theirs is None:
-            base[name] = Agreed(_anything_but(ours), theirs)
+            base[name] = Agreed(anything_but(ours), theirs)
         else:
-            base[name] = Agreed(ours, _anything_but(theirs))
+            base[name] = Agreed(ours, anything_but(theirs))
     return base
 
 
@@ -337,7 +338,3 @@ def _push_reason(pushes: Sequence[Change]) -> str:
     parts = [f"{', '.join(ours)} changed here"] if ours else []
     parts += [f"{', '.join(restored)} restored, the item has the say"] if restored else []
     return "; ".join(parts)
-
-
-def _anything_but(value: str | None) -> str | None:
-    return "" if value is None else None
