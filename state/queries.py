@@ -92,6 +92,12 @@ def status(store: Store, today: date, *, warned: int = 20) -> Overview:
         )
 
 
+def open_holds(store: Store) -> int:
+    """How many holds wait for a person."""
+    with store.reading() as connection:
+        return len(connection.execute(select(HOLD.c.seq).where(waiting.OPEN)).all())
+
+
 def explain(store: Store, ref: str, today: date, *, records: int = 20) -> Explanation:
     """Why an item and its ticket look as they do; raises `UnknownRef`."""
     with store.reading() as connection:

@@ -11,6 +11,7 @@ from state.effects import Because, Effects, Feed, Intent, Lease, Note
 from state.lease import Holder
 from state.lifecycle import UNFINISHED
 from state.model import ActionItem, Agent, Baseline, Comment, Hold, HoldKind, OperationKind
+from state.queries import open_holds
 from state.store import Store
 from state.ticket import Marker, Ticket
 from sync.adopt import adoption
@@ -260,7 +261,7 @@ class Engine:
             feed = self.store.feed(name)
             far, now, progress = extent(feed), self.clock(), self._reading
             found.audited |= far > Extent.NEWS
-            scope = Scope(self.store, tracker, self.rules, run, now, far, mine, waiting, alone, meant, progress)
+            scope = Scope(self.store, tracker, self.rules, run, now, far, mine, waiting, holds, alone, meant, progress)
             try:
                 found.readings[name] = read(scope, feed)
             except TrackerError as error:
@@ -372,7 +373,7 @@ class Engine:
             {name: tracker.requests for name, tracker in self.trackers.items()},
             (*dict.fromkeys(work.refused), *sorted(moved)),
             any(isinstance(e, Denied) for e in errors),
-            len(self.store.holds(None)),
+            open_holds(self.store),
             tuple(work.warnings),
         )
 

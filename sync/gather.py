@@ -72,7 +72,7 @@ class Scope:
 
     `changed` are the items that moved here, `waiting` the comments to be sent by item, `in_doubt` the items to be left
     alone until it is known what was written, `meant` what an update may have written of which no more is known, by
-    item. `extent` says how far to look beyond `changed`.
+    item. `holds` are those that are open. `extent` says how far to look beyond `changed`.
     """
 
     store: Store
@@ -83,6 +83,7 @@ class Scope:
     extent: Extent
     changed: Mapping[str, ActionItem]
     waiting: Mapping[str, tuple[Comment, ...]]
+    holds: Sequence[Hold]
     in_doubt: frozenset[str]
     meant: Mapping[str, Baseline]
     progress: Callable[[str, int], None]
@@ -240,7 +241,7 @@ def _strangers(scope: Scope, tickets: Sequence[Ticket], reading: Reading) -> Non
 def _recall(scope: Scope, reading: Reading) -> None:
     """Look again at the tickets whose item was not known; a hold is over where its ticket has another item or key."""
     name = scope.tracker.name
-    holds = {ref: h for h in scope.store.holds() if h.tracker == name and (ref := held_ticket(h)) is not None}
+    holds = {ref: h for h in scope.holds if h.tracker == name and (ref := held_ticket(h)) is not None}
     if not holds:
         return
     linked = scope.store.links_by_ticket(name, [ref.id for ref in holds])

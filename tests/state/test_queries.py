@@ -8,7 +8,7 @@ import pytest
 
 from state.effects import Effects, Feed, Note
 from state.model import Hold, HoldKind, Outcome, Priority, Status, TestOutcome
-from state.queries import explain, status
+from state.queries import explain, open_holds, status
 from state.store import Batch, Result, UnknownRef
 
 if TYPE_CHECKING:
@@ -38,6 +38,7 @@ def test_status_counts_what_there_is(book: "Book") -> None:
     }
     assert (overview.overdue, overview.unlinked, overview.dirty) == (1, 1, 2)
     assert (overview.holds, overview.intents, overview.waiting_comments) == ({HoldKind.NO_ROUTE: 1}, 1, 1)
+    assert open_holds(book.store) == 1
     assert (overview.links, overview.synced) == ({"eng": 1}, {"eng": book.clock()})
     assert overview.warnings == {"no owner": 1, "past its due date": 1, "the title does not say what to do": 1}
     assert overview.warned == ((late.ref, "no owner; past its due date; the title does not say what to do"),)

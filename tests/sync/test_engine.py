@@ -18,6 +18,7 @@ from state.ticket import Category, Created, Draft, Gone, NotCreated, Ticket
 from sync.engine import ExpectationFailed
 from sync.plan import Safety
 from sync.settle import Side, Undecidable, settle
+from tests.databases import statements
 
 
 class Killed(BaseException):
@@ -540,6 +541,16 @@ def test_an_item_that_matches_no_route_is_held_once_and_released_by_a_route(worl
     world.routes = routes
     assert world.sync().tally.created == 1
     assert holds(world) == []
+
+
+def test_a_quiet_run_reads_once_what_waits_for_a_person(world: Any) -> None:
+    world.routes = ()
+    for number in range(3):
+        world.add(f"Rotate key {number}")
+    world.sync()
+    with statements() as said:
+        assert world.sync().waiting == 3
+    assert sum("hold.detail" in one for one in said) == 1
 
 
 def test_too_many_creates_are_refused_and_force_is_recorded(world: Any) -> None:
