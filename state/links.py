@@ -21,11 +21,12 @@ from sqlalchemy.exc import IntegrityError
 from state.audit import Ledger
 from state.effects import Because
 from state.errors import StateError
-from state.model import Link
+from state.model import HoldKind, Link
 from state.rows import link_columns, link_of
 from state.series import Rows, chunks
 from state.tables import LinkRow
 from state.ticket import TicketRef
+from state.waiting import HOLD
 
 LINK = LinkRow.__table__  # type: ignore[attr-defined]
 CURRENT = LINK.c.ended_at.is_(None)
@@ -38,6 +39,9 @@ _BY_TICKET = select(LINK).where(LINK.c.ticket_id.in_(_SOME), CURRENT, _THERE)
 _BY_KEY = select(LINK).where(LINK.c.marker_key.in_(_SOME), CURRENT, _THERE)
 _LAST = select(LINK.c.item, func.max(LINK.c.generation).label("last")).where(LINK.c.item.in_(_SOME), _THERE)
 _LAST_OF_EACH = _LAST.group_by(LINK.c.item)
+_HELD = select(HOLD.c.item, HOLD.c.ours).where(
+    HOLD.c.tracker == bindparam("in_tracker"), HOLD.c.kind == HoldKind.UNKNOWN_TICKET.value, HOLD.c.ours.is_not(None)
+)
 _NEW = insert(LINK)
 _CHANGED = (
     update(LINK)
@@ -89,11 +93,17 @@ def refs(rows: Rows, tracker: str) -> Iterator[tuple[TicketRef, str | None]]:
 
 
 def next_generations(connection: Connection, items: Iterable[str], tracker: str) -> dict[str, int]:
-    """The number of the next ticket that each item would have in this tracker, from 1."""
+    """The number of the next ticket that each item would have in this tracker, from 1.
+
+    That of a ticket which an item was held over is spent, whosever that ticket is.
+    """
     found: dict[str, int] = {}
     for some in chunks(items):
         rows = connection.execute(_LAST_OF_EACH, {"some": some, "in_tracker": tracker})
         found |= dict.fromkeys(some, 1) | {row.item: row.last + 1 for row in rows}
+    for item, number in connection.execute(_HELD, {"in_tracker": tracker}) if found else ():
+        if item in found:
+            found[item] = max(found[item], int(number) + 1)
     return found
 
 

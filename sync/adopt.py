@@ -14,6 +14,7 @@ from state.ticket import Marker
 from sync.plan import Operation, Plan
 from sync.rulings import Sighting
 from sync.steps import answer, first_baseline
+from sync.unknown import held_over, held_ticket
 
 
 class NotAdoptable(StateError):
@@ -27,7 +28,8 @@ def adoption(store: Store, tracker: Tracker, rules: Rules, item: ActionItem, key
     """
     ticket = tracker.resolve(key)
     _must_be_free(store, item, tracker.name, ticket.ref.id, ticket.ref.key)
-    generation = store.generations([item.ref], tracker.name)[item.ref]
+    holds = tuple(h for h in store.holds(item.ref) if held_ticket(h) in (None, ticket.ref))
+    generation = held_over(holds, tracker.name) or store.generations([item.ref], tracker.name)[item.ref]
     marker = Marker(store.marker_key(item.ref, tracker.name, generation), item.ref)
     wanted = desired(item, rules, tracker.name, marker)
     there = observe(ticket, rules, tracker.name, baseline=None, desired=wanted)
@@ -45,7 +47,6 @@ def adoption(store: Store, tracker: Tracker, rules: Rules, item: ActionItem, key
         comments=ticket.comments or 0,
         seen_at=ticket.updated,
     )
-    holds = tuple(store.holds(item.ref))
     step = answer(Sighting(item, link, ticket, holds=holds), rules, because.run)
     linking = Operation(
         OperationKind.LINK, item.ref, tracker.name, f"{ticket.ref.key} becomes its ticket", (), ticket.revision

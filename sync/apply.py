@@ -53,7 +53,7 @@ class Apply:
             because = self.work.because
             released = {i: replace(because, reason=why) for i, why in over.items()}
             self.work.commit("refresh", Effects(held=[(h, because) for h in held], released=released))
-            self.work.tally.held += len(held)
+            self.work.tally.held += sum(not h.id for h in held)
 
     def take(self, steps: Sequence[Step]) -> None:
         """Make tickets that were found their items' again; the next run compares them."""

@@ -9,11 +9,10 @@ from connectors.errors import Denied, TrackerError
 from mapping.rules import Rules
 from state.effects import Because, Effects, Feed, Intent, Lease, Note
 from state.lease import Holder
-from state.lifecycle import UNFINISHED
 from state.model import ActionItem, Agent, Baseline, Comment, Hold, HoldKind, OperationKind
 from state.queries import open_holds
 from state.store import Store
-from state.ticket import Marker, Ticket
+from state.ticket import Ticket
 from sync.adopt import adoption
 from sync.apply import Apply
 from sync.gather import Extent, Reading, Scope, read
@@ -21,11 +20,10 @@ from sync.pace import forecast
 from sync.plan import Brake, Forecast, Plan, Safety, Step, brake, in_order
 from sync.position import advanced
 from sync.recover import Recovery, baseline_from, is_over
-from sync.steps import begin, finished, unrouted
-from sync.unknown import left_over, settled, taken
+from sync.ticketless import Ticketless
+from sync.unknown import left_over
 from sync.work import AtOnce, Tally, Work, in_turn, leased
 
-_STOPS = frozenset({HoldKind.MANY_TICKETS, HoldKind.GONE, HoldKind.UNKNOWN_TICKET})
 _SILENCES = frozenset({HoldKind.GONE, HoldKind.ARCHIVED, HoldKind.COMMENT_REFUSED})
 
 
@@ -268,10 +266,11 @@ class Engine:
                 found.failed[name] = error
         new = [item for ref, item in changed.items() if ref not in linked]
         steps = [s for r in found.readings.values() for s in (*r.strays.values(), *r.steps.values())]
-        steps += [s for s in self._begin(new, found, run) if s is not None]
+        steps += Ticketless(self.store, self.rules, run, found.readings, holds, doubt).steps(new)
         for name, reading in found.readings.items():
             but = doubt | {s.item.ref for s in steps if s.tracker == name}
-            found.unknown += left_over(self.store, self.rules, name, reading.unlinked.values(), but)
+            waiting_for = left_over(self.store, self.rules, name, reading.unlinked.values(), holds, but)
+            found.unknown += (*reading.missed, *waiting_for)
         found.plan = self._plan(steps, found, trackers, doubt)
         return found
 
@@ -308,6 +307,7 @@ class Engine:
         )
         opened = (*found.unknown, *(h for s in ordered if s.operations for h in s.held))
         over = {i for s in ordered for i in s.released} | {i for r in found.readings.values() for i in r.over}
+        over |= {h.id for h in opened if h.id}
         holds = (*(h for h in found.holds if h.id not in over), *opened)
         denied = any(isinstance(error, Denied) for error in found.failed.values())
         return Plan(ordered, holds, refused, problems, denied, tuple(self._forecasts(ordered, trackers)))
@@ -325,42 +325,6 @@ class Engine:
         hours = timedelta(hours=self.audit_hours[feed.tracker])
         due = feed.audited_at is not None and not timedelta(0) <= self.clock() - feed.audited_at < hours
         return Extent.PRESENCE if due else Extent.NEWS
-
-    def _begin(self, items: Sequence[ActionItem], found: _Gathered, run: str) -> Iterator[Step | None]:
-        """The steps of items that have no ticket yet, asking the store by the batch."""
-        held: dict[str, list[Hold]] = {}
-        for hold in found.holds if items else ():
-            held.setdefault(hold.item, []).append(hold)
-        routed: dict[str, list[ActionItem]] = {}
-        routing = self.rules.routing
-        for item in items:
-            if item.status not in UNFINISHED:
-                yield finished(item, held.get(item.ref, ()))
-            elif (name := self.rules.route(item)) is None:
-                yield unrouted(item, held.get(item.ref, ()), routing)
-            else:
-                routed.setdefault(name, []).append(item)
-        for name, mine in routed.items():
-            if name in found.readings:
-                yield from self._routed(mine, found.readings[name], held, run)
-
-    def _routed(
-        self, items: Sequence[ActionItem], reading: Reading, held: Mapping[str, Sequence[Hold]], run: str
-    ) -> Iterator[Step | None]:
-        name = reading.feed.tracker
-        generations = self.store.generations([i.ref for i in items], name)
-        sent = {intent.key for intent in self.store.given_up(name)} if reading.unlinked else ()
-        for item in items:
-            generation = generations[item.ref]
-            marker = Marker(self.store.marker_key(item.ref, name, generation), item.ref)
-            holds = [h for h in held.get(item.ref, ()) if h.id not in reading.over]
-            stops = {h.kind for h in holds} & _STOPS
-            there = reading.unlinked.get(marker.key)
-            if there is not None and stops <= {HoldKind.UNKNOWN_TICKET} and not settled(self.store, item.ref, there):
-                known = marker.key in sent
-                yield taken(item, self.rules, marker, generation, there, holds, run, sent=known)
-            elif not stops:
-                yield begin(item, self.rules, marker, generation, name, holds)
 
     def _report(self, run: str, found: _Gathered, work: Work, doubt: int) -> Report:
         errors = [*found.failed.values(), *work.stopped.values()]

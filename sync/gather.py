@@ -21,7 +21,7 @@ from sync.position import advanced, located
 from sync.recover import CLOCK_SLACK
 from sync.rulings import Sighting
 from sync.steps import answer, vanished
-from sync.unknown import held_ticket, many, owners
+from sync.unknown import held_ticket, looked_for, many, owners
 
 CHUNK = 100
 """How many tickets are compared at a time."""
@@ -33,8 +33,8 @@ class Reading:
 
     `steps` answer what is new, `touched` are links to refresh, and `lost` the items whose ticket was missed for the
     first time, to be looked at again. Of a ticket that was seen twice the last sight counts. `strays` hold items whose
-    key stands in further tickets, by item. `unlinked` are marked tickets that no link knows, by key, and `over` says by
-    id which holds on such are, and why.
+    key stands in further tickets, by item. `unlinked` are marked tickets that no link knows, by key; `over` says by id
+    which holds on such are over, and why, and `missed` are those to be stored anew, as their ticket went or came back.
     """
 
     feed: Feed
@@ -43,6 +43,7 @@ class Reading:
     strays: dict[str, Step] = field(default_factory=dict)
     unlinked: dict[str, Ticket] = field(default_factory=dict)
     over: dict[str, str] = field(default_factory=dict)
+    missed: list[Hold] = field(default_factory=list)
     sighted: list[Sighted] = field(default_factory=list)
     lost: set[str] = field(default_factory=set)
 
@@ -239,17 +240,23 @@ def _strangers(scope: Scope, tickets: Sequence[Ticket], reading: Reading) -> Non
 
 
 def _recall(scope: Scope, reading: Reading) -> None:
-    """Look again at the tickets whose item was not known; a hold is over where its ticket has another item or key."""
+    """Look again at the tickets that items are held over; a hold is over where its ticket has an item or is gone."""
     name = scope.tracker.name
-    holds = {ref: h for h in scope.holds if h.tracker == name and (ref := held_ticket(h)) is not None}
-    if not holds:
-        return
+    holds: dict[TicketRef, list[Hold]] = {}
+    for hold in scope.holds:
+        if hold.tracker == name and (ref := held_ticket(hold)) is not None:
+            holds.setdefault(ref, []).append(hold)
     linked = scope.store.links_by_ticket(name, [ref.id for ref in holds])
-    for ticket in scope.tracker.fetch(list(holds)):
-        hold = holds[ticket.ref]
-        if ticket.ref.id in linked:
-            reading.over[hold.id] = f"it is the ticket of {linked[ticket.ref.id].item}"
-        elif isinstance(ticket, Ticket) and ticket.marker is not None:
+    for ticket in scope.tracker.fetch(list(holds)) if holds else ():
+        there = isinstance(ticket, Ticket)
+        for hold in holds[ticket.ref]:
+            if ticket.ref.id in linked:
+                reading.over[hold.id] = f"it is the ticket of {linked[ticket.ref.id].item}"
+            elif (now := looked_for(hold, there=there)) is None:
+                reading.over[hold.id] = "the ticket is gone"
+            elif now != hold:
+                reading.missed.append(now)
+        if isinstance(ticket, Ticket) and ticket.marker is not None and ticket.ref.id not in linked:
             reading.unlinked[ticket.marker.key] = ticket
 
 

@@ -1,15 +1,18 @@
 """Tickets that carry an item's key although nothing is known of them: the database was put back to an earlier day."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 
 from mapping.read import names_item, reads_as
-from mapping.render import desired
+from mapping.render import canonical_title, desired
 from mapping.rules import Rules
 from state.model import ActionItem, Hold, HoldKind, Link, OperationKind
 from state.store import Store
 from state.ticket import Marker, Ticket, TicketRef
 from sync.plan import Operation, Step
 from sync.steps import first_agreed
+
+Titled = Mapping[str, Sequence[Ticket]]
 
 
 def taken(
@@ -30,7 +33,7 @@ def taken(
     """
     wanted = desired(item, rules, there.ref.tracker, marker)
     if not sent and not reads_as(there, wanted, rules, there.ref.tracker):
-        return _left(item, there, holds)
+        return _left(item, there, generation, holds)
     link = Link(
         item=item.ref,
         ref=there.ref,
@@ -50,13 +53,47 @@ def taken(
     return Step(item, there.ref.tracker, (operation,), link=link, pulled=link.baseline, released=over)
 
 
-def _left(item: ActionItem, there: Ticket, holds: Sequence[Hold]) -> Step | None:
-    words = f'but reads "{there.title}"; link the item to its own ticket, or that ticket to its own item'
-    hold = _hold(item.ref, there, words)
+def _left(item: ActionItem, there: Ticket, generation: int, holds: Sequence[Hold]) -> Step | None:
+    words = f'but is about something else, "{there.title}"; link the item to its own ticket, or that to its own item'
+    return _held(item, _hold(item.ref, there, generation, words), holds)
+
+
+def resembling(store: Store, item: ActionItem, rules: Rules, marker: Marker, tickets: Titled) -> Step | None:
+    """The step that holds an item for one of these tickets that reads as it, but carries another's key, or none.
+
+    What a person was told of before is not told again.
+    """
+    for there in tickets.get(canonical_title(item.title), ()):
+        wanted = desired(item, rules, there.ref.tracker, marker)
+        told = {held_ticket(h) for h in store.holds(item.ref, open_only=False)}
+        if reads_as(there, wanted, rules, there.ref.tracker) and there.ref not in told:
+            detail = (
+                f"{there.ref.key} reads as {item.ref}, but carries another key; link the item to it if it is its ticket"
+            )
+            return _held(item, _about(item.ref, there, None, detail), ())
+    return None
+
+
+def nobodys(
+    store: Store, rules: Rules, tracker: str, tickets: Iterable[Ticket], holds: Iterable[Hold], but: Collection[str]
+) -> Titled:
+    """The tickets, by title, that an item is held over or would be, those of items in `but` apart."""
+    named = [(ref, t) for t in tickets if (ref := names_item(t, rules, tracker)) not in but]
+    generations = store.generations([ref for ref, _ in named], tracker)
+    waited = {held_ticket(h) for h in holds}
+    found: dict[str, list[Ticket]] = {}
+    for ref, ticket in named:
+        key = store.marker_key(ref, tracker, generations[ref])
+        if ticket.ref in waited or (ticket.marker is not None and ticket.marker.key == key):
+            found.setdefault(canonical_title(ticket.title), []).append(ticket)
+    return found
+
+
+def _held(item: ActionItem, hold: Hold, holds: Sequence[Hold]) -> Step | None:
     if any((h.kind, h.detail) == (hold.kind, hold.detail) for h in holds):
         return None
-    operation = Operation(OperationKind.HOLD, item.ref, there.ref.tracker, f"{hold.kind}: {hold.detail}")
-    return Step(item, there.ref.tracker, (operation,), held=(hold,))
+    operation = Operation(OperationKind.HOLD, item.ref, hold.tracker, f"{hold.kind}: {hold.detail}")
+    return Step(item, hold.tracker, (operation,), held=(hold,))
 
 
 def owners(store: Store, rules: Rules, tracker: str, marked: Mapping[str, Sequence[Ticket]]) -> dict[str, Link]:
@@ -85,25 +122,34 @@ def many(link: Link, told: Hold | None, others: Sequence[Ticket]) -> Hold | None
 
 
 def left_over(
-    store: Store, rules: Rules, tracker: str, tickets: Iterable[Ticket], but: Iterable[str]
+    store: Store, rules: Rules, tracker: str, tickets: Iterable[Ticket], holds: Sequence[Hold], but: Iterable[str]
 ) -> Iterator[Hold]:
-    """The holds on tickets whose item is to be taken in again first, those of items in `but` apart.
+    """The holds on tickets whose item has none, or is to be taken in again first, those of items in `but` apart.
 
-    The ticket of another installation is none of ours, and what a person settled is not asked again.
+    The ticket of another installation is none of ours, and what a person settled is not asked again. `holds` are open.
     """
     named = {ref: t for t in tickets if (ref := names_item(t, rules, tracker)) and ref not in but}
-    generations = store.generations(named, tracker)
+    spoken = {h.item: h for h in holds if h.item in named and h.kind is HoldKind.UNKNOWN_TICKET}
+    generations, here = store.generations(named, tracker), store.items(named)
     for ref, ticket in named.items():
-        ours = ticket.marker is not None and ticket.marker.key == store.marker_key(ref, tracker, generations[ref])
-        if ours and not _told(store, ref, ticket):
-            words = "of which this database knows nothing; take its item in again, or link the ticket to the item"
-            yield _hold(ref, ticket, words)
+        told = spoken.get(ref)
+        generation = held_over([told] if told else [], tracker) or generations[ref]
+        ours = ticket.marker is not None and ticket.marker.key == store.marker_key(ref, tracker, generation)
+        hold = _hold(ref, ticket, generation, _HERE if ref in here else _NOWHERE)
+        new = told is None or (_NOWHERE in told.detail and ref in here)
+        if ours and new and not _is_twin(store, ref):
+            yield hold
 
 
-def settled(store: Store, item: str, ticket: Ticket) -> bool:
-    """Whether a person decided that this ticket is not the item's."""
-    still = {h.id for h in store.holds(item)}
-    return any(held_ticket(h) == ticket.ref and h.id not in still for h in store.holds(item, open_only=False))
+_HERE = "which is not linked to it; link the item to it, or leave it alone"
+_NOWHERE = "of which this database knows nothing; take its item in again, or link the ticket to the item"
+_MISSED = "; it was not found when it was looked for"
+
+
+def held_over(holds: Iterable[Hold], tracker: str) -> int | None:
+    """Which of an item's keys the ticket carries that the item is held over, by number."""
+    over = (int(h.ours) for h in holds if h.kind is HoldKind.UNKNOWN_TICKET and h.tracker == tracker and h.ours)
+    return next(over, None)
 
 
 def held_ticket(hold: Hold) -> TicketRef | None:
@@ -114,12 +160,22 @@ def held_ticket(hold: Hold) -> TicketRef | None:
     return TicketRef(hold.tracker, identity, key)
 
 
-def _told(store: Store, item: str, ticket: Ticket) -> bool:
-    holds = store.holds(item, open_only=False)
-    return any(h.kind is HoldKind.MANY_TICKETS or held_ticket(h) == ticket.ref for h in holds)
+def looked_for(hold: Hold, *, there: bool) -> Hold | None:
+    """The hold once its ticket was looked for; none where that was not found for the second time."""
+    if there:
+        return replace(hold, detail=hold.detail.removesuffix(_MISSED))
+    return None if hold.detail.endswith(_MISSED) else replace(hold, detail=hold.detail + _MISSED)
 
 
-def _hold(item: str, ticket: Ticket, words: str) -> Hold:
-    detail = f"{ticket.ref.key} carries the key of {item}, {words}"
+def _is_twin(store: Store, item: str) -> bool:
+    return any(h.kind is HoldKind.MANY_TICKETS for h in store.holds(item, open_only=False))
+
+
+def _hold(item: str, ticket: Ticket, generation: int, words: str) -> Hold:
+    return _about(item, ticket, generation, f"{ticket.ref.key} carries the key of {item}, {words}")
+
+
+def _about(item: str, ticket: Ticket, generation: int | None, detail: str) -> Hold:
     theirs = f"{ticket.ref.id} {ticket.ref.key}"
-    return Hold(HoldKind.UNKNOWN_TICKET, item, ticket.ref.tracker, detail, theirs=theirs)
+    number = None if generation is None else str(generation)
+    return Hold(HoldKind.UNKNOWN_TICKET, item, ticket.ref.tracker, detail, ours=number, theirs=theirs)

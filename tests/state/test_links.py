@@ -167,3 +167,15 @@ def test_many_links_are_made_counted_and_streamed(book: "Book") -> None:
     assert (book.store.has_links("eng"), book.store.has_links("web")) == (True, False)
     assert [ref.id for ref, _ in book.store.link_refs("eng")] == [str(number) for number in range(30)]
     assert len(book.store.links(item.ref for item in items)) == 30
+
+
+def test_the_number_of_a_ticket_that_an_item_was_held_over_is_spent(book: "Book") -> None:
+    item, other = book.item(), book.item()
+    held = Hold(HoldKind.UNKNOWN_TICKET, item.ref, "eng", "SEC-7 carries the key", ours="1", theirs="10007 SEC-7")
+    nameless = Hold(HoldKind.UNKNOWN_TICKET, other.ref, "eng", "SEC-7 reads as it", theirs="10007 SEC-7")
+    [stored, _] = book.store.commit(None, Effects(held=[(held, book.because), (nameless, book.because)])).holds
+    numbers = {item.ref: 2, other.ref: 1}
+    assert book.store.generations([item.ref, other.ref], "eng") == numbers
+    book.store.commit(None, Effects(released={stored.id: book.because}))
+    assert book.store.generations([item.ref, other.ref], "eng") == numbers
+    assert book.store.generations([item.ref], "web") == {item.ref: 1}

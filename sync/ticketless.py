@@ -1,0 +1,75 @@
+"""What items without a ticket call for: one of their own, the one that carries their key, a hold, or nothing."""
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from mapping.rules import Rules
+from state.lifecycle import UNFINISHED
+from state.model import ActionItem, Hold, HoldKind
+from state.store import Store
+from state.ticket import Marker
+from sync.gather import Reading
+from sync.plan import Step
+from sync.steps import begin, finished, unrouted
+from sync.unknown import held_over, nobodys, resembling, taken
+
+_STOPS = frozenset({HoldKind.MANY_TICKETS, HoldKind.GONE, HoldKind.UNKNOWN_TICKET})
+
+
+@dataclass(frozen=True, slots=True)
+class Ticketless:
+    """What the steps of items without a ticket are made from.
+
+    `holds` are the open ones, and `in_doubt` the items of which it is not known whether a ticket was made.
+    """
+
+    store: Store
+    rules: Rules
+    run: str
+    readings: Mapping[str, Reading]
+    holds: Sequence[Hold]
+    in_doubt: Collection[str]
+
+    def steps(self, items: Sequence[ActionItem]) -> Iterator[Step]:
+        """The steps of these items, asking the store by the batch; those whose tracker was not read have none."""
+        held: dict[str, list[Hold]] = {}
+        for hold in self.holds if items else ():
+            held.setdefault(hold.item, []).append(hold)
+        routed: dict[str, list[ActionItem]] = {}
+        routing = self.rules.routing
+        for item in items:
+            if item.status not in UNFINISHED:
+                yield finished(item, held.get(item.ref, ()))
+            elif (name := self.rules.route(item)) is None:
+                yield unrouted(item, held.get(item.ref, ()), routing)
+            else:
+                routed.setdefault(name, []).append(item)
+        for name, mine in routed.items():
+            if name in self.readings:
+                yield from (s for s in self._routed(mine, self.readings[name], held) if s is not None)
+
+    def _routed(
+        self, items: Sequence[ActionItem], reading: Reading, held: Mapping[str, Sequence[Hold]]
+    ) -> Iterator[Step | None]:
+        name = reading.feed.tracker
+        generations = self.store.generations([i.ref for i in items], name)
+        sent = {intent.key for intent in self.store.given_up(name)} if reading.unlinked else ()
+        new: list[tuple[ActionItem, Marker, int, Sequence[Hold]]] = []
+        found = set(self.in_doubt)
+        for item in items:
+            holds = held.get(item.ref, ())
+            generation = held_over(holds, name) or generations[item.ref]
+            marker = Marker(self.store.marker_key(item.ref, name, generation), item.ref)
+            stops = {h.kind for h in holds} & _STOPS
+            there = reading.unlinked.get(marker.key)
+            if there is not None and stops <= {HoldKind.UNKNOWN_TICKET}:
+                known = marker.key in sent
+                step = taken(item, self.rules, marker, generation, there, holds, self.run, sent=known)
+                found |= {item.ref} if step is not None and step.link is not None else set()
+                yield step
+            elif not stops:
+                new.append((item, marker, generation, holds))
+        others = nobodys(self.store, self.rules, name, reading.unlinked.values(), self.holds, found) if new else {}
+        for item, marker, generation, holds in new:
+            step = resembling(self.store, item, self.rules, marker, others)
+            yield step or begin(item, self.rules, marker, generation, name, holds)

@@ -1,0 +1,315 @@
+"""Tickets that carry an item's key although nothing is known of them, as an older database was put in place."""
+
+import json
+from typing import Any
+
+import pytest
+
+from state.lease import this_process
+from state.model import HoldKind, OperationKind, Status
+from state.store import Store
+from state.ticket import ActivityKind, Gone
+from sync.settle import settle
+from tests.databases import Databases
+
+
+@pytest.fixture
+def restored(world: Any, databases: Databases) -> Any:
+    """A world whose database was put back to what it was before the ticket of AI-000002 was made."""
+    world.add("Enable MFA")
+    world.sync()
+    world.add("Rotate keys")
+    world.store.close()
+    kept = databases.copy(world.url)
+    world.store = Store.open(world.url, clock=world.clock)
+    world.sync()
+    world.store.close()
+    world.store = Store.open(kept, clock=world.clock)
+    return world
+
+
+def test_an_older_database_takes_the_tickets_made_since_and_makes_none_twice(restored: Any) -> None:
+    report = restored.sync()
+    [operation] = report.plan.operations
+    assert (operation.kind, operation.reason) == (
+        OperationKind.LINK,
+        f"{restored.ticket('AI-000002').ref.key} carries its key",
+    )
+    assert len(restored.far.tickets()) == 2
+    assert restored.ticket("AI-000002").title == "Rotate keys"
+    restored.sync()
+    assert restored.sync().plan.operations == ()
+
+
+def put_back(world: Any, kept: str) -> None:
+    world.store.close()
+    world.store = Store.open(kept, clock=world.clock)
+
+
+def kept(world: Any, databases: Databases) -> str:
+    """A copy of the database as it is now."""
+    world.store.close()
+    copied = databases.copy(world.url)
+    world.store = Store.open(world.url, clock=world.clock)
+    return copied
+
+
+def test_a_database_from_before_the_first_sync_takes_the_tickets_made_since(world: Any, databases: Databases) -> None:
+    world.add("Enable MFA")
+    world.add("Rotate keys")
+    copy = kept(world, databases)
+    world.sync()
+    put_back(world, copy)
+    world.sync()
+    world.sync()
+    assert len(world.far.tickets()) == 2
+    assert [world.ticket(ref).title for ref in ("AI-000001", "AI-000002")] == ["Enable MFA", "Rotate keys"]
+    assert world.sync().plan.operations == ()
+
+
+def test_what_people_did_in_such_a_ticket_meanwhile_is_kept(restored: Any) -> None:
+    [ref] = [t.ref for t in restored.far.tickets() if t.title == "Rotate keys"]
+    restored.far.move_to(ref, "Done", "Done")
+    restored.sync()
+    restored.sync()
+    assert restored.item("AI-000002").status is Status.RESOLVED
+    assert len(restored.far.tickets()) == 2
+
+
+def lost(world: Any, databases: Databases, *titles: str) -> None:
+    """Mirror these, and put the database back to before they were added."""
+    copy = kept(world, databases)
+    for title in titles:
+        world.add(title, source_ref=f"S-{title}")
+    world.sync()
+    put_back(world, copy)
+    world.clock.sleep(600)
+
+
+def at_rest(world: Any) -> None:
+    for _ in range(3):
+        world.sync()
+    assert world.sync().plan.operations == ()
+
+
+def test_items_taken_in_again_get_their_tickets_back_even_after_a_sync(world: Any, databases: Databases) -> None:
+    lost(world, databases, "Enable MFA", "Rotate keys")
+    assert [(h.kind, h.item) for h in world.plan().holds] == [
+        (HoldKind.UNKNOWN_TICKET, "AI-000001"),
+        (HoldKind.UNKNOWN_TICKET, "AI-000002"),
+    ]
+    report = world.sync()
+    assert (report.exit_code, report.tally.held) == (5, 2)
+    assert world.sync().tally.held == 0
+    for title in ("Enable MFA", "Rotate keys"):
+        world.add(title, source_ref=f"S-{title}")
+    at_rest(world)
+    assert [world.ticket(ref).title for ref in ("AI-000001", "AI-000002")] == ["Enable MFA", "Rotate keys"]
+    assert (len(world.far.tickets()), world.store.holds()) == (2, [])
+
+
+def test_an_item_does_not_take_the_ticket_of_another_that_had_its_number(world: Any, databases: Databases) -> None:
+    lost(world, databases, "Enable MFA", "Rotate keys")
+    first, second = (t.ref for t in world.far.tickets())
+    world.far.move_to(first, "Done", "Done")
+    rotate = world.add("Rotate keys", source_ref="S-Rotate keys")
+    enable = world.add("Enable MFA", source_ref="S-Enable MFA")
+    at_rest(world)
+    assert (world.item(rotate.ref).status, world.item(enable.ref).status) == (Status.OPEN, Status.OPEN)
+    assert [(h.kind, h.item) for h in world.store.holds()] == [
+        (HoldKind.UNKNOWN_TICKET, rotate.ref),
+        (HoldKind.UNKNOWN_TICKET, enable.ref),
+    ]
+    assert [t.title for t in world.far.tickets()] == ["Enable MFA", "Rotate keys"]
+    for ref, ticket in ((rotate.ref, second), (enable.ref, first)):
+        world.engine().link(ref, "eng", ticket.key, holder=this_process(), because=world.because())
+    at_rest(world)
+    assert (world.item(enable.ref).status, world.item(rotate.ref).status) == (Status.RESOLVED, Status.OPEN)
+    assert (len(world.far.tickets()), world.ticket(rotate.ref).ref.id) == (2, second.id)
+
+
+def test_a_ticket_left_alone_is_not_asked_about_again(world: Any, databases: Databases) -> None:
+    lost(world, databases, "Enable MFA")
+    world.sync()
+    [hold] = world.store.holds()
+    settle(world.store, hold, "item", world.because("not needed"), holder=this_process())
+    at_rest(world)
+    world.far.comment(world.far.tickets()[0].ref, "Still needed?")
+    at_rest(world)
+    other = world.add("Patch hosts")
+    at_rest(world)
+    assert (world.ticket(other.ref).title, len(world.far.tickets())) == ("Patch hosts", 2)
+
+
+def test_a_second_ticket_made_since_is_held_beside_the_first(world: Any, databases: Databases) -> None:
+    item = world.add("Enable MFA")
+    world.sync()
+    copy = kept(world, databases)
+    world.store.unlink(item.ref, world.because("a fresh start"))
+    world.sync()
+    put_back(world, copy)
+    world.clock.sleep(600)
+    at_rest(world)
+    [hold] = world.store.holds()
+    assert (hold.kind, hold.item) == (HoldKind.MANY_TICKETS, item.ref)
+    assert "MEM-1 and MEM-2" in hold.detail
+
+
+def test_a_ticket_found_again_is_recorded_as_linked_and_not_as_created(restored: Any) -> None:
+    report = restored.sync()
+    assert (report.tally.created, report.tally.recovered) == (0, 1)
+    actions = [json.loads(r.body)["action"] for r in restored.store.log(["AI-000002"])]
+    assert ("ticket.linked" in actions, "ticket.created" in actions) == (True, False)
+
+
+def test_a_comment_sent_since_is_not_said_twice(world: Any, databases: Databases) -> None:
+    item = world.add()
+    world.sync()
+    world.sync()
+    world.store.add_comment(item.ref, "olga@acme.example", "Please hurry.", world.because())
+    copy = kept(world, databases)
+    world.sync()
+    put_back(world, copy)
+    world.clock.sleep(600)
+    world.store.add_comment(item.ref, "olga@acme.example", "It is late.", world.because())
+    at_rest(world)
+    said = [a.text for a in world.far.activity(world.link(item.ref).ref) if a.kind is ActivityKind.COMMENT]
+    assert [text.partition("\n")[0] for text in said] == ["Please hurry.", "It is late."]
+    assert all(c.remote_id for c in world.store.comments(item.ref))
+
+
+def test_another_comment_of_the_same_number_is_said(world: Any, databases: Databases) -> None:
+    item = world.add()
+    world.sync()
+    copy = kept(world, databases)
+    world.store.add_comment(item.ref, "olga@acme.example", "Please hurry.", world.because())
+    world.sync()
+    put_back(world, copy)
+    world.clock.sleep(600)
+    world.store.add_comment(item.ref, "olga@acme.example", "It is late.", world.because())
+    at_rest(world)
+    said = [a.text for a in world.far.activity(world.link(item.ref).ref) if a.kind is ActivityKind.COMMENT]
+    assert [text.partition("\n")[0] for text in said] == ["Please hurry.", "It is late."]
+
+
+def test_a_key_that_another_ticket_carries_is_not_planted_again(world: Any, databases: Databases) -> None:
+    lost(world, databases, "Enable MFA")
+    world.sync()
+    [hold] = world.store.holds()
+    settle(world.store, hold, "item", world.because("not needed"), holder=this_process())
+    [left] = world.far.tickets()
+    world.far.move_to(left.ref, "Done", "Done")
+    other = world.add("Patch hosts")
+    world.far.lose_request("create")
+    world.clock.sleep(300)
+    for _ in range(4):
+        world.sync()
+        world.clock.sleep(300)
+    assert (world.item(other.ref).status, world.ticket(other.ref).title) == (Status.OPEN, "Patch hosts")
+    assert world.far.ticket(left.ref).title == "Enable MFA"
+    world.far.comment(left.ref, "Still needed?")
+    at_rest(world)
+    assert world.store.holds() == []
+
+
+def link(world: Any, item: str, ticket: str) -> None:
+    world.engine().link(item, "eng", ticket, holder=this_process(), because=world.because())
+
+
+def test_items_that_changed_numbers_get_their_tickets_back_one_by_one(world: Any, databases: Databases) -> None:
+    titles = ("Enable MFA", "Rotate keys", "Patch hosts")
+    lost(world, databases, *titles)
+    there = {t.title: t.ref for t in world.far.tickets()}
+    items = [world.add(title, source_ref=f"S-{title}") for title in (*titles[1:], titles[0])]
+    at_rest(world)
+    for item in items:
+        at_rest(world)
+        link(world, item.ref, there[item.title].key)
+    at_rest(world)
+    assert {world.item(i.ref).title: world.link(i.ref).ref for i in items} == there
+    assert (len(world.far.tickets()), world.store.holds()) == (3, [])
+
+
+@pytest.fixture
+def crossed(world: Any, databases: Databases) -> Any:
+    """A world where AI-000002 waits for the ticket that carries the key of AI-000001, which has its own."""
+    lost(world, databases, "Enable MFA", "Rotate keys")
+    [_, second] = world.far.tickets()
+    for title in ("Rotate keys", "Enable MFA"):
+        world.add(title, source_ref=f"S-{title}")
+    at_rest(world)
+    link(world, "AI-000001", second.ref.key)
+    at_rest(world)
+    return world
+
+
+def test_an_item_is_held_for_a_ticket_that_reads_as_it_and_carries_another_key(crossed: Any) -> None:
+    told = {h.item: h.detail for h in crossed.store.holds()}
+    assert told["AI-000001"].startswith("MEM-1 carries the key of AI-000001, but is about something else")
+    assert told["AI-000002"].startswith("MEM-1 reads as AI-000002, but carries another key")
+    assert crossed.store.link("AI-000002") is None
+    assert len(crossed.far.tickets()) == 2
+
+
+def test_an_item_whose_ticket_is_said_to_be_none_of_its_own_gets_another(crossed: Any) -> None:
+    [hold] = crossed.store.holds("AI-000002")
+    settle(crossed.store, hold, "item", crossed.because("another one"), holder=this_process())
+    at_rest(crossed)
+    assert crossed.ticket("AI-000002").ref.key == "MEM-3"
+    [left] = crossed.store.holds()
+    assert left.item == "AI-000001"
+
+
+def test_a_hold_is_over_when_its_ticket_was_not_found_twice(world: Any, databases: Databases) -> None:
+    lost(world, databases, "Enable MFA")
+    world.sync()
+    [ticket] = world.far.tickets()
+    [hold] = world.store.holds()
+    world.far.delete(ticket.ref)
+    assert world.sync().exit_code == 5
+    [missed] = world.store.holds()
+    assert (missed.id, missed.detail) == (hold.id, f"{hold.detail}; it was not found when it was looked for")
+    assert world.sync().exit_code == 0
+    other = world.add("Patch hosts")
+    at_rest(world)
+    assert world.ticket(other.ref).title == "Patch hosts"
+
+
+def test_a_ticket_that_came_back_is_waited_for_as_before(world: Any, databases: Databases) -> None:
+    lost(world, databases, "Enable MFA")
+    world.sync()
+    [ticket], [hold] = world.far.tickets(), world.store.holds()
+    world.far.delete(ticket.ref, Gone.HIDDEN)
+    world.sync()
+    world.far.restore(ticket.ref)
+    world.sync()
+    assert world.store.holds() == [hold]
+    world.add("Enable MFA", source_ref="S-Enable MFA")
+    at_rest(world)
+    assert world.link("AI-000001").ref == ticket.ref
+
+
+def test_an_item_that_is_here_is_not_said_to_be_unknown(world: Any, databases: Databases) -> None:
+    item = world.add()
+    copy = kept(world, databases)
+    world.sync()
+    put_back(world, copy)
+    world.edit(item.ref, status=Status.RESOLVED)
+    world.clock.sleep(600)
+    at_rest(world)
+    words = "MEM-1 carries the key of AI-000001, which is not linked to it; link the item to it, or leave it alone"
+    assert [h.detail for h in world.store.holds()] == [words]
+    link(world, item.ref, "MEM-1")
+    at_rest(world)
+    assert (world.store.holds(), world.link(item.ref).ref.key) == ([], "MEM-1")
+
+
+def test_a_hold_says_that_its_item_is_here_once_it_is(world: Any, databases: Databases) -> None:
+    lost(world, databases, "Enable MFA")
+    at_rest(world)
+    [before] = world.store.holds()
+    world.routes = ()
+    world.add("Enable MFA", source_ref="S-Enable MFA")
+    at_rest(world)
+    [after] = [h for h in world.store.holds() if h.kind is HoldKind.UNKNOWN_TICKET]
+    assert (after.id, "knows nothing" in before.detail, "is not linked" in after.detail) == (before.id, True, True)
