@@ -17,9 +17,9 @@ from sync.adopt import adoption
 from sync.apply import Apply
 from sync.gather import Extent, Reading, Scope, read
 from sync.pace import forecast
-from sync.plan import Brake, Forecast, Plan, Safety, Step, brake, in_order
+from sync.plan import Brake, Forecast, Plan, Safety, Step, brake, in_order, opening, release
 from sync.position import advanced
-from sync.recover import Recovery, baseline_from, is_over
+from sync.recover import Recovery, baseline_from, doubts, is_over
 from sync.ticketless import Ticketless
 from sync.unknown import left_over
 from sync.work import AtOnce, Tally, Work, in_turn, leased
@@ -271,7 +271,7 @@ class Engine:
             but = doubt | {s.item.ref for s in steps if s.tracker == name}
             waiting_for = left_over(self.store, self.rules, name, reading.unlinked.values(), holds, but)
             found.unknown += (*reading.missed, *waiting_for)
-        found.plan = self._plan(steps, found, trackers, doubt)
+        found.plan = self._plan(steps, found, trackers, open_)
         return found
 
     def _changed(self, holds: Iterable[Hold]) -> Iterator[ActionItem]:
@@ -295,22 +295,28 @@ class Engine:
         return waiting
 
     def _plan(
-        self, steps: Sequence[Step], found: _Gathered, trackers: Mapping[str, Tracker], doubt: frozenset[str]
+        self, steps: Sequence[Step], found: _Gathered, trackers: Mapping[str, Tracker], open_: Sequence[Intent]
     ) -> Plan:
         ordered = in_order(steps)
         sightings = [s for r in found.readings.values() for s in r.sighted]
         links = {name: self.store.link_count(name) for name in trackers if ordered}
         refused = brake(ordered, links=links, sightings=sightings, safety=self.safety)
-        problems = _told(found.failed) + tuple(
-            f"{ref}: what came of a write to the tracker is not known; it is looked for before anything is sent again"
-            for ref in sorted(doubt)
+        done = {i for s in ordered for i in s.released}
+        over = {i: why for r in found.readings.values() for i, why in r.over.items() if i not in done}
+        beside = [opening(h) for h in found.unknown if not h.id]
+        beside += [release(h, over[h.id]) for h in found.holds if h.id in over]
+        held = (*found.unknown, *(h for s in ordered if s.operations for h in s.held))
+        gone = {*done, *over, *(h.id for h in held)}
+        return Plan(
+            ordered,
+            tuple(beside),
+            (*(h for h in found.holds if h.id not in gone), *held),
+            refused,
+            _told(found.failed),
+            any(isinstance(error, Denied) for error in found.failed.values()),
+            doubts((i for i in open_ if i.tracker in trackers or i.tracker not in self.trackers), self.waits),
+            tuple(self._forecasts(ordered, trackers)),
         )
-        opened = (*found.unknown, *(h for s in ordered if s.operations for h in s.held))
-        over = {i for s in ordered for i in s.released} | {i for r in found.readings.values() for i in r.over}
-        over |= {h.id for h in opened if h.id}
-        holds = (*(h for h in found.holds if h.id not in over), *opened)
-        denied = any(isinstance(error, Denied) for error in found.failed.values())
-        return Plan(ordered, holds, refused, problems, denied, tuple(self._forecasts(ordered, trackers)))
 
     def _forecasts(self, steps: Sequence[Step], trackers: Mapping[str, Tracker]) -> Iterator[Forecast]:
         for name, tracker in trackers.items():

@@ -12,11 +12,11 @@ from mapping.render import desired
 from mapping.rules import Rules
 from mapping.speech import comment_key
 from state.effects import Feed
-from state.model import ActionItem, Baseline, Comment, Field, Hold, HoldKind, Link, OperationKind, Status
+from state.model import ActionItem, Baseline, Comment, Field, Hold, HoldKind, Link, Status
 from state.store import Store
 from state.ticket import Activity, ActivityKind, Category, Marker, Missing, Ticket, TicketRef
 from sync.diff import Change, compare
-from sync.plan import Operation, Sighted, Step
+from sync.plan import Sighted, Step, opening
 from sync.position import advanced, located
 from sync.recover import CLOCK_SLACK
 from sync.rulings import Sighting
@@ -234,9 +234,8 @@ def _strangers(scope: Scope, tickets: Sequence[Ticket], reading: Reading) -> Non
         del reading.unlinked[key]
         hold = many(link, _told(scope, link, reading), marked[key])
         if hold is not None:
-            operation = Operation(OperationKind.HOLD, link.item, link.ref.tracker, f"{hold.kind}: {hold.detail}")
             item = scope.store.item(link.item)
-            reading.strays[item.ref] = Step(item, link.ref.tracker, (operation,), held=(hold,))
+            reading.strays[item.ref] = Step(item, link.ref.tracker, (opening(hold),), held=(hold,))
 
 
 def _recall(scope: Scope, reading: Reading) -> None:

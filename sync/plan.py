@@ -35,6 +35,16 @@ class Operation:
     assumes: str = ""
 
 
+def opening(hold: Hold) -> Operation:
+    """The operation that opens a hold."""
+    return Operation(OperationKind.HOLD, hold.item, hold.tracker, f"{hold.kind}: {hold.detail}")
+
+
+def release(hold: Hold, why: str) -> Operation:
+    """The operation that says that a hold is over, and why."""
+    return Operation(OperationKind.RELEASE, hold.item, hold.tracker, f"{hold.id}: {why}")
+
+
 @dataclass(frozen=True, slots=True)
 class Step:
     """All that a run does about one item, and what is needed to do it; without a tracker, about one that has no ticket.
@@ -122,21 +132,24 @@ class Forecast:
 class Plan:
     """What a run would do, in order, and whether it is refused.
 
-    `problems` say which trackers could not be read; `denied` that one of them does not let us in. `forecasts` are for
-    trackers whose budget makes it take long.
+    `beside` are operations on holds alone, of items that no step is about. `problems` say which trackers could not be
+    read; `denied` that one of them does not let us in. `doubts` say what is to be found out about earlier runs.
+    `forecasts` are for trackers whose budget makes it take long.
     """
 
     steps: tuple[Step, ...]
+    beside: tuple[Operation, ...] = ()
     holds: tuple[Hold, ...] = ()
     refused: Brake | None = None
     problems: tuple[str, ...] = ()
     denied: bool = False
+    doubts: tuple[str, ...] = ()
     forecasts: tuple[Forecast, ...] = ()
 
     @property
     def operations(self) -> tuple[Operation, ...]:
         """Every operation, in the order in which it is applied."""
-        return tuple(operation for step in self.steps for operation in step.operations)
+        return (*self.beside, *(operation for step in self.steps for operation in step.operations))
 
     @property
     def warnings(self) -> tuple[str, ...]:

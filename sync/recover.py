@@ -1,6 +1,6 @@
 """Intents that a crash or a lost answer left open: looked for by their markers, never sent again blind."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
@@ -189,6 +189,20 @@ def is_over(intent: Intent, tracker: Tracker, wait: timedelta, now: datetime) ->
     if intent.begun_there is not None and there is not None:
         passed.append(there - intent.begun_there + GRAIN)
     return min(passed) >= wait
+
+
+def doubts(intents: Iterable[Intent], waits: Mapping[str, int]) -> tuple[str, ...]:
+    """What is not known yet of each item, and from when on a run can find it out for good."""
+    told: dict[str, str] = {}
+    for intent in sorted(intents, key=lambda i: (i.item, i.begun_at)):
+        words = f"{intent.item}: what came of a write to {intent.tracker} is not known"
+        wait = waits.get(intent.tracker)
+        if wait is None:
+            told[intent.item] = f"{words}, and no tracker is called so any more"
+        else:
+            at = intent.begun_at + timedelta(seconds=wait) + GRAIN
+            told[intent.item] = f"{words}; a sync looks for it, and one after {at:%Y-%m-%d %H:%M:%S} UTC can settle it"
+    return tuple(told.values())
 
 
 def link_of(intent: Intent, ticket: Ticket, run: str) -> Link:

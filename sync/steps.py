@@ -23,7 +23,7 @@ from state.model import (
 )
 from state.ticket import ActivityKind, Marker, Missing, Patch
 from sync.diff import Change, Flow, compare
-from sync.plan import FieldMove, Operation, Step
+from sync.plan import FieldMove, Operation, Step, opening, release
 from sync.rulings import Ruling, Sighting, authority_over, because_of, deed, rule, shown, start_of, waits, who
 
 _REFUSALS = frozenset({HoldKind.NO_WAY, HoldKind.REJECTED})
@@ -261,7 +261,7 @@ def unrouted(item: ActionItem, holds: Sequence[Hold], routing: str) -> Step:
     words = "no [[routes]] entry matches this item; add one, or a last one without `when`"
     hold = Hold(HoldKind.NO_ROUTE, item.ref, "", words, ours=routing)
     told = any(h.kind is HoldKind.NO_ROUTE for h in holds)
-    opened = () if told else (Operation(OperationKind.HOLD, item.ref, "", f"{hold.kind}: {hold.detail}"),)
+    opened = () if told else (opening(hold),)
     return Step(item, "", opened, held=(hold,))
 
 
@@ -269,8 +269,7 @@ def finished(item: ActionItem, holds: Sequence[Hold]) -> Step:
     """The step for a finished item without a ticket: it needs none any more, whatever was in the way of one."""
     over = [h for h in holds if h.kind in _OBSTACLES]
     why = "the item is finished and needs no ticket"
-    releases = tuple(Operation(OperationKind.RELEASE, item.ref, h.tracker, f"{h.id}: {why}") for h in over)
-    return Step(item, "", releases, released={h.id: why for h in over})
+    return Step(item, "", tuple(release(h, why) for h in over), released={h.id: why for h in over})
 
 
 def vanished(item: ActionItem, link: Link, missing: Missing, holds: tuple[Hold, ...]) -> Step:
@@ -283,8 +282,7 @@ def vanished(item: ActionItem, link: Link, missing: Missing, holds: tuple[Hold, 
     )
     if link.missing_since is None or _already(hold, holds):
         return Step(item, link.ref.tracker, (), link=link, pulled=link.baseline)
-    operation = Operation(OperationKind.HOLD, item.ref, link.ref.tracker, f"{hold.kind}: {hold.detail}")
-    return Step(item, link.ref.tracker, (operation,), link=link, pulled=link.baseline, held=(hold,))
+    return Step(item, link.ref.tracker, (opening(hold),), link=link, pulled=link.baseline, held=(hold,))
 
 
 def first_baseline(wanted: Desired, authority: Mapping[Field, Authority], there: Observed) -> Baseline:

@@ -9,7 +9,7 @@ from mapping.rules import Rules
 from state.model import ActionItem, Hold, HoldKind, Link, OperationKind
 from state.store import Store
 from state.ticket import Marker, Ticket, TicketRef
-from sync.plan import Operation, Step
+from sync.plan import Operation, Step, opening
 from sync.steps import first_agreed
 
 Titled = Mapping[str, Sequence[Ticket]]
@@ -92,8 +92,7 @@ def nobodys(
 def _held(item: ActionItem, hold: Hold, holds: Sequence[Hold]) -> Step | None:
     if any((h.kind, h.detail) == (hold.kind, hold.detail) for h in holds):
         return None
-    operation = Operation(OperationKind.HOLD, item.ref, hold.tracker, f"{hold.kind}: {hold.detail}")
-    return Step(item, hold.tracker, (operation,), held=(hold,))
+    return Step(item, hold.tracker, (opening(hold),), held=(hold,))
 
 
 def owners(store: Store, rules: Rules, tracker: str, marked: Mapping[str, Sequence[Ticket]]) -> dict[str, Link]:

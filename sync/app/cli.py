@@ -208,7 +208,9 @@ def unlink(shell: Shell, ref: Ref, reason: Reason = "") -> int:
 def plan(
     shell: Shell,
     out: Annotated[Path | None, typer.Option(help="Also write the plan there, as JSON.", metavar="FILE")] = None,
-    check: Annotated[bool, typer.Option("--check", help="Exit 10 if anything would change.")] = False,
+    check: Annotated[
+        bool, typer.Option("--check", help="Exit 10 if a sync has anything to do, else 5 while holds are open.")
+    ] = False,
     full: Full = False,
     tracker: Only = None,
 ) -> int:

@@ -18,6 +18,7 @@ def plan(made: Plan) -> dict[str, Any]:
         "refused": None if made.refused is None else {"brake": made.refused.name, "detail": made.refused.detail},
         "holds": [hold(each) for each in made.holds],
         "problems": list(made.problems),
+        "not_known": list(made.doubts),
         "warnings": list(made.warnings),
         "forecasts": [{**asdict(each), "done_at": each.done_at.isoformat()} for each in made.forecasts],
     }

@@ -84,7 +84,11 @@ def plan(shell: Shell, *, out: Path | None, check: bool, full: bool, only: str |
         return BRAKE
     if made.problems:
         return PERSON if made.denied else LATER
-    return CHANGES if check and made.operations else IN_ORDER
+    if check and (made.operations or made.doubts):
+        return CHANGES
+    if check and made.holds:
+        return PERSON
+    return LATER if made.doubts else IN_ORDER
 
 
 def sync(shell: Shell, *, expect: str | None, force: str | None, full: bool, only: str | None) -> int:
@@ -173,13 +177,16 @@ def _forecast_words(each: Forecast) -> str:
 
 
 def _nothing(made: Plan, holds: Sequence[Hold]) -> str:
-    return "nothing to do" if made.problems or holds else "nothing to do, both sides agree"
+    return "nothing to do" if made.problems or made.doubts or holds else "nothing to do, both sides agree"
 
 
 def _trouble(made: Plan, holds: Sequence[Hold], warnings: Sequence[str] = ()) -> Iterator[object]:
     if made.problems:
         yield show.heading("Not reached")
         yield show.bullets([*made.problems, "counterfoil check says what mends it"])
+    if made.doubts:
+        yield show.heading("Not known yet")
+        yield show.bullets(made.doubts)
     if warnings := (*made.warnings, *warnings):
         yield show.heading("Warnings")
         yield show.bullets(warnings)

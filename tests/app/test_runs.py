@@ -101,6 +101,7 @@ def test_what_an_engineer_does_comes_back_and_what_only_a_person_decides_waits(o
     assert set(hold) >= {"id", "kind", "field", "detail", "command"}
     assert office.line.json("holds", "list") == [hold]
     assert hold["command"] in office.line("status").out
+    assert (office.line("plan").code, office.line("plan", "--check").code) == (0, 5)
 
 
 def test_a_person_whom_the_tracker_does_not_let_be_assigned_is_told(office: Office) -> None:

@@ -47,6 +47,22 @@ def test_killed_and_resumed_there_is_one_ticket_per_item(installation: Any, poin
     assert installation.run("audit", "verify", expect=None)["ok"]
 
 
+def test_a_plan_and_its_approval_go_on_after_a_killed_sync(github: Any) -> None:
+    ref = github.run("item", "add", "Rotate the access keys of the build account")["ref"]
+    assert github.process("sync", crash="create.after").returncode == -signal.SIGKILL
+    planned = github.run("plan", "--check", expect=10)
+    [told] = planned["not_known"]
+    assert ref in told
+    assert "UTC can settle it" in told
+    assert (planned["operations"], planned["problems"]) == ([], [])
+    said = github.process("plan")
+    assert said.returncode == 3
+    assert "Not known yet" in said.stdout
+    assert "Not reached" not in said.stdout
+    assert github.run("sync", "--expect", planned["digest"])["recovered"] == 1
+    assert github.run("plan", "--check")["not_known"] == []
+
+
 def test_no_second_ticket_is_made_while_the_index_hides_the_first(jira_cloud: Any) -> None:
     for n in range(2):
         jira_cloud.run("item", "add", f"Encrypt volume {n} of the billing system")

@@ -9,6 +9,7 @@ from state.lease import this_process
 from state.model import HoldKind, OperationKind, Status
 from state.store import Store
 from state.ticket import ActivityKind, Gone
+from sync.plan import Plan
 from sync.settle import settle
 from tests.databases import Databases
 
@@ -106,6 +107,20 @@ def test_items_taken_in_again_get_their_tickets_back_even_after_a_sync(world: An
     at_rest(world)
     assert [world.ticket(ref).title for ref in ("AI-000001", "AI-000002")] == ["Enable MFA", "Rotate keys"]
     assert (len(world.far.tickets()), world.store.holds()) == (2, [])
+
+
+def test_holds_that_a_sync_opens_and_ends_by_itself_are_in_the_plan(world: Any, databases: Databases) -> None:
+    lost(world, databases, "Enable MFA")
+    [opened] = world.plan().operations
+    assert (opened.kind, opened.item) == (OperationKind.HOLD, "AI-000001")
+    assert world.plan().digest != Plan(()).digest
+    world.sync(expect=world.plan().digest)
+    assert world.plan().operations == ()
+    [ticket] = world.far.tickets()
+    world.add("Rotate keys", source_ref="S-Rotate keys")
+    other = world.add("Enable MFA for all", source_ref="S-Enable MFA for all")
+    world.engine().link(other.ref, "eng", ticket.ref.key, holder=this_process(), because=world.because())
+    assert (OperationKind.RELEASE, "AI-000001") in [(o.kind, o.item) for o in world.plan().operations]
 
 
 def test_an_item_does_not_take_the_ticket_of_another_that_had_its_number(world: Any, databases: Databases) -> None:
