@@ -170,28 +170,28 @@ class Apply:
             return link
         tracker = self.work.trackers[step.tracker]
         try:
-            ticket = self._update(tracker, step, link, patch)
+            sent, ticket = self._update(tracker, step, link, patch)
         except TrackerError as error:
             if not isinstance(error, Ambiguous) and not error.partly:
                 self.work.commit("failure", Effects(finished={intent.id: Outcome("refused", str(error))}))
             raise
-        return self._pushed(step, link, intent, ticket)
+        return self._pushed(step, link, intent, sent, ticket)
 
-    def _update(self, tracker: Tracker, step: Step, link: Link, patch: Patch) -> Ticket | None:
-        """Write the patch, and without its assignee if the tracker refuses that person."""
+    def _update(self, tracker: Tracker, step: Step, link: Link, patch: Patch) -> tuple[Patch, Ticket | None]:
+        """Write the patch, and without its assignee if the tracker refuses that person; what was written in the end."""
         seen = link.ticket_revision
         try:
-            return self.work.patiently(lambda: tracker.update(link.ref, patch, seen=seen))
+            return patch, self.work.patiently(lambda: tracker.update(link.ref, patch, seen=seen))
         except Unassignable as error:
             self.work.warn(f"{link.item}: {step.item.owner} cannot be assigned to {link.ref.key}: {error}")
             rest = replace(patch, assignee=KEEP)
             try:
-                return self.work.patiently(lambda: tracker.update(link.ref, rest, seen=seen))
+                return rest, self.work.patiently(lambda: tracker.update(link.ref, rest, seen=seen))
             except TrackerError as second:
                 second.partly |= error.partly
                 raise
 
-    def _pushed(self, step: Step, link: Link, intent: Intent, ticket: Ticket | None) -> Link:
+    def _pushed(self, step: Step, link: Link, intent: Intent, sent: Patch, ticket: Ticket | None) -> Link:
         """Agree on what was pushed, or on what the ticket shows of it, if that was told."""
         link, strange = replace(link, baseline=step.pushed, ticket_revision=""), True
         if ticket is not None:
@@ -199,7 +199,7 @@ class Apply:
             self.work.written.setdefault(step.tracker, []).append(ticket.updated)
         elif not step.say and not step.waiting:
             self.untold.setdefault(step.tracker, []).append((step, link))
-        moves = _moves(step)
+        moves = [m for m in _moves(step) if m.field is not Field.ASSIGNEE or sent.assignee is not KEEP]
         taken = {f: agreed.theirs for f, agreed in link.baseline.items()}
         done = [m for m in moves if m.field not in _SEEN or taken.get(m.field) == m.after]
         if Field.LABELS in {m.field for m in moves} - {m.field for m in done}:

@@ -134,7 +134,10 @@ def test_a_request_stays_open_until_the_answer_to_it_is_written(world: Any) -> N
     assert world.ticket(item.ref).state.category is Category.INDETERMINATE
 
 
-def test_a_person_whom_the_tracker_refused_is_not_recorded_as_assigned(world: Any) -> None:
+@pytest.mark.parametrize("shows", [True, False])
+def test_a_person_whom_the_tracker_refused_is_not_recorded_as_assigned(world: Any, shows: bool) -> None:
+    if not shows:
+        world.tracker = Silent("eng", far_side=world.far)
     item = world.add()
     world.sync()
     world.far.people = frozenset({"mia"})
