@@ -63,6 +63,23 @@ def test_a_plan_and_its_approval_go_on_after_a_killed_sync(github: Any) -> None:
     assert github.run("plan", "--check")["not_known"] == []
 
 
+@pytest.mark.parametrize(("point", "linked"), [("pull.before", False), ("pull.after", True)])
+def test_a_ticket_linked_by_hand_is_linked_or_not_and_the_next_sync_does_the_rest(
+    github: Any, point: str, linked: bool
+) -> None:
+    ref = github.run("item", "add", "Rotate the access keys of the build account")["ref"]
+    key = github.open_ticket("Made by hand")
+    killed = github.process("item", "link", ref, key, crash=point)
+    assert killed.returncode == -signal.SIGKILL
+    assert bool(github.run("item", "show", ref)["ticket"]) is linked
+    if not linked:
+        github.run("item", "link", ref, key)
+    github.run("sync")
+    assert github.tickets() == [key]
+    assert github.engineer.title(key) == "Rotate the access keys of the build account"
+    assert github.run("sync")["operations"] == []
+
+
 def test_no_second_ticket_is_made_while_the_index_hides_the_first(jira_cloud: Any) -> None:
     for n in range(2):
         jira_cloud.run("item", "add", f"Encrypt volume {n} of the billing system")
