@@ -21,7 +21,7 @@ from sync.position import advanced, located
 from sync.recover import CLOCK_SLACK
 from sync.rulings import Sighting
 from sync.steps import answer, vanished
-from sync.unknown import held_ticket, looked_for, many, owners
+from sync.unknown import EVER, held_ticket, looked_for, many, owners
 
 CHUNK = 100
 """How many tickets are compared at a time."""
@@ -246,7 +246,8 @@ def _recall(scope: Scope, reading: Reading) -> None:
         if hold.tracker == name and (ref := held_ticket(hold)) is not None:
             holds.setdefault(ref, []).append(hold)
     linked = scope.store.links_by_ticket(name, [ref.id for ref in holds])
-    for ticket in scope.tracker.fetch(list(holds)) if holds else ():
+    known = dict.fromkeys((ref.id for ref in holds), EVER)
+    for ticket in scope.tracker.fetch(list(holds), known=known) if holds else ():
         there = isinstance(ticket, Ticket)
         for hold in holds[ticket.ref]:
             if ticket.ref.id in linked:

@@ -14,6 +14,9 @@ from sync.steps import first_agreed
 
 Titled = Mapping[str, Sequence[Ticket]]
 
+EVER = "0"
+"""A revision that every ticket has been past: however old a search index shows it, that will do."""
+
 
 def taken(
     item: ActionItem,

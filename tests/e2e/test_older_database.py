@@ -46,3 +46,18 @@ def test_items_taken_in_again_get_their_tickets_back(installation: Any, database
     assert installation.run("plan")["operations"] == []
     assert {item["title"]: item["ticket"]["key"] for item in installation.run("item", "list")} == before
     assert sorted(installation.tickets()) == sorted(before.values())
+
+
+def test_tickets_that_wait_for_their_items_are_looked_at_together(jira_datacenter: Any, databases: Databases) -> None:
+    config = jira_datacenter.folder / "counterfoil.toml"
+    [url] = re.findall(r'\[state\]\nurl = "(.*)"', config.read_text())
+    copy = databases.copy(url)
+    for number in range(12):
+        add(jira_datacenter, f"Rotate key {number}", "2027-01-31")
+    jira_datacenter.run("sync")
+    config.write_text(config.read_text().replace(url, copy))
+    jira_datacenter.run("sync", expect=5)
+    jira_datacenter.server.requests.clear()
+    assert len(jira_datacenter.run("sync", expect=5)["holds"]) == 12
+    alone = [one.path for one in jira_datacenter.server.requests if re.search(r"/issue/\d+$", one.path)]
+    assert alone == []
