@@ -270,7 +270,7 @@ class Engine:
         for name, reading in found.readings.items():
             but = doubt | {s.item.ref for s in steps if s.tracker == name}
             waiting_for = left_over(self.store, self.rules, name, reading.unlinked.values(), holds, but)
-            found.unknown += (*reading.missed, *waiting_for)
+            found.unknown += (*reading.held, *waiting_for)
         found.plan = self._plan(steps, found, trackers, open_)
         return found
 

@@ -21,7 +21,7 @@ from sync.position import advanced, located
 from sync.recover import CLOCK_SLACK
 from sync.rulings import Sighting
 from sync.steps import answer, vanished
-from sync.unknown import EVER, held_ticket, looked_for, many, owners
+from sync.unknown import EVER, held_ticket, many, outlook, overtaken, owners
 
 CHUNK = 100
 """How many tickets are compared at a time."""
@@ -34,7 +34,7 @@ class Reading:
     `steps` answer what is new, `touched` are links to refresh, and `lost` the items whose ticket was missed for the
     first time, to be looked at again. Of a ticket that was seen twice the last sight counts. `strays` hold items whose
     key stands in further tickets, by item. `unlinked` are marked tickets that no link knows, by key; `over` says by id
-    which holds on such are over, and why, and `missed` are those to be stored anew, as their ticket went or came back.
+    which holds on such are over, and why, and `held` are those to be opened or told anew.
     """
 
     feed: Feed
@@ -43,7 +43,7 @@ class Reading:
     strays: dict[str, Step] = field(default_factory=dict)
     unlinked: dict[str, Ticket] = field(default_factory=dict)
     over: dict[str, str] = field(default_factory=dict)
-    missed: list[Hold] = field(default_factory=list)
+    held: list[Hold] = field(default_factory=list)
     sighted: list[Sighted] = field(default_factory=list)
     lost: set[str] = field(default_factory=set)
 
@@ -240,22 +240,19 @@ def _strangers(scope: Scope, tickets: Sequence[Ticket], reading: Reading) -> Non
 
 def _recall(scope: Scope, reading: Reading) -> None:
     """Look again at the tickets that items are held over; a hold is over where its ticket has an item or is gone."""
-    name = scope.tracker.name
     holds: dict[TicketRef, list[Hold]] = {}
     for hold in scope.holds:
-        if hold.tracker == name and (ref := held_ticket(hold)) is not None:
+        if (ref := held_ticket(hold)) is not None and ref.tracker == scope.tracker.name:
             holds.setdefault(ref, []).append(hold)
-    linked = scope.store.links_by_ticket(name, [ref.id for ref in holds])
+    linked = scope.store.links_by_ticket(scope.tracker.name, [ref.id for ref in holds])
     known = dict.fromkeys((ref.id for ref in holds), EVER)
     for ticket in scope.tracker.fetch(list(holds), known=known) if holds else ():
-        there = isinstance(ticket, Ticket)
         for hold in holds[ticket.ref]:
-            if ticket.ref.id in linked:
-                reading.over[hold.id] = f"it is the ticket of {linked[ticket.ref.id].item}"
-            elif (now := looked_for(hold, there=there)) is None:
-                reading.over[hold.id] = "the ticket is gone"
+            now = outlook(scope.store, hold, ticket, linked.get(ticket.ref.id))
+            if isinstance(now, str):
+                reading.over[hold.id] = now
             elif now != hold:
-                reading.missed.append(now)
+                reading.held.append(now)
         if isinstance(ticket, Ticket) and ticket.marker is not None and ticket.ref.id not in linked:
             reading.unlinked[ticket.marker.key] = ticket
 
@@ -339,6 +336,9 @@ def _answer(scope: Scope, tickets: Sequence[Ticket], reading: Reading) -> None:
     items = scope.store.items([link.item for link in links.values()])
     for ticket in tickets:
         if (link := links.get(ticket.ref.id)) is None or link.item in scope.in_doubt:
+            continue
+        if (hold := overtaken(scope.store, scope.rules, ticket, link)) is not None:
+            reading.held += () if any((h.item, h.detail) == (hold.item, hold.detail) for h in scope.holds) else (hold,)
             continue
         item = items[link.item]
         others = _has_news(link, ticket)

@@ -6,9 +6,9 @@ from dataclasses import replace
 from mapping.read import names_item, reads_as
 from mapping.render import canonical_title, desired
 from mapping.rules import Rules
-from state.model import ActionItem, Hold, HoldKind, Link, OperationKind
+from state.model import ActionItem, Field, Hold, HoldKind, Link, OperationKind
 from state.store import Store
-from state.ticket import Marker, Ticket, TicketRef
+from state.ticket import Marker, Missing, Ticket, TicketRef
 from sync.plan import Operation, Step, opening
 from sync.steps import first_agreed
 
@@ -140,7 +140,7 @@ def left_over(
         hold = _hold(ref, ticket, generation, _HERE if ref in here else _NOWHERE)
         new = told is None or (_NOWHERE in told.detail and ref in here)
         if ours and new and not _is_twin(store, ref):
-            yield hold
+            yield hold if told is None else replace(hold, id=told.id)
 
 
 _HERE = "which is not linked to it; link the item to it, or leave it alone"
@@ -162,11 +162,34 @@ def held_ticket(hold: Hold) -> TicketRef | None:
     return TicketRef(hold.tracker, identity, key)
 
 
-def looked_for(hold: Hold, *, there: bool) -> Hold | None:
-    """The hold once its ticket was looked for; none where that was not found for the second time."""
-    if there:
+def outlook(store: Store, hold: Hold, found: Ticket | Missing, link: Link | None) -> Hold | str:
+    """The hold now that its ticket was looked for, or why it is over; `link` is the one that the ticket has, if any."""
+    if link is not None and (link.item == hold.item or not _carries(store, hold, found)):
+        return f"it is the ticket of {link.item}"
+    if isinstance(found, Ticket):
         return replace(hold, detail=hold.detail.removesuffix(_MISSED))
-    return None if hold.detail.endswith(_MISSED) else replace(hold, detail=hold.detail + _MISSED)
+    return "the ticket is gone" if hold.detail.endswith(_MISSED) else replace(hold, detail=hold.detail + _MISSED)
+
+
+def _carries(store: Store, hold: Hold, found: Ticket | Missing) -> bool:
+    if hold.ours is None or not isinstance(found, Ticket) or found.marker is None:
+        return False
+    return found.marker.key == store.marker_key(hold.item, hold.tracker, int(hold.ours))
+
+
+def overtaken(store: Store, rules: Rules, ticket: Ticket, link: Link) -> Hold | None:
+    """The hold on a linked ticket in which the key of another item was planted since the database was copied.
+
+    A ticket that was just linked carries its former key until the first update.
+    """
+    if ticket.marker is None or ticket.marker.key == link.marker.key or Field.BODY not in link.baseline:
+        return None
+    tracker = link.ref.tracker
+    ref = names_item(ticket, rules, tracker)
+    generation = held_over(store.holds(ref), tracker) or store.generations([ref], tracker)[ref]
+    words = f"but is the ticket of {link.item} here; if it is that no more, `counterfoil item unlink {link.item}`"
+    hold = _hold(ref, ticket, generation, words)
+    return hold if ref != link.item and _carries(store, hold, ticket) else None
 
 
 def _is_twin(store: Store, item: str) -> bool:

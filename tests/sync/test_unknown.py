@@ -328,3 +328,44 @@ def test_a_hold_says_that_its_item_is_here_once_it_is(world: Any, databases: Dat
     at_rest(world)
     [after] = [h for h in world.store.holds() if h.kind is HoldKind.UNKNOWN_TICKET]
     assert (after.id, "knows nothing" in before.detail, "is not linked" in after.detail) == (before.id, True, True)
+
+
+@pytest.fixture
+def overtaken(world: Any, databases: Databases) -> Any:
+    """A world whose copy says that a ticket is AI-000001's, which AI-000002 has adopted since."""
+    item = world.add("Enable MFA")
+    at_rest(world)
+    copy = kept(world, databases)
+    world.store.unlink(item.ref, world.because("a fresh start"))
+    world.add("Rotate keys", source_ref="S")
+    link(world, "AI-000002", "MEM-1")
+    at_rest(world)
+    put_back(world, copy)
+    world.clock.sleep(600)
+    at_rest(world)
+    return world
+
+
+def test_a_linked_ticket_that_is_another_item_s_since_is_left_alone(overtaken: Any) -> None:
+    assert [t.title for t in overtaken.far.tickets()] == ["Rotate keys", "Enable MFA"]
+    overtaken.edit("AI-000001", description="More to say.")
+    overtaken.add("Rotate keys", source_ref="S")
+    at_rest(overtaken)
+    assert [t.title for t in overtaken.far.tickets()] == ["Rotate keys", "Enable MFA"]
+    assert overtaken.store.link("AI-000002") is None
+    kinds = {h.item: h.kind for h in overtaken.store.holds()}
+    assert kinds == {"AI-000001": HoldKind.MANY_TICKETS, "AI-000002": HoldKind.UNKNOWN_TICKET}
+    overtaken.store.unlink("AI-000001", overtaken.because("it is not"))
+    at_rest(overtaken)
+    link(overtaken, "AI-000001", "MEM-2")
+    at_rest(overtaken)
+    assert (overtaken.link("AI-000001").ref.key, overtaken.link("AI-000002").ref.key) == ("MEM-2", "MEM-1")
+    assert (overtaken.store.holds(), len(overtaken.far.tickets())) == ([], 2)
+
+
+def test_a_linked_ticket_that_a_person_keeps_is_written_to_again(overtaken: Any) -> None:
+    [hold] = [h for h in overtaken.store.holds() if h.kind is HoldKind.UNKNOWN_TICKET]
+    settle(overtaken.store, hold, "item", overtaken.because("it is AI-000001's"), holder=this_process())
+    overtaken.edit("AI-000001", description="More to say.")
+    at_rest(overtaken)
+    assert overtaken.ticket("AI-000001").title == "Enable MFA"
