@@ -71,9 +71,9 @@ class _Answer:
     changes: tuple[ItemChange, ...]
 
     def step(self) -> Step:
-        settled = {c.field: Agreed(c.ours, c.theirs) for c in self.rest if c.flow is Flow.SETTLE}
+        settled = {c.field: Agreed(c.ours, c.theirs) for c in self.rest if self._is_settled(c)}
         archived = self.seen.ticket.archived
-        pushes = [c for c in self.rest if c.flow is Flow.PUSH and not archived]
+        pushes = [c for c in self.rest if c.flow is Flow.PUSH and c.field not in settled and not archived]
         say = [self._lost_block(c) for c in pushes if self._block_is_lost(c)]
         lost = {c.field: Agreed(c.ours, None) for c in pushes if self._block_is_lost(c)}
         pulled = {**self.base, **settled, **lost}
@@ -100,6 +100,11 @@ class _Answer:
             warnings=(*self.wanted.warnings, *self.there.warnings, *(r.warning for r in self.rulings if r.warning)),
         )
         return replace(step, operations=tuple(self._operations(step, pushes)))
+
+    def _is_settled(self, change: Change) -> bool:
+        """Whether there is nothing to write: both sides say the same, or the item says nothing, which wipes nothing."""
+        unsaid = change.field not in self.wanted.values
+        return change.flow is Flow.SETTLE or (change.flow is Flow.PUSH and unsaid)
 
     def _patch(self, pushes: Sequence[Change]) -> Patch | None:
         if not pushes:

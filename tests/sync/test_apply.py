@@ -135,6 +135,21 @@ def test_a_request_stays_open_until_the_answer_to_it_is_written(world: Any) -> N
 
 
 @pytest.mark.parametrize("shows", [True, False])
+def test_a_person_is_left_on_the_ticket_of_an_item_without_an_owner_and_nothing_is_written(
+    world: Any, shows: bool
+) -> None:
+    if not shows:
+        world.tracker = Silent("eng", far_side=world.far)
+    world.authority[Field.ASSIGNEE] = Authority.ITEM
+    item = world.add()
+    world.sync()
+    world.far.edit(world.link(item.ref).ref, assignee="mia")
+    report = world.sync()
+    assert (report.plan.operations, report.tally.updated, world.ticket(item.ref).assignee) == ((), 0, "mia")
+    assert world.link(item.ref).baseline[Field.ASSIGNEE].theirs == "mia@acme.example"
+
+
+@pytest.mark.parametrize("shows", [True, False])
 def test_a_person_whom_the_tracker_refused_is_not_recorded_as_assigned(world: Any, shows: bool) -> None:
     if not shows:
         world.tracker = Silent("eng", far_side=world.far)
