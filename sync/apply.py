@@ -20,6 +20,7 @@ from mapping.speech import comment_key, spoken
 from state.effects import Effects, Intent, Note
 from state.errors import Moved
 from state.model import Agreed, Comment, Field, Hold, HoldKind, Link, OperationKind, Outcome
+from state.series import chunks
 from state.ticket import KEEP, Patch, Ticket
 from sync.creating import Creating
 from sync.gather import refreshed
@@ -42,26 +43,24 @@ class Apply:
 
     def refresh(self, touched: Sequence[Link], lost: Sequence[str]) -> None:
         """Store what links now know of their tickets, where nothing else is to be done."""
-        for start in range(0, len(touched), _BATCH):
-            self.work.commit("refresh", Effects(touched=touched[start : start + _BATCH]))
+        for some in chunks(touched, _BATCH):
+            self.work.commit("refresh", Effects(touched=some))
         if lost:
             self.work.commit("refresh", Effects(dirty=lost))
 
     def unknown(self, held: Sequence[Hold], over: Mapping[str, str]) -> None:
         """Hold tickets that wait for their items, and release those holds that have nothing to wait for."""
         if held or over:
-            because = self.work.because
-            released = {i: replace(because, reason=why) for i, why in over.items()}
+            because, released = self.work.because, self.work.ended(over.items())
             self.work.commit("refresh", Effects(held=[(h, because) for h in held], released=released))
             self.work.tally.held += sum(not h.id for h in held)
 
     def take(self, steps: Sequence[Step]) -> None:
         """Make tickets that were found their items' again; the next run compares them."""
-        for start in range(0, len(steps), _BATCH):
-            some = steps[start : start + _BATCH]
+        for some in chunks(steps, _BATCH):
             because = replace(self.work.because, reason="found by its marker, the database being older than the ticket")
             links = [(s.link, because) for s in some if s.link is not None]
-            released = {i: replace(because, reason=why) for s in some for i, why in s.released.items()}
+            released = self.work.ended(over for s in some for over in s.released.items())
             dirty = [s.item.ref for s in some]
             self.work.commit("refresh", Effects(linked=links, released=released, dirty=dirty))
             self.work.tally.recovered += len(some)
@@ -93,13 +92,12 @@ class Apply:
     def _note(self, steps: Sequence[Step]) -> None:
         """Write down holds that are opened and over, where nothing else is to be done."""
         because = self.work.because
-        for start in range(0, len(steps), _BATCH):
-            some = steps[start : start + _BATCH]
+        for some in chunks(steps, _BATCH):
             self.work.commit(
                 "pull",
                 Effects(
                     held=[(h, because) for s in some for h in s.held],
-                    released={i: replace(because, reason=why) for s in some for i, why in s.released.items()},
+                    released=self.work.ended(over for s in some for over in s.released.items()),
                     clean=[(s.item.ref, s.item.revision) for s in some if not s.tracker],
                 ),
             )
@@ -146,7 +144,7 @@ class Apply:
                 changes=step.changes,
                 touched=[link],
                 held=[(h, self.work.because) for h in step.held],
-                released={i: replace(self.work.because, reason=why) for i, why in step.released.items()},
+                released=self.work.ended(step.released.items()),
                 comments=[*step.heard, *((c, self.work.because) for c in (*step.said, *say))],
                 dirty=[step.item.ref] if writes else (),
             ),
@@ -212,7 +210,7 @@ class Apply:
                 finished={intent.id: DONE},
                 touched=[link],
                 notes=notes,
-                released={i: replace(self.work.because, reason=why) for i, why in step.answered.items()},
+                released=self.work.ended(step.answered.items()),
                 dirty=[step.item.ref] if again else (),
             ),
         )

@@ -120,7 +120,7 @@ class Creating:
     def _begun(self, batch: Batch) -> Effects:
         """The intents of a batch; with what was in the way of its tickets, since that is tried again now."""
         over = {i: why for step in batch.steps.values() for i, why in step.released.items()}
-        released = {i: replace(self.work.because, reason=why) for i, why in over.items()}
+        released = self.work.ended(over.items())
         tried = [step.item.ref for step in batch.steps.values() if step.released]
         return Effects(begun=list(batch.intents.values()), released=released, dirty=tried)
 

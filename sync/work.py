@@ -1,6 +1,6 @@
 """What every write of a run shares: the lease, the count, and what to make of a failure."""
 
-from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -126,6 +126,10 @@ class Work:
         stored = self.store.commit(self.lease, replace(effects, because=effects.because or self.because))
         self.crash(f"{step}.after")
         return stored.comments
+
+    def ended(self, over: Iterable[tuple[str, str]]) -> dict[str, Because]:
+        """The holds that are over, by id, each for the reason given with it."""
+        return {id_: replace(self.because, reason=why) for id_, why in over}
 
     def wait(self, until: datetime) -> None:
         """Sleep until then, and keep the lease meanwhile."""
