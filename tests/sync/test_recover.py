@@ -20,6 +20,13 @@ def said(world: Any, ref: Any) -> list[str]:
     return [a.text for a in world.far.activity(ref) if a.kind == "comment" and a.by.ours]
 
 
+def later(world: Any, *, full: bool = False) -> None:
+    """Three runs, each once what was sent before it can happen no more."""
+    for _ in range(3):
+        world.clock.sleep(300)
+        world.sync(full=full)
+
+
 @pytest.fixture
 def lost(world: Any) -> Any:
     """An item with a comment that stands on its ticket, which we do not know."""
@@ -42,23 +49,17 @@ def test_a_comment_on_a_ticket_that_was_hidden_for_a_while_is_not_said_again(wor
         world.sync(full=True)
     assert [h.kind for h in world.store.holds(lost.ref)] == [HoldKind.GONE]
     world.far.restore(ref)
-    for _ in range(3):
-        world.clock.sleep(300)
-        world.sync(full=True)
+    later(world, full=True)
     assert len(said(world, ref)) == 1
     assert world.store.holds(None) == world.store.open_intents(None) == []
 
 
 def test_parting_the_item_from_a_ticket_that_is_gone_ends_the_doubt(world: Any, lost: Any) -> None:
     world.far.delete(world.link(lost.ref).ref)
-    for _ in range(3):
-        world.clock.sleep(300)
-        world.sync(full=True)
+    later(world, full=True)
     (hold,) = world.store.holds(lost.ref)
     settle(world.store, hold, "item", world.because("make a new one"), holder=this_process())
-    for _ in range(3):
-        world.clock.sleep(300)
-        world.sync()
+    later(world)
     assert len(said(world, world.link(lost.ref).ref)) == 1
     assert world.store.open_intents(None) == []
 
@@ -66,9 +67,7 @@ def test_parting_the_item_from_a_ticket_that_is_gone_ends_the_doubt(world: Any, 
 def test_a_persons_comment_is_heard_beside_one_of_ours_that_is_in_doubt(world: Any, lost: Any) -> None:
     ref = world.link(lost.ref).ref
     world.far.comment(ref, "Which audit?", by="mia")
-    for _ in range(3):
-        world.clock.sleep(300)
-        world.sync()
+    later(world)
     assert [c.text for c in world.store.comments(lost.ref) if c.inbound] == ["Which audit?"]
     assert [i for i in world.store.open_intents(None) if i.kind is OperationKind.COMMENT] == []
     assert len(said(world, ref)) == 1
@@ -143,9 +142,7 @@ def test_an_update_whose_answer_was_lost_is_recorded_once_it_is_found_in_the_tic
     world.far.lose_answer("update")
     world.sync()
     assert changes(world, item.ref) == [("item.changed", "priority", "high", "low")]
-    for _ in range(3):
-        world.clock.sleep(300)
-        world.sync()
+    later(world)
     told = [each for each in changes(world, item.ref) if each[1] == "priority"]
     assert told == [("item.changed", "priority", "high", "low"), ("ticket.changed", "priority", "high", "low")]
 
@@ -158,9 +155,7 @@ def test_an_update_of_which_nothing_is_seen_any_more_is_recorded_as_perhaps_writ
     world.far.lose_answer("update")
     world.sync()
     world.far.edit(world.link(item.ref).ref, priority="Highest")
-    for _ in range(3):
-        world.clock.sleep(300)
-        world.sync()
+    later(world)
     told = [each for each in changes(world, item.ref) if each[1] == "priority"][1:]
     assert told == [
         ("ticket.perhaps_changed", "priority", "high", "low"),
@@ -218,9 +213,7 @@ def test_what_an_update_wrote_before_it_failed_is_recorded(halfway: Any) -> None
     halfway.tracker.first = Patch(title="Rotate the keys")
     halfway.sync()
     assert [i.kind for i in halfway.store.open_intents(None)] == [OperationKind.UPDATE]
-    for _ in range(3):
-        halfway.clock.sleep(300)
-        halfway.sync()
+    later(halfway)
     told = [each[:2] for each in changes(halfway, "AI-000001") if each[1] in ("title", "priority")][2:]
     assert told == [("ticket.changed", "title"), ("ticket.perhaps_changed", "priority"), ("ticket.changed", "priority")]
 
@@ -234,9 +227,7 @@ def test_a_status_that_we_alone_left_on_its_way_is_brought_there_and_asks_nobody
     if somebody:
         halfway.far.move_to(ref, "To Do", by="mia")
         halfway.far.move_to(ref, "In Progress", by="mia")
-    for _ in range(3):
-        halfway.clock.sleep(300)
-        halfway.sync()
+    later(halfway)
     held = [h.kind for h in halfway.store.holds(None)]
     there = halfway.far.ticket(ref).state.category
     assert (held, there) == ([HoldKind.CONFLICT], Category.INDETERMINATE) if somebody else ([], Category.DONE)
@@ -263,9 +254,7 @@ def test_a_status_that_we_took_on_its_way_and_back_is_recorded_as_no_change(half
     halfway.sync()
     halfway.clock.sleep(1)
     halfway.far.move_to(halfway.link("AI-000001").ref, "To Do", by=OURS)
-    for _ in range(3):
-        halfway.clock.sleep(300)
-        halfway.sync()
+    later(halfway)
     assert changes(halfway, "AI-000001") == [("item.changed", "status", "open", "resolved")]
     assert [h.kind for h in halfway.store.holds(None)] == [HoldKind.NO_WAY]
     assert halfway.store.open_intents(None) == []
@@ -290,9 +279,7 @@ def test_what_a_person_decided_of_a_status_that_stopped_on_its_way_stands(halfwa
     halfway.sync()
     [hold] = halfway.store.holds(None)
     settle(halfway.store, hold, "ticket", halfway.because("as it is there"), holder=this_process())
-    for _ in range(3):
-        halfway.clock.sleep(300)
-        halfway.sync()
+    later(halfway)
     assert halfway.item("AI-000001").status is Status.IN_PROGRESS
     assert halfway.ticket("AI-000001").state.category is Category.INDETERMINATE
 
@@ -301,8 +288,6 @@ def test_a_comment_in_doubt_on_a_ticket_that_is_the_items_no_more_is_recorded_as
     world: Any, lost: Any
 ) -> None:
     world.store.unlink(lost.ref, world.because("a mistake"))
-    for _ in range(3):
-        world.clock.sleep(300)
-        world.sync()
+    later(world)
     actions = [json.loads(r.body)["action"] for r in world.store.log([lost.ref])]
     assert [a for a in actions if a.startswith("comment.")] == ["comment.added", "comment.perhaps_sent", "comment.sent"]
