@@ -78,6 +78,13 @@ def get(connection: Connection, refs: Iterable[str]) -> dict[str, ActionItem]:
     return found
 
 
+def one(connection: Connection, ref: str) -> ActionItem:
+    """The item that has this ref; raises `UnknownRef`."""
+    if (found := get(connection, [ref]).get(ref)) is None:
+        raise UnknownRef(ref)
+    return found
+
+
 def existing(
     connection: Connection, external_refs: Iterable[str], fingerprints: Iterable[str]
 ) -> dict[tuple[str, str], ActionItem]:

@@ -32,7 +32,7 @@ READING = {
         "given_up",
     ),
     *("waiting_comments", "comments", "known_comments", "holds", "hold", "log", "verify", "reading", "marker_key"),
-    *("given_up", "open", "close", "check_integrity"),
+    *("given_up", "open", "close", "check_integrity", "ask"),
 }
 WITHOUT_RECORDS = {"create", "take_lease", "renew_lease", "release_lease"}
 

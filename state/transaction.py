@@ -1,0 +1,72 @@
+"""Transaction: what a run writes at once, in its order, with the records of it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import Connection
+
+from state import comments, feeds, items, journal, lease, links, waiting
+from state.audit import Ledger
+from state.effects import Because, Effects, Lease
+from state.model import Actor, Agent, Comment, Hold, Link
+
+
+@dataclass(frozen=True, slots=True)
+class Committed:
+    """What a transaction stored, with the ids it gave, in the order of its effects."""
+
+    holds: tuple[Hold, ...] = ()
+    comments: tuple[Comment, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Transaction:
+    """One transaction that writes: its connection, the records it will add to the ledger, and its time (UTC)."""
+
+    connection: Connection
+    ledger: Ledger
+    now: datetime
+
+    def write(self, held: Lease | None, effects: Effects) -> Committed:
+        """Write all effects and their records; raises `LeaseLost` if the lease is another's now."""
+        if held is not None:
+            lease.check(self.connection, held)
+        self._journal(effects)
+        items.change(self.connection, self.ledger, self.now, effects.changes)
+        self._links(held, effects)
+        stored = Committed(
+            holds=waiting.place(self.connection, self.ledger, self.now, effects.held),
+            comments=comments.put(self.connection, self.ledger, effects.comments),
+        )
+        waiting.release(self.connection, self.ledger, self.now, effects.released, effects.took)
+        self._notes(effects)
+        feeds.put(self.connection, effects.feeds, self.now)
+        items.mark_dirty(self.connection, effects.dirty)
+        return stored
+
+    def _journal(self, effects: Effects) -> None:
+        journal.begin(self.connection, effects.begun)
+        journal.finish(self.connection, effects.finished, self.now)
+        journal.ask(self.connection, effects.asked, self.now)
+        journal.resend(self.connection, effects.resent, self.now)
+
+    def _links(self, held: Lease | None, effects: Effects) -> None:
+        """Write new and touched links, and mark items clean, theirs too, where nothing newer is to be compared."""
+        made: Sequence[Link] = [each for each, _ in effects.linked]
+        if made:
+            created = journal.created_keys(self.connection, (each.item for each in made))
+            links.link(self.connection, self.ledger, self.now, effects.linked, created)
+        if effects.touched:
+            because = effects.because or Because(_ourselves(held))
+            made = [*made, *links.touch(self.connection, self.ledger, effects.touched, because)]
+        items.mark_clean(self.connection, [*effects.clean, *((each.item, each.item_revision) for each in made)])
+
+    def _notes(self, effects: Effects) -> None:
+        for note in effects.notes:
+            said = {"field": note.field, "before": note.before, "after": note.after}
+            self.ledger.note(note.action, note.object, note.because, **said)
+
+
+def _ourselves(held: Lease | None) -> Agent:
+    return Agent(Actor.SCHEDULE, "counterfoil", held.holder if held else "")
