@@ -15,10 +15,11 @@ from state.store import Store
 from state.ticket import Ticket
 from sync.adopt import adoption
 from sync.apply import Apply
-from sync.gather import Extent, Reading, Scope, read
+from sync.gather import read
 from sync.pace import forecast
 from sync.plan import Brake, Forecast, Plan, Safety, Step, brake, in_order, opening, release
 from sync.position import advanced
+from sync.reading import Extent, Reading, Scope
 from sync.recover import Recovery, baseline_from, doubts, is_over
 from sync.ticketless import Ticketless
 from sync.unknown import left_over

@@ -1,93 +1,27 @@
 """What one tracker shows now, reduced to what is new: the reading half of a run, which writes nothing."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
-from enum import IntEnum, auto
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from datetime import timedelta
 from itertools import islice
 
-from connectors.base import Tracker
 from mapping.read import observe
 from mapping.render import desired
-from mapping.rules import Rules
 from mapping.speech import comment_key
 from state.effects import Feed
-from state.model import ActionItem, Baseline, Comment, Field, Hold, HoldKind, Link, Status
-from state.store import Store
-from state.ticket import Activity, ActivityKind, Category, Marker, Missing, Ticket, TicketRef
+from state.model import ActionItem, Comment, Field, Link, Status
+from state.ticket import Activity, ActivityKind, Category, Missing, Ticket, TicketRef
 from sync.diff import Change, compare
-from sync.plan import Sighted, Step, opening
+from sync.plan import Sighted
 from sync.position import advanced, located
-from sync.recover import CLOCK_SLACK
+from sync.reading import Extent, Reading, Scope
 from sync.rulings import Sighting
 from sync.steps import answer, vanished
-from sync.unknown import EVER, held_ticket, many, outlook, overtaken, owners
+from sync.strays import look_again, recall, strangers
+from sync.unknown import overtaken
 
 CHUNK = 100
 """How many tickets are compared at a time."""
-
-
-@dataclass(slots=True)
-class Reading:
-    """One tracker's part of a plan: where its feed stands afterwards, and what was found, by item.
-
-    `steps` answer what is new, `touched` are links to refresh, and `lost` the items whose ticket was missed for the
-    first time, to be looked at again. Of a ticket that was seen twice the last sight counts. `strays` hold items whose
-    key stands in further tickets, by item. `unlinked` are marked tickets that no link knows, by key; `over` says by id
-    which holds on such are over, and why, and `held` are those to be opened or told anew.
-    """
-
-    feed: Feed
-    steps: dict[str, Step] = field(default_factory=dict)
-    touched: dict[str, Link] = field(default_factory=dict)
-    strays: dict[str, Step] = field(default_factory=dict)
-    unlinked: dict[str, Ticket] = field(default_factory=dict)
-    over: dict[str, str] = field(default_factory=dict)
-    held: list[Hold] = field(default_factory=list)
-    sighted: list[Sighted] = field(default_factory=list)
-    lost: set[str] = field(default_factory=set)
-
-    def calls_for(self, step: Step) -> None:
-        """An item's ticket calls for this step, whatever it called for when it was seen before."""
-        self.steps[step.item.ref] = step
-        self.touched.pop(step.item.ref, None)
-
-    def knows(self, link: Link) -> None:
-        """All there is to do about an item is to remember how its ticket looks now."""
-        self.touched[link.item] = link
-        self.steps.pop(link.item, None)
-
-
-class Extent(IntEnum):
-    """How far a reading looks: at tickets of changed items, at the feed too, at which are there, at each of them."""
-
-    CHANGED = auto()
-    NEWS = auto()
-    PRESENCE = auto()
-    ALL = auto()
-
-
-@dataclass(frozen=True, slots=True)
-class Scope:
-    """What the reading of one tracker may use and what it is asked to look at.
-
-    `changed` are the items that moved here, `waiting` the comments to be sent by item, `in_doubt` the items to be left
-    alone until it is known what was written, `meant` what an update may have written of which no more is known, by
-    item. `holds` are those that are open. `extent` says how far to look beyond `changed`.
-    """
-
-    store: Store
-    tracker: Tracker
-    rules: Rules
-    run: str
-    now: datetime
-    extent: Extent
-    changed: Mapping[str, ActionItem]
-    waiting: Mapping[str, tuple[Comment, ...]]
-    holds: Sequence[Hold]
-    in_doubt: frozenset[str]
-    meant: Mapping[str, Baseline]
-    progress: Callable[[str, int], None]
 
 
 def read(scope: Scope, feed: Feed) -> Reading:
@@ -108,8 +42,8 @@ def read(scope: Scope, feed: Feed) -> Reading:
     refs, sure = _refs(scope, reading)
     _look(scope, ((ref, known) for ref, known in refs if ref.id not in looked), reading, sure)
     if scope.extent > Extent.NEWS:
-        _look_again(scope, reading)
-    _recall(scope, reading)
+        look_again(scope, reading)
+    recall(scope, reading)
     if scope.extent > Extent.NEWS or feed.audited_at is None:
         reading.feed = replace(reading.feed, audited_at=scope.now)
     return reading
@@ -135,7 +69,7 @@ def _lag(scope: Scope) -> timedelta:
 
 def _page(scope: Scope, tickets: Sequence[Ticket], reading: Reading, looked: set[str]) -> None:
     links = _links(scope, tickets)
-    _strangers(scope, [t for t in tickets if t.ref.id not in links], reading)
+    strangers(scope, [t for t in tickets if t.ref.id not in links], reading)
     known = [t for t in tickets if t.ref.id in links and not _is_stale(t, links[t.ref.id])]
     items = scope.store.items([links[t.ref.id].item for t in known])
     fresh = []
@@ -221,62 +155,6 @@ def refreshed(link: Link, ticket: Ticket, item_revision: int) -> Link:
         missing_since=None,
         archived=ticket.archived,
     )
-
-
-def _strangers(scope: Scope, tickets: Sequence[Ticket], reading: Reading) -> None:
-    """Hold items whose key stands in further tickets, copied or created twice; keep tickets whose item has none."""
-    marked: dict[str, list[Ticket]] = {}
-    for ticket in tickets:
-        if ticket.marker is not None:
-            marked.setdefault(ticket.marker.key, []).append(ticket)
-            reading.unlinked[ticket.marker.key] = ticket
-    for key, link in owners(scope.store, scope.rules, scope.tracker.name, marked).items():
-        del reading.unlinked[key]
-        hold = many(link, _told(scope, link, reading), marked[key])
-        if hold is not None:
-            item = scope.store.item(link.item)
-            reading.strays[item.ref] = Step(item, link.ref.tracker, (opening(hold),), held=(hold,))
-
-
-def _recall(scope: Scope, reading: Reading) -> None:
-    """Look again at the tickets that items are held over; a hold is over where its ticket has an item or is gone."""
-    holds: dict[TicketRef, list[Hold]] = {}
-    for hold in scope.holds:
-        if (ref := held_ticket(hold)) is not None and ref.tracker == scope.tracker.name:
-            holds.setdefault(ref, []).append(hold)
-    linked = scope.store.links_by_ticket(scope.tracker.name, [ref.id for ref in holds])
-    known = dict.fromkeys((ref.id for ref in holds), EVER)
-    for ticket in scope.tracker.fetch(list(holds), known=known) if holds else ():
-        for hold in holds[ticket.ref]:
-            now = outlook(scope.store, hold, ticket, linked.get(ticket.ref.id))
-            if isinstance(now, str):
-                reading.over[hold.id] = now
-            elif now != hold:
-                reading.held.append(now)
-        if isinstance(ticket, Ticket) and ticket.marker is not None and ticket.ref.id not in linked:
-            reading.unlinked[ticket.marker.key] = ticket
-
-
-def _told(scope: Scope, link: Link, reading: Reading) -> Hold | None:
-    """What a person was told of further tickets of this item, and has not settled yet."""
-    if link.item in reading.strays:
-        return reading.strays[link.item].held[0]
-    return next((h for h in scope.store.holds(link.item) if h.kind is HoldKind.MANY_TICKETS), None)
-
-
-def _look_again(scope: Scope, reading: Reading) -> None:
-    """Look once more for creates that were given up, since a tracker may take longer to show them than was waited.
-
-    What a person was told of before is not told again.
-    """
-    given_up = scope.store.given_up(scope.tracker.name)
-    if not given_up:
-        return
-    markers = [Marker(i.key, i.item) for i in given_up]
-    found = scope.tracker.find(markers, min(i.since for i in given_up) - CLOCK_SLACK)
-    ever = [h for i in given_up for h in scope.store.holds(i.item, open_only=False) if h.kind is HoldKind.MANY_TICKETS]
-    known = {*_links(scope, found), *(id_ for h in ever for id_ in (h.theirs or "").split())}
-    _strangers(scope, [t for t in found if t.ref.id not in known], reading)
 
 
 def _refs(scope: Scope, reading: Reading) -> tuple[Iterable[tuple[TicketRef, str | None]], int]:

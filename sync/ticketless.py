@@ -8,8 +8,8 @@ from state.lifecycle import UNFINISHED
 from state.model import ActionItem, Hold, HoldKind
 from state.store import Store
 from state.ticket import Marker
-from sync.gather import Reading
 from sync.plan import Step
+from sync.reading import Reading
 from sync.steps import begin, finished, unrouted
 from sync.unknown import held_over, nobodys, resembling, taken
 
