@@ -107,6 +107,10 @@ def _columns(each: Comment) -> dict[str, object]:
         "inbound": int(each.inbound),
         "tracker": each.tracker,
         "remote_id": each.remote_id,
+        "topic": each.topic,
+        "standing": each.standing,
+        "edited_at": each.edited_at,
+        "deleted_at": each.deleted_at,
     }
 
 

@@ -9,11 +9,10 @@ from typing import Any
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoResultFound, NoSuchModuleError
-from sqlmodel import SQLModel
 
 from state import failures, seal
 from state.errors import Damaged, NotInitialised, Outdated, StateError, TooNew
-from state.tables import HEAD
+from state.schema import HEAD, METADATA
 
 _KINDS = (("sqlite", "pysqlite"), ("postgresql", "psycopg"))
 """The databases that can be used, each with its driver."""
@@ -39,7 +38,7 @@ _CONNECTING = {
 
 _STAMP = "alembic_version"
 _OURS = frozenset(
-    name for table in SQLModel.metadata.tables.values() for name in (table.name, *(str(i.name) for i in table.indexes))
+    name for table in METADATA.tables.values() for name in (table.name, *(str(i.name) for i in table.indexes))
 )
 """The names of every table and index at `HEAD`."""
 _RELATIONS = {

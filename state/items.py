@@ -1,5 +1,6 @@
 """Items as rows: found, added and changed."""
 
+import json
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
@@ -27,7 +28,7 @@ Decided = tuple[ItemDraft, date, Priority]
 CHANGEABLE = frozenset(
     {
         *("title", "description", "priority", "status", "owner", "due_date", "controls", "risks"),
-        *("source_ref", "external_ref", "fingerprint", "claim"),
+        *("source_ref", "external_ref", "fingerprint", "part_of", "claim"),
     }
 )
 """The attributes of an item that a change may name."""
@@ -186,6 +187,8 @@ def _new(number: int, decided: Decided, now: datetime) -> ActionItem:
         updated_at=now,
         resolved_at=None,
         revision=1,
+        origin=draft.origin,
+        predecessor=draft.predecessor,
     )
 
 
@@ -196,8 +199,11 @@ def _constant(item: ActionItem, number: int) -> dict[str, Any]:
         "original_priority": item.original_priority.value,
         "original_due_date": item.original_due_date,
         "source_kind": item.source_kind.value,
+        "origin": json.dumps(dict(item.origin), ensure_ascii=False) if item.origin else "",
+        "predecessor": item.predecessor,
         "created_at": item.created_at,
         "dirty": 1,
+        "overdue": 0,
     }
 
 
@@ -216,6 +222,7 @@ def _columns(item: ActionItem) -> dict[str, Any]:
         "source_ref": item.source_ref,
         "external_ref": item.external_ref,
         "fingerprint": item.fingerprint,
+        "part_of": item.part_of,
         **claim_columns(item.claim),
         "updated_at": item.updated_at,
         "resolved_at": item.resolved_at,
@@ -282,6 +289,8 @@ def _provable(name: str, value: Any) -> Any:
     """A value as records hold it: long or personal text as its digest, which proves it without keeping it."""
     if name == "description":
         return {"sha256": digest(value), "characters": len(value)}
+    if name == "origin":
+        return {key: digest(text) for key, text in value.items()}
     if isinstance(value, Claim):
         text = None if value.text is None else digest(value.text)
         return {"kind": value.kind, "by": value.by, "at": value.at, "text_sha256": text}
@@ -290,7 +299,7 @@ def _provable(name: str, value: Any) -> Any:
 
 def _shown(item: ActionItem) -> dict[str, Any]:
     names = ("title", "description", "priority", "status", "owner", "due_date", "controls", "risks")
-    sources = ("source_kind", "source_ref", "external_ref", "fingerprint")
+    sources = ("source_kind", "source_ref", "external_ref", "fingerprint", "origin", "predecessor")
     return {name: _provable(name, getattr(item, name)) for name in (*names, *sources)}
 
 

@@ -86,7 +86,9 @@ class ActionItem:
     """One thing that someone must do for compliance; `ref` (`AI-000123`) is never reused.
 
     `owner` is an e-mail address. Date-times are aware, UTC. `revision` grows by one with every change.
-    `original_*` keep what the item was first given and are never rewritten.
+    `original_*` keep what the item was first given and are never rewritten. `origin` holds facts of where it came
+    from, such as an assessment's question and answer. `predecessor` is the item that this one goes on from, and
+    `part_of` the item whose ticket lists this one, which then has no ticket of its own.
     """
 
     ref: str
@@ -109,6 +111,9 @@ class ActionItem:
     updated_at: datetime
     resolved_at: datetime | None
     revision: int
+    origin: Mapping[str, str] = field(default_factory=dict)
+    predecessor: str | None = None
+    part_of: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,6 +135,8 @@ class ItemDraft:
     source_ref: str = ""
     external_ref: str | None = None
     fingerprint: str | None = None
+    origin: Mapping[str, str] = field(default_factory=dict)
+    predecessor: str | None = None
 
 
 class TestOutcome(StrEnum):
@@ -220,6 +227,7 @@ class HoldKind(StrEnum):
     COMMENT_REFUSED = "comment_refused"
     MANY_TICKETS = "many_tickets"
     UNKNOWN_TICKET = "unknown_ticket"
+    EVIDENCE_MISSING = "evidence_missing"
 
 
 @dataclass(frozen=True, slots=True)
@@ -305,7 +313,9 @@ class Comment:
     """Something said about an item.
 
     `remote_id` is the tracker's id once the comment stands there; `author` is an e-mail address or an account
-    name; `inbound` says that it came from the tracker.
+    name; `inbound` says that it came from the tracker. One of ours with a `topic` is the only one of its item about
+    that, and is edited where it stands; `standing` is the SHA-256 of what stands there while that is not `text` yet.
+    `edited_at` and `deleted_at` (UTC) are when its author last did so in the tracker.
     """
 
     id: str
@@ -316,3 +326,7 @@ class Comment:
     inbound: bool
     tracker: str = ""
     remote_id: str = ""
+    topic: str = ""
+    standing: str = ""
+    edited_at: datetime | None = None
+    deleted_at: datetime | None = None

@@ -6,7 +6,6 @@ from functools import partial
 from typing import Any
 
 from sqlalchemy import Connection, Row, Table, func, insert, select
-from sqlmodel import SQLModel
 
 from state import audit, whereabouts
 from state.database import Database
@@ -14,6 +13,7 @@ from state.effects import Because
 from state.errors import StateError
 from state.lease import Holder
 from state.migrations import migrate
+from state.schema import METADATA
 from state.series import chunks
 from state.store import Store
 from state.whereabouts import META, MOVED
@@ -21,7 +21,7 @@ from state.whereabouts import META, MOVED
 Tell = Callable[[str, int, int], None]
 
 _BATCH = 1000
-_TABLES: tuple[Table, ...] = tuple(SQLModel.metadata.sorted_tables)
+_TABLES: tuple[Table, ...] = tuple(METADATA.sorted_tables)
 
 
 @dataclass(frozen=True, slots=True)

@@ -76,6 +76,9 @@ def item_of(row: Row[Any]) -> ActionItem:
         updated_at=row.updated_at,
         resolved_at=row.resolved_at,
         revision=row.revision,
+        origin=json.loads(row.origin) if row.origin else {},
+        predecessor=row.predecessor,
+        part_of=row.part_of,
     )
 
 
@@ -210,6 +213,10 @@ def comment_of(row: Row[Any]) -> Comment:
         inbound=bool(row.inbound),
         tracker=row.tracker,
         remote_id=row.remote_id,
+        topic=row.topic,
+        standing=row.standing,
+        edited_at=row.edited_at,
+        deleted_at=row.deleted_at,
     )
 
 

@@ -1,63 +1,12 @@
 """The tables behind the store."""
 
-import json
-from collections.abc import Sequence
-from datetime import UTC, date, datetime
-from functools import lru_cache
+from datetime import date, datetime
 from typing import Any, ClassVar
 
-from sqlalchemy import CheckConstraint, DateTime, Dialect, Index, Text, TypeDecorator, text
+from sqlalchemy import CheckConstraint, Index, Text
 from sqlmodel import Field, SQLModel
 
-HEAD = "0002"
-"""The newest migration; a database at this version is up to date."""
-
-
-class Utc(TypeDecorator[datetime]):
-    """A date-time that is aware and UTC on both sides, whatever the database can hold."""
-
-    impl = DateTime(timezone=True)
-    cache_ok = True
-
-    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        """Refuse a naive date-time, and store UTC."""
-        if value is None:
-            return None
-        if value.tzinfo is None:
-            raise ValueError(f"a date-time without a zone cannot be stored: {value}")
-        moment = value.astimezone(UTC)
-        return moment.replace(tzinfo=None) if dialect.name == "sqlite" else moment
-
-    def process_result_value(self, value: datetime | None, _dialect: Dialect) -> datetime | None:
-        """Give the zone back."""
-        if value is None:
-            return None
-        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
-
-
-class Names(TypeDecorator[tuple[str, ...]]):
-    """A list of names, as JSON text."""
-
-    impl = Text
-    cache_ok = True
-
-    def process_bind_param(self, value: Sequence[str] | None, _dialect: Dialect) -> str | None:
-        """Store the list in its order."""
-        return None if value is None else json.dumps(list(value), ensure_ascii=False)
-
-    def process_result_value(self, value: str | None, _dialect: Dialect) -> tuple[str, ...] | None:
-        """Give the list back as a tuple."""
-        return None if value is None else _names(value)
-
-
-@lru_cache(maxsize=1024)
-def _names(text: str) -> tuple[str, ...]:
-    return tuple(json.loads(text))
-
-
-def _only(condition: str) -> dict[str, Any]:
-    """The options of an index over the rows of which `condition` holds."""
-    return {"sqlite_where": text(condition), "postgresql_where": text(condition)}
+from state.columns import Names, Utc, only
 
 
 class Meta(SQLModel, table=True):
@@ -94,13 +43,18 @@ class LeaseRow(SQLModel, table=True):
 
 
 class ItemRow(SQLModel, table=True):
-    """An action item; `urgency` is its priority as a number, `dirty` says that it is to be compared again."""
+    """An action item; `urgency` is its priority as a number, `dirty` says that it is to be compared again.
+
+    `overdue` says that it was told to be past its due date, `origin` holds facts of its source as JSON.
+    """
 
     __tablename__: ClassVar[Any] = "item"
     __table_args__ = (
         CheckConstraint("dirty IN (0, 1)", name="item_dirty"),
-        Index("item_by_need", "urgency", "due_date", "seq", **_only("dirty = 1")),
+        Index("item_by_need", "urgency", "due_date", "seq", **only("dirty = 1")),
         Index("item_by_status", "status", "priority"),
+        Index("item_by_group", "part_of", **only("part_of IS NOT NULL")),
+        Index("item_by_day", "due_date", **only("overdue = 0")),
     )
 
     seq: int = Field(primary_key=True, sa_column_kwargs={"autoincrement": False})
@@ -118,8 +72,11 @@ class ItemRow(SQLModel, table=True):
     risks: str = Field(sa_type=Names)
     source_kind: str
     source_ref: str
+    origin: str = Field(sa_type=Text)
     external_ref: str | None = Field(unique=True)
     fingerprint: str | None = Field(unique=True)
+    predecessor: str | None
+    part_of: str | None
     claim_kind: str | None
     claim_by: str | None
     claim_at: datetime | None = Field(sa_type=Utc)
@@ -129,6 +86,7 @@ class ItemRow(SQLModel, table=True):
     resolved_at: datetime | None = Field(sa_type=Utc)
     revision: int
     dirty: int
+    overdue: int
 
 
 class LinkRow(SQLModel, table=True):
@@ -136,8 +94,8 @@ class LinkRow(SQLModel, table=True):
 
     __tablename__: ClassVar[Any] = "link"
     __table_args__ = (
-        Index("link_current_item", "item", unique=True, **_only("ended_at IS NULL")),
-        Index("link_current_ticket", "tracker", "ticket_id", unique=True, **_only("ended_at IS NULL")),
+        Index("link_current_item", "item", unique=True, **only("ended_at IS NULL")),
+        Index("link_current_ticket", "tracker", "ticket_id", unique=True, **only("ended_at IS NULL")),
         Index("link_by_key", "marker_key"),
         Index("link_by_item", "item", "tracker"),
     )
@@ -167,10 +125,10 @@ class IntentRow(SQLModel, table=True):
 
     __tablename__: ClassVar[Any] = "intent"
     __table_args__ = (
-        Index("intent_open", "tracker", "begun_at", **_only("finished_at IS NULL")),
+        Index("intent_open", "tracker", "begun_at", **only("finished_at IS NULL")),
         Index("intent_by_tracker", "tracker", "kind", "begun_at"),
         Index("intent_by_item", "item"),
-        Index("intent_finished", "finished_at", **_only("finished_at IS NOT NULL")),
+        Index("intent_finished", "finished_at", **only("finished_at IS NOT NULL")),
     )
 
     id: str = Field(primary_key=True)
@@ -192,9 +150,7 @@ class HoldRow(SQLModel, table=True):
     """Something that waits for a person, or did until `closed_at`; `field` is empty where none is meant."""
 
     __tablename__: ClassVar[Any] = "hold"
-    __table_args__ = (
-        Index("hold_open", "item", "tracker", "kind", "field", unique=True, **_only("closed_at IS NULL")),
-    )
+    __table_args__ = (Index("hold_open", "item", "tracker", "kind", "field", unique=True, **only("closed_at IS NULL")),)
 
     seq: int = Field(primary_key=True, sa_column_kwargs={"autoincrement": False})
     kind: str
@@ -210,13 +166,18 @@ class HoldRow(SQLModel, table=True):
 
 
 class CommentRow(SQLModel, table=True):
-    """Something said about an item; `remote_id` is empty until it stands in the tracker."""
+    """Something said about an item; `remote_id` is empty until it stands in the tracker.
+
+    A comment with a `topic` is the only one of its item about that: when what is to be said changes, it is edited.
+    `standing` is the SHA-256 of the text that stands there, where that was not what `text` says now.
+    """
 
     __tablename__: ClassVar[Any] = "comment"
     __table_args__ = (
-        Index("comment_remote", "tracker", "remote_id", unique=True, **_only("remote_id <> ''")),
-        Index("comment_waiting", "item", **_only("remote_id = '' AND inbound = 0")),
+        Index("comment_remote", "tracker", "remote_id", unique=True, **only("remote_id <> ''")),
+        Index("comment_waiting", "item", **only("(remote_id = '' OR standing <> '') AND inbound = 0")),
         Index("comment_by_item", "item"),
+        Index("comment_by_topic", "item", "tracker", "topic", unique=True, **only("topic <> ''")),
     )
 
     seq: int = Field(primary_key=True, sa_column_kwargs={"autoincrement": False})
@@ -227,6 +188,10 @@ class CommentRow(SQLModel, table=True):
     inbound: int
     tracker: str
     remote_id: str
+    topic: str
+    standing: str
+    edited_at: datetime | None = Field(sa_type=Utc)
+    deleted_at: datetime | None = Field(sa_type=Utc)
 
 
 class ResultRow(SQLModel, table=True):

@@ -8,7 +8,7 @@ from alembic.util import CommandError
 from sqlalchemy import Connection
 
 from state.errors import StateError
-from state.tables import HEAD
+from state.schema import HEAD
 
 
 def migrate(connection: Connection) -> None:

@@ -11,9 +11,8 @@ from typing import Any
 
 from sqlalchemy import Boolean, Table
 from sqlalchemy.engine import make_url
-from sqlmodel import SQLModel
 
-import state.tables  # noqa: F401
+from state.schema import METADATA
 from tests.databases import raw
 
 Rows = Mapping[str, Sequence[Mapping[str, Any]]]
@@ -48,7 +47,7 @@ def _aware(value: Any) -> Any:
 def _dump(path: str) -> dict[str, list[dict[str, Any]]]:
     with closing(sqlite3.connect(path)) as connection:
         connection.row_factory = sqlite3.Row
-        return {table.name: _rows(connection, table) for table in SQLModel.metadata.sorted_tables}
+        return {table.name: _rows(connection, table) for table in METADATA.sorted_tables}
 
 
 def _rows(connection: sqlite3.Connection, table: Table) -> list[dict[str, Any]]:

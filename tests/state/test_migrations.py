@@ -17,14 +17,13 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.pool import NullPool
-from sqlmodel import SQLModel
 
 from state.database import Database
 from state.effects import Because
 from state.errors import NotInitialised
 from state.model import Actor, Agent, ItemDraft, Priority
+from state.schema import HEAD, METADATA
 from state.store import Store
-from state.tables import HEAD
 from tests.databases import WHEN, Databases, raw
 from tests.state.dumped import bring_in, dumped
 
@@ -69,7 +68,7 @@ def _count_down(left: int) -> None:
 def _differences(url: str) -> list[Any]:
     with create_engine(url, poolclass=NullPool).connect() as connection:
         context = MigrationContext.configure(connection, opts={"compare_type": True})
-        return list(compare_metadata(context, SQLModel.metadata))
+        return list(compare_metadata(context, METADATA))
 
 
 def _name(url: str) -> str:
@@ -90,8 +89,8 @@ def test_killed_at_any_statement_init_leaves_nothing_or_all_and_goes_on(database
     while (ended := _create_until(url, len(names) - 1)) == KILLED:
         names.append(_name(url))
     assert ended == 0
-    assert len(names) > len(SQLModel.metadata.tables)
-    assert names.index(_name(url)) > len(SQLModel.metadata.tables), "it was whole before its tables were made"
+    assert len(names) > len(METADATA.tables)
+    assert names.index(_name(url)) > len(METADATA.tables), "it was whole before its tables were made"
     assert set(names) == {"", _name(url)}
     with Store.create(url, clock=lambda: WHEN, entropy=os.urandom) as store:
         assert store.installation == _name(url)

@@ -3,7 +3,7 @@
 import sqlalchemy as sa
 from alembic import op
 
-from state.tables import Utc
+from state.columns import Utc
 
 revision = "0002"
 down_revision = "0001"

@@ -1,0 +1,216 @@
+"""Accepted risks: the request, the decisions on it, and who may take them, without I/O."""
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+from enum import StrEnum
+
+from state.model import ActionItem, Priority
+
+
+class AcceptanceState(StrEnum):
+    """Where an acceptance stands. A requested one binds nobody, and only an active one is an acceptance."""
+
+    REQUESTED = "requested"
+    ACTIVE = "active"
+    REJECTED = "rejected"
+    WITHDRAWN = "withdrawn"
+    REVOKED = "revoked"
+    VOIDED = "voided"
+    LAPSED = "lapsed"
+    RENEWED = "renewed"
+
+
+class Channel(StrEnum):
+    """How a decision reached us."""
+
+    COMMAND = "command"
+    DELEGATE = "delegate"
+    COMMENT = "comment"
+
+
+class DecisionVerdict(StrEnum):
+    """What was decided."""
+
+    APPROVE = "approve"
+    REJECT = "reject"
+    REVOKE = "revoke"
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """On what terms a risk is to be lived with; `until` is the last day on which it is.
+
+    `likelihood` and `impact` (1 to 5) are what remains with the compensating controls in place.
+    """
+
+    justification: str
+    until: date | None = None
+    compensating: str = ""
+    likelihood: int | None = None
+    impact: int | None = None
+    conditions: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What one named person decided, when (UTC), why, how it reached us, and by what authority in the words of then.
+
+    `typed_by` is who gave the command, where that is somebody else (`Channel.DELEGATE`).
+    """
+
+    verdict: DecisionVerdict
+    by: str
+    at: datetime
+    reason: str
+    authority: str
+    channel: Channel = Channel.COMMAND
+    typed_by: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Acceptance:
+    """A request to live with a risk, and what became of it; `ref` is `RA-000012`.
+
+    `requester` is an e-mail address, or `system:account` where that person is not known here. `event` is the tracker's
+    id of what they did. `fingerprint` says what the item was when it was asked for. Times are UTC.
+    """
+
+    ref: str
+    item: str
+    state: AcceptanceState
+    terms: Terms
+    requester: str
+    requested_at: datetime
+    fingerprint: str
+    system: str = "counterfoil"
+    event: str = ""
+    decisions: tuple[Decision, ...] = ()
+    renewal_of: str = ""
+    active_from: datetime | None = None
+    warned_at: datetime | None = None
+    ended_at: datetime | None = None
+    ended_why: str = ""
+
+    def state_on(self, today: date) -> AcceptanceState:
+        """Where it stands on a day: past its end it has lapsed, whether or not anything ran since."""
+        over = self.terms.until is not None and self.terms.until < today
+        return AcceptanceState.LAPSED if self.state is AcceptanceState.ACTIVE and over else self.state
+
+    @property
+    def approvers(self) -> frozenset[str]:
+        """Those who have approved it."""
+        return frozenset(d.by for d in self.decisions if d.verdict is DecisionVerdict.APPROVE)
+
+
+@dataclass(frozen=True, slots=True)
+class DueChange:
+    """A later due date that somebody asked for, and what was decided, by whom, when (UTC); open until `decided_at`."""
+
+    item: str
+    before: date
+    after: date
+    requester: str
+    requested_at: datetime
+    system: str = "counterfoil"
+    event: str = ""
+    reason: str = ""
+    verdict: str = ""
+    decided_by: str = ""
+    decided_at: datetime | None = None
+    decided_why: str = ""
+
+
+def fingerprint(item: ActionItem) -> str:
+    """What is accepted: the item's text, rating, controls and risks; another one is another risk."""
+    parts = [item.title, item.description, item.priority, sorted(item.controls), sorted(item.risks)]
+    return hashlib.sha256(json.dumps(parts, ensure_ascii=False).encode()).hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class Authorities:
+    """Who may do what, by e-mail address; risk owners are named by priority.
+
+    `authors` of `None` are all people who are known. Nobody may review or decide who is not named for it.
+    """
+
+    authors: frozenset[str] | None = None
+    reviewers: frozenset[str] = frozenset()
+    delegates: frozenset[str] = frozenset()
+    risk_owners: Mapping[Priority, frozenset[str]] = field(default_factory=dict)
+    approvals: Mapping[Priority, int] = field(default_factory=lambda: {Priority.CRITICAL: 2})
+    longest: Mapping[Priority, int] = field(
+        default_factory=lambda: {
+            Priority.CRITICAL: 90,
+            Priority.HIGH: 180,
+            Priority.MEDIUM: 365,
+            Priority.LOW: 365,
+        }
+    )
+
+    def needed(self, priority: Priority) -> int:
+        """How many people must approve a risk of this priority."""
+        return self.approvals.get(priority, 1)
+
+    def last_day(self, priority: Priority, today: date) -> date:
+        """The latest day until which a risk of this priority may be accepted today."""
+        return today + timedelta(days=self.longest[priority])
+
+
+@dataclass(frozen=True, slots=True)
+class Involved:
+    """Who has to do with an item, each by every name they are known by: nobody of them decides about its risk."""
+
+    requester: frozenset[str] = frozenset()
+    owner: frozenset[str] = frozenset()
+    assignee: frozenset[str] = frozenset()
+    reporter: frozenset[str] = frozenset()
+    fixers: frozenset[str] = frozenset()
+    editors: frozenset[str] = frozenset()
+
+    def roles(self, person: Iterable[str]) -> tuple[str, ...]:
+        """In which ways a person, by any of their names, has to do with it."""
+        names = {name.casefold() for name in person}
+        each = {
+            "requested the acceptance": self.requester,
+            "owns the item": self.owner,
+            "is the ticket's assignee": self.assignee,
+            "reported the ticket": self.reporter,
+            "is an author of the fix": self.fixers,
+            "edited the request": self.editors,
+        }
+        return tuple(what for what, who in each.items() if names & {name.casefold() for name in who})
+
+
+def refusal(
+    person: str, names: Iterable[str], priority: Priority, involved: Involved, authorities: Authorities
+) -> str | None:
+    """Why this person may not decide about a risk of this priority, in words; `None` if they may.
+
+    `names` are all that they are known by, accounts of trackers included.
+    """
+    owners = authorities.risk_owners.get(priority, frozenset())
+    if person.casefold() not in {owner.casefold() for owner in owners}:
+        named = ", ".join(sorted(owners)) or "nobody yet; name them under [roles.risk_owner]"
+        return f"{person} is not a risk owner for {priority.value} ({named})"
+    if ways := involved.roles([person, *names]):
+        return f"{person} {' and '.join(ways)}, and nobody decides about their own matter"
+    return None
+
+
+def flaws(terms: Terms, priority: Priority, authorities: Authorities, today: date) -> tuple[str, ...]:
+    """What keeps these terms from being approved, one sentence each."""
+    found = []
+    if not terms.justification.strip():
+        found.append("it has no justification")
+    if terms.until is None:
+        found.append("it has no end")
+    elif terms.until < today:
+        found.append(f"its end {terms.until} has passed")
+    elif terms.until > (last := authorities.last_day(priority, today)):
+        found.append(f"{terms.until} is later than a {priority.value} risk may be accepted for today ({last})")
+    if terms.likelihood is None or terms.impact is None:
+        found.append("the residual likelihood and impact are not scored")
+    return tuple(found)

@@ -1,0 +1,214 @@
+"""Acceptances and later due dates as rows: what was asked for, who decided, and how it ended."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, replace
+from datetime import date, datetime
+from typing import Any
+
+from sqlalchemy import Connection, Row, Select, and_, insert, select, update
+
+from state.acceptance import (
+    Acceptance,
+    AcceptanceState,
+    Channel,
+    Decision,
+    DecisionVerdict,
+    DueChange,
+    Terms,
+)
+from state.audit import Ledger, digest
+from state.effects import Because
+from state.errors import StateError, UnknownRef
+from state.programme_tables import AcceptanceRow, DecisionRow, DueChangeRow
+from state.series import chunks, next_numbers
+
+ACCEPTANCE = AcceptanceRow.__table__  # type: ignore[attr-defined]
+DECISION = DecisionRow.__table__  # type: ignore[attr-defined]
+DUE = DueChangeRow.__table__  # type: ignore[attr-defined]
+
+STANDING = frozenset({AcceptanceState.REQUESTED, AcceptanceState.ACTIVE})
+"""The states of acceptances that something may still become of."""
+
+
+def number(ref: str) -> int:
+    """The number of the acceptance with this ref; raises `UnknownRef`."""
+    digits = ref.upper().removeprefix("RA-")
+    if not (digits.isascii() and digits.isdigit() and len(digits) < 16):
+        raise UnknownRef(ref)
+    return int(digits)
+
+
+def request(connection: Connection, ledger: Ledger, asked: Acceptance, because: Because) -> Acceptance:
+    """Keep a request under the next ref; raises `StateError` while the item has one already."""
+    if any(each.state is AcceptanceState.REQUESTED for each in of_items(connection, [asked.item]).get(asked.item, ())):
+        raise StateError(f"{asked.item}: an acceptance is asked for already; see `counterfoil accept list`")
+    [seq] = next_numbers(connection, "acceptance", 1)
+    stored = replace(asked, ref=f"RA-{seq:06d}")
+    connection.execute(insert(ACCEPTANCE).values(seq=seq, **_columns(stored)))
+    ledger.note("acceptance.requested", stored.item, because, after=_shown(stored))
+    return stored
+
+
+def put(connection: Connection, ledger: Ledger, before: Acceptance, after: Acceptance, because: Because) -> Acceptance:
+    """Keep what became of an acceptance: its state, its terms, and decisions that were added.
+
+    Raises `StateError` where it is no longer as it was `before`; earlier terms stay in the ledger and in `before`'s
+    decisions, which are never changed.
+    """
+    if get(connection, before.ref) != before:
+        raise StateError(
+            f"{before.ref} was changed meanwhile; look at it again: `counterfoil accept show {before.ref}`"
+        )
+    for decision in after.decisions[len(before.decisions) :]:
+        _decide(connection, ledger, after, decision, because)
+    seq = number(before.ref)
+    connection.execute(update(ACCEPTANCE).where(ACCEPTANCE.c.seq == seq).values(**_columns(after)))
+    if before.state is not after.state or before.terms != after.terms:
+        ledger.note(f"acceptance.{after.state.value}", after.item, because, before=_shown(before), after=_shown(after))
+    elif before.warned_at != after.warned_at:
+        ledger.note("acceptance.warned", after.item, because, after={"ref": after.ref, "until": after.terms.until})
+    return after
+
+
+def _decide(connection: Connection, ledger: Ledger, about: Acceptance, decision: Decision, because: Because) -> None:
+    [seq] = next_numbers(connection, "decision", 1)
+    values = asdict(decision) | {"verdict": decision.verdict.value, "channel": decision.channel.value}
+    connection.execute(insert(DECISION).values(seq=seq, acceptance=number(about.ref), **values))
+    after = {"ref": about.ref, "until": about.terms.until, **values, "reason_sha256": digest(decision.reason)}
+    del after["reason"], after["at"]
+    ledger.note("acceptance.decided", about.item, because, after=after)
+
+
+def get(connection: Connection, ref: str) -> Acceptance:
+    """The acceptance with this ref; raises `UnknownRef`."""
+    row = connection.execute(select(ACCEPTANCE).where(ACCEPTANCE.c.seq == number(ref))).first()
+    if row is None:
+        raise UnknownRef(ref)
+    return _read(connection, [row])[0]
+
+
+def of_items(connection: Connection, items: Iterable[str]) -> dict[str, list[Acceptance]]:
+    """Every acceptance that each of the items had or has, oldest first."""
+    found: dict[str, list[Acceptance]] = {}
+    for some in chunks(dict.fromkeys(items)):
+        for each in _read(connection, connection.execute(_ordered().where(ACCEPTANCE.c.item.in_(some))).all()):
+            found.setdefault(each.item, []).append(each)
+    return found
+
+
+def standing(connection: Connection) -> list[Acceptance]:
+    """Those that are asked for or active, oldest first."""
+    states = sorted(state.value for state in STANDING)
+    return _read(connection, connection.execute(_ordered().where(ACCEPTANCE.c.state.in_(states))).all())
+
+
+def ending(connection: Connection, until: date) -> list[Acceptance]:
+    """The active ones whose last day is on or before a day, oldest first."""
+    over = and_(ACCEPTANCE.c.state == AcceptanceState.ACTIVE.value, ACCEPTANCE.c.until <= until)
+    return _read(connection, connection.execute(_ordered().where(over)).all())
+
+
+def _ordered() -> Select[Any]:
+    return select(ACCEPTANCE).order_by(ACCEPTANCE.c.seq)
+
+
+def _read(connection: Connection, rows: Sequence[Row[Any]]) -> list[Acceptance]:
+    decisions: dict[int, list[Decision]] = {}
+    for some in chunks(row.seq for row in rows):
+        query = select(DECISION).where(DECISION.c.acceptance.in_(some)).order_by(DECISION.c.seq)
+        for row in connection.execute(query):
+            decisions.setdefault(row.acceptance, []).append(_decision_of(row))
+    return [_acceptance_of(row, tuple(decisions.get(row.seq, ()))) for row in rows]
+
+
+def _decision_of(row: Row[Any]) -> Decision:
+    verdict, channel = DecisionVerdict(row.verdict), Channel(row.channel)
+    return Decision(verdict, row.by, row.at, row.reason, row.authority, channel, row.typed_by)
+
+
+def _acceptance_of(row: Row[Any], decisions: tuple[Decision, ...]) -> Acceptance:
+    terms = Terms(row.justification, row.until, row.compensating, row.likelihood, row.impact, row.conditions)
+    return Acceptance(
+        ref=f"RA-{row.seq:06d}",
+        item=row.item,
+        state=AcceptanceState(row.state),
+        terms=terms,
+        requester=row.requester,
+        requested_at=row.requested_at,
+        fingerprint=row.fingerprint,
+        system=row.system,
+        event=row.event,
+        decisions=decisions,
+        renewal_of=row.renewal_of,
+        active_from=row.active_from,
+        warned_at=row.warned_at,
+        ended_at=row.ended_at,
+        ended_why=row.ended_why,
+    )
+
+
+def _columns(each: Acceptance) -> dict[str, Any]:
+    names = ("item", "requester", "requested_at", "fingerprint", "system", "event", "renewal_of")
+    times = ("active_from", "warned_at", "ended_at", "ended_why")
+    values = {name: getattr(each, name) for name in (*names, *times)}
+    return {"state": each.state.value, **asdict(each.terms), **values}
+
+
+def _shown(each: Acceptance) -> dict[str, Any]:
+    terms = each.terms
+    return {
+        "ref": each.ref,
+        "state": each.state,
+        "requester": each.requester,
+        "until": terms.until,
+        "likelihood": terms.likelihood,
+        "impact": terms.impact,
+        "terms_sha256": digest("\n".join((terms.justification, terms.compensating, terms.conditions))),
+        "fingerprint": each.fingerprint,
+        "renewal_of": each.renewal_of,
+        "why": each.ended_why,
+    }
+
+
+def ask_for_time(connection: Connection, ledger: Ledger, asked: DueChange, because: Because) -> bool:
+    """Keep that a later due date is asked for; another date in an open request takes its place. Whether it is news."""
+    seq = DUE.c.seq
+    open_ = connection.execute(select(DUE).where(DUE.c.item == asked.item, DUE.c.decided_at.is_(None))).first()
+    if open_ is not None and open_.after == asked.after:
+        return False
+    values = {name: getattr(asked, name) for name in _ASKED}
+    if open_ is None:
+        [number_] = next_numbers(connection, "due_change", 1)
+        decided = {"verdict": "", "decided_by": "", "decided_at": None, "decided_why": ""}
+        connection.execute(insert(DUE).values(seq=number_, **values, **decided))
+    else:
+        connection.execute(update(DUE).where(seq == open_.seq).values(**values))
+    after = {"after": asked.after, "requester": asked.requester, "reason_sha256": digest(asked.reason)}
+    ledger.note("due.requested", asked.item, because, field="due_date", before=asked.before, after=after)
+    return True
+
+
+_ASKED = ("item", "before", "after", "requester", "requested_at", "system", "event", "reason")
+
+
+def decide_time(
+    connection: Connection, ledger: Ledger, item: str, verdict: str, by: str, at: datetime, because: Because
+) -> DueChange | None:
+    """Close the item's request for a later date as `approved`, `rejected` or `withdrawn`; `None` if there is none."""
+    open_ = next((each for each in due_changes(connection, item) if each.decided_at is None), None)
+    if open_ is None:
+        return None
+    done = replace(open_, verdict=verdict, decided_by=by, decided_at=at, decided_why=because.reason)
+    values = {name: getattr(done, name) for name in ("verdict", "decided_by", "decided_at", "decided_why")}
+    connection.execute(update(DUE).where(DUE.c.item == item, DUE.c.decided_at.is_(None)).values(**values))
+    after = {"after": open_.after, "by": by, "verdict": verdict}
+    ledger.note("due.decided", item, because, field="due_date", before=open_.before, after=after)
+    return done
+
+
+def due_changes(connection: Connection, item: str | None = None) -> list[DueChange]:
+    """Every later due date that was asked for, of one item, or of all those still undecided; oldest first."""
+    query = select(DUE).order_by(DUE.c.seq)
+    query = query.where(DUE.c.decided_at.is_(None)) if item is None else query.where(DUE.c.item == item)
+    names = DueChange.__dataclass_fields__
+    return [DueChange(**{name: getattr(row, name) for name in names}) for row in connection.execute(query)]
