@@ -5,7 +5,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from state.acceptance import Acceptance, DueChange
 from state.model import Agent, Comment, Hold, Link, OperationKind, Outcome
+from state.proof import EvidenceDraft
 from state.ticket import Cursor
 
 
@@ -111,7 +113,9 @@ class Effects:
     revision is still the link's. `finished` ends intents by id. `released` closes holds by id, with how, and `took`
     says which side a person took, `item` or `ticket`. `clean` ends the comparing of items that still have the revision
     given, and `dirty` marks items to be compared again. `because` is for the records of what has none of its own, such
-    as a touched link whose ticket moved.
+    as a touched link whose ticket moved. `evidence` is kept, each piece once. `requests` are acceptances asked for,
+    `acceptances` are those that something became of, as they were and as they are. `later` are due dates asked for,
+    `due_risks` those to be scored again, by id, with the reason.
     """
 
     begun: Sequence[Intent] = ()
@@ -130,3 +134,8 @@ class Effects:
     clean: Sequence[tuple[str, int]] = ()
     dirty: Sequence[str] = ()
     because: Because | None = None
+    evidence: Sequence[tuple[EvidenceDraft, Because]] = ()
+    requests: Sequence[tuple[Acceptance, Because]] = ()
+    acceptances: Sequence[tuple[Acceptance, Acceptance, Because]] = ()
+    later: Sequence[tuple[DueChange, Because]] = ()
+    due_risks: Mapping[str, str] = field(default_factory=dict)

@@ -160,10 +160,14 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """One person under many names: `email` is the identity, `accounts` maps a tracker kind to an account id."""
+    """One person under many names: `email` is the identity, `accounts` maps a tracker kind to an account id.
+
+    `login` is their user on the machines where commands are given.
+    """
 
     email: str
     accounts: Mapping[str, str] = field(default_factory=dict)
+    login: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

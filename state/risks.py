@@ -1,6 +1,6 @@
 """The risk register as rows: risks, and every score they ever had."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from datetime import date, datetime
 from typing import Any
@@ -69,7 +69,7 @@ def score(connection: Connection, ledger: Ledger, id_: str, scores: Sequence[Sco
         connection.execute(update(RISK).where(RISK.c.id == id_).values(due_since=None, due_why=""))
 
 
-def make_due(connection: Connection, ledger: Ledger, now: datetime, due: dict[str, str], because: Because) -> None:
+def make_due(connection: Connection, ledger: Ledger, now: datetime, due: Mapping[str, str], because: Because) -> None:
     """Keep that risks are to be scored again, by id, with the reason; one that is due already stays so."""
     for id_, why in due.items():
         waiting = update(RISK).where(RISK.c.id == id_, RISK.c.due_since.is_(None))

@@ -95,18 +95,18 @@ class Store(Known):
 
     def take_lease(self, holder: Holder, ttl_seconds: float) -> Lease:
         """Take the right to run; raises `LeaseHeld` while another living process has it."""
-        with self._writing() as w:
+        with self.writing() as w:
             journal.forget(w.connection, w.now)
             return lease.take(w.connection, holder, ttl_seconds, w.now)
 
     def renew_lease(self, held: Lease, ttl_seconds: float) -> Lease:
         """Keep the right to run for longer; raises `LeaseLost` if another process has it now."""
-        with self._writing() as w:
+        with self.writing() as w:
             return lease.renew(w.connection, held, ttl_seconds, w.now)
 
     def release_lease(self, held: Lease) -> None:
         """Give back the right to run; nothing happens if another process has it now."""
-        with self._writing() as w:
+        with self.writing() as w:
             lease.release(w.connection, held)
 
     def commit(self, held: Lease | None, effects: Effects) -> Committed:
@@ -114,24 +114,24 @@ class Store(Known):
 
         Raises `LeaseLost` if the lease is another's now. `None` is for commands outside a run.
         """
-        with self._writing() as w:
+        with self.writing() as w:
             return w.write(held, effects)
 
     def add_items(self, drafts: Sequence[Decided], because: Because) -> list[ActionItem]:
         """Add items, each with the due date and the priority decided for it, and return them in the same order."""
-        with self._writing() as w:
+        with self.writing() as w:
             return items.add(w.connection, w.ledger, w.now, drafts, because)
 
     def take_in(self, batch: Batch, because: Because) -> TakenIn:
         """Write what an intake found, in one transaction; of each test's result only the first is kept."""
-        with self._writing() as w:
+        with self.writing() as w:
             added = items.add(w.connection, w.ledger, w.now, batch.added, because)
             items.change(w.connection, w.ledger, w.now, batch.changes)
             return TakenIn(added, items.record_results(w.connection, w.ledger, batch.results, because))
 
     def add_comment(self, item: str, author: str, text: str, because: Because) -> Comment:
         """Keep a comment of ours, to be sent to the item's ticket by the next run."""
-        with self._writing() as w:
+        with self.writing() as w:
             items.one(w.connection, item)
             said = Comment("", item, author, text, because.at or w.now, inbound=False)
             [stored] = comments.put(w.connection, w.ledger, [(said, because)])
@@ -139,17 +139,17 @@ class Store(Known):
 
     def leave(self, to: str, holder: Holder, because: Because) -> None:
         """Take no more writes here: the installation goes to the database at `to`. Raises `LeaseHeld`, `Elsewhere`."""
-        with self._writing(here=False) as w:
+        with self.writing(here=False) as w:
             whereabouts.leave(w.connection, w.ledger, to, lease.take(w.connection, holder, 0, w.now), because)
 
     def reclaim(self, because: Because) -> None:
         """Go on here, after the installation was to go to another database."""
-        with self._writing(here=False) as w:
+        with self.writing(here=False) as w:
             whereabouts.reclaim(w.connection, w.ledger, because)
 
     def unlink(self, item: str, because: Because) -> Link | None:
         """Forget an item's ticket, close what waits about it, and return the link that was, if any."""
-        with self._writing() as w:
+        with self.writing() as w:
             items.one(w.connection, item)
             ended = links.unlink(w.connection, w.ledger, w.now, item, because)
             if ended is not None:
@@ -164,7 +164,11 @@ class Store(Known):
         self._database.check_integrity(again=again)
 
     @contextmanager
-    def _writing(self, *, here: bool = True) -> Iterator[Transaction]:
+    def writing(self, *, here: bool = True) -> Iterator[Transaction]:
+        """One short transaction that writes, for the functions of the tables; everything in it happens, or nothing.
+
+        Raises `Elsewhere` where the installation is kept in another database by now, unless `here` does not matter.
+        """
         with self._database.writing() as connection:
             if here:
                 whereabouts.check(connection)

@@ -6,7 +6,7 @@ from datetime import datetime
 
 from sqlalchemy import Connection
 
-from state import comments, feeds, items, journal, lease, links, waiting
+from state import acceptances, comments, feeds, items, journal, lease, links, proofs, risks, waiting
 from state.audit import Ledger
 from state.effects import Because, Effects, Lease
 from state.model import Actor, Agent, Comment, Hold, Link
@@ -40,6 +40,7 @@ class Transaction:
             comments=comments.put(self.connection, self.ledger, effects.comments),
         )
         waiting.release(self.connection, self.ledger, self.now, effects.released, effects.took)
+        self._programme(effects)
         self._notes(effects)
         feeds.put(self.connection, effects.feeds, self.now)
         items.mark_dirty(self.connection, effects.dirty)
@@ -61,6 +62,19 @@ class Transaction:
             because = effects.because or Because(_ourselves(held))
             made = [*made, *links.touch(self.connection, self.ledger, effects.touched, because)]
         items.mark_clean(self.connection, [*effects.clean, *((each.item, each.item_revision) for each in made)])
+
+    def _programme(self, effects: Effects) -> None:
+        if effects.evidence:
+            proofs.add(self.connection, self.ledger, effects.evidence)
+        for asked, because in effects.requests:
+            acceptances.request(self.connection, self.ledger, asked, because)
+        for before, after, because in effects.acceptances:
+            acceptances.put(self.connection, self.ledger, before, after, because)
+        for later, because in effects.later:
+            acceptances.ask_for_time(self.connection, self.ledger, later, because)
+        if effects.due_risks:
+            because = effects.because or Because(_ourselves(None))
+            risks.make_due(self.connection, self.ledger, self.now, effects.due_risks, because)
 
     def _notes(self, effects: Effects) -> None:
         for note in effects.notes:

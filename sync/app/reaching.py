@@ -47,7 +47,7 @@ def tracker_settings(config: Configuration) -> dict[str, TrackerSettings]:
     for index, person in enumerate(config.settings.people):
         strange = (person.model_extra or {}).keys() - kinds()
         found += [
-            (("people", index, key), f"is not a key; {did_you_mean(key, ['email', *kinds()])}")
+            (("people", index, key), f"is not a key; {did_you_mean(key, ['email', 'login', *kinds()])}")
             for key in sorted(strange)
         ]
     config.refuse(found)
@@ -167,7 +167,9 @@ def _noted(name: str, observer: Callable[[Exchange], None] | None) -> Callable[[
 def rules_of(config: Configuration, tables: Mapping[str, TrackerSettings], trackers: Mapping[str, Tracker]) -> Rules:
     """The mapping, as the configuration and the trackers' own abilities make it."""
     routes = tuple(Route(route.tracker, _conditions(route.when)) for route in config.settings.routes)
-    people = tuple(Person(person.email, dict(person.model_extra or {})) for person in config.settings.people)
+    people = tuple(
+        Person(person.email, dict(person.model_extra or {}), person.login) for person in config.settings.people
+    )
     return Rules(
         {name: tracker_rules(trackers[name], **_configured(tables[name])) for name in trackers}, routes, people
     )

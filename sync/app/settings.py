@@ -5,14 +5,12 @@ import re
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
 from pydantic import (
-    AfterValidator,
     BaseModel,
     ConfigDict,
     SecretStr,
-    StringConstraints,
     ValidationError,
     model_validator,
 )
@@ -21,6 +19,17 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 
 from state.model import Priority, SourceKind
 from sync.app.complaints import Complaint, ConfigError, Place, at, did_you_mean, from_validation, line_numbers
+from sync.app.programme_settings import (
+    AcceptTable,
+    Email,
+    EvidenceTable,
+    GroupTable,
+    Name,
+    ResolveTable,
+    RolesTable,
+    Table,
+    TestsTable,
+)
 
 PREFIX = "COUNTERFOIL_"
 DEFAULT_FILE = "counterfoil.toml"
@@ -28,41 +37,24 @@ _OTHER_VARIABLES = {"COUNTERFOIL_CONFIG", "COUNTERFOIL_USER"}
 _LITERAL_SECRETS = ("token", "password", "api_token", "private_key", "webhook_secret", "secret")
 _CREDENTIALS = ("token_env", "token_file", "private_key_file")
 
-Name = Annotated[str, StringConstraints(min_length=1)]
 
-
-def _email(text: str) -> str:
-    before, at_sign, after = text.strip().partition("@")
-    if not (before and at_sign and after) or any(c.isspace() for c in text.strip()):
-        message = f"{text!r} is not an e-mail address"
-        raise ValueError(message)
-    return text.strip()
-
-
-Email = Annotated[str, AfterValidator(_email)]
-
-
-class _Table(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class StateTable(_Table):
+class StateTable(Table):
     """Where the records are kept."""
 
     url: SecretStr = SecretStr("sqlite:///counterfoil.db")
 
 
-class WhenTable(_Table):
+class WhenTable(Table):
     """What an item must be for a route to take it: every key given must match, by any of its values."""
 
-    controls: list[Name] = []
-    priority: list[Priority] = []
-    owner: list[Name] = []
-    source: list[SourceKind] = []
-    risks: list[Name] = []
+    controls: tuple[Name, ...] = ()
+    priority: tuple[Priority, ...] = ()
+    owner: tuple[Name, ...] = ()
+    source: tuple[SourceKind, ...] = ()
+    risks: tuple[Name, ...] = ()
 
 
-class RouteTable(_Table):
+class RouteTable(Table):
     """Which tracker takes which items."""
 
     tracker: Name
@@ -70,15 +62,16 @@ class RouteTable(_Table):
 
 
 class PersonTable(BaseModel):
-    """One person: the e-mail address, and an account per kind of tracker under the kind's name."""
+    """One person: the e-mail address, the operating system's user, and an account per kind of tracker by its name."""
 
     model_config = ConfigDict(extra="allow", frozen=True)
     __pydantic_extra__: dict[str, Name]
 
     email: Email
+    login: Name | None = None
 
 
-class SafetyTable(_Table):
+class SafetyTable(Table):
     """What makes a run refuse itself."""
 
     max_creates: int = Key(default=200, ge=0)
@@ -86,7 +79,7 @@ class SafetyTable(_Table):
     visibility_wait_seconds: int = Key(default=120, ge=0)
 
 
-class DueTable(_Table):
+class DueTable(Table):
     """Days until an item is due when its source does not say, by priority."""
 
     critical: int = Key(default=7, ge=0)
@@ -95,13 +88,13 @@ class DueTable(_Table):
     low: int = Key(default=180, ge=0)
 
 
-class OcsfTable(_Table):
+class OcsfTable(Table):
     """How scanner findings are read."""
 
-    frameworks: list[Name] = []
+    frameworks: tuple[Name, ...] = ()
 
 
-class IntakeTable(_Table):
+class IntakeTable(Table):
     """How sources are read."""
 
     ocsf: OcsfTable = OcsfTable()
@@ -128,6 +121,12 @@ class Settings(BaseSettings):
     safety: SafetyTable = SafetyTable()
     due: DueTable = DueTable()
     intake: IntakeTable = IntakeTable()
+    roles: RolesTable = RolesTable()
+    resolve: ResolveTable = ResolveTable()
+    accept: AcceptTable = AcceptTable()
+    evidence: EvidenceTable = EvidenceTable()
+    tests: TestsTable = TestsTable()
+    groups: list[GroupTable] = []
 
     @model_validator(mode="before")
     @classmethod

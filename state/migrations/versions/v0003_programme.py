@@ -16,8 +16,11 @@ def upgrade() -> None:
     _items()
     _comments()
     _evidence()
-    _decisions()
+    _reviews()
+    _acceptances()
+    _due_changes()
     _controls()
+    _tests()
     _risks()
 
 
@@ -91,6 +94,9 @@ def _evidence() -> None:
     _index("evidence_by_end", "evidence", "expires_on", only="expires_on IS NOT NULL")
     _index("evidence_by_item", "evidence", "item")
     _index("evidence_by_origin", "evidence", "origin", "remote_id", only="remote_id <> ''")
+
+
+def _reviews() -> None:
     op.create_table(
         "review",
         _number("seq", primary_key=True, autoincrement=False),
@@ -115,7 +121,7 @@ def _evidence() -> None:
     _index("link_check_by_evidence", "link_check", "evidence", "version")
 
 
-def _decisions() -> None:
+def _acceptances() -> None:
     op.create_table(
         "acceptance",
         _number("seq", primary_key=True, autoincrement=False),
@@ -154,6 +160,9 @@ def _decisions() -> None:
         _word("typed_by"),
     )
     _index("decision_by_acceptance", "decision", "acceptance")
+
+
+def _due_changes() -> None:
     op.create_table(
         "due_change",
         _number("seq", primary_key=True, autoincrement=False),
@@ -203,6 +212,9 @@ def _controls() -> None:
     )
     _index("control_by_code", "control", "code")
     _index("control_by_framework", "control", "framework", "place")
+
+
+def _tests() -> None:
     op.create_table(
         "test",
         _word("fingerprint", primary_key=True),

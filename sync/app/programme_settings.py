@@ -1,0 +1,150 @@
+"""What the configuration may say of the compliance programme: roles, evidence, acceptance, tests and groups."""
+
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, StringConstraints
+from pydantic import Field as Key
+
+from state.acceptance import Authorities
+from state.model import Priority
+from state.proof import Demand, EvidenceKind, EvidencePolicy
+
+Name = Annotated[str, StringConstraints(min_length=1)]
+
+
+def _email(text: str) -> str:
+    before, at_sign, after = text.strip().partition("@")
+    if not (before and at_sign and after) or any(c.isspace() for c in text.strip()):
+        message = f"{text!r} is not an e-mail address"
+        raise ValueError(message)
+    return text.strip()
+
+
+Email = Annotated[str, AfterValidator(_email)]
+
+
+class Table(BaseModel):
+    """A table of the configuration: keys that it does not know are refused."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class RiskOwnersTable(Table):
+    """Who decides about risks, by priority."""
+
+    critical: list[Email] = []
+    high: list[Email] = []
+    medium: list[Email] = []
+    low: list[Email] = []
+
+
+class RolesTable(Table):
+    """Who may do what; without `author`, everyone in `[[people]]` may write items."""
+
+    author: list[Email] | None = None
+    reviewer: list[Email] = []
+    delegate: list[Email] = []
+    risk_owner: RiskOwnersTable = RiskOwnersTable()
+
+
+class DemandTable(Table):
+    """What must be at hand before an item counts as resolved."""
+
+    pieces: int = Key(default=0, ge=0)
+    kinds: list[EvidenceKind] = []
+    review: bool = False
+    reviewers: list[Email] = []
+
+    def demand(self) -> Demand:
+        """The same, as a value."""
+        return Demand(self.pieces, frozenset(self.kinds), self.review, frozenset(self.reviewers))
+
+
+class ControlDemandTable(DemandTable):
+    """What is asked for on top, for items of some controls."""
+
+    control: Name
+
+
+class ResolveTable(Table):
+    """What "done" in a tracker has to be backed by."""
+
+    critical: DemandTable = DemandTable(pieces=1, review=True)
+    high: DemandTable = DemandTable(pieces=1, review=True)
+    medium: DemandTable = DemandTable(pieces=1)
+    low: DemandTable = DemandTable()
+    controls: list[ControlDemandTable] = []
+    reopen_after_days: int = Key(default=14, ge=0)
+
+    def policy(self) -> EvidencePolicy:
+        """The same, as a value."""
+        by_priority = {priority: getattr(self, priority.value).demand() for priority in Priority}
+        return EvidencePolicy(by_priority, tuple((each.control, each.demand()) for each in self.controls))
+
+
+class DaysTable(Table):
+    """The longest time a risk may be accepted for, in days."""
+
+    critical: int = Key(default=90, ge=1)
+    high: int = Key(default=180, ge=1)
+    medium: int = Key(default=365, ge=1)
+    low: int = Key(default=365, ge=1)
+
+
+class ApprovalsTable(Table):
+    """How many people must approve."""
+
+    critical: int = Key(default=2, ge=1)
+    high: int = Key(default=1, ge=1)
+    medium: int = Key(default=1, ge=1)
+    low: int = Key(default=1, ge=1)
+
+
+class AcceptTable(Table):
+    """How risks are accepted."""
+
+    longest: DaysTable = DaysTable()
+    approvals: ApprovalsTable = ApprovalsTable()
+    answer_within_days: int = Key(default=14, ge=0)
+    warn_days: int = Key(default=14, ge=0)
+    by_comment: bool = False
+
+
+class EvidenceTable(Table):
+    """Where evidence is kept, and what is fetched."""
+
+    folder: Name = "evidence"
+    copy_attachments: bool = False
+    check_links: bool = False
+    allow_hosts: list[Name] = []
+    largest_mb: int = Key(default=50, ge=1)
+    valid_days: int | None = Key(default=None, ge=1)
+
+
+class TestsTable(Table):
+    """How automated tests are read."""
+
+    __test__ = False
+
+    reopen_days: int = Key(default=30, ge=0)
+    stale_days: int = Key(default=30, ge=1)
+
+
+class GroupTable(Table):
+    """Which items share one ticket: those of one `by`, of the sources and controls named."""
+
+    by: Literal["check", "control", "owner"]
+    source: list[Name] = []
+    controls: list[Name] = []
+
+
+def authorities(roles: RolesTable, accept: AcceptTable) -> Authorities:
+    """Who may do what, as a value."""
+    return Authorities(
+        authors=None if roles.author is None else frozenset(roles.author),
+        reviewers=frozenset(roles.reviewer),
+        delegates=frozenset(roles.delegate),
+        risk_owners={priority: frozenset(getattr(roles.risk_owner, priority.value)) for priority in Priority},
+        approvals={priority: getattr(accept.approvals, priority.value) for priority in Priority},
+        longest={priority: getattr(accept.longest, priority.value) for priority in Priority},
+    )
