@@ -131,7 +131,7 @@ def keys(model: type[BaseModel], table: Key = ()) -> Iterator[Key]:
 
 def shown_in_the_example() -> set[Key]:
     """Every key of the example, those in a comment included; what stands under a tracker's name is in `trackers`."""
-    text = re.sub(r"^# (?=[\w.]+ = )", "", EXAMPLE.read_text(encoding="utf-8"), flags=re.MULTILINE)
+    text = re.sub(r"^# (?=[\w.]+ = |\[)", "", EXAMPLE.read_text(encoding="utf-8"), flags=re.MULTILINE)
     found: set[Key] = set()
     for place in line_numbers(text):
         names = [part for part in place if isinstance(part, str)]

@@ -5,15 +5,21 @@ import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import fields, replace
+from datetime import date
 from threading import Thread
 from typing import TYPE_CHECKING
 
 import pytest
 
+from state import acceptances, risks
+from state.acceptance import Acceptance, AcceptanceState, Decision, DecisionVerdict, DueChange, Terms
 from state.effects import Effects, Feed, Intent, ItemChange, Note
 from state.model import Comment, Hold, HoldKind, ItemDraft, Outcome, Priority, TestOutcome
+from state.proof import EvidenceDraft, EvidenceKind
+from state.register import Risk, Treatment
 from state.store import Batch, Holder, StateError, Store
 from state.ticket import Cursor
+from tests.databases import WHEN
 
 if TYPE_CHECKING:
     from tests.state.conftest import Book
@@ -69,6 +75,7 @@ WALK: dict[str, tuple[Callable[["Book"], object], list[str]]] = {
     "unlink": (lambda book: book.store.unlink("AI-000001", book.because), ["ticket.unlinked", "hold.settled"]),
 }
 
+PIECE = EvidenceDraft(EvidenceKind.LINK, "MFA is on", "kim@acme.example", WHEN, item="AI-000001", url="https://e/1")
 HOLD = Hold(HoldKind.GONE, "AI-000001", "eng", "gone")
 
 EFFECTS: dict[str, tuple[Callable[["Book"], Effects], list[str]]] = {
@@ -102,22 +109,56 @@ EFFECTS: dict[str, tuple[Callable[["Book"], Effects], list[str]]] = {
     "clean": (lambda book: Effects(clean=[("AI-000001", 1)]), []),
     "dirty": (lambda book: Effects(dirty=["AI-000001"]), []),
     "because": (lambda book: Effects(because=book.because), []),
+    "evidence": (lambda book: Effects(evidence=[(PIECE, book.because)]), ["evidence.added"]),
+    "requests": (
+        lambda book: Effects(requests=[(_asked(book, "AI-000001"), book.because)]),
+        ["acceptance.requested"],
+    ),
+    "acceptances": (
+        lambda book: Effects(acceptances=[(*_rejected(book), book.because)]),
+        ["acceptance.decided", "acceptance.rejected"],
+    ),
+    "later": (
+        lambda book: Effects(
+            later=[(DueChange("AI-000001", date(2026, 12, 20), date(2027, 1, 5), "kim", book.clock()), book.because)]
+        ),
+        ["due.requested"],
+    ),
+    "due_risks": (lambda book: Effects(due_risks={"R-0001": "its last item has ended"}), ["risk.due"]),
 }
+
+
+def _asked(book: "Book", item: str) -> Acceptance:
+    terms = Terms("the vendor will not mend it", date(2027, 1, 31))
+    return Acceptance("", item, AcceptanceState.REQUESTED, terms, "kim@acme.example", book.clock(), "f")
+
+
+def _rejected(book: "Book") -> tuple[Acceptance, Acceptance]:
+    [before] = book.store.ask(acceptances.standing)
+    no = Decision(DecisionVerdict.REJECT, "ada@acme.example", book.clock(), "not with this data", "risk owner")
+    return before, replace(before, state=AcceptanceState.REJECTED, decisions=(no,), ended_at=book.clock())
 
 
 @pytest.fixture
 def busy(book: "Book") -> "Book":
-    """Two items, one of them linked and held, and an open intent."""
+    """Two items, one linked and held, the other to be accepted as a risk; an open intent, and a risk."""
     first = book.item()
     book.item()
     book.linked(first)
-    book.store.commit(None, Effects(held=[(HOLD, book.because)], begun=[book.intent("i1")]))
+    asked = _asked(book, "AI-000002")
+    book.store.commit(
+        None,
+        Effects(held=[(HOLD, book.because)], begun=[book.intent("i1")], requests=[(asked, book.because)]),
+    )
+    with book.store.writing() as w:
+        risk = Risk("R-0001", "Accounts are taken over", None, Treatment.MITIGATE, "", (), None, WHEN, WHEN)
+        risks.add(w.connection, w.ledger, risk, book.because)
     return book
 
 
 def test_every_method_that_writes_is_walked_here() -> None:
     public = {name for name, _ in inspect.getmembers(Store, inspect.isfunction) if not name.startswith("_")}
-    assert public == READING | WITHOUT_RECORDS | set(WALK) | {"commit"}
+    assert public == READING | WITHOUT_RECORDS | set(WALK) | {"commit", "writing"}
     assert {each.name for each in fields(Effects)} == set(EFFECTS)
 
 

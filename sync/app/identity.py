@@ -1,0 +1,107 @@
+"""Who gives a command, and whether they may: the operating system's user, as `[[people]]` names them."""
+
+import os
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+
+from state.acceptance import Authorities, Channel
+from state.effects import Because
+from state.model import Person
+from sync.app.failures import Mistaken
+from sync.app.programme_settings import authorities as authorities_of
+from sync.app.settings import Configuration
+from sync.app.shell import Shell
+
+
+@dataclass(frozen=True, slots=True)
+class Acting:
+    """The person in whose name something is done, with every name they are known by.
+
+    `typed_by` is the e-mail address of who gave the command, where that is somebody else.
+    """
+
+    email: str
+    names: frozenset[str]
+    typed_by: str = ""
+
+    @property
+    def channel(self) -> Channel:
+        """How what they decide reaches us."""
+        return Channel.DELEGATE if self.typed_by else Channel.COMMAND
+
+    def because(self, shell: Shell, reason: str) -> Because:
+        """Why this command changes something, with the person as the one who did it."""
+        agent = replace(shell.agent(), account=self.typed_by or self.email, name=self.email)
+        return Because(agent, run=shell.run, reason=reason)
+
+
+def authorities(config: Configuration) -> Authorities:
+    """Who may do what."""
+    return authorities_of(config.settings.roles, config.settings.accept)
+
+
+def people(config: Configuration) -> tuple[Person, ...]:
+    """Everyone in `[[people]]`."""
+    return tuple(Person(each.email, dict(each.model_extra or {}), each.login) for each in config.settings.people)
+
+
+def names(person: Person) -> frozenset[str]:
+    """Every name of a person that does not depend on a tracker's name: their address, and `kind:account`."""
+    return frozenset({person.email, *(f"{kind}:{account}" for kind, account in person.accounts.items())})
+
+
+def system_user() -> str:
+    """The user this process runs as; no variable of the environment has a say in it."""
+    try:
+        import pwd
+
+        return pwd.getpwuid(os.getuid()).pw_name
+    except (ImportError, KeyError):
+        return f"uid-{os.getuid()}"
+
+
+def acting(config: Configuration, on_behalf_of: str | None = None) -> Acting:
+    """Who decides here; `on_behalf_of` is an e-mail address, and asks for the `delegate` role.
+
+    Raises `Mistaken` for somebody who is not in `[[people]]`, with the line to add.
+    """
+    login = system_user()
+    known = people(config)
+    person = next((each for each in known if each.login == login), None)
+    if person is None:
+        raise Mistaken(
+            f"the user {login!r} is nobody in [[people]], and who decides has to be known; add login = {login!r} to "
+            f"their table in {config.file.name}"
+        )
+    if on_behalf_of is None:
+        return Acting(person.email, names(person))
+    other = next((each for each in known if each.email.casefold() == on_behalf_of.strip().casefold()), None)
+    if other is None:
+        raise Mistaken(f"{on_behalf_of} is nobody in [[people]] of {config.file.name}")
+    if not _among(person.email, config.settings.roles.delegate):
+        raise Mistaken(f"{person.email} may not act for others; who may is named by delegate under [roles]")
+    return Acting(other.email, names(other), person.email)
+
+
+def must_review(config: Configuration, who: Acting) -> None:
+    """Raise `Mistaken` unless this person has the `reviewer` role."""
+    if not _among(who.email, config.settings.roles.reviewer):
+        raise Mistaken(f"{who.email} may not review; who may is named by reviewer under [roles] of {config.file.name}")
+
+
+def author(shell: Shell, config: Configuration) -> Because:
+    """Why an item is written by hand: by whom; raises `Mistaken` for somebody who may not.
+
+    Where `[[people]]` names nobody's login, everyone may who can reach the database, under the name of their user.
+    """
+    known = people(config)
+    if config.settings.roles.author is None and not any(each.login for each in known):
+        return shell.because()
+    who = acting(config)
+    if config.settings.roles.author is not None and not _among(who.email, config.settings.roles.author):
+        raise Mistaken(f"{who.email} may not write items; who may is named by author under [roles]")
+    return who.because(shell, "")
+
+
+def _among(email: str, some: Iterable[str]) -> bool:
+    return email.casefold() in {each.casefold() for each in some}
