@@ -48,10 +48,10 @@ def draft(said: Mapping[str, Any], unnamed: str) -> ItemDraft | list[tuple[str, 
     return ItemDraft(**values, source_kind=kind, source_ref=ref or unnamed, fingerprint=None if ref else unnamed)
 
 
-def unknown(names: Iterable[str]) -> str:
+def unknown(names: Iterable[str], known: Iterable[str] = COLUMNS) -> str:
     """What to say of columns that no row may have."""
     shown = ", ".join(repr(name[:60]) for name in sorted(names)[:10])
-    return f"unknown: {shown}; known are {', '.join(COLUMNS)}"
+    return f"unknown: {shown}; known are {', '.join(known)}"
 
 
 def file_identity(stream: BinaryIO) -> str:
