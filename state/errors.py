@@ -68,7 +68,8 @@ class UnknownRef(StateError):
     """Nothing has this reference."""
 
     def __init__(self, ref: str) -> None:
-        command = "holds list" if ref.upper().startswith("H-") else "item list"
+        lists = {"H-": "holds list", "EV-": "evidence list"}
+        command = next((each for mark, each in lists.items() if ref.upper().startswith(mark)), "item list")
         super().__init__(f"nothing is called {ref!r}; `counterfoil {command}` shows what there is")
         self.ref = ref
 

@@ -1,8 +1,9 @@
 """Evidence and what a policy asks of it: the nouns, and the question of what is missing, without I/O."""
 
+import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
-from datetime import date, datetime
+from dataclasses import dataclass, field, replace
+from datetime import date, datetime, timedelta
 from enum import StrEnum
 from fnmatch import fnmatchcase
 
@@ -44,6 +45,19 @@ class LinkHealth(StrEnum):
 UNTRUSTED = frozenset({LinkHealth.CHANGED, LinkHealth.GONE})
 """What a link may have become so that it proves nothing any more until a reviewer has looked at it."""
 
+TELLING = UNTRUSTED | {LinkHealth.SAME}
+"""What a look at a link may find that says how it is; the rest says only that it could not be seen this time."""
+
+_ADDRESSES = (
+    (EvidenceKind.PULL_REQUEST, re.compile(r"/(?:pull|merge_requests|pull-requests)/\d+(?:[/?#]|$)")),
+    (EvidenceKind.CI_RUN, re.compile(r"/(?:actions/runs|pipelines|builds)/\d+(?:[/?#]|$)")),
+)
+
+
+def kind_of_address(url: str) -> EvidenceKind:
+    """What a web address leads to, where it says so beyond doubt; else a link."""
+    return next((kind for kind, pattern in _ADDRESSES if pattern.search(url)), EvidenceKind.LINK)
+
 
 @dataclass(frozen=True, slots=True)
 class Review:
@@ -69,11 +83,12 @@ class LinkCheck:
 class EvidenceDraft:
     """An artefact before it has a ref.
 
-    `item` is the item it supports, `controls` those it supports by themselves; one of both is given. `shows` says what
-    it proves. `origin` is the system it came from (`counterfoil` for what people bring here, else a tracker or a
-    source), `remote_id` its id there: the same id brought again is the same piece, and a new version of it where its
-    `sha256` or its `url` is another. `by` is an e-mail address or that system's account. `sha256` and `size` are those
-    of its bytes, where they were at hand, and `stored` says that the bytes are kept here.
+    `item` is the item it supports, and with it the item's controls; `controls` are others that it supports beside
+    them. One of both is given. `shows` says what it proves. `origin` is the system it came from (`counterfoil` for what
+    people bring here, else a tracker or a source), `remote_id` its id there: the same id brought again is the same
+    piece, and a new version of it where its `sha256` or its `url` is another. `by` is an e-mail address or that
+    system's account. `sha256` and `size` are those of its bytes, where they were at hand, and `stored` says that the
+    bytes are kept here.
     """
 
     kind: EvidenceKind
@@ -94,13 +109,25 @@ class EvidenceDraft:
     period_end: date | None = None
     expires_on: date | None = None
 
+    def lasting(self, days: int | None) -> "EvidenceDraft":
+        """The same with an end so many days after it was taken, unless it has one or is a frozen record of ours."""
+        if days is None or self.expires_on is not None or self.kind is EvidenceKind.TICKET_SNAPSHOT:
+            return self
+        return replace(self, expires_on=self.captured_at.date() + timedelta(days=days))
+
+    def is_by(self, names: Iterable[str]) -> bool:
+        """Whether somebody brought it who goes by one of these names (addresses, or accounts as `kind:account`)."""
+        known = {name.casefold() for name in names}
+        accounts = {name.partition(":")[2] for name in known if ":" in name}
+        return self.by.casefold() in known | accounts
+
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
     """One version of a piece of evidence; `ref` (`EV-000012`) is that of the piece, and `version` counts from 1.
 
-    `review` is the latest one of this very version. `check` is the latest look at its link. `superseded` says that a
-    later version is there.
+    `review` is the latest one of this very version. `check` is the latest look at its link that says how it is, or if
+    none does, the latest. `superseded` says that a later version is there.
     """
 
     ref: str
@@ -116,13 +143,37 @@ class Evidence:
 
     def supports(self, today: date) -> bool:
         """Whether it counts: the newest version, not expired, not rejected, its link not changed since or gone."""
-        if self.superseded or self.expired(today):
-            return False
+        return not self.why_not(today)
+
+    def why_not(self, today: date) -> str:
+        """Why it does not count, in words that go behind its ref; nothing where it does."""
+        if self.superseded:
+            return "replaced by a later version"
         if self.review is not None and self.review.verdict is Verdict.REJECTED:
+            return f"rejected: {self.review.reason}" if self.review.reason else "rejected"
+        if self.expired(today):
+            return f"expired on {self.draft.expires_on}"
+        return f"its link is {self.check.health.value}" if self.check is not None and self.doubted else ""
+
+    @property
+    def doubted(self) -> bool:
+        """Whether what is behind its link changed or went away, and no reviewer has looked at it since."""
+        if self.check is None or self.check.health not in UNTRUSTED:
             return False
-        doubted = self.check is not None and self.check.health in UNTRUSTED
-        looked_at = self.check is not None and self.review is not None and self.review.at > self.check.at
-        return not doubted or looked_at
+        return self.review is None or self.review.at <= self.check.at
+
+
+def latest_word(looks: Iterable[LinkCheck]) -> LinkCheck | None:
+    """What the looks at a link, oldest first, say of it now, and since when.
+
+    A look that could not see it takes nothing back of what was seen before, and finding the same again is no news.
+    """
+    word: LinkCheck | None = None
+    for look in looks:
+        blind = look.health not in TELLING and word is not None and word.health in TELLING
+        if not blind and (word is None or (word.health, word.sha256) != (look.health, look.sha256)):
+            word = look
+    return word
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,20 +214,27 @@ class EvidencePolicy:
 
 def missing(demands: Iterable[Demand], evidence: Sequence[Evidence], today: date) -> tuple[str, ...]:
     """What is missing, one sentence each, in words for an engineer; nothing where every demand is met."""
-    found = (_missing(each, [e for e in evidence if e.supports(today)]) for each in demands)
+    found = (_missing(each, evidence, today) for each in demands)
     return tuple(dict.fromkeys(sentence for sentence in found if sentence))
 
 
-def _missing(demand: Demand, valid: Sequence[Evidence]) -> str:
-    fitting = [e for e in valid if not demand.kinds or e.draft.kind in demand.kinds]
-    what = " or ".join(sorted(k.replace("_", " ") for k in demand.kinds)) or "evidence"
+def _missing(demand: Demand, evidence: Sequence[Evidence], today: date) -> str:
+    ours = [e for e in evidence if not demand.kinds or e.draft.kind in demand.kinds]
+    fitting = [e for e in ours if e.supports(today)]
     if len(fitting) < demand.pieces:
-        return f"{_count(demand.pieces)} of {what} asked for, {len(fitting)} here"
-    if demand.review and sum(_reviewed(e, demand) for e in fitting) < demand.pieces:
-        waiting = ", ".join(e.ref for e in fitting if not _reviewed(e, demand))
-        whose = f" of {' or '.join(sorted(demand.reviewers))}" if demand.reviewers else ""
-        return f"a review{whose} of {waiting}"
+        what = " or ".join(sorted(k.replace("_", " ") for k in demand.kinds)) or "evidence"
+        return f"{_count(demand.pieces)} of {what} asked for, {len(fitting)} here{_spent(ours, today)}"
+    waiting = [e.ref for e in fitting if not _reviewed(e, demand)]
+    if demand.review and len(fitting) - len(waiting) < demand.pieces:
+        whose = f" by {' or '.join(sorted(demand.reviewers))}" if demand.reviewers else ""
+        return f"a review{whose} of {', '.join(waiting)}"
     return ""
+
+
+def _spent(evidence: Sequence[Evidence], today: date) -> str:
+    """Which pieces do not count, and why."""
+    spent = [f"{e.ref} {e.why_not(today)}" for e in evidence if not e.superseded and not e.supports(today)]
+    return f" ({'; '.join(spent)})" if spent else ""
 
 
 def _count(pieces: int) -> str:
@@ -186,6 +244,6 @@ def _count(pieces: int) -> str:
 def _reviewed(evidence: Evidence, demand: Demand) -> bool:
     """Whether a reviewer who counts has accepted it; nobody reviews what they brought themselves."""
     review = evidence.review
-    if review is None or review.verdict is not Verdict.ACCEPTED or review.by == evidence.draft.by:
+    if review is None or review.verdict is not Verdict.ACCEPTED or evidence.draft.is_by([review.by]):
         return False
-    return not demand.reviewers or review.by in demand.reviewers
+    return not demand.reviewers or review.by.casefold() in {each.casefold() for each in demand.reviewers}

@@ -1,17 +1,17 @@
 """Evidence as rows: pieces in versions, reviews of them, and what their links were found to be."""
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, replace
 from datetime import date
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, and_, func, insert, select
+from sqlalchemy import Connection, Row, Select, Text, and_, func, insert, select, type_coerce, update
 
 from state.audit import Ledger, digest
 from state.effects import Because
 from state.errors import StateError, UnknownRef
 from state.programme_tables import EvidenceRow, LinkCheckRow, ReviewRow
-from state.proof import Evidence, EvidenceDraft, EvidenceKind, LinkCheck, LinkHealth, Review, Verdict
+from state.proof import Evidence, EvidenceDraft, EvidenceKind, LinkCheck, LinkHealth, Review, Verdict, latest_word
 from state.series import chunks, next_numbers
 
 EVIDENCE = EvidenceRow.__table__  # type: ignore[attr-defined]
@@ -40,39 +40,76 @@ def add(
     """Keep evidence, each piece once, and say of each whether it is new.
 
     What came from the same place under the same id is a new version if its bytes or its address are others, and else
-    the one that is here.
+    the one that is here. What has no id is the one that is here if it says and is the same.
     """
     stored: list[tuple[Evidence, bool]] = []
     for draft, because in drafts:
-        if draft.item is None and not draft.controls:
-            raise StateError("evidence supports an item or a control; name one")
-        latest = _latest(connection, draft)
-        if latest is not None and _is_same(latest.draft, draft):
-            stored.append((latest, False))
-            continue
-        seq = number(latest.ref) if latest else next_numbers(connection, "evidence", 1)[0]
-        evidence = Evidence(ref_of(seq), latest.version + 1 if latest else 1, draft)
-        connection.execute(insert(EVIDENCE).values(seq=seq, version=evidence.version, **_columns(draft)))
-        after = _shown(evidence)
-        for about in _objects(draft):
-            ledger.note("evidence.added", about, because, after=after)
-        stored.append((evidence, True))
+        known = _by_id(connection, draft) if draft.remote_id else _alike(connection, draft)
+        if known is None or (draft.remote_id and not _is_same(known.draft, draft)):
+            seq = number(known.ref) if known else next_numbers(connection, "evidence", 1)[0]
+            new = Evidence(ref_of(seq), known.version + 1 if known else 1, draft)
+            stored.append((_put(connection, ledger, new, because), True))
+        else:
+            stored.append((_arrive(connection, ledger, known, draft, because), False))
     return stored
 
 
-def _latest(connection: Connection, draft: EvidenceDraft) -> Evidence | None:
-    if not draft.remote_id:
-        return None
-    same = and_(EVIDENCE.c.origin == draft.origin, EVIDENCE.c.remote_id == draft.remote_id)
-    about = EVIDENCE.c.item.is_(None) if draft.item is None else EVIDENCE.c.item == draft.item
-    row = connection.execute(select(EVIDENCE).where(same, about).order_by(EVIDENCE.c.version.desc()).limit(1)).first()
+def add_version(
+    connection: Connection, ledger: Ledger, ref: str, draft: EvidenceDraft, because: Because
+) -> tuple[Evidence, bool]:
+    """Keep the next version of a piece, unless it is what the newest one is; whether it is new. Raises `UnknownRef`."""
+    newest = versions(connection, ref)[-1]
+    if _said(newest.draft) == _said(draft):
+        return newest, False
+    return _put(connection, ledger, Evidence(newest.ref, newest.version + 1, draft), because), True
+
+
+def _put(connection: Connection, ledger: Ledger, new: Evidence, because: Because) -> Evidence:
+    if new.draft.item is None and not new.draft.controls:
+        raise StateError("evidence supports an item or a control; name one")
+    connection.execute(insert(EVIDENCE).values(seq=number(new.ref), version=new.version, **_columns(new.draft)))
+    _note(ledger, "evidence.added", new, because, after=_shown(new))
+    return new
+
+
+def _arrive(
+    connection: Connection, ledger: Ledger, known: Evidence, draft: EvidenceDraft, because: Because
+) -> Evidence:
+    """What is known; its bytes are kept from now on if they were brought only now."""
+    if known.draft.stored or not draft.stored or known.draft.sha256 != draft.sha256:
+        return known
+    this = and_(EVIDENCE.c.seq == number(known.ref), EVIDENCE.c.version == known.version)
+    connection.execute(update(EVIDENCE).where(this).values(stored=1))
+    _note(ledger, "evidence.stored", known, because, after=_named(known) | {"sha256": draft.sha256})
+    return replace(known, draft=replace(known.draft, stored=True))
+
+
+def _by_id(connection: Connection, draft: EvidenceDraft) -> Evidence | None:
+    same = and_(EVIDENCE.c.origin == draft.origin, EVIDENCE.c.remote_id == draft.remote_id, _of(draft.item))
+    row = connection.execute(select(EVIDENCE).where(same).order_by(EVIDENCE.c.version.desc()).limit(1)).first()
     return _read(connection, [row])[0] if row is not None else None
+
+
+def _alike(connection: Connection, draft: EvidenceDraft) -> Evidence | None:
+    same = and_(EVIDENCE.c.origin == draft.origin, EVIDENCE.c.remote_id == "", _of(draft.item))
+    found = _read(connection, connection.execute(_ordered().where(same)).all())
+    return next((e for e in found if not e.superseded and _said(e.draft) == _said(draft)), None)
+
+
+def _of(item: str | None) -> Any:
+    return EVIDENCE.c.item.is_(None) if item is None else EVIDENCE.c.item == item
 
 
 def _is_same(known: EvidenceDraft, said: EvidenceDraft) -> bool:
     if known.sha256 is not None and said.sha256 is not None:
         return known.sha256 == said.sha256
     return (known.url, known.name, known.size) == (said.url, said.name, said.size)
+
+
+def _said(draft: EvidenceDraft) -> tuple[object, ...]:
+    """What a draft is and says, whoever brings it and whenever."""
+    what = (draft.kind, draft.shows, draft.sha256, draft.url)
+    return (*what, draft.item, draft.controls, draft.period_start, draft.period_end, draft.expires_on)
 
 
 def review(connection: Connection, ledger: Ledger, evidence: Evidence, found: Review, because: Because) -> None:
@@ -82,23 +119,34 @@ def review(connection: Connection, ledger: Ledger, evidence: Evidence, found: Re
     connection.execute(
         insert(REVIEW).values(seq=seq, evidence=number(evidence.ref), version=evidence.version, **values)
     )
-    after = {"evidence": evidence.ref, "version": evidence.version, "verdict": found.verdict, "by": found.by}
-    for about in _objects(evidence.draft):
-        ledger.note("evidence.reviewed", about, because, after=after)
+    after = _named(evidence) | {"verdict": found.verdict, "by": found.by, "reason_sha256": digest(found.reason)}
+    _note(ledger, "evidence.reviewed", evidence, because, after=after)
 
 
 def check(connection: Connection, ledger: Ledger, evidence: Evidence, found: LinkCheck, because: Because) -> bool:
-    """Keep what a link was found to be, if that is news; whether it was."""
-    before = evidence.check
+    """Keep what a link was found to be, if that is not what the last look found; whether it was kept."""
+    looks = checks(connection, evidence.ref).get(evidence.version, [])
+    before = looks[-1] if looks else None
     if before is not None and (before.health, before.sha256) == (found.health, found.sha256):
         return False
     [seq] = next_numbers(connection, "link_check", 1)
     values = asdict(found) | {"health": found.health.value}
     connection.execute(insert(CHECK).values(seq=seq, evidence=number(evidence.ref), version=evidence.version, **values))
-    after = {"evidence": evidence.ref, "version": evidence.version, "health": found.health, "sha256": found.sha256}
-    for about in _objects(evidence.draft):
-        ledger.note("evidence.checked", about, because, before=before and before.health, after=after)
+    after = _named(evidence) | {"health": found.health, "sha256": found.sha256}
+    _note(ledger, "evidence.checked", evidence, because, before=before and before.health, after=after)
     return True
+
+
+def reviews(connection: Connection, ref: str) -> dict[int, list[Review]]:
+    """What reviewers found of a piece, by version, oldest first."""
+    found = _rows(connection, REVIEW, [number(ref)])
+    return {version: [_review_of(row) for row in rows] for (_, version), rows in found.items()}
+
+
+def checks(connection: Connection, ref: str) -> dict[int, list[LinkCheck]]:
+    """What the link of a piece was found to be, by version, oldest first."""
+    found = _rows(connection, CHECK, [number(ref)])
+    return {version: [_check_of(row) for row in rows] for (_, version), rows in found.items()}
 
 
 def of_items(connection: Connection, items: Iterable[str]) -> dict[str, list[Evidence]]:
@@ -111,8 +159,9 @@ def of_items(connection: Connection, items: Iterable[str]) -> dict[str, list[Evi
 
 
 def of_controls(connection: Connection) -> list[Evidence]:
-    """Every version of what supports controls by itself, and not through an item."""
-    return _read(connection, connection.execute(_ordered().where(EVIDENCE.c.item.is_(None))).all())
+    """Every version of what supports controls that it names, beside those of its item if it has one."""
+    naming = type_coerce(EVIDENCE.c.controls, Text) != "[]"
+    return _read(connection, connection.execute(_ordered().where(naming)).all())
 
 
 def versions(connection: Connection, ref: str) -> list[Evidence]:
@@ -140,8 +189,8 @@ def _ordered() -> Select[Any]:
 
 def _read(connection: Connection, rows: Sequence[Row[Any]]) -> list[Evidence]:
     numbers = list(dict.fromkeys(row.seq for row in rows))
-    reviews = {key: _review_of(row) for key, row in _last(connection, REVIEW, numbers).items()}
-    checks = {key: _check_of(row) for key, row in _last(connection, CHECK, numbers).items()}
+    reviewed = {key: _review_of(rows[-1]) for key, rows in _rows(connection, REVIEW, numbers).items()}
+    looks = {key: latest_word(map(_check_of, rows)) for key, rows in _rows(connection, CHECK, numbers).items()}
     newest: dict[int, int] = {}
     for some in chunks(numbers):
         query = select(EVIDENCE.c.seq, func.max(EVIDENCE.c.version)).where(EVIDENCE.c.seq.in_(some))
@@ -151,20 +200,20 @@ def _read(connection: Connection, rows: Sequence[Row[Any]]) -> list[Evidence]:
             ref_of(row.seq),
             row.version,
             _draft_of(row),
-            reviews.get((row.seq, row.version)),
-            checks.get((row.seq, row.version)),
+            reviewed.get((row.seq, row.version)),
+            looks.get((row.seq, row.version)),
             superseded=row.version < newest[row.seq],
         )
         for row in rows
     ]
 
 
-def _last(connection: Connection, table: Any, numbers: Sequence[int]) -> Mapping[_Key, Row[Any]]:
-    """The last row about each version."""
-    found: dict[_Key, Row[Any]] = {}
+def _rows(connection: Connection, table: Any, numbers: Sequence[int]) -> dict[_Key, list[Row[Any]]]:
+    """What is known about each version of some pieces, oldest first."""
+    found: dict[_Key, list[Row[Any]]] = {}
     for some in chunks(numbers):
         for row in connection.execute(select(table).where(table.c.evidence.in_(some)).order_by(table.c.seq)):
-            found[row.evidence, row.version] = row
+            found.setdefault((row.evidence, row.version), []).append(row)
     return found
 
 
@@ -185,14 +234,31 @@ def _columns(draft: EvidenceDraft) -> dict[str, Any]:
     return asdict(draft) | {"kind": draft.kind.value, "stored": int(draft.stored)}
 
 
-def _objects(draft: EvidenceDraft) -> tuple[str, ...]:
-    """What a piece is recorded under."""
-    return (draft.item,) if draft.item else draft.controls
+def _note(ledger: Ledger, action: str, evidence: Evidence, because: Because, *, before: Any = None, after: Any) -> None:
+    """Record something under everything that the piece supports."""
+    draft = evidence.draft
+    for about in (*filter(None, [draft.item]), *draft.controls):
+        ledger.note(action, about, because, before=before, after=after)
+
+
+def _named(evidence: Evidence) -> dict[str, Any]:
+    return {"id": evidence.ref, "version": evidence.version}
 
 
 def _shown(evidence: Evidence) -> dict[str, Any]:
     draft = evidence.draft
-    names = ("kind", "by", "origin", "remote_id", "sha256", "size", "period_start", "period_end", "expires_on")
+    names = (
+        "kind",
+        "by",
+        "origin",
+        "remote_id",
+        "sha256",
+        "size",
+        "stored",
+        "period_start",
+        "period_end",
+        "expires_on",
+    )
     shown = {name: getattr(draft, name) for name in names}
     texts = {"url_sha256": digest(draft.url), "shows_sha256": digest(draft.shows)}
-    return {"ref": evidence.ref, "version": evidence.version, "captured_at": draft.captured_at, **shown, **texts}
+    return _named(evidence) | {"captured_at": draft.captured_at, **shown, **texts}
