@@ -59,6 +59,44 @@ def kind_of_address(url: str) -> EvidenceKind:
     return next((kind for kind, pattern in _ADDRESSES if pattern.search(url)), EvidenceKind.LINK)
 
 
+_ENDINGS = {
+    "png": (EvidenceKind.SCREENSHOT, "image/png"),
+    "jpg": (EvidenceKind.SCREENSHOT, "image/jpeg"),
+    "jpeg": (EvidenceKind.SCREENSHOT, "image/jpeg"),
+    "gif": (EvidenceKind.SCREENSHOT, "image/gif"),
+    "webp": (EvidenceKind.SCREENSHOT, "image/webp"),
+    "pdf": (EvidenceKind.DOCUMENT, "application/pdf"),
+    "log": (EvidenceKind.LOG, "text/plain"),
+    "md": (EvidenceKind.DOCUMENT, "text/markdown"),
+    "html": (EvidenceKind.DOCUMENT, "text/html"),
+    "odt": (EvidenceKind.DOCUMENT, "application/vnd.oasis.opendocument.text"),
+    "docx": (EvidenceKind.DOCUMENT, "application/vnd.openxmlformats-officedocument.wordprocessingml.document"),
+    "xlsx": (EvidenceKind.DOCUMENT, "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"),
+    "pptx": (EvidenceKind.DOCUMENT, "application/vnd.openxmlformats-officedocument.presentationml.presentation"),
+    "sarif": (EvidenceKind.TEST_RESULT, "application/sarif+json"),
+    "txt": (EvidenceKind.FILE, "text/plain"),
+    "csv": (EvidenceKind.FILE, "text/csv"),
+    "json": (EvidenceKind.FILE, "application/json"),
+    "xml": (EvidenceKind.FILE, "application/xml"),
+    "zip": (EvidenceKind.FILE, "application/zip"),
+}
+_BEGINNINGS = (
+    ("png", re.compile(rb"\x89PNG\r\n\x1a\n")),
+    ("jpg", re.compile(rb"\xff\xd8\xff")),
+    ("gif", re.compile(rb"GIF8[79]a")),
+    ("webp", re.compile(rb"RIFF.{4}WEBP", re.DOTALL)),
+    ("pdf", re.compile(rb"%PDF-")),
+)
+
+
+def kind_of_file(name: str, head: bytes) -> tuple[EvidenceKind, str]:
+    """What a file is, with its media type: what its first bytes say beyond doubt, else what its name ends with."""
+    inside = next((ending for ending, pattern in _BEGINNINGS if pattern.match(head)), "")
+    ending = name.rpartition(".")[2].lower()
+    believed = ending if ending not in {each for each, _ in _BEGINNINGS} | {"jpeg"} else ""
+    return _ENDINGS.get(inside or believed, (EvidenceKind.FILE, "application/octet-stream"))
+
+
 @dataclass(frozen=True, slots=True)
 class Review:
     """What a named person found of one version of a piece of evidence, when (UTC), and why."""

@@ -19,6 +19,7 @@ from state.proof import (
     Review,
     Verdict,
     kind_of_address,
+    kind_of_file,
     latest_word,
     missing,
 )
@@ -218,3 +219,27 @@ def test_a_policy_asks_by_priority_and_on_top_by_control() -> None:
     assert policy.demands(_item(Priority.MEDIUM, "CC6.1", "CC8.1")) == (Demand(1), more)
     assert policy.demands(_item(Priority.LOW)) == ()
     assert policy.demands(_item(Priority.LOW, "CC8.1", "CC8.2")) == (more,)
+
+
+WORDS = "application/vnd.openxmlformats-officedocument.wordprocessingml.document"
+PNG, PDF = b"\x89PNG\r\n\x1a\n....", b"%PDF-1.7 ..."
+
+
+@pytest.mark.parametrize(
+    ("name", "head", "kind", "mime"),
+    [
+        ("mfa.png", PNG, EvidenceKind.SCREENSHOT, "image/png"),
+        ("mfa", PNG, EvidenceKind.SCREENSHOT, "image/png"),
+        ("mfa.JPEG", b"\xff\xd8\xff\xe0", EvidenceKind.SCREENSHOT, "image/jpeg"),
+        ("mfa.webp", b"RIFF\n\0\0\0WEBPVP8 ", EvidenceKind.SCREENSHOT, "image/webp"),
+        ("mfa.png", b"<html>", EvidenceKind.FILE, "application/octet-stream"),
+        ("policy.docx", b"PK\x03\x04", EvidenceKind.DOCUMENT, WORDS),
+        ("policy.log", PDF, EvidenceKind.DOCUMENT, "application/pdf"),
+        ("run.LOG", b"12:00 ok", EvidenceKind.LOG, "text/plain"),
+        ("users.csv", b"name,mfa", EvidenceKind.FILE, "text/csv"),
+        ("scan.sarif", b"{}", EvidenceKind.TEST_RESULT, "application/sarif+json"),
+        ("core", b"", EvidenceKind.FILE, "application/octet-stream"),
+    ],
+)
+def test_a_file_is_what_its_first_bytes_or_its_name_say(name: str, head: bytes, kind: EvidenceKind, mime: str) -> None:
+    assert kind_of_file(name, head) == (kind, mime)
