@@ -1,11 +1,11 @@
 """Frameworks, controls and tests as rows, and how each control stands."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, insert, select, update
+from sqlalchemy import Connection, Row, bindparam, func, insert, select, update
 
 from state.audit import Ledger, digest
 from state.effects import Because
@@ -18,6 +18,8 @@ from state.series import chunks
 FRAMEWORK = FrameworkRow.__table__  # type: ignore[attr-defined]
 CONTROL = ControlRow.__table__  # type: ignore[attr-defined]
 TEST = TestRow.__table__  # type: ignore[attr-defined]
+
+_HEARD = update(TEST).where(TEST.c.fingerprint == bindparam("which"))
 
 
 def add_framework(
@@ -155,21 +157,23 @@ def _control_of(row: Row[Any]) -> Control:
 
 
 def heard(connection: Connection, said: Iterable[Test]) -> None:
-    """Keep the latest word of each test; an older one than that known changes nothing."""
-    for some in chunks({each.fingerprint: each for each in said}.values()):
-        known = {row.fingerprint: row for row in connection.execute(_named(each.fingerprint for each in some))}
-        new = [_test_columns(each) for each in some if each.fingerprint not in known]
-        if new:
+    """Keep the latest word of each test; an older one than that known changes nothing.
+
+    What a test says without naming an item is about the item that it was about before.
+    """
+    for some in chunks({each.fingerprint: each for each in sorted(said, key=_when)}.values()):
+        rows = connection.execute(select(TEST).where(TEST.c.fingerprint.in_([each.fingerprint for each in some])))
+        known = {row.fingerprint: _test_of(row) for row in rows}
+        if new := [_test_columns(each) for each in some if each.fingerprint not in known]:
             connection.execute(insert(TEST), new)
-        for each in some:
-            before = known.get(each.fingerprint)
-            if before is not None and before.observed_at <= each.observed_at:
-                values = _test_columns(each) | ({} if each.item else {"item": before.item})
-                connection.execute(update(TEST).where(TEST.c.fingerprint == each.fingerprint).values(**values))
+        pairs = [(known[each.fingerprint], each) for each in some if each.fingerprint in known]
+        later = [replace(now, item=now.item or was.item) for was, now in pairs if was.observed_at <= now.observed_at]
+        if moved := [each for each in later if each != known[each.fingerprint]]:
+            connection.execute(_HEARD, [_test_columns(each) | {"which": each.fingerprint} for each in moved])
 
 
-def _named(fingerprints: Iterable[str]) -> Any:
-    return select(TEST).where(TEST.c.fingerprint.in_(list(fingerprints)))
+def _when(test: Test) -> datetime:
+    return test.observed_at
 
 
 def latest_words(connection: Connection, *, silent_since: datetime | None = None) -> list[Test]:
@@ -178,6 +182,11 @@ def latest_words(connection: Connection, *, silent_since: datetime | None = None
     if silent_since is not None:
         query = query.where(TEST.c.observed_at < silent_since)
     return [_test_of(row) for row in connection.execute(query)]
+
+
+def silent(connection: Connection, since: datetime) -> int:
+    """How many tests have said nothing since a time."""
+    return connection.execute(select(func.count()).select_from(TEST).where(TEST.c.observed_at < since)).scalar_one()
 
 
 def _test_columns(each: Test) -> dict[str, Any]:

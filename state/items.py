@@ -305,17 +305,22 @@ def _shown(item: ActionItem) -> dict[str, Any]:
 
 def record_results(connection: Connection, ledger: Ledger, results: Sequence[Said], because: Because) -> list[Result]:
     """Keep what tests said, each result once, and return those that were new."""
-    first: dict[tuple[str, TestOutcome, datetime], Result] = {}
-    for said in map(Result._make, results):
-        first.setdefault(said[:3], said)
-    known = {each for some in chunks(first.values()) for each in _known_results(connection, some)}
-    new = [each for same, each in first.items() if same not in known]
+    new = unheard(connection, results)
     for each in new:
         after = {"outcome": each.outcome, "observed_at": each.observed_at, "source": each.source_ref}
         ledger.note("test.recorded", each.item, because, after=after)
     if new:
         connection.execute(insert(RESULT), [_result_columns(each) for each in new])
     return new
+
+
+def unheard(connection: Connection, results: Iterable[Said]) -> list[Result]:
+    """Those results of tests that are not known yet, each once."""
+    first: dict[tuple[str, TestOutcome, datetime], Result] = {}
+    for said in map(Result._make, results):
+        first.setdefault(said[:3], said)
+    known = {each for some in chunks(first.values()) for each in _known_results(connection, some)}
+    return [each for same, each in first.items() if same not in known]
 
 
 def _known_results(connection: Connection, results: Sequence[Result]) -> Iterator[tuple[str, TestOutcome, datetime]]:

@@ -151,11 +151,15 @@ class TestOutcome(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One result of one automated test on one resource, observed at `observed_at` (UTC)."""
+    """What a test or an assessor found about one thing, observed at `observed_at` (UTC).
+
+    `tool` is the name of what tested, or of who assessed.
+    """
 
     draft: ItemDraft
     outcome: TestOutcome
     observed_at: datetime
+    tool: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -99,7 +99,10 @@ def kind_of_file(name: str, head: bytes) -> tuple[EvidenceKind, str]:
 
 @dataclass(frozen=True, slots=True)
 class Review:
-    """What a named person found of one version of a piece of evidence, when (UTC), and why."""
+    """What a named person found of one version of a piece of evidence, when (UTC), and why.
+
+    A test that fails again rejects what it proved by passing; `by` is the test's tool then.
+    """
 
     verdict: Verdict
     by: str

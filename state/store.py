@@ -2,13 +2,13 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import NamedTuple, Self
 
 from sqlalchemy import Connection, insert, select
 
-from state import comments, items, journal, lease, links, waiting, whereabouts
+from state import comments, controls, items, journal, lease, links, proofs, waiting, whereabouts
 from state.audit import Ledger
 from state.database import Database
 from state.effects import Because, Effects, ItemChange, Lease
@@ -17,6 +17,8 @@ from state.items import Decided, Result, Said, Wanted
 from state.known import META, Known
 from state.lease import Holder, this_process
 from state.model import ActionItem, Comment, Link
+from state.proof import Evidence, EvidenceDraft, Review
+from state.register import Test
 from state.transaction import Committed, Transaction
 
 __all__ = [
@@ -43,11 +45,18 @@ Entropy = Callable[[int], bytes]
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """What an intake writes in one transaction."""
+    """What an intake writes in one transaction.
+
+    `evidence` is kept, each piece once, and `reviews` say what became of pieces kept before. `heard` is the latest word
+    of tests; where an item of the batch has a test's fingerprint, the word is about that item.
+    """
 
     added: Sequence[Decided] = ()
     changes: Sequence[ItemChange] = ()
     results: Sequence[Said] = ()
+    evidence: Sequence[EvidenceDraft] = ()
+    reviews: Sequence[tuple[Evidence, Review]] = ()
+    heard: Sequence[Test] = ()
 
 
 class TakenIn(NamedTuple):
@@ -123,11 +132,20 @@ class Store(Known):
             return items.add(w.connection, w.ledger, w.now, drafts, because)
 
     def take_in(self, batch: Batch, because: Because) -> TakenIn:
-        """Write what an intake found, in one transaction; of each test's result only the first is kept."""
+        """Write what an intake found, in one transaction; of each test's result only the first is kept.
+
+        Changes come first, so that an item can give its fingerprint to the one that goes on from it.
+        """
         with self.writing() as w:
-            added = items.add(w.connection, w.ledger, w.now, batch.added, because)
             items.change(w.connection, w.ledger, w.now, batch.changes)
-            return TakenIn(added, items.record_results(w.connection, w.ledger, batch.results, because))
+            added = items.add(w.connection, w.ledger, w.now, batch.added, because)
+            results = items.record_results(w.connection, w.ledger, batch.results, because)
+            proofs.add(w.connection, w.ledger, [(each, because) for each in batch.evidence])
+            for evidence, review in batch.reviews:
+                proofs.review(w.connection, w.ledger, evidence, review, because)
+            about = {each.fingerprint: each.ref for each in added if each.fingerprint}
+            controls.heard(w.connection, (replace(t, item=about.get(t.fingerprint, t.item)) for t in batch.heard))
+            return TakenIn(added, results)
 
     def add_comment(self, item: str, author: str, text: str, because: Because) -> Comment:
         """Keep a comment of ours, to be sent to the item's ticket by the next run."""

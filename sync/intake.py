@@ -1,15 +1,18 @@
 """What sources say becomes items and test results, and saying it twice changes nothing."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
-from datetime import date, datetime, timedelta
-from typing import Any, assert_never
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from typing import assert_never
 
 from connectors.base import BadRow, LeftOut, Row
-from state.effects import Because, ItemChange
-from state.lifecycle import UNFINISHED
-from state.model import ActionItem, Finding, ItemDraft, Priority, Status, TestOutcome
+from state import controls, items, proofs
+from state.effects import Because
+from state.items import Said
+from state.model import ActionItem, Finding, ItemDraft, TestOutcome
+from state.proof import EvidenceDraft
 from state.store import Batch, StateError, Store
+from sync.verdicts import DuePolicy, Found, Report, Taken, Terms, TestPolicy, draft_of, judge, moved, refuted, values
 
 BATCH = 500
 """How many rows one transaction takes in."""
@@ -19,24 +22,7 @@ BAD_ROWS_SHOWN = 1000
 
 _STRENGTH = {TestOutcome.MANUAL: 0, TestOutcome.PASS: 1, TestOutcome.FAIL: 2}
 
-Taken = ItemDraft | Finding
 Key = tuple[str, str]
-Decided = tuple[ItemDraft, date, Priority]
-
-
-@dataclass(frozen=True, slots=True)
-class DuePolicy:
-    """How many days an item of each priority has when its source gives no due date."""
-
-    critical: int = 7
-    high: int = 30
-    medium: int = 90
-    low: int = 180
-
-    def due(self, priority: Priority, today: date) -> date:
-        """The due date of an item that is new today."""
-        days: int = getattr(self, priority.value)
-        return today + timedelta(days=days)
 
 
 class SourceChanged(StateError):
@@ -50,14 +36,17 @@ class SourceChanged(StateError):
 class IntakeReport:
     """What taking in one file did, in rows.
 
-    `passed` are passing tests recorded for unfinished items, `manual` and `left_out` asked for nothing, `repeated`
-    are findings that another one of the same file speaks for, and `unchanged` said nothing new. `bad` holds the
-    first of the `bad_count` bad rows. When `refused`, nothing was taken in because of them.
+    `reopened` and `succeeded` are items whose tests fail again: the same item, or a new one that goes on from it.
+    `passed` are passing tests that are now evidence of unfinished items, `manual` and `left_out` asked for nothing,
+    `repeated` are findings that another one of the same file speaks for, and `unchanged` said nothing new. `bad` holds
+    the first of the `bad_count` bad rows. When `refused`, nothing was taken in because of them. `silent` counts the
+    tests, of any file, that have said nothing for long.
     """
 
     created: int = 0
     updated: int = 0
     reopened: int = 0
+    succeeded: int = 0
     unchanged: int = 0
     passed: int = 0
     manual: int = 0
@@ -66,16 +55,8 @@ class IntakeReport:
     bad_count: int = 0
     bad: list[BadRow] = field(default_factory=list)
     refused: bool = False
-
-
-@dataclass(slots=True)
-class _Found:
-    """What one transaction's worth of rows comes to."""
-
-    new: list[Decided] = field(default_factory=list)
-    changes: list[ItemChange] = field(default_factory=list)
-    results: list[tuple[str, TestOutcome, datetime, str]] = field(default_factory=list)
-    reopened: int = 0
+    silent: int = 0
+    dry_run: bool = False
 
 
 def take_in(
@@ -85,32 +66,38 @@ def take_in(
     policy: DuePolicy,
     today: date,
     because: Because,
+    source: Report = Report(),  # noqa: B008
+    tests: TestPolicy = TestPolicy(),  # noqa: B008
     keep_going: bool = False,
     include_manual: bool = False,
+    dry_run: bool = False,
     progress: Callable[[int], None] = lambda _done: None,
 ) -> IntakeReport:
     """Take in what `rows` say, which must give the same rows each time they are iterated.
 
     They are read twice: once to see that all are sound, once to take them in, and only once where none of them says
     anything new. With a bad row among them nothing is taken in, unless `keep_going`. What is interrupted is finished
-    by doing it again. `progress` is told how many rows are done. Raises `SourceChanged`, and `StateError` as the store
-    does.
+    by doing it again. A `dry_run` counts the same and writes nothing. `progress` is told how many rows are done.
+    Raises `SourceChanged`, and `StateError` as the store does.
     """
     if isinstance(rows, Iterator):
         raise TypeError("rows are read twice, and an iterator can be read once")
     known = _Known(store)
     report, speaking = _look_through(rows, known)
+    report.dry_run = dry_run
     if report.bad_count and not keep_going:
         report.refused = True
         return report
     if known.all():
         report.unchanged = known.count
         return report
+    terms = Terms(policy, tests, source, today, because)
     done = 0
     for some in _batches(_wanted(rows, speaking, include_manual, report)):
-        _take_batch(store, some, policy, today, because, report)
+        _take_batch(store, some, terms, report)
         done += len(some)
         progress(done)
+    report.silent = 0 if dry_run else store.ask(controls.silent, tests.silent_since(today))
     return report
 
 
@@ -139,7 +126,7 @@ class _Known:
         items = _items(self.store, self._some)
         for draft in self._some:
             item = items.get(key) if (key := _key(draft)) else None
-            self.news |= item is None or bool(_moved(_said(draft), item))
+            self.news |= item is None or bool(moved(values(draft), item))
         self.count += len(self._some)
         self._some.clear()
 
@@ -214,25 +201,38 @@ def _key(draft: ItemDraft) -> Key | None:
     return ("fingerprint", draft.fingerprint) if draft.fingerprint else None
 
 
-def _take_batch(
-    store: Store, rows: list[Taken], policy: DuePolicy, today: date, because: Because, report: IntakeReport
-) -> None:
-    known = _items(store, [_draft(row) for row in rows])
-    batch = _Found()
+def _take_batch(store: Store, rows: list[Taken], terms: Terms, report: IntakeReport) -> None:
+    known = _items(store, [draft_of(row) for row in rows])
+    found = Found()
     for row in rows:
-        item = known.get(key) if (key := _key(_draft(row))) else None
-        if item is None:
-            _plan_new(batch, row, policy, today)
-        else:
-            _plan_known(batch, row, item, because)
-    anything = batch.new or batch.changes or batch.results
-    found = Batch(batch.new, batch.changes, batch.results)
-    recorded = len(store.take_in(found, because).results) if anything else 0
-    report.created += len(batch.new)
-    report.updated += len(batch.changes) - batch.reopened
-    report.reopened += batch.reopened
-    report.passed += recorded
-    report.unchanged += len(rows) - len(batch.new) - len(batch.changes) - recorded
+        key = _key(draft_of(row))
+        judge(found, row, known.get(key) if key else None, terms)
+    fresh = set(store.ask(items.unheard, [said for said, _ in found.passes])) if found.passes else set()
+    passes = [(said, evidence) for said, evidence in found.passes if said in fresh]
+    if failing := [each.item for each in found.heard if each.item and each.outcome is TestOutcome.FAIL]:
+        refuted(found, store.ask(proofs.of_items, failing))
+    if not report.dry_run:
+        _write(store, found, passes, terms.because)
+    done = (found.created, found.updated, found.reopened, found.succeeded, len(passes))
+    report.created += found.created
+    report.updated += found.updated
+    report.reopened += found.reopened
+    report.succeeded += found.succeeded
+    report.passed += len(passes)
+    report.unchanged += len(rows) - sum(done)
+
+
+def _write(store: Store, found: Found, passes: Sequence[tuple[Said, EvidenceDraft]], because: Because) -> None:
+    batch = Batch(
+        added=found.new,
+        changes=found.changes,
+        results=[said for said, _ in passes],
+        evidence=[evidence for _, evidence in passes],
+        reviews=found.reviews,
+        heard=found.heard,
+    )
+    if found.new or found.changes or passes or found.reviews or found.heard:
+        store.take_in(batch, because)
 
 
 def _items(store: Store, drafts: Iterable[ItemDraft]) -> Mapping[Key, ActionItem]:
@@ -242,70 +242,3 @@ def _items(store: Store, drafts: Iterable[ItemDraft]) -> Mapping[Key, ActionItem
         [value for name, value in keys if name == "external_ref"],
         [value for name, value in keys if name == "fingerprint"],
     )
-
-
-def _draft(row: Taken) -> ItemDraft:
-    return row.draft if isinstance(row, Finding) else row
-
-
-def _plan_new(batch: _Found, row: Taken, policy: DuePolicy, today: date) -> None:
-    if isinstance(row, Finding) and row.outcome is TestOutcome.PASS:
-        return
-    draft = _draft(row)
-    priority = draft.priority or Priority.MEDIUM
-    batch.new.append((draft, draft.due_date or policy.due(priority, today), priority))
-
-
-def _plan_known(batch: _Found, row: Taken, item: ActionItem, because: Because) -> None:
-    match row:
-        case ItemDraft():
-            values = _said(row)
-        case Finding(outcome=TestOutcome.PASS):
-            if item.status in UNFINISHED:
-                batch.results.append((item.ref, row.outcome, row.observed_at, row.draft.source_ref))
-            return
-        case Finding():
-            values = _found(row, item)
-        case _:
-            assert_never(row)
-    moved = _moved(values, item)
-    if moved.get("status") is Status.OPEN:
-        batch.reopened += 1
-        because = replace(because, reason=f"{_draft(row).source_ref} fails again, after the item was resolved")
-    if moved:
-        batch.changes.append(ItemChange(item.ref, moved, because, seen=item.revision))
-
-
-def _moved(values: Mapping[str, Any], item: ActionItem) -> dict[str, Any]:
-    return {name: value for name, value in values.items() if value != getattr(item, name)}
-
-
-def _said(draft: ItemDraft) -> dict[str, Any]:
-    """The values the row gives; the status is not among them, and what is not said keeps its value."""
-    given = {
-        "title": draft.title,
-        "description": draft.description or None,
-        "priority": draft.priority,
-        "owner": draft.owner,
-        "due_date": draft.due_date,
-        "controls": draft.controls,
-        "risks": draft.risks,
-    }
-    return {name: value for name, value in given.items() if value is not None}
-
-
-def _found(finding: Finding, item: ActionItem) -> dict[str, Any]:
-    """The values that a test which did not pass gives its item, none once the item is finished.
-
-    A failure seen after the item was resolved opens it again; one seen before says nothing about that.
-    """
-    values = _said(finding.draft)
-    if finding.draft.priority is item.original_priority:
-        # The scanner rates it as it always did, so that another rating is a person's and stands.
-        del values["priority"]
-    if item.status in UNFINISHED:
-        return values
-    failed_since = item.resolved_at is not None and finding.observed_at > item.resolved_at
-    if item.status is Status.RESOLVED and finding.outcome is TestOutcome.FAIL and failed_since:
-        return values | {"status": Status.OPEN, "claim": None}
-    return {}

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from hashlib import file_digest
 from importlib import import_module
 from pathlib import Path
 from typing import Any, cast
@@ -14,6 +15,9 @@ FORMATS: Mapping[str, str] = {
     "ocsf": "connectors.intake.ocsf:Ocsf",
 }
 """Format name -> module and class of the source that reads it."""
+
+UNDATED: frozenset[str] = frozenset()
+"""The formats whose files need not say when they were made: their sources take that as `written` (UTC)."""
 
 
 def source(name: str, options: Mapping[str, Any] | None = None) -> Source:
@@ -34,3 +38,8 @@ class SourceFile:
     def __iter__(self) -> Iterator[Row]:
         with self.path.open("rb") as stream:
             yield from self.source.read(stream)
+
+    def sha256(self) -> str:
+        """The hash of the file's bytes; raises `OSError` if it cannot be read."""
+        with self.path.open("rb") as stream:
+            return file_digest(stream, "sha256").hexdigest()

@@ -86,7 +86,7 @@ def check(shell: Shell) -> int:
     return checking.check(shell)
 
 
-@command(app, "counterfoil intake csv items.csv", "counterfoil intake ocsf prowler.ocsf.json --keep-going")
+@command(app, "counterfoil intake csv items.csv", "counterfoil intake ocsf prowler.ocsf.json --dry-run")
 def intake(
     shell: Shell,
     form: Annotated[str, typer.Argument(help="csv, json or ocsf.", metavar="FORMAT")],
@@ -95,11 +95,12 @@ def intake(
         bool, typer.Option("--keep-going", help="Take the good rows of a file with bad ones.")
     ] = False,
     include_manual: Annotated[bool, typer.Option("--include-manual", help="Also checks to be made by hand.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what it would do.")] = False,
 ) -> int:
-    """Take in items or scanner findings from a file; taking the same file in twice changes nothing."""
+    """Take in items, findings or answers from a file; taking the same file in twice changes nothing."""
     from sync.app import taking_in
 
-    return taking_in.intake(shell, form, file, keep_going=keep_going, include_manual=include_manual)
+    return taking_in.intake(shell, form, file, keep_going=keep_going, include_manual=include_manual, dry_run=dry_run)
 
 
 @command(item_app, 'counterfoil item add "Rotate the deploy keys" --priority high --owner mia@acme.example')

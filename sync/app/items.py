@@ -1,7 +1,7 @@
 """Items as people add, read and change them."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import date
 from itertools import islice
 from typing import Any
@@ -11,7 +11,7 @@ from state.lifecycle import lint, refusal
 from state.model import ActionItem, Hold, ItemDraft, Link, Priority, Status
 from state.store import Store
 from state.store import Wanted as Query
-from sync.app import shapes, show
+from sync.app import identity, shapes, show
 from sync.app.failures import IN_ORDER, Mistaken
 from sync.app.opening import configuration, open_store
 from sync.app.shell import Shell
@@ -96,6 +96,7 @@ def _listed(values: list[str]) -> tuple[str, ...]:
 def add(shell: Shell, said: Said) -> int:
     """Add one item."""
     config = configuration(shell)
+    because = replace(identity.author(shell, config), reason="item add")
     values = said.values()
     draft = ItemDraft(**values)
     priority = draft.priority or Priority.MEDIUM
@@ -105,7 +106,7 @@ def add(shell: Shell, said: Said) -> int:
             [there] = known.values()
             taken = f"{there.ref} has the external reference {draft.external_ref!r}"
             raise Mistaken(f"{taken}; change it: `counterfoil item edit {there.ref}`")
-        [item] = store.add_items([(draft, due, priority)], shell.because("item add"))
+        [item] = store.add_items([(draft, due, priority)], because)
         _answer_whole(shell, store, item)
     return IN_ORDER
 
@@ -190,9 +191,11 @@ def _whole(answer: dict[str, Any], warnings: list[str]) -> str:
         ("risks", ", ".join(answer["risks"])),
         ("source", " ".join(filter(None, (answer["source"], answer["source_ref"])))),
         ("external ref", answer["external_ref"]),
+        ("goes on from", answer["predecessor"]),
         ("ticket", ticket and f"{ticket['tracker']}: {ticket['key']} {ticket['url']}"),
         ("warnings", "; ".join(warnings)),
     ]
+    facts += [(name.replace("_", " "), text) for name, text in answer["origin"].items()]
     parts: list[object] = [show.heading(f"{answer['ref']}  {answer['title']}"), show.table(("", ""), facts)]
     if answer["description"]:
         parts += [show.heading("Description"), answer["description"]]
@@ -209,10 +212,12 @@ def _whole(answer: dict[str, Any], warnings: list[str]) -> str:
 
 def edit(shell: Shell, ref: str, said: Said, status: Status | None, reason: str) -> int:
     """Change one item."""
+    config = configuration(shell)
+    because = replace(identity.author(shell, config), reason=reason or "item edit")
     values = said.values()
     if status is Status.RESOLVED and not reason:
         raise Mistaken("resolving an item by hand needs --reason: what shows that it is done?")
-    with open_store(shell, configuration(shell), writes=True) as store:
+    with open_store(shell, config, writes=True) as store:
         item = store.item(ref)
         if status is not None and status is not item.status:
             if why := refusal(item.status, status, shell.agent().system):
@@ -222,7 +227,7 @@ def edit(shell: Shell, ref: str, said: Said, status: Status | None, reason: str)
         if not values:
             raise Mistaken("nothing to change: name a field, such as --owner or --status")
         if moved:
-            change = ItemChange(ref, moved, shell.because(reason or "item edit"), seen=item.revision)
+            change = ItemChange(ref, moved, because, seen=item.revision)
             store.commit(None, Effects(changes=[change]))
         _answer_whole(shell, store, store.item(ref), said=_edited(ref, moved, store.link(ref)))
     return IN_ORDER
@@ -240,8 +245,10 @@ def comment(shell: Shell, ref: str, text: str) -> int:
     """Say something about an item."""
     if not text.strip():
         raise Mistaken("a comment needs words")
-    with open_store(shell, configuration(shell), writes=True) as store:
-        stored = store.add_comment(ref, shell.agent().account, text.strip(), shell.because("item comment"))
+    config = configuration(shell)
+    because = replace(identity.author(shell, config), reason="item comment")
+    with open_store(shell, config, writes=True) as store:
+        stored = store.add_comment(ref, because.agent.name or because.agent.account, text.strip(), because)
         linked = store.link(ref) is not None
     when = "the next sync sends it to the ticket" if linked else "it is sent once the item has a ticket"
     shell.answer(shapes.comment(stored), lambda: f"{stored.id} on {ref}; {when}")

@@ -83,6 +83,8 @@ def whole_item(
         "source": each.source_kind.value,
         "source_ref": each.source_ref or None,
         "fingerprint": each.fingerprint,
+        "origin": dict(each.origin),
+        "predecessor": each.predecessor,
         "claim_detail": said and {"kind": said.kind.value, "by": said.by, "at": moment(said.at), "text": said.text},
         "created_at": moment(each.created_at),
         "updated_at": moment(each.updated_at),

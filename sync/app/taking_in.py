@@ -1,17 +1,19 @@
 """A file of items or findings, taken in and reported on."""
 
 from dataclasses import asdict
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from connectors.intake.registry import SourceFile, source
+from connectors.intake.registry import UNDATED, SourceFile, source
 from sync.app import show
 from sync.app.failures import IN_ORDER, LATER, USAGE, Mistaken
 from sync.app.opening import configuration, open_store
 from sync.app.progress import progress
 from sync.app.settings import Configuration
 from sync.app.shell import Shell
-from sync.intake import DuePolicy, IntakeReport, take_in
+from sync.intake import IntakeReport, take_in
+from sync.verdicts import DuePolicy, Report, TestPolicy
 
 _SHOWN = 20
 
@@ -21,32 +23,38 @@ def due_policy(config: Configuration) -> DuePolicy:
     return DuePolicy(**config.settings.due.model_dump())
 
 
-def intake(shell: Shell, form: str, file: Path, *, keep_going: bool, include_manual: bool) -> int:
+def intake(shell: Shell, form: str, file: Path, *, keep_going: bool, include_manual: bool, dry_run: bool) -> int:
     """Take in a file: exit 2 when bad rows kept it out, 3 when they were left out, 0 otherwise."""
     config = configuration(shell)
     rows = _rows(config, form, file)
-    with open_store(shell, config, writes=True) as store, progress(shell) as tell:
+    tests = config.settings.tests
+    with open_store(shell, config, writes=not dry_run) as store, progress(shell) as tell:
         report = take_in(
             store,
             rows,
             policy=due_policy(config),
             today=shell.today,
             because=shell.because(f"intake {form} {file.name}"),
+            source=Report(form, file.name, rows.sha256(), file.stat().st_size),
+            tests=TestPolicy(tests.reopen_days, tests.stale_days, config.settings.evidence.valid_days),
             keep_going=keep_going,
             include_manual=include_manual,
+            dry_run=dry_run,
             progress=lambda done: tell("taking in", done, 0),
         )
     for bad in report.bad[:_SHOWN]:
         shell.refuse(f"{file}: {bad}")
     if report.bad_count > _SHOWN:
         shell.refuse(f"{file}: and {show.counted(report.bad_count - _SHOWN, 'more thing')} wrong")
-    shell.answer(_shape(report), lambda: _words(report, file))
+    shell.answer(_shape(report), lambda: _words(report, file, config.settings.tests.stale_days))
     return USAGE if report.refused else LATER if report.bad_count else IN_ORDER
 
 
 def _rows(config: Configuration, form: str, file: Path) -> SourceFile:
-    options = config.settings.intake.model_dump().get(form)
+    options = config.settings.intake.model_dump().get(form, {})
     try:
+        if form in UNDATED:
+            options["written"] = datetime.fromtimestamp(file.stat().st_mtime, UTC)
         rows = SourceFile(file, source(form, options))
         file.open("rb").close()
     except LookupError as error:
@@ -60,7 +68,7 @@ def _shape(report: IntakeReport) -> dict[str, Any]:
     return {**asdict(report), "bad": [asdict(bad) for bad in report.bad]}
 
 
-def _words(report: IntakeReport, file: Path) -> str:
+def _words(report: IntakeReport, file: Path, stale_days: int) -> str:
     if report.refused:
         what = f"{show.counted(report.bad_count, 'thing')} wrong"
         return f"Nothing of {file} was taken in: {what}. Mend the file, or take its good rows with --keep-going."
@@ -68,12 +76,20 @@ def _words(report: IntakeReport, file: Path) -> str:
         "new": report.created,
         "updated": report.updated,
         "reopened": report.reopened,
+        "new because a resolved one's test fails again": report.succeeded,
         "unchanged": report.unchanged,
         "tests passed": report.passed,
         "to be checked by hand (--include-manual takes them)": report.manual,
-        "muted by the scanner": report.left_out,
+        "left out (muted, skipped or not made)": report.left_out,
         "repeated in the file": report.repeated,
         "wrong (those rows are left out)": report.bad_count,
     }
     told = ", ".join(f"{number:,} {name}" for name, number in counts.items() if number)
-    return f"{file.name}: {told or 'nothing in it'}"
+    lines = [f"{file.name}: {told or 'nothing in it'}"]
+    if report.silent:
+        lines.append(
+            f"{show.counted(report.silent, 'test')} said nothing for {stale_days} days, and what they found stays"
+        )
+    if report.dry_run:
+        lines.append("Nothing was written: this is what it would do.")
+    return "\n".join(lines)

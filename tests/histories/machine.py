@@ -12,8 +12,9 @@ from connectors.base import MARK
 from mapping.rules import Route
 from state.model import Authority, Field, ItemDraft, Link, Person, Priority, Status
 from state.ticket import ActivityKind, Gone, TicketState
-from sync.intake import DuePolicy, take_in
+from sync.intake import take_in
 from sync.settle import Side
+from sync.verdicts import DuePolicy
 from sync.watched import CRASH_POINTS
 from tests.histories.history import History
 from tests.histories.installation import BY_PRIORITY, PEOPLE

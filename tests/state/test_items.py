@@ -238,7 +238,7 @@ def test_an_intake_is_one_transaction(book: "Book") -> None:
         Batch(**good, results=[(item.ref, TestOutcome.PASS, book.clock(), "")]), book.because
     )
     assert added.title == "New"
-    assert book.actions(since=1) == ["item.created", "item.changed", "test.recorded"]
+    assert book.actions(since=1) == ["item.changed", "item.created", "test.recorded"]
 
 
 def test_half_a_character_is_refused_and_nothing_is_kept(book: "Book") -> None:

@@ -65,7 +65,7 @@ def _move_and_return(book: "Book") -> None:
 
 WALK: dict[str, tuple[Callable[["Book"], object], list[str]]] = {
     "add_items": (_add, ["item.created"] * 2),
-    "take_in": (_take_in, ["item.created", "item.changed", "item.changed", "test.recorded"]),
+    "take_in": (_take_in, ["item.changed", "item.changed", "item.created", "test.recorded"]),
     "add_comment": (
         lambda book: book.store.add_comment("AI-000001", "kim", "Hello", book.because),
         ["comment.added"],

@@ -6,14 +6,20 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import update
 
 from connectors.base import BadRow, LeftOut, Row
 from connectors.intake.registry import SourceFile, source
+from state import controls, proofs
 from state.effects import Because, Effects, ItemChange
+from state.items import ITEM
 from state.model import ActionItem, Actor, Agent, Finding, ItemDraft, Priority, SourceKind, Status, TestOutcome
+from state.proof import Evidence, EvidenceKind, Review, Verdict
+from state.register import Test
 from state.store import Store
 from sync import intake
-from sync.intake import DuePolicy, IntakeReport, take_in
+from sync.intake import IntakeReport, take_in
+from sync.verdicts import DuePolicy, Report, TestPolicy
 from tests.databases import Databases
 
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
@@ -44,7 +50,9 @@ def row(ref: str, title: str = "Rotate keys", **said: Any) -> ItemDraft:
     return ItemDraft(title=title, external_ref=ref, source_ref=ref, **said)
 
 
-def finding(name: str = "a", outcome: TestOutcome = TestOutcome.FAIL, at: datetime = NOW, **said: Any) -> Finding:
+def finding(
+    name: str = "a", outcome: TestOutcome = TestOutcome.FAIL, at: datetime = NOW, tool: str = "scan", **said: Any
+) -> Finding:
     draft = ItemDraft(
         title=f"Ensure {name} is safe",
         description="It is not.",
@@ -54,7 +62,7 @@ def finding(name: str = "a", outcome: TestOutcome = TestOutcome.FAIL, at: dateti
         source_ref="check",
         fingerprint=name,
     )
-    return Finding(replace(draft, **said), outcome, at)
+    return Finding(replace(draft, **said), outcome, at, tool)
 
 
 def decide(store: Store, ref: str, **values: Any) -> None:
@@ -151,7 +159,7 @@ def test_a_pass_is_recorded_once_for_an_unfinished_item(store: Store) -> None:
     report = take(store, passes)
     assert (report.passed, report.unchanged, report.created) == (1, 2, 0)
     assert take(store, passes).passed == 0
-    assert (items(store), records(store)) == (before, recorded + 1)
+    assert (items(store), records(store)) == (before, recorded + 2)
 
 
 def test_a_failure_after_the_resolution_opens_the_item_again(store: Store) -> None:
@@ -287,3 +295,156 @@ def test_a_file_is_read_again_only_if_a_row_says_something_new(store: Store, mon
     report = take(store, rows)
     assert (report.updated, report.unchanged, rows.times) == (1, 4, 5)
     assert items(store)[4].title == "Rotate keys twice"
+
+
+FILE = Report("ocsf", "scan.json", "a" * 64, 12)
+
+
+def evidence(store: Store, ref: str = "AI-000001") -> list[Evidence]:
+    return store.ask(proofs.of_items, [ref]).get(ref, [])
+
+
+def test_a_passing_test_is_evidence_for_its_open_item(store: Store) -> None:
+    take(store, [finding(tool="Prowler")])
+    later = NOW + timedelta(days=1)
+    passes = [finding(outcome=TestOutcome.PASS, at=later, tool="Prowler")]
+    take(store, passes, source=FILE, tests=TestPolicy(valid_days=90))
+    [kept] = evidence(store)
+    draft = kept.draft
+    assert (draft.kind, draft.origin, draft.by, draft.remote_id) == (
+        EvidenceKind.TEST_RESULT,
+        "Prowler",
+        "Prowler",
+        "a",
+    )
+    assert (draft.sha256, draft.size, draft.name, draft.captured_at) == ("a" * 64, 12, "scan.json", later)
+    assert draft.expires_on == later.date() + timedelta(days=90)
+    assert kept.supports(later.date())
+    recorded = records(store)
+    take(store, passes, source=FILE, tests=TestPolicy(valid_days=90))
+    assert records(store) == recorded
+    take(store, [finding(outcome=TestOutcome.PASS, at=later + timedelta(days=1), tool="Prowler")], source=FILE_2)
+    assert [(each.ref, each.version) for each in evidence(store)] == [(kept.ref, 1), (kept.ref, 2)]
+
+
+FILE_2 = replace(FILE, sha256="b" * 64)
+
+
+def test_a_pass_of_a_finished_item_s_test_is_no_evidence(store: Store) -> None:
+    take(store, [finding()])
+    decide(store, "AI-000001", status=Status.RESOLVED, at=NOW)
+    assert take(store, [finding(outcome=TestOutcome.PASS, at=NOW + timedelta(days=1))]).passed == 0
+    assert evidence(store) == []
+
+
+def test_a_failure_takes_back_what_the_same_test_proved_before(store: Store) -> None:
+    day = timedelta(days=1)
+    take(store, [finding("a"), finding("b")])
+    take(store, [finding(name, TestOutcome.PASS, NOW + day) for name in "ab"], source=FILE)
+    take(store, [finding(at=NOW)], source=FILE)
+    assert evidence(store)[0].supports(TODAY)
+    for _ in range(2):
+        take(store, [finding(at=NOW + 2 * day)], source=FILE_2)
+    [kept] = evidence(store)
+    assert not kept.supports(TODAY)
+    assert kept.review == Review(Verdict.REJECTED, "scan", NOW + 2 * day, "the same test failed after that")
+    assert len(list(store.log(action="evidence.reviewed"))) == 1
+    assert evidence(store, "AI-000002")[0].supports(TODAY)
+    take(store, [finding(outcome=TestOutcome.PASS, at=NOW + 3 * day)], source=replace(FILE, sha256="c" * 64))
+    assert [each.supports(TODAY) for each in evidence(store)] == [False, True]
+
+
+def words(store: Store) -> dict[str, Test]:
+    return {each.fingerprint: each for each in store.ask(controls.latest_words)}
+
+
+def test_the_latest_word_of_every_test_is_kept_with_its_item(store: Store) -> None:
+    hour = timedelta(hours=1)
+    take(store, [finding("a"), finding("b", TestOutcome.PASS), finding("m", TestOutcome.MANUAL)], source=FILE)
+    heard = words(store)
+    assert {name: (test.outcome, test.item) for name, test in heard.items()} == {
+        "a": (TestOutcome.FAIL, "AI-000001"),
+        "b": (TestOutcome.PASS, None),
+    }
+    assert (heard["a"].controls, heard["a"].report_sha256) == (("CC6.1",), "a" * 64)
+    take(store, [finding("a", TestOutcome.PASS, NOW + hour), finding("b", at=NOW - hour)], source=FILE_2)
+    heard = words(store)
+    assert (heard["a"].outcome, heard["a"].item) == (TestOutcome.PASS, "AI-000001")
+    assert (heard["b"].outcome, heard["b"].report_sha256) == (TestOutcome.PASS, "a" * 64)
+
+
+@pytest.mark.parametrize(("days", "policy"), [(30, TestPolicy()), (2, TestPolicy(reopen_days=2))])
+def test_a_failure_within_the_days_reopens(store: Store, days: int, policy: TestPolicy) -> None:
+    take(store, [finding()])
+    decide(store, "AI-000001", status=Status.RESOLVED, at=NOW)
+    report = take(store, [finding(at=NOW + timedelta(days=days))], tests=policy)
+    assert (report.reopened, report.succeeded, len(items(store))) == (1, 0, 1)
+
+
+@pytest.mark.parametrize(("days", "policy"), [(31, TestPolicy()), (1, TestPolicy(reopen_days=0))])
+def test_a_failure_later_makes_a_successor(store: Store, days: int, policy: TestPolicy) -> None:
+    take(store, [finding(owner="ana@acme.example", risks=("R-1",))])
+    decide(store, "AI-000001", status=Status.RESOLVED, at=NOW)
+    again = [finding(at=NOW + timedelta(days=days))]
+    report = take(store, again, tests=policy)
+    assert (report.succeeded, report.created, report.updated, report.reopened, report.unchanged) == (1, 0, 0, 0, 0)
+    old, new = items(store)
+    assert (old.status, old.fingerprint, new.fingerprint) == (Status.RESOLVED, None, "a")
+    assert (new.predecessor, new.status, new.owner, new.risks) == (old.ref, Status.OPEN, "ana@acme.example", ("R-1",))
+    assert words(store)["a"].item == new.ref
+    assert "a new item goes on" in list(store.log([old.ref]))[-1].body
+    recorded = records(store)
+    assert take(store, again, tests=policy).unchanged == 1
+    assert records(store) == recorded
+
+
+def test_an_accepted_item_stays_accepted_and_follows_what_the_test_says(store: Store) -> None:
+    take(store, [finding()])
+    with store.writing() as w:
+        values = {"status": Status.ACCEPTED_AS_RISK.value}
+        w.connection.execute(update(ITEM).values(**values))
+    recorded = records(store)
+    later = NOW + timedelta(days=100)
+    assert take(store, [finding(at=later)]).unchanged == 1
+    assert take(store, [finding(at=NOW - timedelta(days=1), description="Older words.")]).unchanged == 1
+    assert records(store) == recorded
+    assert take(store, [finding(at=later, priority=Priority.CRITICAL)]).updated == 1
+    [item] = items(store)
+    assert (item.status, item.priority) == (Status.ACCEPTED_AS_RISK, Priority.CRITICAL)
+
+
+def test_tests_that_went_silent_are_counted_and_nothing_is_closed(store: Store) -> None:
+    take(store, [finding("old", at=NOW - timedelta(days=40)), finding("new", at=NOW - timedelta(days=5))])
+    report = take(store, [finding("new", at=NOW - timedelta(days=4))])
+    assert report.silent == 1
+    assert [each.fingerprint for each in store.ask(controls.latest_words, silent_since=NOW - timedelta(days=30))] == [
+        "old"
+    ]
+    assert {each.status for each in items(store)} == {Status.OPEN}
+    assert take(store, [finding("old")], tests=TestPolicy(stale_days=3)).silent == 1
+
+
+def test_a_gap_of_an_assessment_is_no_test_and_closing_it_is_a_document(store: Store) -> None:
+    gap = finding("q", source_kind=SourceKind.ASSESSMENT, origin={"question": "Why?"}, tool="Ada")
+    take(store, [gap], source=FILE)
+    [item] = items(store)
+    assert (item.source_kind, item.origin, words(store)) == (SourceKind.ASSESSMENT, {"question": "Why?"}, {})
+    take(store, [replace(gap, outcome=TestOutcome.PASS, observed_at=NOW + timedelta(days=1))], source=FILE)
+    assert [each.draft.kind for each in evidence(store)] == [EvidenceKind.DOCUMENT]
+
+
+def test_a_dry_run_counts_the_same_and_writes_nothing(store: Store) -> None:
+    day = timedelta(days=1)
+    take(store, [finding(name) for name in "abcd"])
+    decide(store, "AI-000001", status=Status.RESOLVED, at=NOW)
+    decide(store, "AI-000002", status=Status.RESOLVED, at=NOW - 50 * day)
+    rows: list[Row] = [
+        *(finding("a", at=NOW + day), finding("b", at=NOW + day), finding("c", TestOutcome.PASS, NOW + day)),
+        *(finding("d", description="Other."), finding("e"), row("R-1"), LeftOut(1, "muted")),
+    ]
+    recorded, before = records(store), items(store)
+    dry = take(store, rows, dry_run=True)
+    assert (records(store), items(store), evidence(store, "AI-000003")) == (recorded, before, [])
+    real = take(store, rows)
+    assert replace(dry, dry_run=False) == real
+    assert (real.created, real.updated, real.reopened, real.succeeded, real.passed, real.left_out) == (2, 1, 1, 1, 1, 1)
