@@ -136,6 +136,13 @@ class Tracker(Protocol):
         """
         ...
 
+    def recomment(self, ref: TicketRef, remote_id: str, text: Body, *, marker: str) -> None:
+        """Let the comment of ours with the tracker's id `remote_id` say `text` where it stands; touch nothing else.
+
+        `marker` is the one it was made with. It may be repeated. Raises `NotFound` where the comment is not there.
+        """
+        ...
+
     def activity(self, ref: TicketRef, since: datetime) -> list[Activity]:
         """Who did what to the ticket at or after `since`, oldest first; links to changes whatever their age."""
         ...

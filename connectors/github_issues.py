@@ -14,12 +14,11 @@ from connectors.base import MARK, Page
 from connectors.errors import Ambiguous, Denied, NotFound, Rejected
 from connectors.github_check import problems
 from connectors.github_history import ABSENT, GithubHistory
-from connectors.github_patch import allow, label_changes, values
+from connectors.github_patch import allow, label_changes, said_as, values
 from connectors.github_reading import (
     Json,
     Reader,
     assignees,
-    comment_marker,
     creator,
     delivered,
     folded,
@@ -243,12 +242,9 @@ class GithubIssues:
 
     def comment(self, ref: TicketRef, text: Body, *, marker: str) -> str:
         """Add a comment of ours and return its id."""
-        if not isinstance(text, str):
-            raise Rejected("the comment must be Markdown")
-        if len(text) > self.caps.comment_limit:
-            raise Rejected(f"the comment is longer than {self.caps.comment_limit} characters")
+        words = said_as(text, marker)
         try:
-            said = self._write("POST", f"{self._issue(ref)}/comments", {"body": text + comment_marker(marker)})
+            said = self._write("POST", f"{self._issue(ref)}/comments", words)
         except Denied as refusal:
             if "locked" not in str(refusal).lower():
                 raise
@@ -256,6 +252,10 @@ class GithubIssues:
         if not isinstance(said, dict) or not said.get("id"):
             raise Ambiguous(f"comment on {ref.key}: the answer names no comment")
         return str(said["id"])
+
+    def recomment(self, ref: TicketRef, remote_id: str, text: Body, *, marker: str) -> None:  # noqa: ARG002
+        """Let a comment of ours say `text`; comments are found in the repository, whichever issue they stand on."""
+        self._write("PATCH", f"{self.root()}/issues/comments/{quote(remote_id, safe='')}", said_as(text, marker))
 
     def activity(self, ref: TicketRef, since: datetime) -> list[Activity]:
         """Who did what at or after the second of `since`, oldest first; edits of the body leave no trace there.

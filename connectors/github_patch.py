@@ -5,9 +5,9 @@ from typing import Any
 
 from connectors.base import MARK
 from connectors.errors import Rejected
-from connectors.github_reading import StatusLabels, folded
-from connectors.github_settings import BODY_LIMIT, TITLE_LIMIT
-from state.ticket import KEEP, Category, Keep, Patch, TransitionTo
+from connectors.github_reading import StatusLabels, comment_marker, folded
+from connectors.github_settings import BODY_LIMIT, COMMENT_LIMIT, TITLE_LIMIT
+from state.ticket import KEEP, Body, Category, Keep, Patch, TransitionTo
 
 _REASONS = ("completed", "not_planned", "duplicate")
 
@@ -20,6 +20,15 @@ def allow(title: object, body: object) -> None:
         raise Rejected("the body must be Markdown")
     if isinstance(body, str) and len(body) > BODY_LIMIT:
         raise Rejected(f"the body is longer than {BODY_LIMIT} characters")
+
+
+def said_as(text: Body, marker: str) -> dict[str, str]:
+    """A comment of ours as it is sent; raises `Rejected` for a text that GitHub does not take."""
+    if not isinstance(text, str):
+        raise Rejected("the comment must be Markdown")
+    if len(text) > COMMENT_LIMIT:
+        raise Rejected(f"the comment is longer than {COMMENT_LIMIT} characters")
+    return {"body": text + comment_marker(marker)}
 
 
 def values(patch: Patch, also: Sequence[str]) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from state.ticket import BodyFormat
 
 TITLE_LIMIT = 256
 BODY_LIMIT = 65_536
+COMMENT_LIMIT = BODY_LIMIT - len(comment_marker("k" * 64))
 
 
 class GithubSettings(TrackerSettings):
@@ -56,7 +57,7 @@ def capabilities(settings: GithubSettings) -> Capabilities:
         body_format=BodyFormat.MARKDOWN,
         title_limit=TITLE_LIMIT,
         body_limit=BODY_LIMIT,
-        comment_limit=BODY_LIMIT - len(comment_marker("k" * 64)),
+        comment_limit=COMMENT_LIMIT,
         assignment_starts_work=True,
         visibility_lag_seconds=120 if wait is None else wait,
         content_per_minute=settings.content_per_minute or (80 if public else None),

@@ -46,7 +46,6 @@ PAGE = 100
 BATCH = 50
 AT_ONCE = 2
 """How many creates are under way at once, and so the most connections that a run makes to a site."""
-TEXT_LIMIT = 32_767
 EARLIER = timedelta(days=1)
 """How far a created ticket's own time may lie before ours, where two clocks disagree."""
 _FIELD_NAMES = {
@@ -180,15 +179,21 @@ class JiraIssues:
 
     def comment(self, ref: TicketRef, text: Body, *, marker: str) -> str:
         """Add a comment of ours, with its key as a property of the comment."""
-        if isinstance(text, str) and len(text) > TEXT_LIMIT:
-            raise Rejected(f"the comment is longer than {TEXT_LIMIT} characters")
-        body = write.plain(text) if self._cloud and isinstance(text, str) else text
-        properties = [{"key": read.COMMENT_PROPERTY, "value": {"k": marker}}]
-        payload = {"body": body, "properties": properties}
+        payload = write.said(text, marker, on_cloud=self._cloud)
         answer = self._reach(ref, lambda ident: self._client.post(f"issue/{ident}/comment", payload))
         if not read.mapping(answer).get("id"):
             raise unreadable(f"comment on {ref.key or ref.id}")
         return str(answer["id"])
+
+    def recomment(self, ref: TicketRef, remote_id: str, text: Body, *, marker: str) -> None:
+        """Let a comment of ours say `text`, with the same property as before."""
+        payload, at = write.said(text, marker, on_cloud=self._cloud), self._at(ref)
+        try:
+            self._client.put(f"issue/{at}/comment/{remote_id}", payload)
+        except NotFound:
+            if isinstance(self._fetch_one(ref), Missing) or self._at(ref) == at:
+                raise
+            self._client.put(f"issue/{self._at(ref)}/comment/{remote_id}", payload)
 
     def activity(self, ref: TicketRef, since: datetime) -> list[Activity]:
         """Who did what to the ticket at or after `since`, oldest first.
@@ -434,8 +439,8 @@ def _capabilities(settings: JiraSettings) -> Capabilities:
         account_kind="jira",
         body_format=BodyFormat.ADF if settings.on_cloud else BodyFormat.WIKI,
         title_limit=255,
-        body_limit=TEXT_LIMIT,
-        comment_limit=TEXT_LIMIT,
+        body_limit=write.TEXT_LIMIT,
+        comment_limit=write.TEXT_LIMIT,
         bulk_create=BATCH,
         parallel=AT_ONCE if settings.on_cloud else 1,
         stale_feed=settings.on_cloud,

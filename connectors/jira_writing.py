@@ -4,11 +4,14 @@ from collections.abc import Iterator
 from typing import Any
 
 from connectors.base import MARK
-from connectors.jira_reading import LABEL, PROPERTY
+from connectors.errors import Rejected
+from connectors.jira_reading import COMMENT_PROPERTY, LABEL, PROPERTY
 from connectors.jira_settings import JiraSettings
 from state.ticket import Body, Draft, Keep, Marker, Patch
 
 Json = dict[str, Any]
+
+TEXT_LIMIT = 32_767
 
 
 def element(draft: Draft, settings: JiraSettings) -> Json:
@@ -48,6 +51,14 @@ def added_labels(patch: Patch) -> list[str]:
     """The labels that the patch adds, those of its marker first."""
     planted = (MARK, LABEL + patch.marker.key) if patch.marker else ()
     return list(dict.fromkeys((*planted, *patch.add_labels)))
+
+
+def said(text: Body, marker: str, *, on_cloud: bool) -> Json:
+    """A comment of ours, with its key as a property; raises `Rejected` for one that is too long."""
+    if isinstance(text, str) and len(text) > TEXT_LIMIT:
+        raise Rejected(f"the comment is longer than {TEXT_LIMIT} characters")
+    body = plain(text) if on_cloud and isinstance(text, str) else text
+    return {"body": body, "properties": [{"key": COMMENT_PROPERTY, "value": {"k": marker}}]}
 
 
 def plain(text: str) -> Body:

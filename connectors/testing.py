@@ -5,13 +5,14 @@
 import json
 from contextlib import suppress
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 import pytest
 
 from connectors.base import MARK
 from connectors.bench import Bench, Lines
 from connectors.errors import Ambiguous, Denied, NotFound, RateLimited, Rejected, Stale, TrackerError
+from connectors.testing_talk import TalkContract
 from state.ticket import (
     Category,
     Created,
@@ -24,10 +25,8 @@ from state.ticket import (
     TransitionTo,
 )
 
-LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)
 
-
-class TrackerContract:
+class TrackerContract(TalkContract):
     """Subclass it as `Test...` and override the fixture `bench`; nothing else is needed."""
 
     @pytest.fixture
@@ -267,52 +266,6 @@ class TrackerContract:
         """A clone or a forgery by somebody else is a ticket without a marker."""
         copy = bench.open("Copy", bench.draft())
         assert bench.read(copy).marker is None
-
-    def test_our_comment_comes_back_as_ours_with_its_key(self, bench: Bench) -> None:
-        """So that a comment whose answer was lost is not made twice."""
-        ref = bench.make()
-        identity = bench.tracker.comment(ref, "Mirrored from the register.", marker="c" * 26)
-        (said,) = bench.comments(ref)
-        assert (said.id, said.text.strip(), said.marker_key) == (identity, "Mirrored from the register.", "c" * 26)
-        assert said.by.ours
-
-    def test_a_comment_in_the_tracker_s_own_format_reads_as_its_words(self, bench: Bench) -> None:
-        """Comments are written like bodies, and read as text."""
-        ref = bench.make()
-        bench.tracker.comment(ref, bench.body(bench.draft().marker, "Done by Friday."), marker="c" * 26)
-        (said,) = bench.comments(ref)
-        assert "Done by Friday." in said.text
-        assert '"type"' not in said.text
-
-    def test_a_comment_that_copies_our_key_is_not_ours(self, bench: Bench) -> None:
-        """A key counts only where we wrote it."""
-        ref = bench.make()
-        bench.copy_comment(ref, "c" * 26)
-        assert [said.marker_key for said in bench.comments(ref)] == [None]
-
-    def test_a_comment_that_is_too_long_is_rejected(self, bench: Bench) -> None:
-        """The stated limit is the real one."""
-        ref = bench.make()
-        with pytest.raises(Rejected):
-            bench.tracker.comment(ref, "x" * (bench.tracker.caps.comment_limit + 1), marker="c" * 26)
-
-    def test_history_names_who_closed_it(self, bench: Bench) -> None:
-        """A claim has a person behind it, and the state's own name."""
-        ref = bench.make()
-        bench.person.wont_do(ref.key)
-        events = [event for event in bench.tracker.activity(ref, LONG_AGO) if event.field == "status"]
-        assert (events[-1].by.id, events[-1].by.ours) == (bench.account, False)
-        assert events[-1].after == bench.read(ref).state.name
-
-    def test_history_begins_where_it_is_asked_to(self, bench: Bench) -> None:
-        """What was read before is not read as new."""
-        ref = bench.make()
-        bench.person.edit_title(ref.key, "Earlier")
-        bench.advance(60)
-        since = bench.now().replace(microsecond=0)
-        bench.person.edit_title(ref.key, "Later")
-        events = [event for event in bench.tracker.activity(ref, since) if event.field == "title"]
-        assert [event.after for event in events] == ["Later"]
 
     def test_a_delivery_that_is_not_signed_is_denied(self, bench: Bench) -> None:
         """Neither without a signature, nor with that of another delivery."""

@@ -86,6 +86,10 @@ class Watched:
         """Add a comment and return its id."""
         return self._one("comment", lambda: self._tracker.comment(ref, text, marker=marker))
 
+    def recomment(self, ref: TicketRef, remote_id: str, text: Body, *, marker: str) -> None:
+        """Edit a comment of ours."""
+        self._one("comment", lambda: self._tracker.recomment(ref, remote_id, text, marker=marker))
+
     def activity(self, ref: TicketRef, since: datetime) -> list[Activity]:
         """Who did what to the ticket."""
         return self._one("activity", lambda: self._tracker.activity(ref, since))

@@ -45,6 +45,14 @@ class Engineer(Protocol):
         """Say something about it; returns the comment's id."""
         ...
 
+    def recomment(self, key: str, identity: str, text: str) -> None:
+        """Let a comment, by the id that `comment` told, say something else."""
+        ...
+
+    def uncomment(self, key: str, identity: str) -> None:
+        """Take a comment back."""
+        ...
+
     def add_label(self, key: str, label: str) -> None:
         """Put a label on it."""
         ...

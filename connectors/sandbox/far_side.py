@@ -121,8 +121,10 @@ class FarSide:
         return event.id
 
     def edit_comment(self, ref: TicketRef, id_: str, text: str) -> None:
-        """Let a comment say something else."""
+        """Let a comment say something else; raises `NotFound` where it is not there."""
         stored = self.stored(ref)
+        if not any(event.id == id_ for event in stored.log):
+            raise NotFound(f"ticket {ref.key or ref.id} has no comment {id_}")
         stored.log[:] = [replace(event, text=text) if event.id == id_ else event for event in stored.log]
         self._keep(stored, replace(stored.ticket, updated=self.now()))
 

@@ -90,6 +90,14 @@ class GithubEngineer:
         """Say something about it; returns the comment's id."""
         return str(self._send("POST", f"{self._path(key)}/comments", {"body": text})["id"])
 
+    def recomment(self, key: str, identity: str, text: str) -> None:
+        """Let a comment say something else."""
+        self._send("PATCH", f"/repos/{self._repository(key)}/issues/comments/{identity}", {"body": text})
+
+    def uncomment(self, key: str, identity: str) -> None:
+        """Take a comment back."""
+        self._send("DELETE", f"/repos/{self._repository(key)}/issues/comments/{identity}")
+
     def comments(self, key: str) -> list[Any]:
         """Its first hundred comments, as the API says them."""
         return list(self._send("GET", f"{self._path(key)}/comments?per_page=100"))

@@ -109,6 +109,14 @@ class JiraEngineer:
         """Say something about it; returns the comment's id."""
         return str(self._ask("POST", f"/issue/{key}/comment", {"body": self._text(text)})["id"])
 
+    def recomment(self, key: str, identity: str, text: str) -> None:
+        """Let a comment say something else."""
+        self._ask("PUT", f"/issue/{key}/comment/{identity}", {"body": self._text(text)})
+
+    def uncomment(self, key: str, identity: str) -> None:
+        """Take a comment back."""
+        self._ask("DELETE", f"/issue/{key}/comment/{identity}")
+
     def comments(self, key: str) -> list[str]:
         """What was said about it, as plain text."""
         return [plain(one["body"]) for one in self._ask("GET", f"/issue/{key}/comment")["comments"]]

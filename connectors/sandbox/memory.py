@@ -115,12 +115,14 @@ class MemoryTracker:
 
     def comment(self, ref: TicketRef, text: Body, *, marker: str) -> str:
         """Add a comment of ours and return its id."""
-        said = text if isinstance(text, str) else json.dumps(text)
-        if len(said) > self.caps.comment_limit:
-            raise Rejected(f"the comment is longer than {self.caps.comment_limit} characters")
-        write = self.far_side.comment
+        said, write = self._said(text), self.far_side.comment
         identity: str = self._call("comment", lambda: write(ref, said, by=OURS, marker_key=marker))
         return identity
+
+    def recomment(self, ref: TicketRef, remote_id: str, text: Body, *, marker: str) -> None:  # noqa: ARG002
+        """Let a comment of ours say `text`."""
+        said = self._said(text)
+        self._call("recomment", lambda: self.far_side.edit_comment(ref, remote_id, said))
 
     def activity(self, ref: TicketRef, since: datetime) -> list[Activity]:
         """Who did what to the ticket at or after `since`, oldest first; links to changes whatever their age."""
@@ -229,6 +231,12 @@ class MemoryTracker:
         name = (named or alike)[0]
         done = states[name] is Category.DONE
         return TicketState(states[name], name, (wanted.resolution or "Done") if done else None)
+
+    def _said(self, text: Body) -> str:
+        said = text if isinstance(text, str) else json.dumps(text)
+        if len(said) > self.caps.comment_limit:
+            raise Rejected(f"the comment is longer than {self.caps.comment_limit} characters")
+        return said
 
     def _allow(self, title: str, body: Body, assignee: str | None) -> None:
         if reason := self.far_side.refused.get(title):

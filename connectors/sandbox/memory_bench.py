@@ -66,6 +66,14 @@ class MemoryEngineer:
         """Say something about it."""
         return self.far_side.comment(self._ref(key), text, by=self.account)
 
+    def recomment(self, key: str, identity: str, text: str) -> None:
+        """Let a comment say something else."""
+        self.far_side.edit_comment(self._ref(key), identity, text)
+
+    def uncomment(self, key: str, identity: str) -> None:
+        """Take a comment back."""
+        self.far_side.delete_comment(self._ref(key), identity)
+
     def add_label(self, key: str, label: str) -> None:
         """Put a label on it."""
         self._edit(key, labels=self.far_side.ticket(self._ref(key)).labels | {label})

@@ -369,6 +369,38 @@ class CutsComments(Saboteur):
         return super().comment(ref, str(text)[: self.caps.comment_limit], marker=marker)
 
 
+class AnswersItself(Saboteur):
+    caught_by = "test_a_comment_of_ours_is_edited_where_it_stands"
+
+    def recomment(self, ref: TicketRef, remote_id: str, text: Body, *, marker: str) -> None:
+        super().recomment(ref, remote_id, f"{text} (edited)", marker=marker)
+
+
+class RenamesOnEditing(Saboteur):
+    caught_by = "test_an_edited_comment_touches_nothing_else_of_the_ticket"
+
+    def recomment(self, ref: TicketRef, remote_id: str, text: Body, *, marker: str) -> None:
+        super().recomment(ref, remote_id, text, marker=marker)
+        self.far_side.edit(ref, title="Commented")
+
+
+class SaysItAnew(Saboteur):
+    caught_by = "test_a_comment_that_is_not_there_is_not_found"
+
+    def recomment(self, ref: TicketRef, remote_id: str, text: Body, *, marker: str) -> None:
+        try:
+            super().recomment(ref, remote_id, text, marker=marker)
+        except NotFound:
+            self.comment(ref, text, marker=marker)
+
+
+class CutsEdits(Saboteur):
+    caught_by = "test_an_edited_comment_that_is_too_long_is_rejected"
+
+    def recomment(self, ref: TicketRef, remote_id: str, text: Body, *, marker: str) -> None:
+        super().recomment(ref, remote_id, str(text)[: self.caps.comment_limit], marker=marker)
+
+
 class ClosesAnonymously(Saboteur):
     caught_by = "test_history_names_who_closed_it"
 

@@ -57,6 +57,7 @@ def test_nothing_but_our_own_errors_comes_out_of_a_storm(
         acts: tuple[Callable[[], object], ...] = (
             lambda: bench.tracker.update(ref, begun, seen=""),
             lambda: bench.tracker.comment(ref, "Hello", marker="c" * 26),
+            lambda: bench.tracker.recomment(ref, "10001", "Hello", marker="c" * 26),
             bench.feed,
             lambda: list(bench.tracker.fetch([ref, TicketRef("served", "1", "SEC-999")])),
             lambda: bench.tracker.activity(ref, bench.now()),
