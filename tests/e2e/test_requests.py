@@ -99,7 +99,7 @@ def test_a_first_mirror_killed_at_half_and_gone_on_with_takes_few_more_requests_
     taken_in(jira_cloud, 500)
     jira_cloud.server.requests.clear()
     killed = jira_cloud.process("sync", "--force", "a first mirror", crash="created.after:5")
-    assert killed.returncode == -signal.SIGKILL
+    assert killed.code == -signal.SIGKILL
     sent = sum(seen.path.endswith("issue/bulk") for seen in jira_cloud.server.requests)
     rest = asked(jira_cloud)
     assert 5 <= rest["POST issue/bulk"] + sent <= 10
