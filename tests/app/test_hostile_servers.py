@@ -128,10 +128,12 @@ def test_an_expired_certificate_and_one_of_another_host_are_refused(
 
 
 @ONE
-def test_a_certificate_that_the_bundle_vouches_for_is_taken(line: "Line", settled: Any) -> None:
+def test_a_certificate_that_the_bundle_vouches_for_is_taken_where_it_is_named_alone(line: "Line", settled: Any) -> None:
     with encrypted(line.folder) as (port, file):
         settled(f"https://127.0.0.1:{port}", f'ca_bundle = "{file}"')
         told(line, "not JSON")
+        settled(f"https://127.0.0.1:{port}")
+        told(line, "self-signed certificate")
 
 
 @ONE
