@@ -39,8 +39,9 @@ _BY_TICKET = select(LINK).where(LINK.c.ticket_id.in_(_SOME), CURRENT, _THERE)
 _BY_KEY = select(LINK).where(LINK.c.marker_key.in_(_SOME), CURRENT, _THERE)
 _LAST = select(LINK.c.item, func.max(LINK.c.generation).label("last")).where(LINK.c.item.in_(_SOME), _THERE)
 _LAST_OF_EACH = _LAST.group_by(LINK.c.item)
+_SPENDING = [HoldKind.UNKNOWN_TICKET.value, HoldKind.MANY_TICKETS.value]
 _HELD = select(HOLD.c.item, HOLD.c.ours).where(
-    HOLD.c.tracker == bindparam("in_tracker"), HOLD.c.kind == HoldKind.UNKNOWN_TICKET.value, HOLD.c.ours.is_not(None)
+    HOLD.c.tracker == bindparam("in_tracker"), HOLD.c.kind.in_(_SPENDING), HOLD.c.ours.is_not(None)
 )
 _NEW = insert(LINK)
 _CHANGED = (
@@ -95,7 +96,7 @@ def refs(rows: Rows, tracker: str) -> Iterator[tuple[TicketRef, str | None]]:
 def next_generations(connection: Connection, items: Iterable[str], tracker: str) -> dict[str, int]:
     """The number of the next ticket that each item would have in this tracker, from 1.
 
-    That of a ticket which an item was held over is spent, whosever that ticket is.
+    Those of tickets which an item was held over are spent, whosever these tickets are.
     """
     found: dict[str, int] = {}
     for some in chunks(items):

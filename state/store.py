@@ -16,7 +16,7 @@ from state.errors import AuditError, LeaseHeld, LeaseLost, Moved, NotInitialised
 from state.items import Decided, Result, Said, Wanted
 from state.known import META, Known
 from state.lease import Holder, this_process
-from state.model import ActionItem, Comment, Link
+from state.model import ActionItem, Comment, HoldKind, Link
 from state.transaction import Committed, Transaction
 
 __all__ = [
@@ -148,12 +148,15 @@ class Store(Known):
             whereabouts.reclaim(w.connection, w.ledger, because)
 
     def unlink(self, item: str, because: Because) -> Link | None:
-        """Forget an item's ticket, close what waits about it, and return the link that was, if any."""
+        """Forget an item's ticket, close what waits about it, and return the link that was, if any.
+
+        Other tickets that carry a key of the item stay named, so that none is made beside them.
+        """
         with self._writing() as w:
             items.one(w.connection, item)
             ended = links.unlink(w.connection, w.ledger, w.now, item, because)
             if ended is not None:
-                open_ = waiting.holds(w.connection, item)
+                open_ = [h for h in waiting.holds(w.connection, item) if h.kind is not HoldKind.MANY_TICKETS]
                 about = {each.id: because for each in open_ if each.tracker == ended.ref.tracker}
                 waiting.release(w.connection, w.ledger, w.now, about, {})
                 items.mark_dirty(w.connection, [item])

@@ -92,7 +92,8 @@ class Recovery:
     def _park(self, intent: Intent, tickets: list[Ticket]) -> None:
         keys = ", ".join(sorted(t.ref.key for t in tickets))
         detail = f"{keys} all carry the marker of {intent.item}; delete all but one, then link that one"
-        hold = Hold(HoldKind.MANY_TICKETS, intent.item, self.tracker.name, detail)
+        number, ids = str(intent.payload["generation"]), " ".join(t.ref.id for t in tickets)
+        hold = Hold(HoldKind.MANY_TICKETS, intent.item, self.tracker.name, detail, ours=number, theirs=ids)
         refused = {intent.id: Outcome("refused", detail)}
         self.work.commit("recovery", Effects(finished=refused, held=[(hold, self.work.because)]))
 
