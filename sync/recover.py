@@ -115,15 +115,20 @@ class Recovery:
         link = self.work.store.link(intent.item)
         meant, before = baseline_from(intent.payload["baseline"]), intent.payload.get("before", {})
         written: Baseline = {}
+        reached: dict[Field, str | None] = {}
         if link is not None and ticket is not None:
             shown = observe(ticket, self.work.rules, self.tracker.name, baseline=link.baseline, desired=None).values
             written = {f: agreed for f, agreed in meant.items() if f in shown and shown[f] == agreed.theirs}
-            if Field.STATUS in meant.keys() - written.keys() and self._stopped_on_the_way(link, before):
-                written[Field.STATUS] = replace(link.baseline[Field.STATUS], theirs=shown[Field.STATUS])
+            reached = {f: agreed.theirs for f, agreed in written.items()}
+            if Field.STATUS in meant.keys() - written.keys() and self._is_ours_alone(link):
+                reached[Field.STATUS] = shown[Field.STATUS]
+                # Otherwise a person has decided on it meanwhile, and that stands.
+                if link.baseline[Field.STATUS].theirs == before.get(Field.STATUS):
+                    written[Field.STATUS] = replace(link.baseline[Field.STATUS], theirs=shown[Field.STATUS])
         because = replace(self.work.because, reason="what came of it was not known, and then the ticket was looked at")
-        moves = {f: (before.get(f), written.get(f, agreed).theirs) for f, agreed in meant.items()}
+        moves = {f: (before.get(f), reached.get(f, agreed.theirs)) for f, agreed in meant.items()}
         notes = [
-            Note("ticket.changed" if f in written else "ticket.perhaps_changed", intent.item, because, f, was, now)
+            Note("ticket.changed" if f in reached else "ticket.perhaps_changed", intent.item, because, f, was, now)
             for f, (was, now) in moves.items()
             if was != now
         ]
@@ -132,13 +137,8 @@ class Recovery:
         effects = Effects(finished=outcome, touched=known, notes=notes, dirty=[intent.item])
         self.work.commit("recovery", effects)
 
-    def _stopped_on_the_way(self, link: Link, before: Mapping[str, str | None]) -> bool:
-        """Whether we alone have moved the ticket's status since it was seen, which can take several requests.
-
-        Not so where a person has decided on it meanwhile, so that the status `before` is not the agreed one any more.
-        """
-        if link.baseline[Field.STATUS].theirs != before.get(Field.STATUS):
-            return False
+    def _is_ours_alone(self, link: Link) -> bool:
+        """Whether we alone have moved the ticket's status since it was seen, which can take several requests."""
         seen = link.seen_at or link.linked_at
         acts = [act for act in self.tracker.activity(link.ref, seen) if act.field == Field.STATUS and act.at > seen]
         return bool(acts) and all(act.by.ours for act in acts)

@@ -291,3 +291,28 @@ def test_a_comment_in_doubt_on_a_ticket_that_is_the_items_no_more_is_recorded_as
     later(world)
     actions = [json.loads(r.body)["action"] for r in world.store.log([lost.ref])]
     assert [a for a in actions if a.startswith("comment.")] == ["comment.added", "comment.perhaps_sent", "comment.sent"]
+
+
+@pytest.mark.parametrize("take", ["ticket", "item"])
+def test_a_status_that_we_left_on_its_way_and_a_person_decided_on_is_recorded_as_it_was(
+    halfway: Any, take: Any
+) -> None:
+    halfway.edit("AI-000001", status=Status.RESOLVED)
+    halfway.tracker.first, halfway.tracker.error = Patch(state=TransitionTo(Category.INDETERMINATE)), NoWay("no way")
+    halfway.sync()
+    [hold] = halfway.store.holds()
+    settle(halfway.store, hold, take, halfway.because("as it stands"), holder=this_process())
+    later(halfway)
+    halfway.sync()
+    status = Status.IN_PROGRESS if take == "ticket" else Status.RESOLVED
+    category = Category.INDETERMINATE if take == "ticket" else Category.DONE
+    assert (halfway.item("AI-000001").status, halfway.ticket("AI-000001").state.category) == (status, category)
+    assert (halfway.store.holds(), halfway.sync().plan.operations) == ([], ())
+    told = [each for each in changes(halfway, "AI-000001") if each[0] != "hold.settled"]
+    last = {"ticket": ("item.changed", "status", "resolved", "in_progress")}
+    done = ("ticket.changed", "status", "open", "in_progress")
+    assert told == [
+        ("item.changed", "status", "open", "resolved"),
+        done,
+        last.get(take, ("ticket.changed", "status", "in_progress", "resolved")),
+    ]
