@@ -10,6 +10,7 @@ from mapping.read import observe
 from state.effects import Effects, Intent, Note
 from state.model import Agreed, Baseline, Comment, Field, Hold, HoldKind, Link, OperationKind, Outcome
 from state.ticket import Marker, Ticket
+from sync.unknown import not_ours
 from sync.work import Work
 
 GRAIN = timedelta(seconds=1)
@@ -62,11 +63,15 @@ class Recovery:
         markers = [Marker(i.key, i.item) for i in creates]
         found: dict[str, list[Ticket]] = {}
         fresh = self.work.store.feed(self.tracker.name).fresh
-        for ticket in self.tracker.find(markers, self._since(creates, None if fresh is None else fresh.at)):
+        since = self._since(creates, None if fresh is None else fresh.at)
+        for ticket in self.tracker.find(markers, since):
             if ticket.marker is not None:
                 found.setdefault(ticket.marker.key, []).append(ticket)
+        suspected = self._suspected([i for i in creates if i.key not in found and self._is_last(i)], since)
         for intent in creates:
             match found.get(intent.key, []):
+                case [] if intent.key in suspected:
+                    self._hold(intent, suspected[intent.key])
                 case []:
                     self._absent(intent)
                 case [ticket]:
@@ -75,9 +80,27 @@ class Recovery:
                     self._park(intent, tickets)
         return sum(len(tickets) == 1 for tickets in found.values())
 
+    def _suspected(self, creates: list[Intent], since: datetime) -> dict[str, Ticket]:
+        """Tickets of another account that carry the keys of what would be sent again, by key."""
+        if not creates:
+            return {}
+        markers = [Marker(i.key, i.item) for i in creates]
+        there = self.tracker.suspects(markers, since)
+        return {ticket.marker.key: ticket for ticket in there if ticket.marker is not None}
+
+    def _hold(self, intent: Intent, ticket: Ticket) -> None:
+        hold = not_ours(intent.item, ticket, int(intent.payload["generation"]))
+        refused = {intent.id: Outcome("refused", hold.detail)}
+        held = [(hold, self.work.because)]
+        self.work.commit("recovery", Effects(finished=refused, held=held, dirty=[intent.item]))
+
+    def _is_last(self, intent: Intent) -> bool:
+        """Whether one more negative answer settles that nothing was made."""
+        return intent.asked_at is not None and self._aged(intent)
+
     def _absent(self, intent: Intent) -> None:
         """Note a negative answer, or act on the one that settles the matter."""
-        if intent.asked_at is not None and self._aged(intent):
+        if self._is_last(intent):
             self._forget(intent, "not there after the wait; it will be sent again")
         else:
             self.work.commit("recovery", Effects(asked=[intent.id]))

@@ -291,6 +291,12 @@ def _hold(item: str, ticket: Ticket, generation: int, words: str) -> Hold:
     return _about(item, ticket, generation, f"{ticket.ref.key} carries the key of {item}, {words}")
 
 
+def not_ours(item: str, ticket: Ticket, generation: int) -> Hold:
+    """The hold on a ticket with the item's key that another account made, as ours was one perhaps, or a copy is."""
+    words = "but was made by another account than the present one; link the item to it, or leave it alone"
+    return _hold(item, ticket, generation, words)
+
+
 def _about(item: str, ticket: Ticket, generation: int | None, detail: str) -> Hold:
     theirs = f"{ticket.ref.id} {ticket.ref.key}"
     number = None if generation is None else str(generation)

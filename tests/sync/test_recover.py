@@ -1,7 +1,9 @@
 """What becomes of a write whose answer was lost."""
 
 import json
-from datetime import timedelta
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -11,7 +13,7 @@ from connectors.sandbox.memory import OURS, MemoryTracker
 from state.errors import LeaseLost
 from state.lease import Holder, this_process
 from state.model import Authority, Field, HoldKind, OperationKind, Priority, Status
-from state.ticket import Category, Patch, TicketRef, TransitionTo
+from state.ticket import Category, Marker, Patch, Ticket, TicketRef, TransitionTo
 from sync.recover import Recovery
 from sync.settle import settle
 
@@ -316,3 +318,39 @@ def test_a_status_that_we_left_on_its_way_and_a_person_decided_on_is_recorded_as
         done,
         last.get(take, ("ticket.changed", "status", "in_progress", "resolved")),
     ]
+
+
+class AnotherAccount(MemoryTracker):
+    """Has another account than the one that made the `strange` tickets, so their markers do not count."""
+
+    strange: frozenset[str] = frozenset()
+
+    def _own(self, ticket: Ticket) -> Ticket:
+        shown = super()._own(ticket)
+        return replace(shown, marker=None) if shown.ref.id in self.strange else shown
+
+    def suspects(self, markers: Sequence[Marker], since: datetime) -> list[Ticket]:
+        return MemoryTracker(self.name, far_side=self.far_side, caps=self.caps).find(markers, since)
+
+
+@pytest.mark.parametrize("take", ["link", "item"])
+def test_a_lost_ticket_that_another_account_of_ours_made_is_held_and_not_made_twice(world: Any, take: str) -> None:
+    world.wait = 120
+    item = world.add()
+    world.far.lose_answer("create")
+    world.sync()
+    world.tracker = AnotherAccount("eng", far_side=world.far, caps=world.tracker.caps)
+    world.tracker.strange = frozenset(t.ref.id for t in world.far.tickets())
+    later(world)
+    [ticket], [hold] = world.far.tickets(), world.store.holds()
+    assert hold.kind is HoldKind.UNKNOWN_TICKET
+    assert hold.detail.startswith("MEM-1 carries the key of AI-000001, but was made by another account")
+    if take == "link":
+        world.engine().link(item.ref, "eng", ticket.ref.key, holder=this_process(), because=world.because())
+    else:
+        settle(world.store, hold, "item", world.because("a copy"), holder=this_process())
+    later(world)
+    assert (world.link(item.ref).ref == ticket.ref, len(world.far.tickets())) == (
+        (True, 1) if take == "link" else (False, 2)
+    )
+    assert (world.store.holds(), world.sync().plan.operations) == ([], ())
