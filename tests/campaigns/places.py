@@ -156,8 +156,16 @@ class Place:
         return self.log.read_bytes().count(b"\n")
 
     def records(self) -> int:
-        """How many records the ledger has; the files of the database stay as they were left."""
-        asked = "SELECT count(*) FROM audit"
+        """How many records the ledger has."""
+        return self._count("audit")
+
+    def in_doubt(self) -> int:
+        """How many writes are on their way, or nobody knows what came of them."""
+        return self._count("intent WHERE finished_at IS NULL")
+
+    def _count(self, rows: str) -> int:
+        """How many there are in the database, whose files stay as they were left."""
+        asked = f"SELECT count(*) FROM {rows}"  # noqa: S608
         if self.url:
             return int(postgresql.run(self.url, asked)[0][0])
         with closing(sqlite3.connect(f"file:{self.database}?mode=ro", uri=True)) as connection:
