@@ -23,7 +23,7 @@ from state.effects import Because
 from state.errors import StateError
 from state.model import HoldKind, Link
 from state.rows import link_columns, link_of
-from state.series import Rows, chunks
+from state.series import Rows, chunks, pages
 from state.tables import LinkRow
 from state.ticket import TicketRef
 from state.waiting import HOLD
@@ -87,10 +87,9 @@ def refs(rows: Rows, tracker: str) -> Iterator[tuple[TicketRef, str | None]]:
     """Yield the linked tickets of a tracker with the revision last known, `None` for one missing or archived."""
     there = and_(LINK.c.missing_since.is_(None), LINK.c.archived.is_(False))
     names = (LINK.c.id, LINK.c.ticket_id, LINK.c.ticket_key, case((there, LINK.c.ticket_revision)).label("revision"))
-    query, last = select(*names).where(LINK.c.tracker == tracker, CURRENT).order_by(LINK.c.id).limit(_PAGE), 0
-    while page := rows(query.where(LINK.c.id > last)):
+    query = select(*names).where(LINK.c.tracker == tracker, CURRENT).order_by(LINK.c.id).limit(_PAGE)
+    for page in pages(rows, query, lambda last: query.where(LINK.c.id > last.id), _PAGE):
         yield from ((TicketRef(tracker, row.ticket_id, row.ticket_key), row.revision) for row in page)
-        last = page[-1].id
 
 
 def next_generations(connection: Connection, items: Iterable[str], tracker: str) -> dict[str, int]:

@@ -101,12 +101,12 @@ class Store(Known):
 
     def renew_lease(self, held: Lease, ttl_seconds: float) -> Lease:
         """Keep the right to run for longer; raises `LeaseLost` if another process has it now."""
-        with self._writing() as w:
+        with self._writing(held) as w:
             return lease.renew(w.connection, held, ttl_seconds, w.now)
 
     def release_lease(self, held: Lease) -> None:
         """Give back the right to run; nothing happens if another process has it now."""
-        with self._writing() as w:
+        with self._writing(here=False) as w:
             lease.release(w.connection, held)
 
     def commit(self, held: Lease | None, effects: Effects) -> Committed:
@@ -114,7 +114,7 @@ class Store(Known):
 
         Raises `LeaseLost` if the lease is another's now. `None` is for commands outside a run.
         """
-        with self._writing() as w:
+        with self._writing(held) as w:
             return w.write(held, effects)
 
     def add_items(self, drafts: Sequence[Decided], because: Because) -> list[ActionItem]:
@@ -167,10 +167,10 @@ class Store(Known):
         self._database.check_integrity(again=again)
 
     @contextmanager
-    def _writing(self, *, here: bool = True) -> Iterator[Transaction]:
+    def _writing(self, held: Lease | None = None, *, here: bool = True) -> Iterator[Transaction]:
         with self._database.writing() as connection:
             if here:
-                whereabouts.check(connection)
+                whereabouts.check(connection, held)
             now = self._clock()
             ledger = Ledger(now)
             yield Transaction(connection, ledger, now)
