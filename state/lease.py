@@ -99,9 +99,9 @@ def renew(connection: Connection, lease: Lease, ttl_seconds: float, now: datetim
     return Lease(lease.holder, lease.token, expires)
 
 
-def release(connection: Connection, lease: Lease) -> None:
-    """Give the lease back; nothing happens if it is another's now."""
-    connection.execute(_RELEASE, {"ours": lease.token})
+def release(connection: Connection, lease: Lease) -> bool:
+    """Give the lease back, and say whether it was ours until now; nothing happens if it is another's."""
+    return connection.execute(_RELEASE, {"ours": lease.token}).rowcount == 1
 
 
 def in_force(connection: Connection, lease: Lease) -> bool:

@@ -104,10 +104,10 @@ class Store(Known):
         with self._writing(held) as w:
             return lease.renew(w.connection, held, ttl_seconds, w.now)
 
-    def release_lease(self, held: Lease) -> None:
-        """Give back the right to run; nothing happens if another process has it now."""
+    def release_lease(self, held: Lease) -> bool:
+        """Give back the right to run, and say whether it was ours until now; nothing happens if another has it."""
         with self._writing(here=False) as w:
-            lease.release(w.connection, held)
+            return lease.release(w.connection, held)
 
     def commit(self, held: Lease | None, effects: Effects) -> Committed:
         """Write all effects and their records, or nothing.
