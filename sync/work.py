@@ -59,8 +59,8 @@ def in_turn(calls: Iterator[Callable[[], T]], width: int) -> Generator[T, None, 
 def leased(store: Store, holder: Holder, crash: Callable[[str], None]) -> Iterator[Lease]:
     """The right to write, here and in the trackers, on a database that was found in order; given back at the end.
 
-    Raises `state.errors.Damaged`, and `state.store.LeaseHeld`; `state.store.LeaseLost` where another took it over before
-    the end, so that nobody is told what was true for another run only.
+    Raises `state.errors.Damaged`, `state.store.LeaseHeld`, and `state.store.LeaseLost` where another run took it over
+    before the end, so that nobody is told what was true for that one only.
     """
     store.check_integrity()
     crash("lease.before")
