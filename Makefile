@@ -24,10 +24,10 @@ demo: $(STAMP)  ## run the main job on embedded trackers, and leave a folder to 
 	@$(BIN)/counterfoil demo
 
 test: $(STAMP)  ## run the tests
-	@$(BIN)/python -m pytest -q -n auto
+	@$(BIN)/python -m pytest -q -n auto --dist worksteal
 
 test-postgresql: $(STAMP)  ## run those tests that use PostgreSQL
-	@$(BIN)/python -m pytest -q -n auto -m postgresql
+	@$(BIN)/python -m pytest -q -n auto --dist worksteal -m postgresql
 
 check: $(STAMP)  ## lint, types, import rules, and the wheel in a clean environment
 	@$(BIN)/ruff check .

@@ -109,6 +109,10 @@ class Tracker(Protocol):
         """
         ...
 
+    def suspects(self, markers: Sequence[Marker], since: datetime) -> list[Ticket]:
+        """As `find`, whoever made the tickets: our account may have been another one when they were made."""
+        ...
+
     def create(self, drafts: Sequence[Draft]) -> Iterator[Created | NotCreated]:
         """Create at most `caps.bulk_create` tickets with one request, and yield one result per draft.
 

@@ -191,15 +191,22 @@ class GithubIssues:
 
         Where the server does not tell who we are or who created it, the marker alone counts.
         """
+        return self._find(markers, since, anybodys=False)
+
+    def suspects(self, markers: Sequence[Marker], since: datetime) -> list[Ticket]:
+        """As `find`, whoever created the issues."""
+        return self._find(markers, since, anybodys=True)
+
+    def _find(self, markers: Sequence[Marker], since: datetime, *, anybodys: bool) -> list[Ticket]:
         me, early = self.login(), since - EARLIER
         keys = {marker.key for marker in markers}
         query = {"state": "all", "sort": "created", "direction": "desc", "since": stamp(early)}
-        if me is not None and self.settings.app_id is None:
+        if me is not None and self.settings.app_id is None and not anybodys:
             query["creator"] = me
         found: list[Ticket] = []
         for answer in self._listed(f"{self.root()}/issues", "", **query):
             issues = [one for one in elements(answer.data) if is_issue(one)]
-            tickets = [self.reader.ticket(one) for one in issues]
+            tickets = [self.reader.ticket(one, anybodys=anybodys) for one in issues]
             found += [one for one in tickets if one.marker and one.marker.key in keys and one.created >= early]
             if tickets and tickets[-1].created < min(early, tickets[0].created + _INSTANT):
                 break

@@ -132,8 +132,11 @@ class Reader:
     ours: Callable[[Json], bool]
     untold: Callable[[Json], bool]
 
-    def ticket(self, issue: Json) -> Ticket:
-        """The ticket that an issue is; its marker counts only where we created it, as far as that is told."""
+    def ticket(self, issue: Json, *, anybodys: bool = False) -> Ticket:
+        """The ticket that an issue is; its marker counts only where we created it, as far as that is told.
+
+        With `anybodys` it counts whoever did.
+        """
         number, repository = issue["number"], repository_of(issue) or self.repository
         labels, body = label_names(issue.get("labels")), issue.get("body")
         marker = block_marker(body)
@@ -152,7 +155,7 @@ class Reader:
             created=moment(issue.get("created_at") or issue.get("updated_at")),
             updated=updated,
             revision=revision(issue),
-            marker=marker if marker and (self.ours(issue) or self.untold(issue)) else None,
+            marker=marker if marker and (anybodys or self.ours(issue) or self.untold(issue)) else None,
             project=repository,
             comments=comments,
         )

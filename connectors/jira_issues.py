@@ -144,6 +144,13 @@ class JiraIssues:
 
     def find(self, markers: Sequence[Marker], since: datetime) -> list[Ticket]:
         """Every ticket that carries one of the markers; on Cloud, those that the index hides are read by key."""
+        return self._find(markers, since, anybodys=False)
+
+    def suspects(self, markers: Sequence[Marker], since: datetime) -> list[Ticket]:
+        """As `find`, where a label alone counts whoever created the issue."""
+        return self._find(markers, since, anybodys=True)
+
+    def _find(self, markers: Sequence[Marker], since: datetime, *, anybodys: bool) -> list[Ticket]:
         wanted = {marker.key: marker.item for marker in markers}
         self._items |= wanted
         found: dict[str, Ticket] = {}
@@ -151,7 +158,7 @@ class JiraIssues:
         for start in range(0, len(markers), BATCH):
             keys = [marker.key for marker in markers[start : start + BATCH]]
             for page in self._search.pages(self._scope(keys), early):
-                found |= {ticket.ref.id: ticket for ticket in map(self._ticket, page)}
+                found |= {ticket.ref.id: ticket for ticket in map(partial(self._ticket, anybodys=anybodys), page)}
         hidden = wanted.keys() - {ticket.marker.key for ticket in found.values() if ticket.marker}
         if self._cloud and hidden:
             ids = self._recovery.ids(hidden, since)
@@ -244,13 +251,13 @@ class JiraIssues:
         named = ", ".join(f'"{read.LABEL}{key}"' for key in keys)
         return f"labels in ({named})" if named else f"labels = {MARK}"
 
-    def _ticket(self, raw: Mapping[str, Any]) -> Ticket:
-        marker = self._vouched(raw)
+    def _ticket(self, raw: Mapping[str, Any], *, anybodys: bool = False) -> Ticket:
+        marker = self._vouched(raw, anybodys=anybodys)
         ticket = read.ticket(raw, tracker=self.name, url=self._url, on_cloud=self._cloud, marker=marker)
         self._places[ticket.ref.id] = place(raw)
         return self._shown.note(ticket)
 
-    def _vouched(self, raw: Mapping[str, Any]) -> Marker | None:
+    def _vouched(self, raw: Mapping[str, Any], *, anybodys: bool) -> Marker | None:
         ident, fields = read.identity(raw), read.mapping(raw.get("fields"))
         if marker := read.planted(raw):
             self._markers[ident], self._items[marker.key] = marker, marker.item
@@ -265,7 +272,7 @@ class JiraIssues:
         if known is not None and known.key == key:
             return known
         author = read.author_id(fields, on_cloud=self._cloud)
-        foreign = author not in (None, self._client.user) and self._myself() not in (None, author)
+        foreign = not anybodys and author not in (None, self._client.user) and self._myself() not in (None, author)
         return None if foreign else Marker(key, self._items.get(key, ""))
 
     def _myself(self) -> str | None:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import cache
 from typing import Any
 
 import httpx
@@ -285,13 +286,20 @@ class _Adapter(BaseAdapter):
         """Leave the client open: it belongs to the wire."""
 
 
+@cache
+def _usual_trust() -> ssl.SSLContext:
+    """The authorities that are trusted everywhere: many, so they are read once in a process."""
+    return httpx.create_ssl_context()
+
+
 def _trust(ca_bundle: str | None) -> ssl.SSLContext:
+    if ca_bundle is None:
+        return _usual_trust()
     context = httpx.create_ssl_context()
-    if ca_bundle is not None:
-        try:
-            context.load_verify_locations(ca_bundle)
-        except (OSError, ssl.SSLError) as error:
-            raise Denied(f"ca_bundle {ca_bundle}: cannot be used: {error}") from None
+    try:
+        context.load_verify_locations(ca_bundle)
+    except (OSError, ssl.SSLError) as error:
+        raise Denied(f"ca_bundle {ca_bundle}: cannot be used: {error}") from None
     return context
 
 

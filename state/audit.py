@@ -14,7 +14,7 @@ from sqlalchemy import Connection, LargeBinary, Row, Select, cast, func, insert,
 from state.effects import Because
 from state.errors import AuditError
 from state.model import AuditRecord
-from state.series import Rows
+from state.series import Rows, pages
 from state.tables import AuditRow, ItemRow
 
 AUDIT = AuditRow.__table__  # type: ignore[attr-defined]
@@ -213,10 +213,9 @@ def _is(record: AuditRecord, action: str | None, run: str | None) -> bool:
 
 
 def _paged(rows: Rows, query: Select[Any]) -> Iterator[AuditRecord]:
-    last = 0
-    while page := rows(query.where(AUDIT.c.seq > last).order_by(AUDIT.c.seq).limit(_PAGE)):
+    query = query.order_by(AUDIT.c.seq).limit(_PAGE)
+    for page in pages(rows, query, lambda last: query.where(AUDIT.c.seq > last.seq), _PAGE):
         yield from map(_record, page)
-        last = page[-1].seq
 
 
 def verify(connection: Connection, *, last: int | None = None) -> Verdict:
@@ -286,9 +285,12 @@ def _raw(connection: Connection, after: int | None) -> Iterator[Row[Any]]:
     bare = connection.dialect.name == "sqlite"
     columns = [cast(AUDIT.c[name], LargeBinary).label(name) if bare else AUDIT.c[name] for name in names]
     query = select(AUDIT.c.seq, *columns).order_by(AUDIT.c.seq).limit(_PAGE)
-    while rows := connection.execute(query if after is None else query.where(AUDIT.c.seq > after)).all():
-        yield from rows
-        after = rows[-1].seq
+    first = query if after is None else query.where(AUDIT.c.seq > after)
+    found = pages(
+        lambda some: connection.execute(some).all(), first, lambda last: query.where(AUDIT.c.seq > last.seq), _PAGE
+    )
+    for page in found:
+        yield from page
 
 
 def _text(value: str | bytes | None) -> str:

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from datetime import datetime
 
-from sqlalchemy import Connection, bindparam, delete, insert, select
+from sqlalchemy import Connection, bindparam, insert, select, update
 
 from state.effects import Feed
 from state.rows import feed_columns, feed_of
@@ -13,7 +13,11 @@ FEED = FeedRow.__table__  # type: ignore[attr-defined]
 
 
 _ONE = select(FEED).where(FEED.c.tracker == bindparam("of_tracker"))
-_FORGET = delete(FEED).where(FEED.c.tracker == bindparam("of_tracker"))
+_MOVE = (
+    update(FEED)
+    .where(FEED.c.tracker == bindparam("of_tracker"))
+    .values({column.name: bindparam(column.name) for column in FEED.c})
+)
 _KEEP = insert(FEED)
 
 
@@ -31,5 +35,6 @@ def last_stored(connection: Connection) -> dict[str, datetime]:
 def put(connection: Connection, feeds: Iterable[Feed], now: datetime) -> None:
     """Store where feeds stand."""
     for each in feeds:
-        connection.execute(_FORGET, {"of_tracker": each.tracker})
-        connection.execute(_KEEP, dict(feed_columns(each, now)))
+        columns = feed_columns(each, now)
+        if connection.execute(_MOVE, {**columns, "of_tracker": each.tracker}).rowcount == 0:
+            connection.execute(_KEEP, dict(columns))

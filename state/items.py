@@ -16,7 +16,7 @@ from state.effects import Because, ItemChange
 from state.errors import Moved, StateError, UnknownRef
 from state.model import ActionItem, Claim, ItemDraft, Priority, Status, TestOutcome
 from state.rows import URGENCY, claim_columns, item_of
-from state.series import PAGE, Rows, chunks, next_numbers
+from state.series import PAGE, Rows, chunks, next_numbers, pages
 from state.tables import ItemRow, ResultRow
 
 ITEM = ItemRow.__table__  # type: ignore[attr-defined]
@@ -100,19 +100,16 @@ def existing(
 
 def in_order(rows: Rows, wanted: Wanted) -> Iterator[ActionItem]:
     """Yield the wanted items in the order of their refs."""
-    query, last = _wanted(wanted).order_by(ITEM.c.seq).limit(PAGE), 0
-    while page := rows(query.where(ITEM.c.seq > last)):
+    query = _wanted(wanted).order_by(ITEM.c.seq).limit(PAGE)
+    for page in pages(rows, query, lambda last: query.where(ITEM.c.seq > last.seq)):
         yield from (item_of(row) for row in page if _is_like(row, wanted))
-        last = page[-1].seq
 
 
 def dirty(rows: Rows) -> Iterator[ActionItem]:
     """Yield the items to be compared again, by priority, due date and ref."""
     query = dirty_query()
-    last: tuple[Any, ...] | None = None
-    while page := rows(query if last is None else query.where(_need() > last)):
+    for page in pages(rows, query, lambda last: query.where(_need() > (last.urgency, last.due_date, last.seq))):
         yield from map(item_of, page)
-        last = (page[-1].urgency, page[-1].due_date, page[-1].seq)
 
 
 def dirty_query() -> Select[Any]:

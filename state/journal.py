@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 
-from sqlalchemy import Connection, bindparam, delete, insert, select, update
+from sqlalchemy import Connection, String, bindparam, case, delete, insert, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
 from state.effects import Intent
@@ -27,24 +27,31 @@ _GIVEN_UP = select(INTENT).where(
     INTENT.c.asked_at.is_not(None),
     INTENT.c.outcome == "deferred",
 )
+_HOW = bindparam("how", type_=String)
 _BEGIN = insert(INTENT)
 _FINISH = (
     update(INTENT)
     .where(INTENT.c.id == bindparam("which"), OPEN)
-    .values(outcome=bindparam("how"), reason=bindparam("why"), finished_at=bindparam("at"))
+    .values(
+        outcome=_HOW,
+        reason=bindparam("why"),
+        finished_at=bindparam("at"),
+        payload=case((_HOW == "done", "{}"), else_=INTENT.c.payload),
+    )
 )
 _RESEND = (
     update(INTENT)
     .where(INTENT.c.id == bindparam("which"), OPEN)
     .values(begun_at=bindparam("now"), begun_there=bindparam("theirs"))
 )
-_EMPTY = update(INTENT).where(INTENT.c.id.in_(bindparam("some", expanding=True))).values(payload="{}")
 _CREATED = select(INTENT.c.key).where(
     INTENT.c.item.in_(bindparam("some", expanding=True)),
     INTENT.c.kind == OperationKind.CREATE.value,
     INTENT.c.outcome == "done",
 )
-_FORGET = delete(INTENT).where(INTENT.c.outcome.in_(("done", "deferred")), INTENT.c.finished_at < bindparam("before"))
+_FORGET = delete(INTENT).where(
+    or_(INTENT.c.outcome == "done", INTENT.c.outcome == "deferred"), INTENT.c.finished_at < bindparam("before")
+)
 
 
 def begin(connection: Connection, intents: Sequence[Intent]) -> None:
@@ -64,9 +71,6 @@ def finish(connection: Connection, finished: Mapping[str, Outcome], now: datetim
     rows = [{"which": id_, "how": end.kind, "why": end.reason, "at": now} for id_, end in finished.items()]
     if connection.execute(_FINISH, rows).rowcount != len(rows):
         raise StateError(f"no open intent is called {' or '.join(finished)}; nothing of this step was kept")
-    done = [id_ for id_, outcome in finished.items() if outcome.kind == "done"]
-    for some in chunks(done):
-        connection.execute(_EMPTY, {"some": some})
 
 
 def ask(connection: Connection, ids: Iterable[str], now: datetime) -> None:

@@ -51,7 +51,7 @@ class Known:
 
     def items(self, refs: Iterable[str]) -> dict[str, ActionItem]:
         """The items that have these refs; unknown refs are left out."""
-        return self.ask(items.get, refs)
+        return self.ask(items.get, named) if (named := list(refs)) else {}
 
     def existing(
         self, external_refs: Iterable[str] = (), fingerprints: Iterable[str] = ()
@@ -73,15 +73,15 @@ class Known:
 
     def links(self, refs: Iterable[str]) -> dict[str, Link]:
         """The current link of each item that has one."""
-        return self.ask(links.of_items, refs)
+        return self.ask(links.of_items, named) if (named := list(refs)) else {}
 
     def links_by_ticket(self, tracker: str, ids: Iterable[str]) -> dict[str, Link]:
         """The current link of each ticket that has one, by the ticket's id."""
-        return self.ask(links.by_ticket, tracker, ids)
+        return self.ask(links.by_ticket, tracker, named) if (named := list(ids)) else {}
 
     def find_link_by_key(self, tracker: str, keys: Iterable[str]) -> dict[str, Link]:
         """The current link of each marker's key that has one."""
-        return self.ask(links.by_key, tracker, keys)
+        return self.ask(links.by_key, tracker, named) if (named := list(keys)) else {}
 
     def link_count(self, tracker: str) -> int:
         """How many tickets of a tracker are linked."""
@@ -97,7 +97,7 @@ class Known:
 
     def generations(self, refs: Iterable[str], tracker: str) -> dict[str, int]:
         """The number of the next ticket that each item would have in this tracker, from 1."""
-        return self.ask(links.next_generations, refs, tracker)
+        return self.ask(links.next_generations, named, tracker) if (named := list(refs)) else {}
 
     def feed(self, tracker: str) -> Feed:
         """Where a tracker's change feed stands."""
@@ -125,7 +125,7 @@ class Known:
 
     def known_comments(self, tracker: str, ids: Iterable[str]) -> set[str]:
         """Those of a tracker's comment ids that are stored already."""
-        return self.ask(comments.known_ids, tracker, ids)
+        return self.ask(comments.known_ids, tracker, named) if (named := list(ids)) else set()
 
     def holds(self, item: str | None = None, *, open_only: bool = True) -> list[Hold]:
         """What waits for a person, about one item or all, oldest first."""

@@ -93,29 +93,24 @@ def take(connection: Connection, holder: Holder, ttl_seconds: float, now: dateti
 
 
 def renew(connection: Connection, lease: Lease, ttl_seconds: float, now: datetime) -> Lease:
-    """Hold the lease longer; `LeaseLost` if it is another's now."""
+    """Hold the lease, which is in force, for longer."""
     expires = now + timedelta(seconds=ttl_seconds)
-    _set_expiry(connection, lease, expires)
+    connection.execute(_TAKE, {"expires_at": expires})
     return Lease(lease.holder, lease.token, expires)
 
 
-def release(connection: Connection, lease: Lease) -> None:
-    """Give the lease back; nothing happens if it is another's now."""
-    connection.execute(_RELEASE, {"ours": lease.token})
+def release(connection: Connection, lease: Lease) -> bool:
+    """Give the lease back, and say whether it was ours until now; nothing happens if it is another's."""
+    return connection.execute(_RELEASE, {"ours": lease.token}).rowcount == 1
 
 
-def check(connection: Connection, lease: Lease) -> None:
-    """Raise `LeaseLost` unless `lease` is the one in force; its token stands as read until the transaction ends."""
-    if connection.execute(_HELD).scalar() != lease.token:
-        raise _lost(lease)
+def in_force(connection: Connection, lease: Lease) -> bool:
+    """Whether `lease` is the one in force; its token stands as read until the transaction ends."""
+    return bool(connection.execute(_HELD).scalar() == lease.token)
 
 
-def _set_expiry(connection: Connection, lease: Lease, expires: datetime) -> None:
-    check(connection, lease)
-    connection.execute(update(LEASE).where(LEASE.c.name == NAME).values(expires_at=expires))
-
-
-def _lost(lease: Lease) -> LeaseLost:
+def lost(lease: Lease) -> LeaseLost:
+    """What to raise where `lease` is another's now."""
     return LeaseLost(
         f"the lease of {lease.holder} was taken over by another run, so this one stops and has written nothing more; "
         "run `counterfoil status`, then the command again"

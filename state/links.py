@@ -23,7 +23,7 @@ from state.effects import Because
 from state.errors import StateError
 from state.model import HoldKind, Link
 from state.rows import link_columns, link_of
-from state.series import Rows, chunks
+from state.series import Rows, chunks, pages
 from state.tables import LinkRow
 from state.ticket import TicketRef
 from state.waiting import HOLD
@@ -39,8 +39,9 @@ _BY_TICKET = select(LINK).where(LINK.c.ticket_id.in_(_SOME), CURRENT, _THERE)
 _BY_KEY = select(LINK).where(LINK.c.marker_key.in_(_SOME), CURRENT, _THERE)
 _LAST = select(LINK.c.item, func.max(LINK.c.generation).label("last")).where(LINK.c.item.in_(_SOME), _THERE)
 _LAST_OF_EACH = _LAST.group_by(LINK.c.item)
+_SPENDING = [HoldKind.UNKNOWN_TICKET.value, HoldKind.MANY_TICKETS.value]
 _HELD = select(HOLD.c.item, HOLD.c.ours).where(
-    HOLD.c.tracker == bindparam("in_tracker"), HOLD.c.kind == HoldKind.UNKNOWN_TICKET.value, HOLD.c.ours.is_not(None)
+    HOLD.c.tracker == bindparam("in_tracker"), HOLD.c.kind.in_(_SPENDING), HOLD.c.ours.is_not(None)
 )
 _NEW = insert(LINK)
 _CHANGED = (
@@ -86,16 +87,15 @@ def refs(rows: Rows, tracker: str) -> Iterator[tuple[TicketRef, str | None]]:
     """Yield the linked tickets of a tracker with the revision last known, `None` for one missing or archived."""
     there = and_(LINK.c.missing_since.is_(None), LINK.c.archived.is_(False))
     names = (LINK.c.id, LINK.c.ticket_id, LINK.c.ticket_key, case((there, LINK.c.ticket_revision)).label("revision"))
-    query, last = select(*names).where(LINK.c.tracker == tracker, CURRENT).order_by(LINK.c.id).limit(_PAGE), 0
-    while page := rows(query.where(LINK.c.id > last)):
+    query = select(*names).where(LINK.c.tracker == tracker, CURRENT).order_by(LINK.c.id).limit(_PAGE)
+    for page in pages(rows, query, lambda last: query.where(LINK.c.id > last.id), _PAGE):
         yield from ((TicketRef(tracker, row.ticket_id, row.ticket_key), row.revision) for row in page)
-        last = page[-1].id
 
 
 def next_generations(connection: Connection, items: Iterable[str], tracker: str) -> dict[str, int]:
     """The number of the next ticket that each item would have in this tracker, from 1.
 
-    That of a ticket which an item was held over is spent, whosever that ticket is.
+    Those of tickets which an item was held over are spent, whosever these tickets are.
     """
     found: dict[str, int] = {}
     for some in chunks(items):

@@ -13,10 +13,12 @@ from state.errors import UnknownRef
 from state.items import ITEM, Result
 from state.lifecycle import UNFINISHED, lint, missing
 from state.model import ActionItem, AuditRecord, Comment, Hold, HoldKind, Link, Outcome, Priority, Status, TestOutcome
+from state.series import pages
 from state.store import Store
 from state.waiting import HOLD
 
 _PAGE = 2000
+_OPEN_HOLDS = select(func.count()).select_from(HOLD).where(waiting.OPEN)
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +97,7 @@ def status(store: Store, today: date, *, warned: int = 20) -> Overview:
 def open_holds(store: Store) -> int:
     """How many holds wait for a person."""
     with store.reading() as connection:
-        return len(connection.execute(select(HOLD.c.seq).where(waiting.OPEN)).all())
+        return int(connection.execute(_OPEN_HOLDS).scalar_one())
 
 
 def explain(store: Store, ref: str, today: date, *, records: int = 20) -> Explanation:
@@ -171,12 +173,13 @@ def _warnings(connection: Connection, today: date, most: int) -> tuple[dict[str,
 
 
 def _unfinished_rows(connection: Connection) -> Iterator[Any]:
-    last = 0
     columns = (ITEM.c.seq, ITEM.c.ref, ITEM.c.title, ITEM.c.owner, ITEM.c.due_date)
     query = select(*columns).where(_unfinished()).order_by(ITEM.c.seq).limit(_PAGE)
-    while rows := connection.execute(query.where(ITEM.c.seq > last)).all():
-        yield from rows
-        last = rows[-1].seq
+    found = pages(
+        lambda some: connection.execute(some).all(), query, lambda last: query.where(ITEM.c.seq > last.seq), _PAGE
+    )
+    for page in found:
+        yield from page
 
 
 def _results(connection: Connection, ref: str) -> list[Result]:

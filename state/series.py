@@ -23,6 +23,16 @@ Rows = Callable[[Select[Any]], Sequence[Row[Any]]]
 T = TypeVar("T")
 
 
+def pages(
+    rows: Rows, first: Select[Any], following: Callable[[Row[Any]], Select[Any]], size: int = PAGE
+) -> Iterator[Sequence[Row[Any]]]:
+    """Yield the pages of a long answer, each found from the last row before it; one that is not full is the last."""
+    page = rows(first)
+    while page:
+        yield page
+        page = rows(following(page[-1])) if len(page) >= size else ()
+
+
 def next_numbers(connection: Connection, series: str, count: int) -> range:
     """The next `count` numbers of a series, from 1; none is ever given out twice."""
     if connection.execute(_RAISE, {"series": series, "count": count}).rowcount == 0:

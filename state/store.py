@@ -16,7 +16,7 @@ from state.errors import AuditError, LeaseHeld, LeaseLost, Moved, NotInitialised
 from state.items import Decided, Result, Said, Wanted
 from state.known import META, Known
 from state.lease import Holder, this_process
-from state.model import ActionItem, Comment, Link
+from state.model import ActionItem, Comment, HoldKind, Link
 from state.proof import Evidence, EvidenceDraft, Review
 from state.register import Test
 from state.transaction import Committed, Transaction
@@ -110,20 +110,20 @@ class Store(Known):
 
     def renew_lease(self, held: Lease, ttl_seconds: float) -> Lease:
         """Keep the right to run for longer; raises `LeaseLost` if another process has it now."""
-        with self.writing() as w:
+        with self.writing(held) as w:
             return lease.renew(w.connection, held, ttl_seconds, w.now)
 
-    def release_lease(self, held: Lease) -> None:
-        """Give back the right to run; nothing happens if another process has it now."""
-        with self.writing() as w:
-            lease.release(w.connection, held)
+    def release_lease(self, held: Lease) -> bool:
+        """Give back the right to run, and say whether it was ours until now; nothing happens if another has it."""
+        with self.writing(here=False) as w:
+            return lease.release(w.connection, held)
 
     def commit(self, held: Lease | None, effects: Effects) -> Committed:
         """Write all effects and their records, or nothing.
 
         Raises `LeaseLost` if the lease is another's now. `None` is for commands outside a run.
         """
-        with self.writing() as w:
+        with self.writing(held) as w:
             return w.write(held, effects)
 
     def add_items(self, drafts: Sequence[Decided], because: Because) -> list[ActionItem]:
@@ -166,12 +166,15 @@ class Store(Known):
             whereabouts.reclaim(w.connection, w.ledger, because)
 
     def unlink(self, item: str, because: Because) -> Link | None:
-        """Forget an item's ticket, close what waits about it, and return the link that was, if any."""
+        """Forget an item's ticket, close what waits about it, and return the link that was, if any.
+
+        Other tickets that carry a key of the item stay named, so that none is made beside them.
+        """
         with self.writing() as w:
             items.one(w.connection, item)
             ended = links.unlink(w.connection, w.ledger, w.now, item, because)
             if ended is not None:
-                open_ = waiting.holds(w.connection, item)
+                open_ = [h for h in waiting.holds(w.connection, item) if h.kind is not HoldKind.MANY_TICKETS]
                 about = {each.id: because for each in open_ if each.tracker == ended.ref.tracker}
                 waiting.release(w.connection, w.ledger, w.now, about, {})
                 items.mark_dirty(w.connection, [item])
@@ -182,14 +185,15 @@ class Store(Known):
         self._database.check_integrity(again=again)
 
     @contextmanager
-    def writing(self, *, here: bool = True) -> Iterator[Transaction]:
+    def writing(self, held: Lease | None = None, *, here: bool = True) -> Iterator[Transaction]:
         """One short transaction that writes, for the functions of the tables; everything in it happens, or nothing.
 
-        Raises `Elsewhere` where the installation is kept in another database by now, unless `here` does not matter.
+        Raises `Elsewhere` where the installation is kept in another database by now, unless `here` does not matter; a
+        lease that is `held` stands for that it is kept here, and then raises `LeaseLost` where it is another's.
         """
         with self._database.writing() as connection:
             if here:
-                whereabouts.check(connection)
+                whereabouts.check(connection, held)
             now = self._clock()
             ledger = Ledger(now)
             yield Transaction(connection, ledger, now)

@@ -14,7 +14,7 @@ from state.ticket import Marker
 from sync.plan import Operation, Plan
 from sync.rulings import Sighting
 from sync.steps import answer, first_baseline
-from sync.unknown import held_over, held_ticket
+from sync.unknown import held_ticket, own_number
 
 
 class NotAdoptable(StateError):
@@ -29,7 +29,7 @@ def adoption(store: Store, tracker: Tracker, rules: Rules, item: ActionItem, key
     ticket = tracker.resolve(key)
     _must_be_free(store, item, tracker.name, ticket.ref.id, ticket.ref.key)
     holds = tuple(h for h in store.holds(item.ref) if held_ticket(h) in (None, ticket.ref))
-    generation = held_over(holds, tracker.name) or store.generations([item.ref], tracker.name)[item.ref]
+    generation = own_number(store, item.ref, ticket, holds)
     marker = Marker(store.marker_key(item.ref, tracker.name, generation), item.ref)
     wanted = desired(item, rules, tracker.name, marker)
     there = observe(ticket, rules, tracker.name, baseline=None, desired=wanted)

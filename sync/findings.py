@@ -72,7 +72,7 @@ class Inquiry:
     ) -> Findings:
         """What these items call for, and whatever else the trackers show as far as `extent` says to look."""
         unknown, meant = self._unknown(open_), _meant(open_)
-        doubt = _items(unknown)
+        doubt, keys = _items(unknown), {i.key for i in unknown}
         alone = _items(i for i in unknown if i.kind is not OperationKind.COMMENT)
         found = Findings(Plan(()), holds)
         changed = {item.ref: item for item in items if item.ref not in alone}
@@ -92,8 +92,9 @@ class Inquiry:
         steps = [s for r in found.readings.values() for s in (*r.strays.values(), *r.steps.values())]
         steps += Ticketless(self.store, self.rules, run, found.readings, holds, doubt).steps(new)
         for name, reading in found.readings.items():
-            but = doubt | {s.item.ref for s in steps if s.tracker == name}
-            waiting_for = left_over(self.store, self.rules, name, reading.unlinked.values(), holds, but)
+            but = {s.item.ref for s in steps if s.tracker == name}
+            beside = [t for t in reading.unlinked.values() if t.marker is None or t.marker.key not in keys]
+            waiting_for = left_over(self.store, self.rules, name, beside, holds, but)
             found.unknown += (*reading.held, *waiting_for)
         found.plan = self._plan(steps, found, trackers, open_)
         return found

@@ -34,8 +34,7 @@ def read(scope: Scope, feed: Feed) -> Reading:
         reading = Reading(feed)
         _look(scope, ((ref, None) for ref, _ in _refs_of(scope, scope.changed)), reading, 0)
         return reading
-    if scope.store.has_links(scope.tracker.name):
-        feed = located(scope.store, scope.tracker, feed, scope.now, _lag(scope))
+    feed = located(scope.store, scope.tracker, feed, scope.now, _lag(scope))
     reading = Reading(replace(feed, rules=scope.rules.digest(scope.tracker.name)))
     looked: set[str] = set()
     _follow(scope, feed, reading, looked)

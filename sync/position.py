@@ -49,7 +49,7 @@ def located(store: Store, tracker: Tracker, feed: Feed, now: datetime, lag: time
     before the last one was there is read when the feed settles. The tracker's own times of these two count, and
     without both of them all is still to be read.
     """
-    if feed.fresh is not None:
+    if feed.fresh is not None or not store.has_links(tracker.name):
         return feed
     refs = [ref for ref, _ in store.link_refs(tracker.name)]
     ends = {ref.id: ref for ref in (refs[0], refs[-1])}

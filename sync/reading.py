@@ -20,7 +20,7 @@ class Reading:
 
     `steps` answer what is new, `touched` are links to refresh, and `lost` the items whose ticket was missed for the
     first time, to be looked at again. Of a ticket that was seen twice the last sight counts. `strays` hold items whose
-    key stands in further tickets, by item. `unlinked` are marked tickets that no link knows, by key; `over` says by id
+    key stands in further tickets, by item. `unlinked` are marked tickets that no link knows, by id; `over` says by id
     which holds on such are over, and why, and `held` are those to be opened or told anew.
     """
 

@@ -10,6 +10,7 @@ from mapping.read import observe
 from state.effects import Effects, Intent, Note
 from state.model import Agreed, Baseline, Comment, Field, Hold, HoldKind, Link, OperationKind, Outcome
 from state.ticket import Marker, Ticket
+from sync.unknown import not_ours
 from sync.work import Work
 
 GRAIN = timedelta(seconds=1)
@@ -62,11 +63,15 @@ class Recovery:
         markers = [Marker(i.key, i.item) for i in creates]
         found: dict[str, list[Ticket]] = {}
         fresh = self.work.store.feed(self.tracker.name).fresh
-        for ticket in self.tracker.find(markers, self._since(creates, None if fresh is None else fresh.at)):
+        since = self._since(creates, None if fresh is None else fresh.at)
+        for ticket in self.tracker.find(markers, since):
             if ticket.marker is not None:
                 found.setdefault(ticket.marker.key, []).append(ticket)
+        suspected = self._suspected([i for i in creates if i.key not in found and self._is_last(i)], since)
         for intent in creates:
             match found.get(intent.key, []):
+                case [] if intent.key in suspected:
+                    self._hold(intent, suspected[intent.key])
                 case []:
                     self._absent(intent)
                 case [ticket]:
@@ -75,9 +80,27 @@ class Recovery:
                     self._park(intent, tickets)
         return sum(len(tickets) == 1 for tickets in found.values())
 
+    def _suspected(self, creates: list[Intent], since: datetime) -> dict[str, Ticket]:
+        """Tickets of another account that carry the keys of what would be sent again, by key."""
+        if not creates:
+            return {}
+        markers = [Marker(i.key, i.item) for i in creates]
+        there = self.tracker.suspects(markers, since)
+        return {ticket.marker.key: ticket for ticket in there if ticket.marker is not None}
+
+    def _hold(self, intent: Intent, ticket: Ticket) -> None:
+        hold = not_ours(intent.item, ticket, int(intent.payload["generation"]))
+        refused = {intent.id: Outcome("refused", hold.detail)}
+        held = [(hold, self.work.because)]
+        self.work.commit("recovery", Effects(finished=refused, held=held, dirty=[intent.item]))
+
+    def _is_last(self, intent: Intent) -> bool:
+        """Whether one more negative answer settles that nothing was made."""
+        return intent.asked_at is not None and self._aged(intent)
+
     def _absent(self, intent: Intent) -> None:
         """Note a negative answer, or act on the one that settles the matter."""
-        if intent.asked_at is not None and self._aged(intent):
+        if self._is_last(intent):
             self._forget(intent, "not there after the wait; it will be sent again")
         else:
             self.work.commit("recovery", Effects(asked=[intent.id]))
@@ -92,7 +115,8 @@ class Recovery:
     def _park(self, intent: Intent, tickets: list[Ticket]) -> None:
         keys = ", ".join(sorted(t.ref.key for t in tickets))
         detail = f"{keys} all carry the marker of {intent.item}; delete all but one, then link that one"
-        hold = Hold(HoldKind.MANY_TICKETS, intent.item, self.tracker.name, detail)
+        number, ids = str(intent.payload["generation"]), " ".join(t.ref.id for t in tickets)
+        hold = Hold(HoldKind.MANY_TICKETS, intent.item, self.tracker.name, detail, ours=number, theirs=ids)
         refused = {intent.id: Outcome("refused", detail)}
         self.work.commit("recovery", Effects(finished=refused, held=[(hold, self.work.because)]))
 
@@ -114,15 +138,20 @@ class Recovery:
         link = self.work.store.link(intent.item)
         meant, before = baseline_from(intent.payload["baseline"]), intent.payload.get("before", {})
         written: Baseline = {}
+        reached: dict[Field, str | None] = {}
         if link is not None and ticket is not None:
             shown = observe(ticket, self.work.rules, self.tracker.name, baseline=link.baseline, desired=None).values
             written = {f: agreed for f, agreed in meant.items() if f in shown and shown[f] == agreed.theirs}
-            if Field.STATUS in meant.keys() - written.keys() and self._stopped_on_the_way(link, before):
-                written[Field.STATUS] = replace(link.baseline[Field.STATUS], theirs=shown[Field.STATUS])
+            reached = {f: agreed.theirs for f, agreed in written.items()}
+            if Field.STATUS in meant.keys() - written.keys() and self._is_ours_alone(link):
+                reached[Field.STATUS] = shown[Field.STATUS]
+                # Otherwise a person has decided on it meanwhile, and that stands.
+                if link.baseline[Field.STATUS].theirs == before.get(Field.STATUS):
+                    written[Field.STATUS] = replace(link.baseline[Field.STATUS], theirs=shown[Field.STATUS])
         because = replace(self.work.because, reason="what came of it was not known, and then the ticket was looked at")
-        moves = {f: (before.get(f), written.get(f, agreed).theirs) for f, agreed in meant.items()}
+        moves = {f: (before.get(f), reached.get(f, agreed.theirs)) for f, agreed in meant.items()}
         notes = [
-            Note("ticket.changed" if f in written else "ticket.perhaps_changed", intent.item, because, f, was, now)
+            Note("ticket.changed" if f in reached else "ticket.perhaps_changed", intent.item, because, f, was, now)
             for f, (was, now) in moves.items()
             if was != now
         ]
@@ -131,13 +160,8 @@ class Recovery:
         effects = Effects(finished=outcome, touched=known, notes=notes, dirty=[intent.item])
         self.work.commit("recovery", effects)
 
-    def _stopped_on_the_way(self, link: Link, before: Mapping[str, str | None]) -> bool:
-        """Whether we alone have moved the ticket's status since it was seen, which can take several requests.
-
-        Not so where a person has decided on it meanwhile, so that the status `before` is not the agreed one any more.
-        """
-        if link.baseline[Field.STATUS].theirs != before.get(Field.STATUS):
-            return False
+    def _is_ours_alone(self, link: Link) -> bool:
+        """Whether we alone have moved the ticket's status since it was seen, which can take several requests."""
         seen = link.seen_at or link.linked_at
         acts = [act for act in self.tracker.activity(link.ref, seen) if act.field == Field.STATUS and act.at > seen]
         return bool(acts) and all(act.by.ours for act in acts)

@@ -7,7 +7,7 @@ from state.ticket import Marker, Ticket, TicketRef
 from sync.plan import Step, opening
 from sync.reading import Reading, Scope
 from sync.recover import CLOCK_SLACK
-from sync.unknown import EVER, held_ticket, many, outlook, owners
+from sync.unknown import EVER, held_ticket, many, many_told, outlook, owners
 
 
 def strangers(scope: Scope, tickets: Sequence[Ticket], reading: Reading) -> None:
@@ -16,10 +16,11 @@ def strangers(scope: Scope, tickets: Sequence[Ticket], reading: Reading) -> None
     for ticket in tickets:
         if ticket.marker is not None:
             marked.setdefault(ticket.marker.key, []).append(ticket)
-            reading.unlinked[ticket.marker.key] = ticket
-    for key, link in owners(scope.store, scope.rules, scope.tracker.name, marked).items():
-        del reading.unlinked[key]
-        hold = many(link, _told(scope, link, reading), marked[key])
+            reading.unlinked[ticket.ref.id] = ticket
+    for key, (link, number) in owners(scope.store, scope.rules, scope.tracker.name, marked).items():
+        for ticket in marked[key]:
+            del reading.unlinked[ticket.ref.id]
+        hold = many(link, _told(scope, link, reading), [(number, ticket) for ticket in marked[key]])
         if hold is not None:
             item = scope.store.item(link.item)
             reading.strays[item.ref] = Step(item, link.ref.tracker, (opening(hold),), held=(hold,))
@@ -41,14 +42,14 @@ def recall(scope: Scope, reading: Reading) -> None:
             elif now != hold:
                 reading.held.append(now)
         if isinstance(ticket, Ticket) and ticket.marker is not None and ticket.ref.id not in linked:
-            reading.unlinked[ticket.marker.key] = ticket
+            reading.unlinked[ticket.ref.id] = ticket
 
 
 def _told(scope: Scope, link: Link, reading: Reading) -> Hold | None:
     """What a person was told of further tickets of this item, and has not settled yet."""
     if link.item in reading.strays:
         return reading.strays[link.item].held[0]
-    return next((h for h in scope.store.holds(link.item) if h.kind is HoldKind.MANY_TICKETS), None)
+    return many_told(scope.store.holds(link.item), link.ref.tracker)
 
 
 def look_again(scope: Scope, reading: Reading) -> None:

@@ -1,6 +1,6 @@
 """What items without a ticket call for: one of their own, the one that carries their key, a hold, or nothing."""
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from mapping.rules import Rules
@@ -8,10 +8,10 @@ from state.lifecycle import UNFINISHED
 from state.model import ActionItem, Hold, HoldKind
 from state.store import Store
 from state.ticket import Marker
-from sync.plan import Step
+from sync.plan import Step, opening
 from sync.reading import Reading
 from sync.steps import begin, finished, unrouted
-from sync.unknown import held_over, nobodys, resembling, taken
+from sync.unknown import Carrying, carrying, many_told, nobodys, resembling, several, taken
 
 _STOPS = frozenset({HoldKind.MANY_TICKETS, HoldKind.GONE, HoldKind.UNKNOWN_TICKET})
 
@@ -53,23 +53,34 @@ class Ticketless:
     ) -> Iterator[Step | None]:
         name = reading.feed.tracker
         generations = self.store.generations([i.ref for i in items], name)
-        sent = {intent.key for intent in self.store.given_up(name)} if reading.unlinked else ()
-        new: list[tuple[ActionItem, Marker, int, Sequence[Hold]]] = []
+        markers = {i.ref: Marker(self.store.marker_key(i.ref, name, generations[i.ref]), i.ref) for i in items}
+        claimed = self._claimed(reading, markers.values())
+        sent = {intent.key for intent in self.store.given_up(name)} if claimed else ()
+        new: list[ActionItem] = []
         found = set(self.in_doubt)
         for item in items:
             holds = held.get(item.ref, ())
-            generation = held_over(holds, name) or generations[item.ref]
-            marker = Marker(self.store.marker_key(item.ref, name, generation), item.ref)
             stops = {h.kind for h in holds} & _STOPS
-            there = reading.unlinked.get(marker.key)
-            if there is not None and stops <= {HoldKind.UNKNOWN_TICKET}:
-                known = marker.key in sent
-                step = taken(item, self.rules, marker, generation, there, holds, self.run, sent=known)
-                found |= {item.ref} if step is not None and step.link is not None else set()
-                yield step
-            elif not stops:
-                new.append((item, marker, generation, holds))
-        others = nobodys(self.store, self.rules, name, reading.unlinked.values(), self.holds, found) if new else {}
-        for item, marker, generation, holds in new:
+            match claimed.get(item.ref, ()):
+                case [] if not stops:
+                    new.append(item)
+                case [(number, there)] if stops <= {HoldKind.UNKNOWN_TICKET}:
+                    marker = Marker(self.store.marker_key(item.ref, name, number), item.ref)
+                    known = marker.key in sent
+                    step = taken(item, self.rules, marker, number, there, holds, self.run, sent=known)
+                    found |= {item.ref} if step is not None and step.link is not None else set()
+                    yield step
+                case [_, *_] as mine if stops <= {HoldKind.UNKNOWN_TICKET, HoldKind.MANY_TICKETS}:
+                    hold = several(item.ref, name, many_told(holds, name), mine)
+                    yield Step(item, name, (opening(hold),), held=(hold,)) if hold is not None else None
+        others = nobodys(self.rules, name, reading.unlinked.values(), claimed, self.holds, found) if new else {}
+        for item in new:
+            marker = markers[item.ref]
             step = resembling(self.store, item, self.rules, marker, others)
-            yield step or begin(item, self.rules, marker, generation, name, holds)
+            yield step or begin(item, self.rules, marker, generations[item.ref], name, held.get(item.ref, ()))
+
+    def _claimed(self, reading: Reading, markers: Iterable[Marker]) -> dict[str, Carrying]:
+        if not reading.unlinked:
+            return {}
+        keys = {marker.key: marker.item for marker in markers}
+        return carrying(self.store, self.rules, reading.feed.tracker, reading.unlinked.values(), self.holds, keys)

@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from types import MappingProxyType
 
 from mapping.read import names_item, reads_as
 from mapping.render import canonical_title, desired
@@ -13,9 +14,14 @@ from sync.plan import Operation, Step, opening
 from sync.steps import first_agreed
 
 Titled = Mapping[str, Sequence[Ticket]]
+Carrying = Sequence[tuple[int, Ticket]]
+"""Tickets that carry a key of one item, each with the key's number."""
 
 EVER = "0"
 """A revision that every ticket has been past: however old a search index shows it, that will do."""
+
+AHEAD = 100
+"""How many tickets of an item, made since the day to which the database was put back, are known by their keys."""
 
 
 def taken(
@@ -77,17 +83,92 @@ def resembling(store: Store, item: ActionItem, rules: Rules, marker: Marker, tic
     return None
 
 
+def carrying(
+    store: Store,
+    rules: Rules,
+    tracker: str,
+    tickets: Iterable[Ticket],
+    holds: Iterable[Hold],
+    keys: Mapping[str, str] = MappingProxyType({}),
+) -> dict[str, Carrying]:
+    """The tickets that carry a key which its item is held over, or has yet to use as far as is known here, by item.
+
+    `keys` says whose a key is where a ticket names no item. What a person settled is not among them.
+    """
+    named = [(names_item(t, rules, tracker) or keys.get(t.marker.key, ""), t) for t in tickets if t.marker is not None]
+    first = store.generations([ref for ref, _ in named], tracker)
+    open_: dict[str, list[Hold]] = {}
+    for hold in holds:
+        open_.setdefault(hold.item, []).append(hold)
+    found: dict[str, list[tuple[int, Ticket]]] = {}
+    for ref, ticket in named:
+        told = held_over(open_.get(ref, ()), tracker)
+        number = _number(store, ref, tracker, ticket, first[ref], told)
+        if number is not None and (number >= first[ref] or not _is_settled(store, ref, ticket)):
+            found.setdefault(ref, []).append((number, ticket))
+    return {ref: sorted(mine, key=lambda each: (each[0], each[1].ref.id)) for ref, mine in found.items() if ref}
+
+
+def _number(
+    store: Store, item: str, tracker: str, ticket: Ticket, first: int, told: Collection[int] = ()
+) -> int | None:
+    """Which key of the item a ticket carries, of those told of and those that it has yet to use."""
+    key = ticket.marker.key if ticket.marker is not None else ""
+    numbers = (*told, *range(first, first + AHEAD))
+    return next((n for n in numbers if store.marker_key(item, tracker, n) == key), None)
+
+
+def _is_settled(store: Store, item: str, ticket: Ticket) -> bool:
+    open_ = {held_ticket(h) for h in store.holds(item)}
+    ever = {held_ticket(h) for h in store.holds(item, open_only=False)}
+    return ticket.ref in ever - open_
+
+
+def several(item: str, tracker: str, told: Hold | None, mine: Carrying) -> Hold | None:
+    """The hold that names all these tickets of an item that has none, or none if a person was `told` of each."""
+    words = f"all carry keys of {item}, and none is linked to it; link the one that is its ticket"
+    return _naming(item, tracker, told, mine, words)
+
+
+def _naming(item: str, tracker: str, told: Hold | None, mine: Carrying, words: str) -> Hold | None:
+    named = (told.theirs or "").split() if told else []
+    new = {ticket.ref.id: ticket for _, ticket in mine if ticket.ref.id not in named}
+    if not new:
+        return None
+    keys = ", ".join(ticket.ref.key for ticket in new.values())
+    detail = f"{told.detail}; {keys} carries it too" if told and named else f"{keys} {words}"
+    last = max([*(number for number, _ in mine), *([int(told.ours)] if told and told.ours else ())])
+    return Hold(HoldKind.MANY_TICKETS, item, tracker, detail, ours=str(last), theirs=" ".join([*named, *new]))
+
+
+def many_told(holds: Iterable[Hold], tracker: str) -> Hold | None:
+    """The hold that names several tickets of an item, if there is one among its holds."""
+    return next((h for h in holds if h.kind is HoldKind.MANY_TICKETS and h.tracker == tracker), None)
+
+
+def own_number(store: Store, item: str, ticket: Ticket, holds: Sequence[Hold]) -> int:
+    """Which key of its the item's link to the ticket has: the one it carries if `holds` told of it, else the next."""
+    tracker = ticket.ref.tracker
+    first, told = store.generations([item], tracker)[item], held_over(holds, tracker)
+    many = many_told(holds, tracker)
+    if many is not None and ticket.ref.id in (many.theirs or "").split():
+        told = [*told, *range(1, first)]
+    return _number(store, item, tracker, ticket, first, told) or first
+
+
 def nobodys(
-    store: Store, rules: Rules, tracker: str, tickets: Iterable[Ticket], holds: Iterable[Hold], but: Collection[str]
+    rules: Rules,
+    tracker: str,
+    tickets: Iterable[Ticket],
+    claimed: Mapping[str, Carrying],
+    holds: Iterable[Hold],
+    but: Collection[str],
 ) -> Titled:
     """The tickets, by title, that an item is held over or would be, those of items in `but` apart."""
-    named = [(ref, t) for t in tickets if (ref := names_item(t, rules, tracker)) not in but]
-    generations = store.generations([ref for ref, _ in named], tracker)
-    waited = {held_ticket(h) for h in holds}
+    waited = {held_ticket(h) for h in holds} | {ticket.ref for mine in claimed.values() for _, ticket in mine}
     found: dict[str, list[Ticket]] = {}
-    for ref, ticket in named:
-        key = store.marker_key(ref, tracker, generations[ref])
-        if ticket.ref in waited or (ticket.marker is not None and ticket.marker.key == key):
+    for ticket in tickets:
+        if ticket.ref in waited and names_item(ticket, rules, tracker) not in but:
             found.setdefault(canonical_title(ticket.title), []).append(ticket)
     return found
 
@@ -98,29 +179,28 @@ def _held(item: ActionItem, hold: Hold, holds: Sequence[Hold]) -> Step | None:
     return Step(item, hold.tracker, (opening(hold),), held=(hold,))
 
 
-def owners(store: Store, rules: Rules, tracker: str, marked: Mapping[str, Sequence[Ticket]]) -> dict[str, Link]:
-    """The links of the items whose keys these are: that of their ticket, or of the one they would have next.
+def owners(
+    store: Store, rules: Rules, tracker: str, marked: Mapping[str, Sequence[Ticket]]
+) -> dict[str, tuple[Link, int]]:
+    """The links of the items whose keys these are, and the keys' numbers: of their ticket, or yet to be used.
 
-    That one was made after the day to which the database was put back.
+    A ticket of the latter kind was made after the day to which the database was put back.
     """
-    named = {names_item(tickets[0], rules, tracker) for tickets in marked.values()}
-    own = {ref: link for ref, link in store.links(named).items() if link.ref.tracker == tracker}
-    later = {store.marker_key(ref, tracker, link.generation + 1): link for ref, link in own.items()}
-    return {k: link for k, link in later.items() if k in marked} | store.find_link_by_key(tracker, list(marked))
+    first = [tickets[0] for tickets in marked.values()]
+    later = carrying(store, rules, tracker, first, ())
+    own = {ref: link for ref, link in store.links(later).items() if link.ref.tracker == tracker}
+    owned = {t.marker.key: (own[ref], n) for ref in own for n, t in later[ref] if t.marker is not None}
+    known = store.find_link_by_key(tracker, list(marked))
+    return owned | {key: (link, link.generation) for key, link in known.items()}
 
 
-def many(link: Link, told: Hold | None, others: Sequence[Ticket]) -> Hold | None:
+def many(link: Link, told: Hold | None, others: Carrying) -> Hold | None:
     """The hold that names these tickets beside those that were told of, or none if it would say nothing new."""
-    named = (told.theirs or "").split() if told else []
-    new = {t.ref.id: t for t in others if t.ref.id not in named}
-    if not new:
-        return None
-    keys = ", ".join(t.ref.key for t in new.values())
-    detail = f"both {link.ref.key} and {keys} carry the marker of {link.item}; close or delete one of them"
-    if told is not None and named:
-        detail = f"{told.detail}; {keys} carries it too"
-    theirs = " ".join([*named, *new])
-    return Hold(HoldKind.MANY_TICKETS, link.item, link.ref.tracker, detail, theirs=theirs)
+    keys = ", ".join(ticket.ref.key for _, ticket in others)
+    words = f"carry the marker of {link.item}; close or delete one of them"
+    hold = _naming(link.item, link.ref.tracker, told, others, words)
+    first = hold is not None and hold.detail == f"{keys} {words}"
+    return replace(hold, detail=f"both {link.ref.key} and {hold.detail}") if hold is not None and first else hold
 
 
 def left_over(
@@ -130,17 +210,26 @@ def left_over(
 
     The ticket of another installation is none of ours, and what a person settled is not asked again. `holds` are open.
     """
-    named = {ref: t for t in tickets if (ref := names_item(t, rules, tracker)) and ref not in but}
-    spoken = {h.item: h for h in holds if h.item in named and h.kind is HoldKind.UNKNOWN_TICKET}
-    generations, here = store.generations(named, tracker), store.items(named)
-    for ref, ticket in named.items():
-        told = spoken.get(ref)
-        generation = held_over([told] if told else [], tracker) or generations[ref]
-        ours = ticket.marker is not None and ticket.marker.key == store.marker_key(ref, tracker, generation)
-        hold = _hold(ref, ticket, generation, _HERE if ref in here else _NOWHERE)
-        new = told is None or (_NOWHERE in told.detail and ref in here)
-        if ours and new and not _is_twin(store, ref):
-            yield hold if told is None else replace(hold, id=told.id)
+    claimed = carrying(store, rules, tracker, tickets, holds)
+    here = store.items(claimed)
+    for ref, mine in claimed.items():
+        if ref in but or _is_twin(store, ref):
+            continue
+        open_ = [h for h in holds if h.item == ref and h.tracker == tracker]
+        yield from _left_over(ref, tracker, open_, mine, is_here=ref in here)
+
+
+def _left_over(item: str, tracker: str, holds: Sequence[Hold], mine: Carrying, *, is_here: bool) -> Iterator[Hold]:
+    number, ticket = mine[0]
+    many = many_told(holds, tracker)
+    told = next((h for h in holds if h.kind is HoldKind.UNKNOWN_TICKET), None)
+    if len(mine) > 1 or many is not None or (told is not None and held_ticket(told) != ticket.ref):
+        if (hold := several(item, tracker, many, mine)) is not None:
+            yield hold
+    elif told is None:
+        yield _hold(item, ticket, number, _HERE if is_here else _NOWHERE)
+    elif _NOWHERE in told.detail and is_here:
+        yield replace(_hold(item, ticket, number, _HERE), id=told.id)
 
 
 _HERE = "which is not linked to it; link the item to it, or leave it alone"
@@ -148,10 +237,9 @@ _NOWHERE = "of which this database knows nothing; take its item in again, or lin
 _MISSED = "; it was not found when it was looked for"
 
 
-def held_over(holds: Iterable[Hold], tracker: str) -> int | None:
-    """Which of an item's keys the ticket carries that the item is held over, by number."""
-    over = (int(h.ours) for h in holds if h.kind is HoldKind.UNKNOWN_TICKET and h.tracker == tracker and h.ours)
-    return next(over, None)
+def held_over(holds: Iterable[Hold], tracker: str) -> list[int]:
+    """Which of an item's keys the tickets carry that the item is held over, by number."""
+    return [int(h.ours) for h in holds if h.kind is HoldKind.UNKNOWN_TICKET and h.tracker == tracker and h.ours]
 
 
 def held_ticket(hold: Hold) -> TicketRef | None:
@@ -186,18 +274,27 @@ def overtaken(store: Store, rules: Rules, ticket: Ticket, link: Link) -> Hold | 
         return None
     tracker = link.ref.tracker
     ref = names_item(ticket, rules, tracker)
-    generation = held_over(store.holds(ref), tracker) or store.generations([ref], tracker)[ref]
+    first, told = store.generations([ref], tracker)[ref], held_over(store.holds(ref), tracker)
+    number = _number(store, ref, tracker, ticket, first, told)
+    if ref == link.item or number is None:
+        return None
     words = f"but is the ticket of {link.item} here; if it is that no more, `counterfoil item unlink {link.item}`"
-    hold = _hold(ref, ticket, generation, words)
-    return hold if ref != link.item and _carries(store, hold, ticket) else None
+    return _hold(ref, ticket, number, words)
 
 
 def _is_twin(store: Store, item: str) -> bool:
-    return any(h.kind is HoldKind.MANY_TICKETS for h in store.holds(item, open_only=False))
+    holds = store.holds(item, open_only=False)
+    return any(h.kind is HoldKind.MANY_TICKETS and h.ours is None for h in holds)
 
 
 def _hold(item: str, ticket: Ticket, generation: int, words: str) -> Hold:
     return _about(item, ticket, generation, f"{ticket.ref.key} carries the key of {item}, {words}")
+
+
+def not_ours(item: str, ticket: Ticket, generation: int) -> Hold:
+    """The hold on a ticket with the item's key that another account made, as ours was one perhaps, or a copy is."""
+    words = "but was made by another account than the present one; link the item to it, or leave it alone"
+    return _hold(item, ticket, generation, words)
 
 
 def _about(item: str, ticket: Ticket, generation: int | None, detail: str) -> Hold:

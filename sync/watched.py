@@ -74,6 +74,10 @@ class Watched:
         """Every ticket that carries one of the markers."""
         return self._one("find", lambda: self._tracker.find(markers, since))
 
+    def suspects(self, markers: Sequence[Marker], since: datetime) -> list[Ticket]:
+        """Every ticket that carries one of the markers, whoever made it."""
+        return self._one("find", lambda: self._tracker.suspects(markers, since))
+
     def create(self, drafts: Sequence[Draft]) -> Iterator[Created | NotCreated]:
         """Create tickets, and yield one result per draft."""
         return self._each("create", self._tracker.create(drafts))

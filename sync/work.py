@@ -20,7 +20,7 @@ from connectors.errors import (
 )
 from mapping.rules import Rules
 from state.effects import Because, Effects, Intent, Lease
-from state.lease import Holder
+from state.lease import Holder, lost
 from state.model import Comment, OperationKind, Outcome
 from state.store import Store
 from state.ticket import TicketRef
@@ -59,7 +59,8 @@ def in_turn(calls: Iterator[Callable[[], T]], width: int) -> Generator[T, None, 
 def leased(store: Store, holder: Holder, crash: Callable[[str], None]) -> Iterator[Lease]:
     """The right to write, here and in the trackers, on a database that was found in order; given back at the end.
 
-    Raises `state.errors.Damaged`, and `state.store.LeaseHeld`.
+    Raises `state.errors.Damaged`, `state.store.LeaseHeld`, and `state.store.LeaseLost` where another run took it over
+    before the end, so that nobody is told what was true for that one only.
     """
     store.check_integrity()
     crash("lease.before")
@@ -67,10 +68,19 @@ def leased(store: Store, holder: Holder, crash: Callable[[str], None]) -> Iterat
     crash("lease.after")
     try:
         yield lease
-    finally:
-        crash("release.before")
-        store.release_lease(lease)
-        crash("release.after")
+    except BaseException:
+        _give_back(store, lease, crash)
+        raise
+    if not _give_back(store, lease, crash):
+        raise lost(lease)
+
+
+def _give_back(store: Store, lease: Lease, crash: Callable[[str], None]) -> bool:
+    """Give the lease back at the end of a run, and say whether it was ours until then."""
+    crash("release.before")
+    ours = store.release_lease(lease)
+    crash("release.after")
+    return ours
 
 
 @dataclass(slots=True)

@@ -1,12 +1,14 @@
-"""The real command line in processes of their own, forked from one that has imported it to save the start-up time."""
+"""The real command line in processes of their own, forked from one that has imported it, or newly started."""
 
 import ctypes
 import importlib
 import json
 import os
+import pickle
 import pkgutil
 import resource
 import signal
+import ssl
 import subprocess
 import sys
 import tempfile
@@ -14,9 +16,11 @@ import traceback
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import Any, NoReturn, Self
+
+import typer.main
 
 import sync.app
 from sync.app import cli
@@ -34,6 +38,23 @@ _ON_DEMAND = (
 )
 for _name in _ON_DEMAND:
     importlib.import_module(_name)
+vars(typer.main)["get_command"] = cache(typer.main.get_command)
+typer.main.get_command(cli.app)
+
+_TRUST = {"SSL_CERT_DIR": ssl.get_default_verify_paths().openssl_capath}
+"""Has the certificates of the system looked up where one is needed; to read them all is a fifth of a short run."""
+_ANEW = """
+import os, pickle, sys
+_, root, gate, before, *words = sys.argv
+sys.path.insert(0, root)
+from sync.app import cli
+begin = pickle.loads(bytes.fromhex(before))
+sys.argv = ["counterfoil", *words]
+os.read(int(gate), 1)
+if begin is not None:
+    begin()
+cli.main()
+"""
 
 _PR_SET_PDEATHSIG = 1
 
@@ -81,18 +102,21 @@ def start(
     words: Sequence[str],
     folder: Path,
     environment: Mapping[str, str] | None = None,
-    before: Callable[[], None] = lambda: None,
+    before: Callable[[], None] | None = None,
     output: str = "std",
+    *,
+    anew: bool = False,
 ) -> Process:
     """Make a process for `counterfoil WORDS` in a folder. It calls `before` first.
 
-    Its output goes to the files there that are called `output` with `out` and `err` behind it.
+    Its output goes to the files there that are called `output` with `out` and `err` behind it. With `anew` it is a
+    Python of its own that has imported nothing yet, and `before` must be something that can be pickled.
     """
     shut, gate = os.pipe()
     pid = fork()
     if pid == 0:
         os.close(gate)
-        _become(words, folder, environment or {}, before, shut, output)
+        _become(words, folder, environment or {}, before, shut, output, anew=anew)
     os.close(shut)
     return Process(pid, folder, gate, output)
 
@@ -101,11 +125,13 @@ def run(
     words: Sequence[str],
     folder: Path,
     environment: Mapping[str, str] | None = None,
-    before: Callable[[], None] = lambda: None,
+    before: Callable[[], None] | None = None,
     output: str = "std",
+    *,
+    anew: bool = False,
 ) -> Ended:
-    """Run `counterfoil WORDS` in a folder to its end."""
-    process = start(words, folder, environment, before, output)
+    """Run `counterfoil WORDS` in a folder to its end, as `start` does."""
+    process = start(words, folder, environment, before, output, anew=anew)
     process.go()
     return process.wait()
 
@@ -133,26 +159,36 @@ def _become(
     words: Sequence[str],
     folder: Path,
     environment: Mapping[str, str],
-    before: Callable[[], None],
+    before: Callable[[], None] | None,
     gate: int,
     output: str,
+    *,
+    anew: bool,
 ) -> NoReturn:
     """Be the program from here on."""
     code = 1
     try:
         os.chdir(folder)
         signal.signal(signal.SIGINT, signal.default_int_handler)
+        os.environ |= {"NO_COLOR": "1", "COLUMNS": "400"}
         for number, name, flags in (
             (0, os.devnull, os.O_RDONLY),
             (1, f"{output}out", os.O_WRONLY),
             (2, f"{output}err", os.O_WRONLY),
         ):
             os.dup2(os.open(name, flags | (os.O_CREAT | os.O_TRUNC if number else 0), 0o600), number)
+        if anew:
+            os.environ |= environment
+            os.set_inheritable(gate, True)
+            asked = [str(ROOT), str(gate), pickle.dumps(before).hex(), *words]
+            os.execv(sys.executable, [sys.executable, "-B", "-c", _ANEW, *asked])  # noqa: S606
         sys.stdin, sys.stdout, sys.stderr = (os.fdopen(n, "w" if n else "r", closefd=False) for n in range(3))
-        os.environ |= {"NO_COLOR": "1", "COLUMNS": "400", **environment}
+        os.environ.pop("SSL_CERT_FILE", None)
+        os.environ |= {**_TRUST, **environment}
         sys.argv = ["counterfoil", *words]
         os.read(gate, 1)
-        before()
+        if before is not None:
+            before()
         cli.main()
         code = 0
     except SystemExit as ended:

@@ -9,9 +9,12 @@ from urllib.parse import urlsplit
 from connectors.base import Tracker
 from connectors.errors import TrackerError, Unavailable
 from connectors.settings import TrackerSettings
+from mapping.rules import Rules
 from state import queries
 from state.errors import Damaged, NotInitialised, Outdated, StateError
+from state.lifecycle import UNFINISHED
 from state.model import Problem
+from state.store import Store, Wanted
 from sync.app import show
 from sync.app.complaints import ConfigError
 from sync.app.failures import IN_ORDER, USAGE
@@ -35,10 +38,11 @@ def check(shell: Shell) -> int:
     tables = tracker_settings(config)
     with ExitStack() as stack:
         trackers, found = _open(shell, config, tables, stack)
-        found += [_Found("rules", p) for p in rules_of(config, tables, trackers).problems() if _concerns(p, trackers)]
+        rules = rules_of(config, tables, trackers)
+        found += [_Found("rules", p) for p in rules.problems() if _concerns(p, trackers)]
         for name, tracker in trackers.items():
             found += _asked(name, tracker)
-    found += [*_plain_http(tables), *_state(shell, config)]
+    found += [*_plain_http(tables), *_state(shell, config, rules)]
     answer = {
         "ok": not any(f.problem.fatal for f in found),
         "trackers": sorted(trackers),
@@ -91,19 +95,34 @@ def _plain_http(tables: dict[str, TrackerSettings]) -> Iterator[_Found]:
             )
 
 
-def _state(shell: Shell, config: Configuration) -> Iterator[_Found]:
+def _state(shell: Shell, config: Configuration, rules: Rules) -> Iterator[_Found]:
     try:
         with open_store(shell, config) as store:
             view, why = queries.status(store, shell.today), doubt(store)
+            astray = _astray(store, rules)
     except StateError as error:
         yield _Found("state", Problem(str(error), _mended(error)))
         return
     if why:
         yield _Found("state", Problem(why, "look at `counterfoil audit verify`; bring back a copy that verifies"))
+    if astray:
+        what = f"{show.counted(len(astray), 'item')} without a ticket: no [[routes]] entry takes "
+        what += astray[0] if len(astray) == 1 else f"them, such as {astray[0]}"
+        fix = "add a [[routes]] entry whose `when` matches, or a last one without `when`"
+        yield _Found("routes", Problem(what, fix, fatal=False))
     for text, number in view.warnings.items():
         example = next((ref for ref, said in view.warned if text in said), "")
         fix = f"counterfoil item edit {example}" if example else "counterfoil status"
         yield _Found("items", Problem(f"{show.counted(number, 'item')}: {text}", fix, fatal=False))
+
+
+def _astray(store: Store, rules: Rules) -> list[str]:
+    """The unfinished items without a ticket that none of the routes takes."""
+    if not all(route.when for route in rules.routes):
+        return []
+    refs = [i.ref for i in store.list_items(Wanted(status=UNFINISHED)) if rules.route(i) is None]
+    linked = store.links(refs)
+    return [ref for ref in refs if ref not in linked]
 
 
 def _mended(error: StateError) -> str:

@@ -3,8 +3,9 @@
 import gc
 import sys
 import traceback
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from enum import StrEnum
+from functools import cache
 from pathlib import Path
 from typing import Annotated, Any, cast
 
@@ -335,7 +336,7 @@ def demo(
 def run(arguments: Sequence[str]) -> int:
     """The exit code for a command line; what is wrong with the line itself is said on standard error."""
     try:
-        code = app(list(arguments), prog_name="counterfoil", standalone_mode=False)
+        code = _commands()(list(arguments), prog_name="counterfoil", standalone_mode=False)
     except typer.Abort:
         print("counterfoil: interrupted", file=sys.stderr)
         return 130
@@ -345,6 +346,12 @@ def run(arguments: Sequence[str]) -> int:
         wrong.show()
         return 2
     return code if isinstance(code, int) else 0
+
+
+@cache
+def _commands() -> Callable[..., Any]:
+    """All that can be asked, put together once."""
+    return typer.main.get_command(app)
 
 
 def main() -> None:

@@ -24,7 +24,7 @@ from sync.app.settings import Configuration
 from sync.app.shell import Shell
 from sync.app.threads import at_once
 from sync.engine import Engine, ExpectationFailed, Report
-from sync.plan import Forecast, Plan, Safety
+from sync.plan import Forecast, Operation, Plan, Safety
 
 _SHOWN = 200
 
@@ -152,8 +152,8 @@ def _write(file: Path, answer: dict[str, Any]) -> None:
 
 
 def plan_words(made: Plan) -> str:
-    """A plan for people: each operation with its reason, then what stands in the way."""
-    rows = [(o.kind.value, o.item, o.tracker, show.short(o.reason, 110)) for o in made.operations[:_SHOWN]]
+    """A plan for people: each operation with its reason and its values, then what stands in the way."""
+    rows = [(o.kind.value, o.item, o.tracker, _why(o)) for o in made.operations[:_SHOWN]]
     parts: list[object] = [show.table(("operation", "item", "tracker", "because"), rows)] if rows else []
     if len(made.operations) > _SHOWN:
         parts.append(f"... and {len(made.operations) - _SHOWN:,} more (--json shows all)")
@@ -169,6 +169,12 @@ def plan_words(made: Plan) -> str:
     parts += [_forecast_words(each) for each in made.forecasts]
     parts += [*_trouble(made, made.holds), f"Digest: {made.digest}"]
     return show.rendered(*parts)
+
+
+def _why(each: Operation) -> str:
+    """Why an operation is to be done, and what becomes of which fields, on one line."""
+    moves = ", ".join(show.moved(m.field.value, m.before, m.after) for m in each.fields)
+    return show.short(each.reason, 110) + (f" ({moves})" if moves else "")
 
 
 def _forecast_words(each: Forecast) -> str:

@@ -131,8 +131,13 @@ def _record(record: Mapping[str, Any], of: str) -> str:
 def _change(record: Mapping[str, Any]) -> str:
     before, after, field = record["before"], record["after"], record["field"]
     if field and (record["action"] == "item.changed" or not isinstance(after or before, dict)):
-        return f" {field}: {_told(field, before) or 'nothing'} -> {_told(field, after) or 'nothing'}"
+        return f" {moved(field, before, after)}"
     return "".join(f" {word}" for word in (field, _told(field, before if after is None else after, 60)) if word)
+
+
+def moved(field: str, before: Any, after: Any) -> str:
+    """What became of a field, on one line."""
+    return f"{field}: {_told(field, before) or 'nothing'} -> {_told(field, after) or 'nothing'}"
 
 
 def _told(field: str, value: Any, width: int = 40) -> str:

@@ -29,6 +29,36 @@ def test_a_plan_is_shown_written_and_not_carried_out(office: Office, tmp_path: P
     assert office.line.json("item", "show", ref)["ticket"] is None
 
 
+def test_a_plan_tells_what_becomes_of_each_field_on_one_line(office: Office) -> None:
+    ref = office.line.add("Rotate the keys", "--owner", "mia@acme.example")
+    office.line("sync")
+    office.line("item", "edit", ref, "--title", "Rotate\x1b[2J all keys " + "x" * 90, "--due", "2031-01-02")
+    [told] = [row for row in office.line("plan").out.splitlines() if row.startswith("update")]
+    assert "title: Rotate the keys -> Rotate [2J all keys xxx" in told
+    assert f"due_date: {office.line.json('item', 'show', ref)['original_due_date']} -> 2031-01-02" in told
+    assert "x" * 40 not in told
+
+
+def test_a_check_tells_how_many_items_no_route_takes(office: Office) -> None:
+    config = office.line.config.read_text(encoding="utf-8")
+    first = office.line.add("Rotate the keys", "--priority", "low")
+    office.line("sync")
+    office.line.config.write_text(config.replace('[[routes]]\ntracker = "eng-jira"\n', ""), encoding="utf-8")
+    assert "[[routes]] entry takes" not in office.line("check").out
+    second = office.line.add("Close the port", "--priority", "low")
+    one = office.line("check", "--json")
+    told = [p for p in one.json["problems"] if p["where"] == "routes"]
+    assert (one.code, [(p["what"], p["fatal"]) for p in told]) == (
+        0,
+        [(f"1 item without a ticket: no [[routes]] entry takes {second}", False)],
+    )
+    office.line.add("Patch the hosts", "--priority", "low")
+    office.line.add("Renew the certificate", "--priority", "high")
+    what = f"2 items without a ticket: no [[routes]] entry takes them, such as {second}"
+    assert what in office.line("check").out
+    assert office.line.json("item", "show", first)["ticket"] is not None
+
+
 def test_plan_check_tells_a_script_whether_anything_would_change(office: Office) -> None:
     assert office.line("plan", "--check").code == 0
     office.line.add("Rotate the keys")

@@ -3,7 +3,9 @@
 import mmap
 import struct
 import time
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta, tzinfo
+from pathlib import Path
 
 from sync.app import shell
 
@@ -18,15 +20,26 @@ class Clock:
     def govern(self) -> None:
         """Make this the clock of the program that this process is about to become."""
 
+    def govern_and(self, more: Callable[[], None]) -> None:
+        """Do so, and something more."""
+        self.govern()
+        more()
+
 
 class Shared(Clock):
-    """The time of the day and some more, the same for all processes forked after it was made.
+    """The time of the day and some more, which is in a file, the same for all processes that share it.
 
     Waiting moves it on for all of them and takes no time.
     """
 
-    def __init__(self) -> None:
-        self._ahead = mmap.mmap(-1, 8)
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        with path.open("a+b") as file:
+            file.truncate(8)
+            self._ahead = mmap.mmap(file.fileno(), 8)
+
+    def __reduce__(self) -> tuple[type["Shared"], tuple[Path]]:
+        return Shared, (self._path,)
 
     def now(self, zone: tzinfo = UTC) -> datetime:
         return datetime.now(zone) + timedelta(seconds=self.ahead)

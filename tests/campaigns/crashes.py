@@ -1,16 +1,17 @@
 """Runs killed at every named point, once or several times in a row, and resumed until they come to rest.
 
 Each run is the real program in a process of its own, over HTTP to an embedded tracker in another, on a SQLite file or
-on PostgreSQL. It is forked from a process that has imported the program, which saves the start-up and nothing else.
-Time is one clock for all processes of a case: where the program waits, that clock moves on, so that minutes pass
-between runs in no time.
+on PostgreSQL. It is forked from a process that has imported the program, which saves the start-up and nothing else; in
+each twentieth case it is newly started instead. Time is one clock for all processes of a case: where the program waits,
+that clock moves on, so that minutes pass between runs in no time.
 """
 
 import json
+import pickle
 import random
+import shutil
 import signal
 import sys
-import tempfile
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -18,16 +19,15 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from functools import cache, partial
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import httpx
 
 from connectors.sandbox.faults import Fault
 from sync.app import runs
 from sync.app.crashing import POINTS, VARIABLE
-from tests import program
 from tests.campaigns.clocks import Shared
-from tests.campaigns.places import KINDS, Place, both_sides, wrong_with
+from tests.campaigns.places import KINDS, PROCESSES, Place, both_sides, workshop, wrong_with
 from tests.campaigns.sheet import Score
 from tests.campaigns.spread import Case, spread
 from tests.postgresql import Absent, Server, running
@@ -70,16 +70,15 @@ def campaign(size: int, seed: int, jobs: int, only: int | None) -> Iterator[Scor
     quiet: list[Case] = []
     many = 0
     begun = time.monotonic()
-    with postgresql() as server:
+    with postgresql() as server, workshop() as root:
         for (row, what, attempt, histories, each), (*_, fully, _) in zip(
             _rows(size, server), _rows(FULL, server), strict=True
         ):
-            with tempfile.TemporaryDirectory() as root:
-                started = time.monotonic()
-                chosen = [only] if only is not None else range(histories * each)
-                cases = list(spread(row, partial(attempt, Path(root), seed), chosen, jobs, chunk=each))
-                score = _score(row, what, cases, _NAMES, seed, time.monotonic() - started, again)
-                yield replace(score, full=fully * each)
+            started = time.monotonic()
+            chosen = [only] if only is not None else range(histories * each)
+            cases = list(spread(row, partial(attempt, root, seed), chosen, jobs, chunk=each))
+            score = _score(row, what, cases, _NAMES, seed, time.monotonic() - started, again)
+            yield replace(score, full=fully * each)
             quiet += cases
             many += fully * each
     what = "one more run after each of these came to rest"
@@ -89,8 +88,8 @@ def campaign(size: int, seed: int, jobs: int, only: int | None) -> Iterator[Scor
 
 def _rows(size: int, server: Server | None) -> Iterator[tuple[str, str, Callable[[Path, int, int], Case], int, int]]:
     """The rows: what is done in each, how one case is tried, with how many histories, and how many cases of each."""
-    at_each = f"SIGKILL at each of {len(POINTS)} points of a sync, then resumed"
-    in_a_row = "SIGKILL two or three times in a row at random points, recovery included"
+    at_each = f"SIGKILL at each of {len(POINTS)} points of a sync, then resumed; {PROCESSES}"
+    in_a_row = f"SIGKILL two or three times in a row at random points, recovery included; {PROCESSES}"
     yield "R1", at_each, killed_once, size, len(POINTS)
     yield "R2", in_a_row, killed_often, size, _ROWS
     if server is not None:
@@ -144,10 +143,11 @@ def killed_often(root: Path, seed: int, number: int) -> Case:
 def _killed(history: History, number: int, orders: Sequence[str], server: Server | None = None) -> Case:
     dice = random.Random(number)  # noqa: S311
     story, kills = [f"{history.place.kind}: {' '.join(history.words)} {dict(history.environment)}"], Counter[str]()
-    with fresh(history, server) as place:
+    with fresh(history, server) as installed:
+        place = installed.tried(number)
         stir(place, history.trouble)
         for order in orders:
-            ended = run(place, history.words, {**history.environment, VARIABLE: order})
+            ended = place.run(*history.words, environment={**history.environment, VARIABLE: order})
             kills[order.partition(":")[0]] += ended.code == -signal.SIGKILL
             story.append(f"{order}: {ended.code} {ended.err.strip()}")
             history.clock.sleep(dice.choice((1, 150, 900)))
@@ -171,26 +171,32 @@ def at_rest(place: Place, history: History) -> tuple[list[str], list[str]]:
 
 
 def settled(place: Place) -> tuple[Ended, bool]:
-    """How one more run ended, and whether it found nothing to do, now or later."""
-    ended = run(place, ["sync", "--json"])
+    """How one more run ended, and whether it found nothing to do, now or later, and no write in doubt."""
+    doubts = place.in_doubt()
+    ended = place.run("sync", "--json")
     if ended.code not in (0, 3, 5):
         return ended, False
     told = json.loads(ended.out) if ended.out else {"operations": [ended.err]}
-    return ended, not (told["operations"] or told.get("deferred") or told.get("recovered") or told.get("problems"))
-
-
-def run(place: Place, words: Sequence[str], environment: Mapping[str, str] | None = None) -> Ended:
-    """Run a command on the place's clock."""
-    return program.run(words, place.folder, environment, place.clock.govern)
+    work = (told["operations"], *(told.get(name) for name in ("deferred", "recovered", "problems")))
+    return ended, not (doubts or any(work))
 
 
 @cache
 def prepared(root: Path, seed: int, which: int) -> History:
-    """One of the histories; each process has its own copy, and of the one it needs only."""
+    """One of the histories, made once for all rows of a campaign; only one process at a time may use it."""
     prepared.cache_clear()
+    folder = root / f"history-{which}"
+    kept = folder / "history"
+    if not kept.exists():
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir()
+        kept.write_bytes(pickle.dumps(_made(folder, seed, which)))
+    return cast("History", pickle.loads(kept.read_bytes()))  # noqa: S301
+
+
+def _made(folder: Path, seed: int, which: int) -> History:
     dice = random.Random(f"{seed}/{which}")  # noqa: S311
-    kind, clock = KINDS[which % len(KINDS)], Shared()
-    folder = Path(tempfile.mkdtemp(dir=root))
+    kind, clock = KINDS[which % len(KINDS)], Shared(folder / "clock")
     place = Place.made(folder / "before", kind, clock)
     config = place.folder / "counterfoil.toml"
     wait = dice.choice((0, 120))
@@ -213,7 +219,9 @@ def prepared(root: Path, seed: int, which: int) -> History:
             code = ended.code
             if nothing:
                 break
-    return History(place, clock, ahead, trouble, words, environment, passed, both_sides(whole), code)
+    wanted = both_sides(whole)
+    shutil.rmtree(whole.folder)
+    return History(place, clock, ahead, trouble, words, environment, passed, wanted, code)
 
 
 def _passes(place: Place, words: Sequence[str], environment: Mapping[str, str]) -> dict[str, int]:
@@ -221,11 +229,12 @@ def _passes(place: Place, words: Sequence[str], environment: Mapping[str, str]) 
     notes = place.folder / "points"
 
     def before() -> None:
-        place.clock.govern()
         file = notes.open("a", buffering=1)
         vars(runs)["crash_hook"] = lambda _: lambda point: print(point, file=file)
 
-    ended = program.run(words, place.folder, environment, before)
+    process = place.start(words, environment, before)
+    process.go()
+    ended = process.wait()
     if ended.code not in (0, 3, 5):
         raise RuntimeError(str(ended))
     passed = notes.read_text().split()

@@ -6,7 +6,6 @@ must come to the end state of a run to which nothing happened.
 """
 
 import os
-import tempfile
 import time
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -19,7 +18,7 @@ from typing import Any
 
 from sqlalchemy.engine import make_url
 
-from tests.campaigns.places import KINDS, Place, both_sides, busy
+from tests.campaigns.places import KINDS, PROCESSES, Place, both_sides, busy, workshop
 from tests.campaigns.sheet import Score
 from tests.campaigns.spread import Case, spread
 from tests.campaigns.syscalls import comes_to_rest
@@ -49,13 +48,13 @@ class Bench:
 def campaign(size: int, seed: int, jobs: int, only: int | None) -> Iterator[Score]:
     """R13."""
     for row, what, ways in (
-        ("R13, connection cut", "the connection to PostgreSQL cut at each statement of a sync", CUT),
-        ("R13, server restart", "PostgreSQL restarted at a statement of a sync", ("restart",)),
+        ("R13, connection cut", f"the connection to PostgreSQL cut at each statement of a sync; {PROCESSES}", CUT),
+        ("R13, server restart", f"PostgreSQL restarted at a statement of a sync; {PROCESSES}", ("restart",)),
     ):
         begun = time.monotonic()
-        with tempfile.TemporaryDirectory() as folder:
+        with workshop() as root:
             chosen = [only] if only is not None else range(size if len(ways) > 1 else max(1, size // 10))
-            cases = list(spread(row, partial(try_one, Path(folder), seed, ways), chosen, jobs))
+            cases = list(spread(row, partial(try_one, root, seed, ways), chosen, jobs))
         again = f"python -m tests.campaigns cuts --size {size} --seed {seed}"
         score = _score(row, what, cases, seed, time.monotonic() - begun, again)
         yield replace(score, full=FULL if len(ways) > 1 else FULL // 10)
@@ -69,7 +68,7 @@ def try_one(root: Path, seed: int, ways: Sequence[str], number: int) -> Case:
     cuts = [Cut(chance.choice(ways), number // len(KINDS) % bench.statements + 1)]
     if chance.random() < 0.5:
         cuts.append(Cut(chance.choice(ways), chance.randrange(bench.statements) + 1))
-    place = _copied(bench, root / f"{kind}-on-server-{os.getpid()}-case")
+    place = _copied(bench, root / f"{kind}-on-server-{os.getpid()}-case").tried(number)
     with place.served():
         ended = [_cut(bench.server, place, cut) for cut in cuts]
         wrong = [name for each in ended for name in _unsaid(each)]

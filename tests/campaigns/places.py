@@ -6,11 +6,14 @@ import re
 import shutil
 import signal
 import socket
+import sqlite3
+import tempfile
 import traceback
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -22,11 +25,18 @@ from connectors.sandbox.jira_server import JiraSandbox
 from connectors.sandbox.server import SandboxServer
 from state.model import ActionItem, Link
 from state.store import Store
-from tests import program
+from tests import postgresql, program
 from tests.campaigns.clocks import DAY, Clock
-from tests.program import Ended
+from tests.program import Ended, Process
 
 KINDS = ("jira-cloud", "jira-datacenter", "github")
+NEW = 20
+"""Each case whose number this divides is done by newly started processes, the others by forked ones."""
+PROCESSES = f"processes: forked, in each {NEW}th case newly started"
+"""The same in the words of a row."""
+
+_MEMORY = Path("/dev/shm")  # noqa: S108
+_ROOM = 1 << 30
 
 _TABLES = {
     "jira-cloud": 'kind = "jira"\ndeployment = "cloud"\nproject = "SEC"\nemail = "{user.email}"',
@@ -52,7 +62,8 @@ visibility_wait_seconds = 0
 class Place:
     """A folder with a configuration, a token, a database and the log of its tracker, which serves on `port`.
 
-    The database is a file in the folder unless `url` names another.
+    The database is a file in the folder unless `url` names another. With `anew`, each command is a newly started
+    process.
     """
 
     folder: Path
@@ -60,6 +71,7 @@ class Place:
     port: int
     clock: Clock = DAY
     url: str = ""
+    anew: bool = False
 
     @classmethod
     def made(cls, folder: Path, kind: str, clock: Clock = DAY, url: str = "") -> "Place":
@@ -79,6 +91,10 @@ class Place:
         shutil.rmtree(folder, ignore_errors=True)
         shutil.copytree(self.folder, folder)
         return replace(self, folder=folder, url=url)
+
+    def tried(self, number: int) -> "Place":
+        """The same, with its commands run as they are in the case of this number."""
+        return replace(self, anew=number % NEW == 0)
 
     def moved(self, url: str) -> "Place":
         """The same with its database at `url`, which is empty; the one in the folder takes no more writes."""
@@ -103,10 +119,23 @@ class Place:
         with serving(lambda: SandboxServer(load(self.kind), port=self.port, persist=self.log, clock=self.clock.now)):
             yield
 
-    def run(self, *words: str) -> Ended:
+    def run(self, *words: str, environment: Mapping[str, str] | None = None) -> Ended:
         """Run a command to its end, in a process of its own."""
+        process = self.start(words, environment)
+        process.go()
+        return process.wait()
+
+    def start(
+        self,
+        words: Sequence[str],
+        environment: Mapping[str, str] | None = None,
+        before: Callable[[], None] | None = None,
+        output: str = "std",
+    ) -> Process:
+        """Make a process for a command that goes by the place's clock; it calls `before` first."""
         kept = {"COUNTERFOIL_STATE__URL": self.url} if self.url else {}
-        return program.run(words, self.folder, kept, before=self.clock.govern)
+        begin = self.clock.govern if before is None else partial(self.clock.govern_and, before)
+        return program.start(words, self.folder, {**kept, **(environment or {})}, begin, output, anew=self.anew)
 
     def ask(self, *words: str) -> Any:
         """The JSON answer of a command that must succeed."""
@@ -128,8 +157,19 @@ class Place:
 
     def records(self) -> int:
         """How many records the ledger has."""
-        with self.store() as store:
-            return sum(1 for _ in store.log())
+        return self._count("audit")
+
+    def in_doubt(self) -> int:
+        """How many writes are on their way, or nobody knows what came of them."""
+        return self._count("intent WHERE finished_at IS NULL")
+
+    def _count(self, rows: str) -> int:
+        """How many there are in the database, whose files stay as they were left."""
+        asked = f"SELECT count(*) FROM {rows}"  # noqa: S608
+        if self.url:
+            return int(postgresql.run(self.url, asked)[0][0])
+        with closing(sqlite3.connect(f"file:{self.database}?mode=ro", uri=True)) as connection:
+            return int(connection.execute(asked).fetchone()[0])
 
     @contextmanager
     def store(self) -> Iterator[Store]:
@@ -139,6 +179,14 @@ class Place:
             yield store
         finally:
             store.close()
+
+
+@contextmanager
+def workshop() -> Iterator[Path]:
+    """A folder for the cases of a campaign, in memory if there is room: a process that is killed leaves the same."""
+    roomy = _MEMORY.is_dir() and shutil.disk_usage(_MEMORY).free > _ROOM
+    with tempfile.TemporaryDirectory(dir=_MEMORY if roomy else None) as folder:
+        yield Path(folder)
 
 
 @contextmanager
@@ -201,10 +249,14 @@ def busy(place: Place) -> None:
 def both_sides(place: Place) -> dict[str, Any]:
     """What stands on either side, by item, in a form in which equal means equal, whoever got which number."""
     with place.store() as store:
-        items = list(store.list_items())
-        links = store.links([item.ref for item in items])
-        ours = {item.ref: _item(store, item, links.get(item.ref)) for item in items}
-        open_intents = len(store.open_intents())
+        return _both_sides(place, store)
+
+
+def _both_sides(place: Place, store: Store) -> dict[str, Any]:
+    items = list(store.list_items())
+    links = store.links([item.ref for item in items])
+    ours = {item.ref: _item(store, item, links.get(item.ref)) for item in items}
+    open_intents = len(store.open_intents())
     return {"tickets": sorted(tickets_of(place), key=json.dumps), "items": ours, "open intents": open_intents}
 
 
@@ -250,7 +302,8 @@ def _ticket(body: str, values: list[Any], labels: Sequence[str], said: Sequence[
 
 def wrong_with(place: Place, wanted: Mapping[str, Any]) -> list[str]:
     """What is not as it would be if nothing had happened, by name, and nothing if all is well."""
-    found = both_sides(place)
+    with place.store() as store:
+        found, sound = _both_sides(place, store), store.verify().ok
     wrong = []
     many = Counter(ticket["item"] for ticket in found["tickets"])
     if any(number > 1 for number in many.values()):
@@ -261,7 +314,6 @@ def wrong_with(place: Place, wanted: Mapping[str, Any]) -> list[str]:
         wrong.append("unlinked")
     if not wrong and found != wanted:
         wrong.append("another end state")
-    with place.store() as store:
-        if not store.verify().ok:
-            wrong.append("ledger unsound")
+    if not sound:
+        wrong.append("ledger unsound")
     return wrong

@@ -10,7 +10,6 @@ import random
 import re
 import sqlite3
 import sys
-import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
@@ -24,7 +23,7 @@ from connectors.sandbox.calls import Call as Request
 from connectors.sandbox.server import utc_now
 from state.model import OperationKind
 from tests.campaigns import tracing
-from tests.campaigns.places import KINDS, Place
+from tests.campaigns.places import KINDS, PROCESSES, Place, workshop
 from tests.campaigns.sheet import Score
 from tests.campaigns.spread import Case, spread
 from tests.campaigns.syscalls import comes_to_rest, evenly, prepared
@@ -118,7 +117,7 @@ class Recording:
         """Run a command and record it."""
         after = before.copied(folder)
         with after.served():
-            traced = tracing.run(words, after.folder, WATCHED, bytes_shown=1 << 20)
+            traced = tracing.run(words, after, WATCHED, bytes_shown=1 << 20)
         if traced.ended.code:
             raise RuntimeError(f"{words}: {traced.ended}")
         calls = [call for call in traced.calls if _on_disk(call, after.folder) or call.name == "sendto"]
@@ -176,8 +175,7 @@ def campaign(size: int, seed: int, jobs: int, only: int | None) -> Iterator[Scor
     if why := tracing.usable():
         print(f"R14 was not tried: {why}", file=sys.stderr)
         return
-    with tempfile.TemporaryDirectory() as folder:
-        root = Path(folder)
+    with workshop() as root:
         recordings = {kind: recorded(root, kind) for kind in KINDS}
         states = [(kind, place) for kind in KINDS for place in range(len(list(recordings[kind].moments())))]
         begun = time.monotonic()
@@ -188,6 +186,7 @@ def campaign(size: int, seed: int, jobs: int, only: int | None) -> Iterator[Scor
         names += [name for case in cases for name in case.wrong if name not in names]
         wrong = {name: sum(name in case.wrong for case in cases) for name in dict.fromkeys(names)}
         what = "the power goes between any two syncs of a sync; unsynced writes are lost, halved, torn or out of order"
+        what += f"; {PROCESSES}"
         syncs = sum(call.name in ("fdatasync", "fsync") for one in recordings.values() for call in one.calls)
         seconds = time.monotonic() - begun
         yield Score("R14", what, len(cases), wrong, seed, seconds, again, {"syncs": f"{syncs}"}, len(states))
@@ -218,7 +217,7 @@ def try_one(root: Path, seed: int, states: Sequence[tuple[str, int]], number: in
     kind, which = states[number]
     recording, (_, wanted) = recorded(root, kind), prepared(root, kind)
     moment = list(recording.moments())[which]
-    place = recording.at(moment, random.Random(f"{seed}/{number}"), root / f"{os.getpid()}-case")  # noqa: S311
+    place = recording.at(moment, random.Random(f"{seed}/{number}"), root / f"{os.getpid()}-case").tried(number)  # noqa: S311
     with place.served():
         opened = place.run("audit", "verify")
         wrong = [] if opened.code == 0 else ["not opened"]

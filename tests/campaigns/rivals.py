@@ -1,7 +1,8 @@
 """Runs that want the same installation: begun at once, one of them asleep past its lease, many of them under a killer.
 
-Each run is the real program in a process of its own, as in the campaign of kills, on the database of one of its
-histories: a SQLite file, or moved to PostgreSQL.
+Each run is the real program in a process of its own, forked or newly started as in the campaign of kills, on the
+database of one of its histories: a SQLite file, or moved to PostgreSQL. In storms all are forked, since one that has
+to start first would be killed before it does anything.
 """
 
 import os
@@ -9,7 +10,6 @@ import random
 import re
 import signal
 import sqlite3
-import tempfile
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
@@ -25,7 +25,7 @@ from sqlmodel import SQLModel
 from sync.app import runs
 from tests import program
 from tests.campaigns.crashes import History, at_rest, fresh, postgresql, prepared, settled, stir
-from tests.campaigns.places import Place, both_sides, wrong_with
+from tests.campaigns.places import PROCESSES, Place, both_sides, workshop, wrong_with
 from tests.campaigns.sheet import Score
 from tests.campaigns.spread import Case, spread
 from tests.postgresql import Server
@@ -47,14 +47,14 @@ _NAMES = ("duplicates", "lost", "unlinked", "another end state", "ledger unsound
 def campaign(size: int, seed: int, jobs: int, only: int | None) -> Iterator[Score]:
     """Let runs meet: at once, after standing still, and under a killer; on PostgreSQL too, if it is here."""
     again = f"python -m tests.campaigns rivals --size {size} --seed {seed}"
-    with postgresql() as server:
+    with postgresql() as server, workshop() as root:
         for (row, what, cases, more, attempt), (*_, fully, _, _) in zip(
             _rows(size, server), _rows(FULL, server), strict=True
         ):
             begun = time.monotonic()
-            with tempfile.TemporaryDirectory() as root:
-                chosen = [only] if only is not None else range(cases)
-                found = list(spread(row, partial(attempt, Path(root), seed), chosen, jobs, chunk=_PER_HISTORY))
+            chosen = [only] if only is not None else range(cases)
+            chunk = 1 if attempt is storm else _PER_HISTORY
+            found = list(spread(row, partial(attempt, root, seed), chosen, jobs, chunk=chunk))
             score = _score(row, what, found, (*_NAMES, *more), seed, time.monotonic() - begun, again)
             yield replace(score, full=fully)
 
@@ -64,13 +64,15 @@ def _rows(
 ) -> Iterator[tuple[str, str, int, tuple[str, ...], Callable[[Path, int, int], Case]]]:
     """The rows: what is done in each, in how many cases, what else may go wrong, and how one case is tried."""
     fewer = max(size * 2 // 5, 1)
-    at_the_same_time = "two, three or eight syncs begun at once"
+    at_the_same_time = f"two, three or eight syncs begun at once; {PROCESSES}"
     asleep = "a sync stopped (SIGSTOP) at a random point past its lease while another takes over, then woken"
+    asleep += f"; {PROCESSES}"
+    storms = f"storms of {_KILLS} SIGKILLs on three loops of syncs; processes: forked"
     mixed = ("mixed with another run", "refused wrongly")
     late = ("written by the woken run", "more than a request by the woken run", "ended wrongly")
     yield "R9", at_the_same_time, size, mixed, at_once
     yield "R10", asleep, fewer, late, stopped
-    yield "R11", f"storms of {_KILLS} SIGKILLs on three loops of syncs", max(fewer // _KILLS, 1), ("stalls",), storm
+    yield "R11", storms, max(fewer // _KILLS, 1), ("stalls",), storm
     if server is not None:
         yield "R9, PostgreSQL", at_the_same_time, size, mixed, partial(at_once, server=server)
         yield "R10, PostgreSQL", asleep, fewer, late, partial(stopped, server=server)
@@ -79,8 +81,9 @@ def _rows(
 def at_once(root: Path, seed: int, number: int, server: Server | None = None) -> Case:
     """Begin several runs at the same moment: each in its turn or not at all, and who is refused says by whom."""
     history = prepared(root, seed, number // _PER_HISTORY)
-    with fresh(history, server) as place:
-        begun = [_start(place, f"run-{n}-") for n in range(_MANY[number % len(_MANY)])]
+    with fresh(history, server) as installed:
+        place = installed.tried(number)
+        begun = [place.start(["sync"], output=f"run-{n}-") for n in range(_MANY[number % len(_MANY)])]
         for process in begun:
             process.go()
         ended = [process.wait() for process in begun]
@@ -98,9 +101,10 @@ def stopped(root: Path, seed: int, number: int, server: Server | None = None) ->
     history, dice = prepared(root, seed, number // _PER_HISTORY), random.Random(f"{seed}/{number}/stop")  # noqa: S311
     point = dice.choice(sorted(history.passes))
     nth = dice.randint(1, history.passes[point])
-    with fresh(history, server) as place:
+    with fresh(history, server) as installed:
+        place = installed.tried(number)
         stir(place, history.trouble)
-        asleep = _start(place, "asleep-", lambda: _stop_at(point, nth), history)
+        asleep = place.start(history.words, history.environment, partial(_stop_at, point, nth), "asleep-")
         asleep.go()
         _, status = os.waitpid(asleep.pid, os.WUNTRACED)
         if not os.WIFSTOPPED(status):
@@ -129,7 +133,7 @@ def storm(root: Path, seed: int, number: int) -> Case:
         longest, due = _Stall(place), time.monotonic()
         while kills < _KILLS:
             for loop in {*range(_LOOPS)} - live.keys():
-                live[loop] = _start(place, f"loop-{loop}-")
+                live[loop] = place.start(["sync"], output=f"loop-{loop}-")
                 live[loop].go()
             longest.look()
             if time.monotonic() >= due:
@@ -192,17 +196,6 @@ def _calm(place: Place, history: History) -> tuple[list[str], list[str]]:
             said = [Counter(ticket["said"]) for ticket in both_sides(place)["tickets"]]
             return wrong + (["duplicates"] if any(n > 1 for one in said for n in one.values()) else []), story
     return ["not at rest"], story
-
-
-def _start(
-    place: Place, output: str, more: Callable[[], None] = lambda: None, history: History | None = None
-) -> Process:
-    def before() -> None:
-        place.clock.govern()
-        more()
-
-    words, environment = (["sync"], {}) if history is None else (history.words, history.environment)
-    return program.start(words, place.folder, environment, before, output)
 
 
 def _stop_at(point: str, nth: int) -> None:

@@ -11,7 +11,6 @@ import os
 import random
 import signal
 import string
-import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
@@ -28,7 +27,7 @@ from connectors.sandbox.server import SandboxServer
 from sync.watched import CRASH_POINTS
 from tests import program
 from tests.campaigns.eavesdropper import MODES, Eavesdropper, known_of, spellings
-from tests.campaigns.places import free_port, serving
+from tests.campaigns.places import free_port, serving, workshop
 from tests.campaigns.sheet import Score
 from tests.campaigns.spread import Case, spread
 
@@ -156,9 +155,9 @@ _COMMANDS = (
 def campaign(size: int, seed: int, jobs: int, only: int | None) -> Iterator[Score]:
     """S6."""
     begun = time.monotonic()
-    with tempfile.TemporaryDirectory() as folder:
+    with workshop() as root:
         chosen = [only] if only is not None else list(range(min(size, len(PLANTS))))
-        cases = list(spread("S6", partial(try_one, Path(folder), seed), chosen, jobs))
+        cases = list(spread("S6", partial(try_one, root, seed), chosen, jobs))
     runs, read = (sum(int(dict(case.also)[name]) for case in cases if case.also) for name in ("runs", "bytes"))
     also = {"runs": f"{runs:,}", "searched": f"{read / 2**20:,.0f} MB"}
     names = dict.fromkeys(("leaks", "sent elsewhere", *(name for case in cases for name in case.wrong)))
@@ -247,7 +246,7 @@ class Planted:
             yield self.run("sync", "-v")
 
     def _trouble(
-        self, mode: str, *commands: Sequence[str], before: Callable[[], None] = lambda: None, **variables: str
+        self, mode: str, *commands: Sequence[str], before: Callable[[], None] | None = None, **variables: str
     ) -> Iterator[str]:
         (self.folder / "mode").write_text(mode)
         yield self.run("item", "add", f"Something new while {mode or 'all is well'}")
@@ -255,7 +254,7 @@ class Planted:
             yield self.run(*words, before=before, **variables)
         (self.folder / "mode").write_text("")
 
-    def run(self, *words: str, before: Callable[[], None] = lambda: None, **variables: str) -> str:
+    def run(self, *words: str, before: Callable[[], None] | None = None, **variables: str) -> str:
         """Run a command; what it printed, and what the list of processes shows."""
         given = {name: value.format(**self.words) for name, value in self.plant.variables.items()}
         home = {"HOME": str(self.folder), "TMPDIR": str(self.folder / "tmp")}

@@ -26,9 +26,13 @@ number: `python -m tests.campaigns NAME --only NUMBER`.
 |---|---|---|---|---|
 """
 _REST = """
-Cases are said to be so many of so many where a run was smaller than the campaign is meant to be. R12 of the score
-sheet, ticks of a scheduler, does not apply: the program has none, cron runs it, and what becomes of runs that cron
-begins on top of each other is R9 and R11.
+Cases are said to be so many of so many where a run was smaller than the campaign is meant to be. Where processes are
+said to be forked, each run is a process of its own that begins as a copy of one that has imported the program and
+opened nothing; newly started ones begin with nothing. Installations are kept in memory where there is room, since a
+process that is killed leaves the same there as on a disk; what a loss of power leaves is R14.
+
+R12 of the score sheet, ticks of a scheduler, does not apply: the program has none, cron runs it, and what becomes of
+runs that cron begins on top of each other is R9 and R11.
 """
 _FOOT = """
 ## How each row was made

@@ -1,16 +1,15 @@
 """A sync of every kind of change, killed at each system call that matters, and with each of them failing in turn.
 
 What matters is each write, sync, truncation and removal of a file of the installation, and each connection, sending
-and receiving. A run is forked from a process that has imported the program, strace does the rest; the tracker is
-another process. Afterwards the program runs again, undisturbed, and must come to the end state of a run to which
-nothing happened.
+and receiving. A run is forked from a process that has imported the program, or in each twentieth case newly started;
+strace does the rest. The tracker is another process. Afterwards the program runs again, undisturbed, and must come to
+the end state of a run to which nothing happened.
 """
 
 import os
 import shutil
 import sqlite3
 import sys
-import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
@@ -20,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.campaigns import tracing
-from tests.campaigns.places import KINDS, Place, both_sides, busy, wrong_with
+from tests.campaigns.places import KINDS, PROCESSES, Place, both_sides, busy, workshop, wrong_with
 from tests.campaigns.sheet import Score
 from tests.campaigns.spread import Case, spread
 from tests.campaigns.tracing import Call, Traced
@@ -56,8 +55,7 @@ def campaign(size: int, seed: int, jobs: int, only: int | None) -> Iterator[Scor
     if why := tracing.usable():
         print(f"R3 and R4 were not tried: {why}", file=sys.stderr)
         return
-    with tempfile.TemporaryDirectory() as folder:
-        root = Path(folder)
+    with workshop() as root:
         calls = {kind: calls_of(root, kind) for kind in KINDS}
         kills = [Wound(kind, call.name, call.number) for kind in KINDS for call in calls[kind]]
         fails = [
@@ -65,8 +63,8 @@ def campaign(size: int, seed: int, jobs: int, only: int | None) -> Iterator[Scor
         ]
         again = f"python -m tests.campaigns syscalls --size {size} --seed {seed}"
         told = ", ".join(f"{len(found)} on {kind}" for kind, found in calls.items())
-        rows = {"R3": ("SIGKILL at each system call of a sync that writes, sends or receives", kills)}
-        rows["R4"] = ("EIO, ENOSPC and ECONNRESET from each of these calls", fails)
+        rows = {"R3": (f"SIGKILL at each system call of a sync that writes, sends or receives; {PROCESSES}", kills)}
+        rows["R4"] = (f"EIO, ENOSPC and ECONNRESET from each of these calls; {PROCESSES}", fails)
         for row, (what, wounds) in rows.items():
             begun = time.monotonic()
             chosen = [only] if only is not None else evenly(len(wounds), size)
@@ -84,7 +82,7 @@ def calls_of(root: Path, kind: str) -> list[Call]:
     place, _ = prepared(root, kind)
     whole = place.copied(root / f"{kind}-whole")
     with whole.served():
-        traced = tracing.run(["sync"], whole.folder, DISK + NET, bytes_shown=8)
+        traced = tracing.run(["sync"], whole, DISK + NET, bytes_shown=8)
     found = [call for call in traced.calls if _matters(call, whole.folder)]
     return list({(call.name, call.number): call for call in reversed(found)}.values())[::-1]
 
@@ -115,9 +113,9 @@ def try_one(root: Path, wounds: Sequence[Wound], number: int) -> Case:
     """Let one thing go wrong, and look at what is left behind and what the next runs make of it."""
     wound = wounds[number]
     template, wanted = prepared(root, wound.kind)
-    place = template.copied(template.folder.with_name(f"{template.folder.name}-case"))
+    place = template.copied(template.folder.with_name(f"{template.folder.name}-case")).tried(number)
     with place.served():
-        traced = tracing.run(["sync"], place.folder, DISK + NET, inject=wound.order)
+        traced = tracing.run(["sync"], place, DISK + NET, inject=wound.order)
         wrong = [] if _whole(place) else ["database damaged"]
         wrong += _unsaid(traced, place, wanted) if wound.error else ()
         wrong += comes_to_rest(place, wanted)

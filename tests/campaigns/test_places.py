@@ -4,13 +4,44 @@ import os
 import select
 import signal
 import sys
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 
 from connectors.sandbox.__main__ import load
 from connectors.sandbox.server import SandboxServer
+from sync.app.crashing import VARIABLE
 from tests import program
-from tests.campaigns.places import serving
+from tests.campaigns.clocks import Shared
+from tests.campaigns.places import Place, serving
+
+
+@pytest.mark.parametrize("number", [0, 1])
+def test_a_command_goes_by_the_clock_of_its_case_whether_it_is_forked_or_newly_started(
+    tmp_path: Path, number: int
+) -> None:
+    clock = Shared(tmp_path / "clock")
+    place = Place.made(tmp_path / "place", "github", clock).tried(number)
+    assert place.anew is (number == 0)
+    place.run("init")
+    clock.sleep(90_000)
+    added = place.ask("item", "add", "Rotate the deploy keys")
+    assert datetime.fromisoformat(added["created_at"]) > datetime.now(UTC) + timedelta(seconds=80_000)
+    ended = place.run("sync", environment={VARIABLE: "lease.after"})
+    assert ended.code == -signal.SIGKILL
+
+
+def test_counting_records_leaves_the_files_of_the_database_as_a_killed_run_left_them(tmp_path: Path) -> None:
+    place = Place.made(tmp_path / "place", "github")
+    place.run("init")
+    place.run("item", "add", "Rotate the deploy keys")
+    place.run("sync", environment={VARIABLE: "lease.after"})
+    log = place.database.with_name("counterfoil.db-wal")
+    left = place.database.read_bytes(), log.read_bytes()
+    assert place.records() > 0
+    assert place.in_doubt() == 0
+    assert (place.database.read_bytes(), log.read_bytes()) == left
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells a process that its parent has ended")

@@ -6,9 +6,8 @@ import subprocess
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
-from tests import program
+from tests.campaigns.places import Place
 from tests.program import Ended
 
 STRACE = shutil.which("strace")
@@ -60,14 +59,14 @@ def usable() -> str:
     return "" if tried.returncode == 0 else f"strace cannot watch a process here: {tried.stderr.strip()}"
 
 
-def run(words: Sequence[str], folder: Path, names: Sequence[str], *, inject: str = "", bytes_shown: int = 0) -> Traced:
-    """Run `counterfoil WORDS` in a folder, watching the system calls with these names.
+def run(words: Sequence[str], place: Place, names: Sequence[str], *, inject: str = "", bytes_shown: int = 0) -> Traced:
+    """Run `counterfoil WORDS` in a place, watching the system calls with these names.
 
     `inject` is what strace shall do to them, such as `pwrite64:error=EIO:when=3`. Of what is written or sent, so many
     bytes are shown, in hexadecimal.
     """
-    log = folder / "strace"
-    process = program.start(words, folder)
+    log = place.folder / "strace"
+    process = place.start(words)
     command = [STRACE or "strace", "-f", "-yy", "-xx", "-s", str(bytes_shown), "-o", str(log)]
     command += ["-e", f"trace={','.join(names)}", "-e", "signal=none"]
     command += ["-e", f"inject={inject}"] if inject else []

@@ -49,13 +49,13 @@ def endless(connection: socket.socket, _: bytes) -> None:
 
 
 def bomb(connection: socket.socket, _: bytes) -> None:
-    """Two hundred megabytes, packed into a fifth of one."""
+    """A hundred megabytes, packed into a tenth of one."""
     _send(connection, b"200 OK", _packed(), b"content-type: application/json\r\ncontent-encoding: gzip")
 
 
 @cache
 def _packed() -> bytes:
-    return gzip.compress(MEGABYTE * 200, 9)
+    return gzip.compress(MEGABYTE * 100, 9)
 
 
 def trickle(stop: threading.Event) -> Behaviour:

@@ -370,6 +370,7 @@ def test_a_copied_block_of_somebody_else_is_no_marker(tracker: GithubIssues, mia
     (page,) = tracker.changes(None)
     assert [ticket.marker for ticket in page.tickets] == [None]
     assert tracker.find([draft().marker], LONG_AGO) == []
+    assert [ticket.marker for ticket in tracker.suspects([draft().marker], LONG_AGO)] == [draft().marker]
 
 
 def test_history_names_who_did_what(tracker: GithubIssues, mia: GithubEngineer) -> None:

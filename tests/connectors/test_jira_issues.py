@@ -244,6 +244,7 @@ def test_without_properties_a_label_counts_on_issues_that_we_created() -> None:
     jira, server = datacenter({"POST search": {"issues": shown, "total": 2}, "GET myself": {"name": "sync"}})
     assert [(t.ref.key, t.marker) for t in jira.find([marker(1)], NOW)] == [("SEC-1", marker(1))]
     assert server.count("GET myself") == 1
+    assert [t.marker for t in jira.suspects([marker(1)], NOW)] == [marker(1)] * 2
 
 
 @pytest.mark.parametrize(("told", "asked"), [("sync%40acme", 0), ("sync+bot", 1), ("anonymous", 1), (None, 1)])

@@ -2,9 +2,6 @@
 
 import io
 import json
-import os
-import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import redirect_stdout
 from dataclasses import dataclass
@@ -20,6 +17,7 @@ from connectors.sandbox.jira_server import JiraCloudSandbox, JiraDatacenterSandb
 from connectors.sandbox.server import SandboxServer
 from sync.app.cli import run
 from tests.databases import Databases
+from tests.program import Ended, Program
 
 CONFIG = """
 [state]
@@ -49,6 +47,7 @@ class Installation:
     server: SandboxServer
     engineer: Any
     name: str
+    program: Program
 
     def run(self, *words: str, expect: int | None = 0) -> Any:
         """Run a command in this process; its JSON answer. `expect` is the exit code, `None` for any."""
@@ -57,16 +56,9 @@ class Installation:
         assert expect is None or code == expect, said.getvalue()
         return json.loads(said.getvalue()) if said.getvalue().strip() else None
 
-    def process(self, *words: str, crash: str = "") -> subprocess.CompletedProcess[str]:
+    def process(self, *words: str, crash: str = "") -> Ended:
         """Run a command as a process of its own, which kills itself at the point named by `crash`."""
-        env = {**os.environ, "NO_COLOR": "1", "COLUMNS": "160"}
-        env.pop("COUNTERFOIL_CRASH", None)
-        if crash:
-            env["COUNTERFOIL_CRASH"] = crash
-        command = [str(Path(sys.executable).with_name("counterfoil")), *words]
-        return subprocess.run(
-            command, cwd=self.folder, env=env, capture_output=True, text=True, timeout=120, check=False
-        )
+        return self.program(self.folder, *words, env={"COUNTERFOIL_CRASH": crash} if crash else {})
 
     def tickets(self) -> list[str]:
         """The key of every ticket that the tracker has, mirrored or not."""
@@ -87,7 +79,7 @@ class Installation:
         return isinstance(self.server.sandbox, JiraCloudSandbox)
 
 
-def _jira(folder: Path, state: str, kind: type, deployment: str) -> Iterator[Installation]:
+def _jira(folder: Path, state: str, program: Program, kind: type, deployment: str) -> Iterator[Installation]:
     with SandboxServer(kind()) as server:
         users = {user.name: user for user in server.sandbox.users}
         sync, mia = users["sync"], users["mia"]
@@ -96,43 +88,56 @@ def _jira(folder: Path, state: str, kind: type, deployment: str) -> Iterator[Ins
         if deployment == "cloud":
             lines.append(f'email = "{sync.email}"')
         engineer = JiraEngineer.of(server.url, mia, cloud=deployment == "cloud")
-        yield _installed(folder, state, server, engineer, "\n".join(lines), sync.token, mia.id)
+        yield _installed(folder, state, program, server, engineer, "\n".join(lines), sync.token, mia.id)
         engineer.leave()
 
 
-def _github(folder: Path, state: str) -> Iterator[Installation]:
+def _github(folder: Path, state: str, program: Program) -> Iterator[Installation]:
     with SandboxServer(GithubSandbox()) as server:
         users = {user.name: user for user in server.sandbox.users}
         table = f'[trackers.work]\nkind = "github"\nurl = "{server.url}"\nrepository = "acme/platform"\n'
         table += 'token_file = "token"'
         with GithubEngineer(server.url, users["mia-krystof"].token) as engineer:
-            yield _installed(folder, state, server, engineer, table, users["counterfoil-bot"].token, "-")
+            yield _installed(folder, state, program, server, engineer, table, users["counterfoil-bot"].token, "-")
 
 
 def _installed(
-    folder: Path, state: str, server: SandboxServer, engineer: Any, table: str, token: str, mia: str
+    folder: Path,
+    state: str,
+    program: Program,
+    server: SandboxServer,
+    engineer: Any,
+    table: str,
+    token: str,
+    mia: str,
 ) -> Installation:
     (folder / "token").write_text(token)
     (folder / "token").chmod(0o600)
     (folder / "counterfoil.toml").write_text(CONFIG.format(state=state, table=table, name="work", mia=mia))
-    made = Installation(folder, server, engineer, "work")
+    made = Installation(folder, server, engineer, "work", program)
     made.run("init")
     return made
 
 
-@pytest.fixture
-def jira_cloud(tmp_path: Path, databases: Databases) -> Iterator[Installation]:
-    yield from _jira(tmp_path, databases.empty(), JiraCloudSandbox, "cloud")
+@pytest.fixture(scope="session")
+def program() -> Iterator[Program]:
+    with Program() as running:
+        yield running
 
 
 @pytest.fixture
-def jira_datacenter(tmp_path: Path, databases: Databases) -> Iterator[Installation]:
-    yield from _jira(tmp_path, databases.empty(), JiraDatacenterSandbox, "datacenter")
+def jira_cloud(tmp_path: Path, databases: Databases, program: Program) -> Iterator[Installation]:
+    yield from _jira(tmp_path, databases.empty(), program, JiraCloudSandbox, "cloud")
 
 
 @pytest.fixture
-def github(tmp_path: Path, databases: Databases) -> Iterator[Installation]:
-    yield from _github(tmp_path, databases.empty())
+def jira_datacenter(tmp_path: Path, databases: Databases, program: Program) -> Iterator[Installation]:
+    yield from _jira(tmp_path, databases.empty(), program, JiraDatacenterSandbox, "datacenter")
+
+
+@pytest.fixture
+def github(tmp_path: Path, databases: Databases, program: Program) -> Iterator[Installation]:
+    yield from _github(tmp_path, databases.empty(), program)
 
 
 @pytest.fixture(params=["jira_cloud", "jira_datacenter", "github"])

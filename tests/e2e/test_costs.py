@@ -36,12 +36,14 @@ def rest_with(made: Installation, count: int) -> None:
     """Link items to tickets of which the tracker has nothing to tell, until `count` are linked, and leave no work."""
     with opened(made) as store:
         [first] = store.links(["AI-000001"]).values()
-        for number in range(store.link_count("work"), count):
-            [item] = store.add_items([(ItemDraft(f"Volume {number}"), now().date(), Priority.LOW)], BECAUSE)
+        wanted = range(store.link_count("work"), count)
+        drafts = [(ItemDraft(f"Volume {number}"), now().date(), Priority.LOW) for number in wanted]
+        linked = []
+        for number, item in zip(wanted, store.add_items(drafts, BECAUSE), strict=True):
             marker = replace(first.marker, key=store.marker_key(item.ref, "work", 1), item=item.ref)
             ref = TicketRef("work", f"9{number:06d}", f"{first.ref.key}{number:06d}")
-            link = replace(first, item=item.ref, ref=ref, marker=marker, item_revision=item.revision)
-            store.commit(None, Effects(linked=[(link, BECAUSE)]))
+            linked.append((replace(first, item=item.ref, ref=ref, marker=marker, item_revision=item.revision), BECAUSE))
+        store.commit(None, Effects(linked=linked))
         feed = store.feed("work")
         store.commit(None, Effects(feeds=[replace(feed, settled=feed.fresh, settling=None, settle_at=None)]))
 

@@ -35,7 +35,7 @@ def test_killed_and_resumed_there_is_one_ticket_per_item(installation: Any, poin
     for n in range(2):
         installation.run("item", "add", f"Encrypt volume {n} of the billing system")
     killed = installation.process("sync", crash=point)
-    assert killed.returncode == -signal.SIGKILL
+    assert killed.code == -signal.SIGKILL
     installation.run("sync")
     installation.run("sync")
     assert len(installation.tickets()) == 3
@@ -49,16 +49,16 @@ def test_killed_and_resumed_there_is_one_ticket_per_item(installation: Any, poin
 
 def test_a_plan_and_its_approval_go_on_after_a_killed_sync(github: Any) -> None:
     ref = github.run("item", "add", "Rotate the access keys of the build account")["ref"]
-    assert github.process("sync", crash="create.after").returncode == -signal.SIGKILL
+    assert github.process("sync", crash="create.after").code == -signal.SIGKILL
     planned = github.run("plan", "--check", expect=10)
     [told] = planned["not_known"]
     assert ref in told
     assert "UTC can settle it" in told
     assert (planned["operations"], planned["problems"]) == ([], [])
     said = github.process("plan")
-    assert said.returncode == 3
-    assert "Not known yet" in said.stdout
-    assert "Not reached" not in said.stdout
+    assert said.code == 3
+    assert "Not known yet" in said.out
+    assert "Not reached" not in said.out
     assert github.run("sync", "--expect", planned["digest"])["recovered"] == 1
     assert github.run("plan", "--check")["not_known"] == []
 
@@ -70,7 +70,7 @@ def test_a_ticket_linked_by_hand_is_linked_or_not_and_the_next_sync_does_the_res
     ref = github.run("item", "add", "Rotate the access keys of the build account")["ref"]
     key = github.open_ticket("Made by hand")
     killed = github.process("item", "link", ref, key, crash=point)
-    assert killed.returncode == -signal.SIGKILL
+    assert killed.code == -signal.SIGKILL
     assert bool(github.run("item", "show", ref)["ticket"]) is linked
     if not linked:
         github.run("item", "link", ref, key)

@@ -1,7 +1,6 @@
 """Sizes that nobody plans for go through the real program: one ticket, nothing lost, little asked and little kept."""
 
 import json
-from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -12,12 +11,6 @@ from tests.databases import on_sqlite
 from tests.program import Ended, Program
 
 pytestmark = on_sqlite
-
-
-@pytest.fixture(scope="module")
-def program() -> Iterator[Program]:
-    with Program() as running:
-        yield running
 
 
 def taken_in(installation: Any, program: Program, title: str, description: str = "") -> Ended:

@@ -191,6 +191,16 @@ def test_a_kill_on_the_way_is_made_good_by_the_same_command(full: "Book", others
         assert rows(new) == rows(full.store)
 
 
+def test_a_run_whose_installation_was_moved_away_is_told_so(full: "Book", others: Databases) -> None:
+    held = full.store.take_lease(HERE, 0)
+    moved(full, others.empty()).close()
+    with pytest.raises(Elsewhere):
+        full.store.commit(held, Effects(dirty=["AI-000001"]))
+    with pytest.raises(Elsewhere):
+        full.store.renew_lease(held, 60)
+    full.store.release_lease(held)
+
+
 def test_what_there_is_to_move_is_counted(full: "Book") -> None:
     there = contents(full.store)
     assert (there.rows["item"], there.rows["link"], there.rows["audit"]) == (3, 3, len(full.records()))

@@ -553,6 +553,21 @@ def test_a_quiet_run_reads_once_what_waits_for_a_person(world: Any) -> None:
     assert sum("hold.detail" in one for one in said) == 1
 
 
+def test_a_quiet_run_asks_the_database_nothing_that_it_was_told_already(world: Any) -> None:
+    for number in range(3):
+        world.add(f"Rotate key {number}")
+    for _ in range(3):
+        world.sync()
+        world.clock.sleep(1000)
+    with statements() as said:
+        assert world.sync().plan.operations == ()
+    assert sum("FROM meta" in one for one in said) == 1
+    assert sum("FROM lease" in one for one in said) == 2
+    assert [one.split()[0] for one in said if " feed" in one] == ["SELECT", "UPDATE"]
+    assert not any(one.startswith("SELECT link.id \n") for one in said)
+    assert sum("WHERE item.dirty" in one for one in said) == 1
+
+
 def test_too_many_creates_are_refused_and_force_is_recorded(world: Any) -> None:
     world.safety = Safety(max_creates=2)
     for n in range(3):

@@ -1,7 +1,9 @@
 """What becomes of a write whose answer was lost."""
 
 import json
-from datetime import timedelta
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -11,7 +13,7 @@ from connectors.sandbox.memory import OURS, MemoryTracker
 from state.errors import LeaseLost
 from state.lease import Holder, this_process
 from state.model import Authority, Field, HoldKind, OperationKind, Priority, Status
-from state.ticket import Category, Patch, TicketRef, TransitionTo
+from state.ticket import Category, Marker, Patch, Ticket, TicketRef, TransitionTo
 from sync.recover import Recovery
 from sync.settle import settle
 
@@ -291,3 +293,64 @@ def test_a_comment_in_doubt_on_a_ticket_that_is_the_items_no_more_is_recorded_as
     later(world)
     actions = [json.loads(r.body)["action"] for r in world.store.log([lost.ref])]
     assert [a for a in actions if a.startswith("comment.")] == ["comment.added", "comment.perhaps_sent", "comment.sent"]
+
+
+@pytest.mark.parametrize("take", ["ticket", "item"])
+def test_a_status_that_we_left_on_its_way_and_a_person_decided_on_is_recorded_as_it_was(
+    halfway: Any, take: Any
+) -> None:
+    halfway.edit("AI-000001", status=Status.RESOLVED)
+    halfway.tracker.first, halfway.tracker.error = Patch(state=TransitionTo(Category.INDETERMINATE)), NoWay("no way")
+    halfway.sync()
+    [hold] = halfway.store.holds()
+    settle(halfway.store, hold, take, halfway.because("as it stands"), holder=this_process())
+    later(halfway)
+    halfway.sync()
+    status = Status.IN_PROGRESS if take == "ticket" else Status.RESOLVED
+    category = Category.INDETERMINATE if take == "ticket" else Category.DONE
+    assert (halfway.item("AI-000001").status, halfway.ticket("AI-000001").state.category) == (status, category)
+    assert (halfway.store.holds(), halfway.sync().plan.operations) == ([], ())
+    told = [each for each in changes(halfway, "AI-000001") if each[0] != "hold.settled"]
+    last = {"ticket": ("item.changed", "status", "resolved", "in_progress")}
+    done = ("ticket.changed", "status", "open", "in_progress")
+    assert told == [
+        ("item.changed", "status", "open", "resolved"),
+        done,
+        last.get(take, ("ticket.changed", "status", "in_progress", "resolved")),
+    ]
+
+
+class AnotherAccount(MemoryTracker):
+    """Has another account than the one that made the `strange` tickets, so their markers do not count."""
+
+    strange: frozenset[str] = frozenset()
+
+    def _own(self, ticket: Ticket) -> Ticket:
+        shown = super()._own(ticket)
+        return replace(shown, marker=None) if shown.ref.id in self.strange else shown
+
+    def suspects(self, markers: Sequence[Marker], since: datetime) -> list[Ticket]:
+        return MemoryTracker(self.name, far_side=self.far_side, caps=self.caps).find(markers, since)
+
+
+@pytest.mark.parametrize("take", ["link", "item"])
+def test_a_lost_ticket_that_another_account_of_ours_made_is_held_and_not_made_twice(world: Any, take: str) -> None:
+    world.wait = 120
+    item = world.add()
+    world.far.lose_answer("create")
+    world.sync()
+    world.tracker = AnotherAccount("eng", far_side=world.far, caps=world.tracker.caps)
+    world.tracker.strange = frozenset(t.ref.id for t in world.far.tickets())
+    later(world)
+    [ticket], [hold] = world.far.tickets(), world.store.holds()
+    assert hold.kind is HoldKind.UNKNOWN_TICKET
+    assert hold.detail.startswith("MEM-1 carries the key of AI-000001, but was made by another account")
+    if take == "link":
+        world.engine().link(item.ref, "eng", ticket.ref.key, holder=this_process(), because=world.because())
+    else:
+        settle(world.store, hold, "item", world.because("a copy"), holder=this_process())
+    later(world)
+    assert (world.link(item.ref).ref == ticket.ref, len(world.far.tickets())) == (
+        (True, 1) if take == "link" else (False, 2)
+    )
+    assert (world.store.holds(), world.sync().plan.operations) == ([], ())

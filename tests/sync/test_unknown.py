@@ -44,6 +44,7 @@ def test_an_older_database_takes_the_tickets_made_since_and_makes_none_twice(res
 
 def put_back(world: Any, kept: str) -> None:
     world.store.close()
+    world.url = kept
     world.store = Store.open(kept, clock=world.clock)
 
 
@@ -369,3 +370,128 @@ def test_a_linked_ticket_that_a_person_keeps_is_written_to_again(overtaken: Any)
     overtaken.edit("AI-000001", description="More to say.")
     at_rest(overtaken)
     assert overtaken.ticket("AI-000001").title == "Enable MFA"
+
+
+def another(world: Any, item: str) -> None:
+    """Part the item from its ticket, and mirror it once more."""
+    world.store.unlink(item, world.because("a fresh start"))
+    world.sync()
+
+
+def test_a_ticket_that_took_the_place_of_a_deleted_one_is_the_item_s_again(world: Any, databases: Databases) -> None:
+    item = world.add("Enable MFA")
+    copy = kept(world, databases)
+    world.sync()
+    for _ in range(3):
+        world.far.delete(world.link(item.ref).ref)
+        another(world, item.ref)
+    put_back(world, copy)
+    world.clock.sleep(600)
+    at_rest(world)
+    assert [t.ref.key for t in world.far.tickets()] == ["MEM-4"]
+    assert (world.link(item.ref).ref.key, world.link(item.ref).generation, world.store.holds()) == ("MEM-4", 4, [])
+
+
+def test_a_ticket_made_after_another_was_left_alone_is_the_item_s_again(world: Any, databases: Databases) -> None:
+    lost(world, databases, "Enable MFA")
+    world.sync()
+    copy = kept(world, databases)
+    [hold] = world.store.holds()
+    settle(world.store, hold, "item", world.because("not needed"), holder=this_process())
+    item = world.add("Enable MFA", source_ref="S-Enable MFA")
+    at_rest(world)
+    put_back(world, copy)
+    world.clock.sleep(600)
+    again = world.add("Enable MFA", source_ref="S-Enable MFA")
+    at_rest(world)
+    assert (again.ref, len(world.far.tickets())) == (item.ref, 2)
+    [one, both] = world.store.holds()
+    assert (one.kind, both.kind) == (HoldKind.UNKNOWN_TICKET, HoldKind.MANY_TICKETS)
+    assert both.detail.startswith(f"MEM-1, MEM-2 all carry keys of {item.ref}, and none is linked to it")
+    link(world, item.ref, "MEM-2")
+    settle(world.store, one, "item", world.because("not needed"), holder=this_process())
+    at_rest(world)
+    assert (world.link(item.ref).ref.key, world.store.holds()) == ("MEM-2", [])
+    assert len(world.far.tickets()) == 2
+
+
+@pytest.mark.parametrize("ended", [False, True])
+def test_an_item_is_held_over_all_tickets_that_carry_its_keys(world: Any, databases: Databases, ended: bool) -> None:
+    item = world.add("Enable MFA")
+    copy = kept(world, databases)
+    world.sync()
+    another(world, item.ref)
+    another(world, item.ref)
+    put_back(world, copy)
+    world.clock.sleep(600)
+    if ended:
+        world.edit(item.ref, status=Status.RESOLVED)
+    at_rest(world)
+    assert (world.store.link(item.ref), len(world.far.tickets())) == (None, 3)
+    [hold] = world.store.holds()
+    assert (hold.kind, hold.detail[:21]) == (HoldKind.MANY_TICKETS, "MEM-1, MEM-2, MEM-3 a")
+    link(world, item.ref, "MEM-3")
+    at_rest(world)
+    assert world.link(item.ref).generation == 3
+    assert (world.link(item.ref).ref.key, len(world.far.tickets()), world.store.holds()) == ("MEM-3", 3, [])
+
+
+def test_a_linked_item_is_held_over_all_later_tickets(world: Any, databases: Databases) -> None:
+    item = world.add("Enable MFA")
+    world.sync()
+    copy = kept(world, databases)
+    another(world, item.ref)
+    another(world, item.ref)
+    put_back(world, copy)
+    world.clock.sleep(600)
+    at_rest(world)
+    told = [h for h in world.store.holds() if h.kind is HoldKind.MANY_TICKETS]
+    assert (told[-1].theirs or "").split() == [t.ref.id for t in world.far.tickets()[1:]]
+    assert len(world.far.tickets()) == 3
+
+
+def test_a_later_ticket_is_not_forgotten_while_an_older_answer_is_waited_for(world: Any, databases: Databases) -> None:
+    world.wait = 120
+    other = world.add("Rotate keys")
+    world.sync()
+    item = world.add("Enable MFA")
+    world.far.lose_request("create")
+    world.sync()
+    copy = kept(world, databases)
+    for _ in range(3):
+        world.clock.sleep(130)
+        world.sync()
+    world.far.delete(world.link(item.ref).ref)
+    another(world, item.ref)
+    second = world.link(item.ref).ref
+    put_back(world, copy)
+    world.wait = 3600
+    for _ in range(8):
+        world.clock.sleep(600)
+        world.far.comment(world.link(other.ref).ref, "Is it done?")
+        world.sync()
+    assert world.link(item.ref).ref == second
+    assert (len(world.far.tickets()), world.store.holds(), world.sync().plan.operations) == (2, [], ())
+
+
+def test_forgetting_a_deleted_ticket_makes_no_other_beside_one_that_was_told_of(
+    world: Any, databases: Databases
+) -> None:
+    item = world.add("Enable MFA")
+    world.sync()
+    copy = kept(world, databases)
+    world.far.delete(world.link(item.ref).ref)
+    another(world, item.ref)
+    put_back(world, copy)
+    world.clock.sleep(600)
+    world.edit(item.ref, title="Enable MFA now")
+    for _ in range(3):
+        world.sync()
+    gone = next(h for h in world.store.holds() if h.kind is HoldKind.GONE)
+    settle(world.store, gone, "item", world.because("deleted"), holder=this_process())
+    at_rest(world)
+    assert [t.ref.key for t in world.far.tickets()] == ["MEM-2"]
+    assert [h.kind for h in world.store.holds()] == [HoldKind.MANY_TICKETS]
+    link(world, item.ref, "MEM-2")
+    at_rest(world)
+    assert (world.link(item.ref).ref.key, world.store.holds()) == ("MEM-2", [])

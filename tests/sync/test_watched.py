@@ -93,6 +93,23 @@ def test_a_run_killed_at_any_point_and_resumed_leaves_one_ticket_per_item(world:
         assert [text in str(a.text) for a in said] == [True]
 
 
+@pytest.mark.parametrize("over", [True, False])
+def test_a_quiet_run_that_another_took_over_does_not_say_how_things_stand(world: Any, over: bool) -> None:
+    world.add()
+    world.sync()
+
+    def stand_still(point: str) -> None:
+        if point == "feed.after":
+            world.clock.sleep(3600)
+            theirs = world.store.take_lease(Holder("elsewhere", 1), 600)
+            if over:
+                world.store.release_lease(theirs)
+
+    world.crash = stand_still
+    with pytest.raises(LeaseLost):
+        world.sync()
+
+
 @pytest.mark.parametrize("step", ["update", "comment", "create"])
 def test_a_run_that_stood_still_past_its_lease_sends_nothing_when_another_took_over(world: Any, step: str) -> None:
     item = world.add()
