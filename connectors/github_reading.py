@@ -158,6 +158,7 @@ class Reader:
             marker=marker if marker and (anybodys or self.ours(issue) or self.untold(issue)) else None,
             project=repository,
             comments=comments,
+            reporter=creator(issue) or "",
         )
 
     def state(self, issue: Json, labels: Collection[str]) -> TicketState:

@@ -162,6 +162,7 @@ def ticket(raw: Mapping[str, Any], *, tracker: str, url: str, on_cloud: bool, ma
         project=str(mapping(fields.get("project")).get("key") or key.rpartition("-")[0]),
         archived=bool(fields.get("archiveddate") or raw.get("archived")),
         comments=comments,
+        reporter=account_id(fields.get("reporter") or fields.get("creator"), on_cloud=on_cloud) or "",
     )
 
 

@@ -38,7 +38,7 @@ def observe(
     known = rules.trackers[tracker]
     assignee = _assignee(ticket, rules, known)
     values: dict[Field, str | None] = {
-        Field.STATUS: status_of(ticket, known, started=_started(ticket, known, assignee, baseline, desired)),
+        Field.STATUS: _status(ticket, known, baseline, desired, _started(ticket, known, assignee, baseline, desired)),
         Field.TITLE: canonical_title(ticket.title),
         Field.BODY: blocks.digest(ticket.body, known.body_format),
         Field.PRIORITY: _priority(ticket, known),
@@ -80,6 +80,18 @@ def names_item(ticket: Ticket, rules: Rules, tracker: str) -> str:
         return ticket.marker.item
     block = blocks.find(ticket.body, rules.trackers[tracker].body_format)
     return block.item if block is not None else ""
+
+
+def _status(
+    ticket: Ticket, rules: TrackerRules, baseline: Baseline | None, desired: Desired | None, started: bool
+) -> str:
+    """What the ticket's state says: whatever an accepted risk's ticket was closed as, it says no more than that."""
+    ours = desired.values.get(Field.STATUS) if desired is not None else None
+    agreed = (baseline or {}).get(Field.STATUS)
+    accepted = Status.ACCEPTED_AS_RISK.value in (ours, agreed and agreed.theirs)
+    if accepted and ticket.state.category is Category.DONE:
+        return Status.ACCEPTED_AS_RISK.value
+    return status_of(ticket, rules, started=started)
 
 
 def status_of(ticket: Ticket, rules: TrackerRules, *, started: bool) -> str:
@@ -147,8 +159,7 @@ def _priority(ticket: Ticket, rules: TrackerRules) -> str | None:
 
 def _our_labels(ticket: Ticket, rules: TrackerRules) -> list[str]:
     there = {folded(label) for label in ticket.labels}
-    ours = {rules.mark, *rules.labels, *rules.priority_labels} - {""}
-    return [label for label in ours if folded(label) in there]
+    return [label for label in {*rules.our_labels} if folded(label) in there]
 
 
 def _warnings(ticket: Ticket, rules: TrackerRules, values: Mapping[Field, str | None]) -> list[str]:

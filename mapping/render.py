@@ -21,7 +21,7 @@ from mapping.markup import (
     size,
     unforgeable,
 )
-from mapping.rules import Rules, TrackerRules, folded, transition_key
+from mapping.rules import ACCEPTED_LABEL, Rules, TrackerRules, folded, transition_key
 from mapping.wiki import to_wiki
 from state.model import ActionItem, Baseline, Field, SourceKind, Status
 from state.ticket import KEEP, Body, BodyFormat, Category, Draft, Keep, Marker, Patch, Ticket, TransitionTo
@@ -67,7 +67,7 @@ def desired(item: ActionItem, rules: Rules, tracker: str, marker: Marker) -> Des
     title = rendered_title(item, known)
     block, left_out = _fitted(item, known, marker, known.body_limit)
     account = rules.account(item.owner, known.account_kind) if item.owner else None
-    labels = tuple(sorted(known.labels_of(item.priority)))
+    labels = tuple(sorted(known.labels_of(item)))
     values: dict[Field, str | None] = {
         Field.STATUS: item.status.value,
         Field.TITLE: canonical_title(title),
@@ -205,7 +205,7 @@ def _label_changes(
 ) -> tuple[tuple[str, ...], tuple[str, ...]]:
     there = {folded(label) for label in present}
     keep = {folded(label) for label in wanted.labels}
-    stale = {folded(label) for label in (*_ours(baseline), *rules.priority_labels)} - keep
+    stale = {folded(label) for label in (*_ours(baseline), *rules.priority_labels, ACCEPTED_LABEL)} - keep
     added = tuple(label for label in wanted.labels if folded(label) not in there)
     return added, tuple(sorted(label for label in present if folded(label) in stale))
 
@@ -271,6 +271,8 @@ def _parts(item: ActionItem, description: str, left_out: int) -> list[str]:
     if item.risks:
         facts.append(f"**Risks** {', '.join(map(escape, item.risks))}")
     facts.append(f"**Source** {source}")
+    if item.accepted:
+        facts.append(f"**Accepted as a risk** until {item.accepted.until.isoformat()}, by {item.accepted.ref}")
     foot = (
         f"*Counterfoil keeps this section in step with {item.ref}. Text outside it is yours and stays as you write it.*"
     )

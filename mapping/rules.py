@@ -47,6 +47,8 @@ AUTHORITY: Mapping[Field, Authority] = {
     Field.DUE_DATE: Authority.ITEM,
     Field.LABELS: Authority.ITEM,
 }
+ACCEPTED_LABEL = "risk-accepted"
+"""The label of a ticket whose item's risk is accepted; anywhere else it is taken off."""
 ROUTE_KEYS = ("controls", "priority", "owner", "source", "risks")
 
 _APOSTROPHES = str.maketrans(dict.fromkeys("\u2018\u2019\u02bc\u2032\u00b4`", "'"))
@@ -93,10 +95,17 @@ class TrackerRules:
         """The labels that say the priority; none where the tracker has priorities."""
         return () if Field.PRIORITY in self.fields else tuple(self.priority.values())
 
-    def labels_of(self, priority: Priority) -> frozenset[str]:
-        """Every label of ours on a ticket of an item of this priority."""
-        named = () if Field.PRIORITY in self.fields else (self.priority[priority],)
-        return frozenset(label for label in (self.mark, *self.labels, *named) if label)
+    def labels_of(self, item: ActionItem) -> frozenset[str]:
+        """Every label of ours on the ticket of this item."""
+        named = () if Field.PRIORITY in self.fields else (self.priority[item.priority],)
+        accepted = (ACCEPTED_LABEL,) if item.status is Status.ACCEPTED_AS_RISK else ()
+        return frozenset(label for label in (self.mark, *self.labels, *named, *accepted) if label)
+
+    @property
+    def our_labels(self) -> tuple[str, ...]:
+        """Every label that we set on some ticket, and on no other."""
+        named = (self.mark, *self.labels, *self.priority_labels, ACCEPTED_LABEL)
+        return tuple(label for label in named if label)
 
     def priority_named(self, name: str) -> Priority | None:
         """The priority that the tracker calls `name`."""
@@ -255,7 +264,7 @@ def _table_problems(rules: TrackerRules) -> Iterator[Problem]:
             )
         for key in sorted(lists.keys() - (STATUS_NAMES if section == "status" else RESOLUTION_NAMES).keys()):
             yield Problem(f"tracker {rules.tracker}: unknown {section} {key!r}", f"remove it from {table}.{section}]")
-    ours = {folded(label) for label in (rules.mark, *rules.labels, *rules.priority_labels)}
+    ours = set(map(folded, rules.our_labels))
     for name in rules.status["acceptance"]:
         if folded(name) in ours:
             yield Problem(

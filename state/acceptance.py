@@ -3,11 +3,11 @@
 import hashlib
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from enum import StrEnum
 
-from state.model import ActionItem, Priority
+from state.model import ActionItem, Priority, Status
 
 
 class AcceptanceState(StrEnum):
@@ -58,7 +58,8 @@ class Terms:
 class Decision:
     """What one named person decided, when (UTC), why, how it reached us, and by what authority in the words of then.
 
-    `typed_by` is who gave the command, where that is somebody else (`Channel.DELEGATE`).
+    `typed_by` is who gave the command, where that is somebody else (`Channel.DELEGATE`). A comment (`Channel.COMMENT`)
+    has its tracker's id in `event`, and in `snapshot` the SHA-256 of what it said when it was read.
     """
 
     verdict: DecisionVerdict
@@ -68,6 +69,13 @@ class Decision:
     authority: str
     channel: Channel = Channel.COMMAND
     typed_by: str = ""
+    event: str = ""
+    snapshot: str = ""
+
+    @property
+    def people(self) -> frozenset[str]:
+        """Everyone who had a hand in it."""
+        return frozenset(filter(None, (self.by, self.typed_by)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +83,8 @@ class Acceptance:
     """A request to live with a risk, and what became of it; `ref` is `RA-000012`.
 
     `requester` is an e-mail address, or `system:account` where that person is not known here. `event` is the tracker's
-    id of what they did. `fingerprint` says what the item was when it was asked for. Times are UTC.
+    id of what they did. `fingerprint` says what the item was when it was asked for, `editors` are those who had a hand
+    in the request beside the requester. Times are UTC.
     """
 
     ref: str
@@ -85,6 +94,7 @@ class Acceptance:
     requester: str
     requested_at: datetime
     fingerprint: str
+    editors: tuple[str, ...] = ()
     system: str = "counterfoil"
     event: str = ""
     decisions: tuple[Decision, ...] = ()
@@ -100,9 +110,9 @@ class Acceptance:
         return AcceptanceState.LAPSED if self.state is AcceptanceState.ACTIVE and over else self.state
 
     @property
-    def approvers(self) -> frozenset[str]:
-        """Those who have approved it."""
-        return frozenset(d.by for d in self.decisions if d.verdict is DecisionVerdict.APPROVE)
+    def approvals(self) -> tuple[Decision, ...]:
+        """The decisions that approve it, each by another person."""
+        return tuple(d for d in self.decisions if d.verdict is DecisionVerdict.APPROVE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +137,20 @@ def fingerprint(item: ActionItem) -> str:
     """What is accepted: the item's text, rating, controls and risks; another one is another risk."""
     parts = [item.title, item.description, item.priority, sorted(item.controls), sorted(item.risks)]
     return hashlib.sha256(json.dumps(parts, ensure_ascii=False).encode()).hexdigest()
+
+
+def status_on(item: ActionItem, today: date) -> Status:
+    """An item's status on a day: past its end, or once the item is another, an acceptance holds no more."""
+    accepted = item.accepted
+    if accepted is None or (accepted.until >= today and accepted.fingerprint == fingerprint(item)):
+        return item.status
+    return Status.OPEN
+
+
+def as_of(item: ActionItem, today: date) -> ActionItem:
+    """The item as it stands on a day, whether or not a run has written that down."""
+    status = status_on(item, today)
+    return item if status is item.status else replace(item, status=status, accepted=None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,30 +198,57 @@ class Involved:
         """In which ways a person, by any of their names, has to do with it."""
         names = {name.casefold() for name in person}
         each = {
-            "requested the acceptance": self.requester,
+            "asked for it": self.requester,
             "owns the item": self.owner,
             "is the ticket's assignee": self.assignee,
             "reported the ticket": self.reporter,
             "is an author of the fix": self.fixers,
-            "edited the request": self.editors,
+            "had a hand in the request": self.editors,
         }
         return tuple(what for what, who in each.items() if names & {name.casefold() for name in who})
 
 
-def refusal(
-    person: str, names: Iterable[str], priority: Priority, involved: Involved, authorities: Authorities
-) -> str | None:
-    """Why this person may not decide about a risk of this priority, in words; `None` if they may.
+@dataclass(frozen=True, slots=True)
+class Decider:
+    """Who decides, by their address and by every name they are known by, and how that reaches us.
 
-    `names` are all that they are known by, accounts of trackers included.
+    `typist` is who gave the command for them (`Channel.DELEGATE`).
     """
+
+    email: str
+    names: frozenset[str] = frozenset()
+    typist: "Decider | None" = None
+    channel: Channel = Channel.COMMAND
+
+    @property
+    def people(self) -> tuple["Decider", ...]:
+        """Everyone who has a hand in the decision."""
+        return (self,) if self.typist is None else (self, self.typist)
+
+
+def refusal(decider: Decider, priority: Priority, involved: Involved, authorities: Authorities) -> str | None:
+    """Why this person may not decide about a risk of this priority, in words; `None` if they may."""
     owners = authorities.risk_owners.get(priority, frozenset())
-    if person.casefold() not in {owner.casefold() for owner in owners}:
+    if not _among(decider.email, owners):
         named = ", ".join(sorted(owners)) or "nobody yet; name them under [roles.risk_owner]"
-        return f"{person} is not a risk owner for {priority.value} ({named})"
-    if ways := involved.roles([person, *names]):
-        return f"{person} {' and '.join(ways)}, and nobody decides about their own matter"
+        return f"{decider.email} is not a risk owner for {priority.value} ({named})"
+    if decider.typist is not None and not _among(decider.typist.email, authorities.delegates):
+        return f"{decider.typist.email} may not act for others; who may is named by delegate under [roles]"
+    for person in decider.people:
+        if ways := involved.roles([person.email, *person.names]):
+            return f"{person.email} {' and '.join(ways)}, and nobody decides about their own matter"
     return None
+
+
+def again(decider: Decider, approvals: Iterable[Decision]) -> str | None:
+    """Why a further approval by this person would not be another's; `None` if it would be."""
+    before = {person.casefold() for decision in approvals for person in decision.people}
+    twice = sorted(person.email for person in decider.people if person.email.casefold() in before)
+    return f"{twice[0]} had a hand in an approval already, and it takes another person" if twice else None
+
+
+def _among(email: str, some: Iterable[str]) -> bool:
+    return email.casefold() in {each.casefold() for each in some}
 
 
 def flaws(terms: Terms, priority: Priority, authorities: Authorities, today: date) -> tuple[str, ...]:
@@ -214,3 +265,16 @@ def flaws(terms: Terms, priority: Priority, authorities: Authorities, today: dat
     if terms.likelihood is None or terms.impact is None:
         found.append("the residual likelihood and impact are not scored")
     return tuple(found)
+
+
+@dataclass(frozen=True, slots=True)
+class AcceptancePolicy:
+    """How risks are accepted here: by whom, how many days a request waits for an answer, and when its end is told.
+
+    `by_comment` lets risk owners decide by a comment on the ticket.
+    """
+
+    authorities: Authorities = field(default_factory=Authorities)
+    answer_within_days: int = 14
+    warn_days: int = 14
+    by_comment: bool = False

@@ -7,6 +7,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, Select, and_, insert, select, update
 
+from state import items, waiting
 from state.acceptance import (
     Acceptance,
     AcceptanceState,
@@ -15,10 +16,13 @@ from state.acceptance import (
     DecisionVerdict,
     DueChange,
     Terms,
+    fingerprint,
 )
 from state.audit import Ledger, digest
 from state.effects import Because
 from state.errors import StateError, UnknownRef
+from state.lifecycle import UNFINISHED
+from state.model import Accepted, HoldKind
 from state.programme_tables import AcceptanceRow, DecisionRow, DueChangeRow
 from state.series import chunks, next_numbers
 
@@ -40,8 +44,10 @@ def number(ref: str) -> int:
 
 def request(connection: Connection, ledger: Ledger, asked: Acceptance, because: Because) -> Acceptance:
     """Keep a request under the next ref; raises `StateError` while the item has one already."""
-    if any(each.state is AcceptanceState.REQUESTED for each in of_items(connection, [asked.item]).get(asked.item, ())):
-        raise StateError(f"{asked.item}: an acceptance is asked for already; see `counterfoil accept list`")
+    if asked_for(connection, asked.item) is not None:
+        raise StateError(
+            f"{asked.item}: an acceptance is asked for already; see `counterfoil accept show {asked.item}`"
+        )
     [seq] = next_numbers(connection, "acceptance", 1)
     stored = replace(asked, ref=f"RA-{seq:06d}")
     connection.execute(insert(ACCEPTANCE).values(seq=seq, **_columns(stored)))
@@ -49,11 +55,14 @@ def request(connection: Connection, ledger: Ledger, asked: Acceptance, because: 
     return stored
 
 
-def put(connection: Connection, ledger: Ledger, before: Acceptance, after: Acceptance, because: Because) -> Acceptance:
-    """Keep what became of an acceptance: its state, its terms, and decisions that were added.
+def put(
+    connection: Connection, ledger: Ledger, now: datetime, before: Acceptance, after: Acceptance, because: Because
+) -> Acceptance:
+    """Keep what became of an acceptance: its state, its terms, and decisions that were added; the item goes with it.
 
-    Raises `StateError` where it is no longer as it was `before`; earlier terms stay in the ledger and in `before`'s
-    decisions, which are never changed.
+    This is the one way in which an item's risk becomes accepted, and in which that ends. Raises `StateError` where the
+    acceptance is no longer as it was `before`, or binds to what the item no longer is. Earlier terms stay in the ledger
+    and in `before`'s decisions, which are never changed. The holds of a request that ended are over.
     """
     if get(connection, before.ref) != before:
         raise StateError(
@@ -63,11 +72,47 @@ def put(connection: Connection, ledger: Ledger, before: Acceptance, after: Accep
         _decide(connection, ledger, after, decision, because)
     seq = number(before.ref)
     connection.execute(update(ACCEPTANCE).where(ACCEPTANCE.c.seq == seq).values(**_columns(after)))
-    if before.state is not after.state or before.terms != after.terms:
-        ledger.note(f"acceptance.{after.state.value}", after.item, because, before=_shown(before), after=_shown(after))
+    if before.state is not after.state or _asked(before) != _asked(after):
+        action = f"acceptance.{after.state.value}" if before.state is not after.state else "acceptance.amended"
+        ledger.note(action, after.item, because, before=_shown(before), after=_shown(after))
     elif before.warned_at != after.warned_at:
         ledger.note("acceptance.warned", after.item, because, after={"ref": after.ref, "until": after.terms.until})
+    _carry(connection, ledger, now, before, after, because)
     return after
+
+
+def _asked(each: Acceptance) -> tuple[Terms, tuple[str, ...]]:
+    return each.terms, each.editors
+
+
+def _carry(
+    connection: Connection, ledger: Ledger, now: datetime, before: Acceptance, after: Acceptance, because: Because
+) -> None:
+    """Bring the item to where its acceptance is, and end what waited for the decision."""
+    if after.state is before.state:
+        return
+    if before.state is AcceptanceState.REQUESTED:
+        asked = [h for h in waiting.holds(connection, after.item) if h.kind is HoldKind.ACCEPTANCE_REQUESTED]
+        waiting.release(connection, ledger, now, {h.id: because for h in asked}, {})
+    if after.state is AcceptanceState.ACTIVE:
+        items.accept(connection, ledger, now, after.item, _binding(connection, before, after), because)
+    elif before.state is AcceptanceState.ACTIVE and after.state is not AcceptanceState.RENEWED:
+        items.accept(connection, ledger, now, after.item, None, because)
+
+
+def _binding(connection: Connection, before: Acceptance, after: Acceptance) -> Accepted:
+    """What binds the item to its acceptance; refuses one that nobody approved, or that is about something else."""
+    item = items.one(connection, after.item)
+    if before.state is not AcceptanceState.REQUESTED or not after.approvals or after.terms.until is None:
+        raise StateError(f"{after.ref} is not approved by anybody with an end, so {item.ref} is not accepted")
+    if fingerprint(item) != after.fingerprint:
+        raise StateError(
+            f"{item.ref} is not what {after.ref} was asked for: its text, rating, controls or risks have changed. "
+            f"Ask anew: `counterfoil accept request {item.ref}`"
+        )
+    if item.status not in UNFINISHED and item.accepted is None:
+        raise StateError(f"{item.ref} is {item.status.value}, so there is no risk to accept")
+    return Accepted(after.ref, after.terms.until, after.fingerprint)
 
 
 def _decide(connection: Connection, ledger: Ledger, about: Acceptance, decision: Decision, because: Because) -> None:
@@ -77,6 +122,21 @@ def _decide(connection: Connection, ledger: Ledger, about: Acceptance, decision:
     after = {"ref": about.ref, "until": about.terms.until, **values, "reason_sha256": digest(decision.reason)}
     del after["reason"], after["at"]
     ledger.note("acceptance.decided", about.item, because, after=after)
+
+
+def asked_for(connection: Connection, item: str) -> Acceptance | None:
+    """The request of an item that nobody has decided yet."""
+    return _only(connection, item, AcceptanceState.REQUESTED)
+
+
+def active(connection: Connection, item: str) -> Acceptance | None:
+    """The acceptance that an item's risk is lived with, whether or not it has lapsed by now."""
+    return _only(connection, item, AcceptanceState.ACTIVE)
+
+
+def _only(connection: Connection, item: str, state: AcceptanceState) -> Acceptance | None:
+    query = _ordered().where(ACCEPTANCE.c.item == item, ACCEPTANCE.c.state == state.value)
+    return next(iter(_read(connection, connection.execute(query).all())), None)
 
 
 def get(connection: Connection, ref: str) -> Acceptance:
@@ -123,7 +183,7 @@ def _read(connection: Connection, rows: Sequence[Row[Any]]) -> list[Acceptance]:
 
 def _decision_of(row: Row[Any]) -> Decision:
     verdict, channel = DecisionVerdict(row.verdict), Channel(row.channel)
-    return Decision(verdict, row.by, row.at, row.reason, row.authority, channel, row.typed_by)
+    return Decision(verdict, row.by, row.at, row.reason, row.authority, channel, row.typed_by, row.event, row.snapshot)
 
 
 def _acceptance_of(row: Row[Any], decisions: tuple[Decision, ...]) -> Acceptance:
@@ -136,6 +196,7 @@ def _acceptance_of(row: Row[Any], decisions: tuple[Decision, ...]) -> Acceptance
         requester=row.requester,
         requested_at=row.requested_at,
         fingerprint=row.fingerprint,
+        editors=row.editors,
         system=row.system,
         event=row.event,
         decisions=decisions,
@@ -148,7 +209,7 @@ def _acceptance_of(row: Row[Any], decisions: tuple[Decision, ...]) -> Acceptance
 
 
 def _columns(each: Acceptance) -> dict[str, Any]:
-    names = ("item", "requester", "requested_at", "fingerprint", "system", "event", "renewal_of")
+    names = ("item", "requester", "requested_at", "fingerprint", "editors", "system", "event", "renewal_of")
     times = ("active_from", "warned_at", "ended_at", "ended_why")
     values = {name: getattr(each, name) for name in (*names, *times)}
     return {"state": each.state.value, **asdict(each.terms), **values}
@@ -165,9 +226,18 @@ def _shown(each: Acceptance) -> dict[str, Any]:
         "impact": terms.impact,
         "terms_sha256": digest("\n".join((terms.justification, terms.compensating, terms.conditions))),
         "fingerprint": each.fingerprint,
+        "editors": each.editors,
         "renewal_of": each.renewal_of,
         "why": each.ended_why,
     }
+
+
+def note_time(connection: Connection, ledger: Ledger, change: DueChange, because: Because) -> None:
+    """Keep that a later due date is asked for, or what was decided about the one that is."""
+    if change.decided_at is None:
+        ask_for_time(connection, ledger, change, because)
+    else:
+        decide_time(connection, ledger, change, because)
 
 
 def ask_for_time(connection: Connection, ledger: Ledger, asked: DueChange, because: Because) -> bool:
@@ -191,19 +261,20 @@ def ask_for_time(connection: Connection, ledger: Ledger, asked: DueChange, becau
 _ASKED = ("item", "before", "after", "requester", "requested_at", "system", "event", "reason")
 
 
-def decide_time(
-    connection: Connection, ledger: Ledger, item: str, verdict: str, by: str, at: datetime, because: Because
-) -> DueChange | None:
-    """Close the item's request for a later date as `approved`, `rejected` or `withdrawn`; `None` if there is none."""
-    open_ = next((each for each in due_changes(connection, item) if each.decided_at is None), None)
-    if open_ is None:
-        return None
-    done = replace(open_, verdict=verdict, decided_by=by, decided_at=at, decided_why=because.reason)
-    values = {name: getattr(done, name) for name in ("verdict", "decided_by", "decided_at", "decided_why")}
-    connection.execute(update(DUE).where(DUE.c.item == item, DUE.c.decided_at.is_(None)).values(**values))
-    after = {"after": open_.after, "by": by, "verdict": verdict}
-    ledger.note("due.decided", item, because, field="due_date", before=open_.before, after=after)
-    return done
+def decide_time(connection: Connection, ledger: Ledger, decided: DueChange, because: Because) -> bool:
+    """Close the item's request for that date with its verdict and who gave it; whether there was one."""
+    here = (DUE.c.item == decided.item, DUE.c.after == decided.after, DUE.c.decided_at.is_(None))
+    values = {name: getattr(decided, name) for name in ("verdict", "decided_by", "decided_at", "decided_why")}
+    if not connection.execute(update(DUE).where(*here).values(**values)).rowcount:
+        return False
+    after = {"after": decided.after, "by": decided.decided_by, "verdict": decided.verdict}
+    ledger.note("due.decided", decided.item, because, field="due_date", before=decided.before, after=after)
+    return True
+
+
+def time_asked_for(connection: Connection, item: str) -> DueChange | None:
+    """The later due date that is asked for on an item and that nobody has decided about yet."""
+    return next((each for each in due_changes(connection, item) if each.decided_at is None), None)
 
 
 def due_changes(connection: Connection, item: str | None = None) -> list[DueChange]:

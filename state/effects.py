@@ -114,8 +114,8 @@ class Effects:
     says which side a person took, `item` or `ticket`. `clean` ends the comparing of items that still have the revision
     given, and `dirty` marks items to be compared again. `because` is for the records of what has none of its own, such
     as a touched link whose ticket moved. `evidence` is kept, each piece once. `requests` are acceptances asked for,
-    `acceptances` are those that something became of, as they were and as they are. `later` are due dates asked for,
-    `due_risks` those to be scored again, by id, with the reason.
+    `acceptances` are those that something became of, as they were and as they are; their items go with them. `later`
+    are due dates asked for, or decided about, `due_risks` those to be scored again, by id, with the reason.
     """
 
     begun: Sequence[Intent] = ()

@@ -11,11 +11,12 @@ from sqlalchemy import Connection, Row, Select, bindparam, insert, literal_colum
 from sqlalchemy.exc import IntegrityError
 
 from state import lifecycle
+from state.acceptance import as_of
 from state.audit import Ledger, digest
 from state.effects import Because, ItemChange
 from state.errors import Moved, StateError, UnknownRef
-from state.model import ActionItem, Claim, ItemDraft, Priority, Status, TestOutcome
-from state.rows import URGENCY, claim_columns, item_of
+from state.model import Accepted, ActionItem, Claim, ItemDraft, Priority, Status, TestOutcome
+from state.rows import URGENCY, accepted_columns, claim_columns, item_of
 from state.series import PAGE, Rows, chunks, next_numbers, pages
 from state.tables import ItemRow, ResultRow
 
@@ -35,6 +36,9 @@ CHANGEABLE = frozenset(
 
 IS_DIRTY = literal_column("item.dirty") == literal_column("1")
 
+_PERHAPS = (Status.ACCEPTED_AS_RISK,)
+"""What is open on a day although its row says otherwise, where an acceptance is over."""
+
 _SOME = select(ITEM).where(ITEM.c.ref.in_(bindparam("some", expanding=True)))
 _DIRTY = select(ITEM).where(IS_DIRTY).order_by(ITEM.c.urgency, ITEM.c.due_date, ITEM.c.seq).limit(PAGE)
 _CHANGE = update(ITEM).where(ITEM.c.ref == bindparam("which"))
@@ -48,13 +52,17 @@ _CLEAN = (
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """Which items are asked for; what is `None` or empty does not matter. `control` may hold `*` and `?`."""
+    """Which items are asked for; what is `None` or empty does not matter. `control` may hold `*` and `?`.
+
+    On a day `on`, an accepted risk whose acceptance is over has the status that it has without it.
+    """
 
     status: frozenset[Status] = frozenset()
     priority: frozenset[Priority] = frozenset()
     owner: str | None = None
     control: str | None = None
     overdue_on: date | None = None
+    on: date | None = None
 
 
 class Result(NamedTuple):
@@ -102,7 +110,8 @@ def in_order(rows: Rows, wanted: Wanted) -> Iterator[ActionItem]:
     """Yield the wanted items in the order of their refs."""
     query = _wanted(wanted).order_by(ITEM.c.seq).limit(PAGE)
     for page in pages(rows, query, lambda last: query.where(ITEM.c.seq > last.seq)):
-        yield from (item_of(row) for row in page if _is_like(row, wanted))
+        found = (_as_wanted(item_of(row), wanted) for row in page if _is_like(row, wanted))
+        yield from (item for item in found if _has_status(item, wanted))
 
 
 def dirty(rows: Rows) -> Iterator[ActionItem]:
@@ -124,13 +133,24 @@ def _need() -> Any:
 def _wanted(wanted: Wanted) -> Select[Any]:
     query = select(ITEM)
     if wanted.status:
-        query = query.where(ITEM.c.status.in_(sorted(wanted.status)))
+        over = wanted.on is not None and Status.OPEN in wanted.status
+        query = query.where(ITEM.c.status.in_(sorted({*wanted.status, *_PERHAPS} if over else wanted.status)))
     if wanted.priority:
         query = query.where(ITEM.c.priority.in_(sorted(wanted.priority)))
     if wanted.overdue_on is not None:
-        unfinished = ITEM.c.status.in_(sorted(lifecycle.UNFINISHED))
-        query = query.where(unfinished, ITEM.c.due_date < wanted.overdue_on)
+        unfinished = {*lifecycle.UNFINISHED, *(_PERHAPS if wanted.on is not None else ())}
+        query = query.where(ITEM.c.status.in_(sorted(unfinished)), ITEM.c.due_date < wanted.overdue_on)
     return query
+
+
+def _has_status(item: ActionItem, wanted: Wanted) -> bool:
+    if wanted.overdue_on is not None and item.status not in lifecycle.UNFINISHED:
+        return False
+    return not wanted.status or item.status in wanted.status
+
+
+def _as_wanted(item: ActionItem, wanted: Wanted) -> ActionItem:
+    return item if wanted.on is None else as_of(item, wanted.on)
 
 
 def _is_like(row: Row[Any], wanted: Wanted) -> bool:
@@ -221,6 +241,7 @@ def _columns(item: ActionItem) -> dict[str, Any]:
         "fingerprint": item.fingerprint,
         "part_of": item.part_of,
         **claim_columns(item.claim),
+        **accepted_columns(item.accepted),
         "updated_at": item.updated_at,
         "resolved_at": item.resolved_at,
         "revision": item.revision,
@@ -243,6 +264,21 @@ def change(connection: Connection, ledger: Ledger, now: datetime, changes: Seque
             items[item.ref] = changed[item.ref] = _after(item, values, each.because.at or now, now)
     if changed:
         connection.execute(_CHANGE, [_columns(item) | {"dirty": 1, "which": ref} for ref, item in changed.items()])
+
+
+def accept(
+    connection: Connection, ledger: Ledger, now: datetime, ref: str, accepted: Accepted | None, because: Because
+) -> ActionItem:
+    """Have an item's risk accepted, or no more: it is open again then. Only a decision leads here, or its end."""
+    item = one(connection, ref)
+    status = Status.OPEN if accepted is None else Status.ACCEPTED_AS_RISK
+    values: dict[str, Any] = {"status": status, "accepted": accepted, "claim": None}
+    moved = {name: value for name, value in values.items() if value != getattr(item, name)}
+    if moved:
+        _record(ledger, item, moved, because)
+        item = replace(item, **moved, updated_at=now, revision=item.revision + 1)
+        connection.execute(_CHANGE, _columns(item) | {"dirty": 1, "which": ref})
+    return item
 
 
 def _moved(item: ActionItem, change: ItemChange) -> dict[str, Any]:
@@ -288,6 +324,8 @@ def _provable(name: str, value: Any) -> Any:
         return {"sha256": digest(value), "characters": len(value)}
     if name == "origin":
         return {key: digest(text) for key, text in value.items()}
+    if isinstance(value, Accepted):
+        return {"ref": value.ref, "until": value.until}
     if isinstance(value, Claim):
         text = None if value.text is None else digest(value.text)
         return {"kind": value.kind, "by": value.by, "at": value.at, "text_sha256": text}

@@ -22,15 +22,19 @@ _SPECIFIC = re.compile(r"\d|[/_.:`'\"()@#-]|(?<=\s)\S*[A-Z]|^\S+[A-Z]")
 
 
 def refusal(before: Status, after: Status, system: str) -> str | None:
-    """Why an agent of `system` may not move an item from one status to the other; `None` if it may."""
+    """Why an agent of `system` may not move an item from one status to the other; `None` if it may.
+
+    An accepted risk begins and ends with a decision about its acceptance (`state.acceptances`), and in no other way.
+    """
     if after is Status.ACCEPTED_AS_RISK and before is not after:
         who = "" if system == OURS else f", least of all {system}"
         return (
-            "only a named approver accepts a risk, with a reason and an end date, and no decision of one is recorded"
-            f"{who}; leave it {before.value}"
+            f"only a named approver accepts a risk, with a reason and an end date{who}; leave it {before.value}, and "
+            "ask for it: `counterfoil accept request`"
         )
-    if before is Status.ACCEPTED_AS_RISK and before is not after and system != OURS:
-        return f"{system} may not end the acceptance of a risk; a person on our side decides that"
+    if before is Status.ACCEPTED_AS_RISK and before is not after:
+        who = "" if system == OURS else f"{system} may not end the acceptance of a risk; "
+        return f"{who}a risk owner revokes it: `counterfoil accept revoke`"
     return None
 
 

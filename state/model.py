@@ -82,13 +82,23 @@ class Claim:
 
 
 @dataclass(frozen=True, slots=True)
+class Accepted:
+    """The acceptance that an item's risk is lived with: its ref (`RA-000012`), its last day, what was accepted."""
+
+    ref: str
+    until: date
+    fingerprint: str
+
+
+@dataclass(frozen=True, slots=True)
 class ActionItem:
     """One thing that someone must do for compliance; `ref` (`AI-000123`) is never reused.
 
     `owner` is an e-mail address. Date-times are aware, UTC. `revision` grows by one with every change.
     `original_*` keep what the item was first given and are never rewritten. `origin` holds facts of where it came
     from, such as an assessment's question and answer. `predecessor` is the item that this one goes on from, and
-    `part_of` the item whose ticket lists this one, which then has no ticket of its own.
+    `part_of` the item whose ticket lists this one, which then has no ticket of its own. `accepted` is set exactly while
+    the status is `accepted_as_risk`; whether that still holds on a day is for `state.acceptance.status_on`.
     """
 
     ref: str
@@ -114,6 +124,7 @@ class ActionItem:
     origin: Mapping[str, str] = field(default_factory=dict)
     predecessor: str | None = None
     part_of: str | None = None
+    accepted: Accepted | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,7 +211,8 @@ class Link:
 
     `item_revision` and `ticket_revision` are what the baseline was taken from. `generation` counts the tickets
     this item has had in this tracker, from 1. `missing_since` is set once a direct read did not find the ticket.
-    `comments` were on the ticket, and what people did to it is known up to `seen_at` (the tracker's time).
+    `comments` were on the ticket, and what people did to it is known up to `seen_at` (the tracker's time). `reporter`
+    is the account that made the ticket, where the tracker tells.
     """
 
     item: str
@@ -217,6 +229,7 @@ class Link:
     archived: bool = False
     comments: int = 0
     seen_at: datetime | None = None
+    reporter: str = ""
 
 
 class HoldKind(StrEnum):
@@ -261,7 +274,13 @@ class Hold:
         """The command that settles this hold, with the sides that can be taken."""
         if self.kind is HoldKind.NO_ROUTE:
             return "counterfoil sync, once a [[routes]] entry of the configuration takes the item"
-        either = self.kind in (HoldKind.CONFLICT, HoldKind.DUE_CHANGE, HoldKind.NO_WAY)
+        if self.kind is HoldKind.ACCEPTANCE_REQUESTED:
+            return (
+                f"counterfoil accept show {self.item}, then accept approve or accept reject {self.item} --reason TEXT"
+            )
+        if self.kind is HoldKind.DUE_CHANGE:
+            return f"counterfoil due approve|reject {self.item} --reason TEXT"
+        either = self.kind in (HoldKind.CONFLICT, HoldKind.NO_WAY)
         take = "item|ticket" if either else "item"
         return f"counterfoil holds settle {self.id or '<id>'} --take {take} --reason TEXT"
 
@@ -276,6 +295,7 @@ class OperationKind(StrEnum):
     LINK = "link"
     HOLD = "hold"
     RELEASE = "release"
+    ACCEPTANCE = "acceptance"
 
 
 @dataclass(frozen=True, slots=True)

@@ -92,6 +92,7 @@ class AcceptanceRow(SQLModel, table=True):
     requester: str
     requested_at: datetime = Field(sa_type=Utc)
     fingerprint: str
+    editors: str = Field(sa_type=Names)
     system: str
     event: str
     renewal_of: str
@@ -116,6 +117,8 @@ class DecisionRow(SQLModel, table=True):
     authority: str = Field(sa_type=Text)
     channel: str
     typed_by: str
+    event: str
+    snapshot: str
 
 
 class DueChangeRow(SQLModel, table=True):

@@ -1,18 +1,20 @@
 """Answers for people: how everything stands, and why one item does."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Connection, Select, func, select
 
-from state import audit, comments, feeds, items, journal, links, waiting
+from state import acceptances, audit, comments, feeds, items, journal, links, waiting
+from state.acceptance import Acceptance, AcceptanceState, DueChange, as_of
 from state.effects import Intent
 from state.errors import UnknownRef
 from state.items import ITEM, Result
 from state.lifecycle import UNFINISHED, lint, missing
 from state.model import ActionItem, AuditRecord, Comment, Hold, HoldKind, Link, Outcome, Priority, Status, TestOutcome
+from state.rows import item_of
 from state.series import pages
 from state.store import Store
 from state.waiting import HOLD
@@ -26,13 +28,18 @@ class Overview:
     """How everything stands.
 
     `overdue` and `unlinked` count unfinished items only. `dirty` items are to be compared by the next run. `synced`
-    says per tracker when its feed was last read. `warned` are the first items that lint has words for, `warnings`
+    says per tracker when its feed was last read. `requested` are acceptances that wait for a decision, `ending` those
+    that are over soon, or that are over and not written down as that, `later` the due dates that somebody asks for.
+    `warned` are the first items that lint has words for, `warnings`
     counts all of them by what is said. `records` and `head` are the ledger's length and newest hash.
     """
 
     items: Mapping[tuple[Status, Priority], int]
     overdue: int
     unlinked: int
+    requested: tuple[Acceptance, ...]
+    ending: tuple[Acceptance, ...]
+    later: tuple[DueChange, ...]
     dirty: int
     holds: Mapping[HoldKind, int]
     intents: int
@@ -72,15 +79,23 @@ class Explanation:
     records: tuple[AuditRecord, ...]
 
 
-def status(store: Store, today: date, *, warned: int = 20) -> Overview:
-    """How everything stands on `today`, with at most `warned` items that lint has words for."""
+def status(store: Store, today: date, *, warned: int = 20, soon: int = 14) -> Overview:
+    """How everything stands on `today`, with at most `warned` items that lint has words for.
+
+    Acceptances that end within `soon` days are told of.
+    """
     with store.reading() as connection:
+        over = _over(connection, today)
         counts, first = _warnings(connection, today, warned)
         records, head = audit.head(connection)
+        overdue = _count(connection, select(ITEM.c.ref).where(_unfinished(), ITEM.c.due_date < today))
         return Overview(
-            items=_by_status(connection),
-            overdue=_count(connection, select(ITEM.c.ref).where(_unfinished(), ITEM.c.due_date < today)),
+            items=_by_status(connection, over),
+            overdue=overdue + sum(item.due_date < today for item in over),
             unlinked=_count(connection, _unlinked()),
+            requested=_only(connection, AcceptanceState.REQUESTED),
+            ending=tuple(acceptances.ending(connection, today + timedelta(days=soon))),
+            later=tuple(acceptances.due_changes(connection)),
             dirty=_count(connection, select(ITEM.c.ref).where(items.IS_DIRTY)),
             holds=_holds_by_kind(connection),
             intents=len(journal.open_intents(connection)),
@@ -144,9 +159,24 @@ def _count(connection: Connection, query: Select[Any]) -> int:
     return int(connection.execute(select(func.count()).select_from(query.subquery())).scalar_one())
 
 
-def _by_status(connection: Connection) -> dict[tuple[Status, Priority], int]:
+def _over(connection: Connection, today: date) -> list[ActionItem]:
+    """The items whose acceptance is over although no run has written that down yet, as they are without it."""
+    query = select(ITEM).where(ITEM.c.status == Status.ACCEPTED_AS_RISK.value)
+    found = (as_of(item_of(row), today) for row in connection.execute(query))
+    return [item for item in found if item.accepted is None]
+
+
+def _only(connection: Connection, state: AcceptanceState) -> tuple[Acceptance, ...]:
+    return tuple(each for each in acceptances.standing(connection) if each.state is state)
+
+
+def _by_status(connection: Connection, over: Sequence[ActionItem]) -> dict[tuple[Status, Priority], int]:
     query = select(ITEM.c.status, ITEM.c.priority, func.count().label("n")).group_by(ITEM.c.status, ITEM.c.priority)
-    return {(Status(row.status), Priority(row.priority)): row.n for row in connection.execute(query)}
+    counts = {(Status(row.status), Priority(row.priority)): row.n for row in connection.execute(query)}
+    for item in over:
+        counts[Status.ACCEPTED_AS_RISK, item.priority] -= 1
+        counts[item.status, item.priority] = counts.get((item.status, item.priority), 0) + 1
+    return {key: number for key, number in counts.items() if number}
 
 
 def _holds_by_kind(connection: Connection) -> dict[HoldKind, int]:

@@ -11,6 +11,7 @@ from sqlalchemy import Row
 from state.effects import Feed, Intent
 from state.errors import Damaged
 from state.model import (
+    Accepted,
     ActionItem,
     Agreed,
     Baseline,
@@ -79,7 +80,21 @@ def item_of(row: Row[Any]) -> ActionItem:
         origin=json.loads(row.origin) if row.origin else {},
         predecessor=row.predecessor,
         part_of=row.part_of,
+        accepted=_accepted(row),
     )
+
+
+def _accepted(row: Row[Any]) -> Accepted | None:
+    return Accepted(row.accepted_ref, row.accepted_until, row.accepted_as) if row.accepted_ref else None
+
+
+def accepted_columns(accepted: Accepted | None) -> dict[str, Any]:
+    """The columns that hold what an item's risk is accepted by."""
+    return {
+        "accepted_ref": accepted and accepted.ref,
+        "accepted_until": accepted and accepted.until,
+        "accepted_as": accepted and accepted.fingerprint,
+    }
 
 
 def _claim(row: Row[Any]) -> Claim | None:
@@ -123,6 +138,7 @@ def link_of(row: Row[Any]) -> Link:
         archived=row.archived,
         comments=row.comments,
         seen_at=row.seen_at,
+        reporter=row.reporter,
     )
 
 
@@ -145,6 +161,7 @@ def link_columns(link: Link) -> dict[str, Any]:
         "archived": link.archived,
         "comments": link.comments,
         "seen_at": link.seen_at,
+        "reporter": link.reporter,
         "ended_at": None,
     }
 

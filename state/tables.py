@@ -72,6 +72,9 @@ class ItemRow(SQLModel, table=True):
     risks: str = Field(sa_type=Names)
     source_kind: str
     source_ref: str
+    accepted_ref: str | None
+    accepted_until: date | None
+    accepted_as: str | None
     origin: str = Field(sa_type=Text)
     external_ref: str | None = Field(unique=True)
     fingerprint: str | None = Field(unique=True)
@@ -117,6 +120,7 @@ class LinkRow(SQLModel, table=True):
     archived: bool
     comments: int
     seen_at: datetime | None = Field(sa_type=Utc)
+    reporter: str
     ended_at: datetime | None = Field(sa_type=Utc)
 
 

@@ -69,7 +69,8 @@ class Ticket:
     that anything on the ticket has changed, comments included; equal revisions mean nothing new, and revisions of
     one ticket sort as text in the order of time. `comments` is how many there are, `None` where it is not told.
     `marker` is set only where the tracker can vouch that the marker is ours. `project` is where the ticket
-    lives now, as the tracker spells it. `linked_change_open` says that an open change request is linked.
+    lives now, as the tracker spells it. `linked_change_open` says that an open change request is linked. `reporter` is
+    the account that reported it, where that is told.
     """
 
     ref: TicketRef
@@ -89,6 +90,7 @@ class Ticket:
     archived: bool = False
     linked_change_open: bool = False
     comments: int | None = None
+    reporter: str = ""
 
 
 class Gone(StrEnum):

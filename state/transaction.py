@@ -67,9 +67,9 @@ class Transaction:
         for asked, because in effects.requests:
             acceptances.request(self.connection, self.ledger, asked, because)
         for before, after, because in effects.acceptances:
-            acceptances.put(self.connection, self.ledger, before, after, because)
+            acceptances.put(self.connection, self.ledger, self.now, before, after, because)
         for later, because in effects.later:
-            acceptances.ask_for_time(self.connection, self.ledger, later, because)
+            acceptances.note_time(self.connection, self.ledger, later, because)
         if effects.due_risks:
             because = effects.because or Because(_ourselves(None))
             risks.make_due(self.connection, self.ledger, self.now, effects.due_risks, because)

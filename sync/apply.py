@@ -23,6 +23,7 @@ from state.model import Agreed, Comment, Field, Hold, HoldKind, Link, OperationK
 from state.series import chunks
 from state.ticket import KEEP, Patch, Ticket
 from sync.creating import Creating
+from sync.endings import Ending
 from sync.gather import refreshed
 from sync.plan import FieldMove, Step
 from sync.recover import baseline_payload
@@ -40,6 +41,14 @@ class Apply:
 
     work: Work
     untold: dict[str, list[tuple[Step, Link]]] = field(default_factory=dict)
+
+    def end(self, endings: Sequence[Ending], steps: Sequence[Step]) -> Sequence[Step]:
+        """Write down what became of acceptances; the steps then send the comments that were stored by that."""
+        said: dict[Comment, Comment] = {}
+        for each in endings:
+            stored = self.work.commit("pull", each.effects(self.work.because))
+            said[each.comment] = stored[0]
+        return [replace(s, waiting=tuple(said.get(c, c) for c in s.waiting)) for s in steps] if said else steps
 
     def refresh(self, touched: Sequence[Link], lost: Sequence[str]) -> None:
         """Store what links now know of their tickets, where nothing else is to be done."""
@@ -147,6 +156,9 @@ class Apply:
                 released=self.work.ended(step.released.items()),
                 comments=[*step.heard, *((c, self.work.because) for c in (*step.said, *say))],
                 dirty=[step.item.ref] if writes else (),
+                requests=step.asked.requests,
+                acceptances=step.asked.withdrawn,
+                later=step.asked.later,
             ),
         )
         self.work.tally.pulled += bool(step.changes or step.heard)

@@ -1,12 +1,13 @@
 """One run, top to bottom: lease, recover, pull, compare, plan, apply, record."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from connectors.base import Tracker
 from connectors.errors import Denied, TrackerError
 from mapping.rules import Rules
+from state.acceptance import AcceptancePolicy
 from state.effects import Because, Effects, Feed, Lease, Note
 from state.lease import Holder
 from state.model import Agent
@@ -55,7 +56,8 @@ class Engine:
 
     `waits` is, by tracker, the seconds it may take to show what it did; `audit_hours` how often it is asked
     which tickets are there. `crash` is called with each of `sync.watched.CRASH_POINTS`; `progress` with a stage, done
-    and total. `at_once` makes the calls that a tracker takes several of at a time.
+    and total. `at_once` makes the calls that a tracker takes several of at a time. `policy` says how risks
+    are accepted.
     """
 
     store: Store
@@ -69,6 +71,7 @@ class Engine:
     crash: Callable[[str], None] = lambda _: None
     progress: Callable[[str, int, int], None] = lambda *_: None
     at_once: AtOnce = in_turn
+    policy: AcceptancePolicy = field(default_factory=AcceptancePolicy)
 
     def plan(self, run: str, *, only: str | None = None, full: bool = False) -> Plan:
         """What `sync` would do now. Writes nothing, not even cursors, and needs no lease."""
@@ -126,6 +129,7 @@ class Engine:
             self.audit_hours,
             self.clock,
             self.progress,
+            self.policy,
         )
 
     def _chosen(self, only: str | None) -> Mapping[str, Tracker]:
@@ -172,10 +176,11 @@ class Engine:
 
     def _carry_out(self, work: Work, found: Findings) -> None:
         apply = Apply(work)
+        steps = apply.end(found.endings, found.plan.steps)
         for reading in found.readings.values():
             apply.refresh(list(reading.touched.values()), sorted(reading.lost))
             apply.unknown([h for h in found.unknown if h.tracker == reading.feed.tracker], reading.over)
-        apply.run(found.plan.steps)
+        apply.run(steps)
 
     def _again(self, work: Work, found: Findings, force: str | None) -> None:
         """Plan once more for the items whose ticket moved while we wrote; what moves again waits for the next run."""

@@ -3,13 +3,16 @@
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import Any
 
 from connectors.base import Tracker
 from connectors.errors import Denied, TrackerError
 from mapping.rules import Rules
+from state.acceptance import AcceptancePolicy
 from state.effects import Feed, Intent
 from state.model import ActionItem, Baseline, Comment, Hold, HoldKind, OperationKind
 from state.store import Store
+from sync.endings import Ending, Standing, endings, standing
 from sync.gather import read
 from sync.pace import forecast
 from sync.plan import Forecast, Plan, Safety, Step, brake, in_order, opening, release
@@ -23,7 +26,7 @@ _SILENCES = frozenset({HoldKind.GONE, HoldKind.ARCHIVED, HoldKind.COMMENT_REFUSE
 
 @dataclass(slots=True)
 class Findings:
-    """What a run found out before it writes; `holds` are those that were open."""
+    """What a run found out before it writes; `holds` are those that were open, `endings` are written down first."""
 
     plan: Plan
     holds: Sequence[Hold] = ()
@@ -31,6 +34,7 @@ class Findings:
     failed: dict[str, TrackerError] = field(default_factory=dict)
     unknown: list[Hold] = field(default_factory=list)
     audited: bool = False
+    endings: Sequence[Ending] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,17 +49,22 @@ class Inquiry:
     audit_hours: Mapping[str, float]
     clock: Callable[[], datetime]
     progress: Callable[[str, int, int], None]
+    policy: AcceptancePolicy = field(default_factory=AcceptancePolicy)
 
     def everything(self, run: str, trackers: Mapping[str, Tracker], open_: Sequence[Intent], *, full: bool) -> Findings:
         """What is new on either side of these trackers; `open_` are the intents not known to have ended."""
         extent = (lambda _: Extent.ALL) if full else self._extent
-        holds = self.store.holds(None)
-        return self._look(run, trackers, self._changed(holds), holds, open_, extent)
+        holds, there = self.store.holds(None), standing(self.store)
+        ahead: dict[str, Ending] = {}
+        for each in endings(self.store, there, self.policy, self.clock(), run):
+            ahead.setdefault(each.item.ref, each)
+        return self._look(run, trackers, self._changed(holds), holds, open_, extent, there, ahead)
 
     def again(self, run: str, trackers: Mapping[str, Tracker], refs: Iterable[str]) -> Findings:
         """What these items and their tickets call for now."""
         items, open_ = self.store.items(refs).values(), self.store.open_intents(None)
-        return self._look(run, trackers, items, self.store.holds(None), open_, lambda _: Extent.CHANGED)
+        there = standing(self.store)
+        return self._look(run, trackers, items, self.store.holds(None), open_, lambda _: Extent.CHANGED, there, {})
 
     def in_doubt(self, intents: Sequence[Intent]) -> frozenset[str]:
         """The items of which it is not known whether something was written for them, in whichever tracker."""
@@ -69,25 +78,22 @@ class Inquiry:
         holds: Sequence[Hold],
         open_: Sequence[Intent],
         extent: Callable[[Feed], Extent],
+        there: Standing,
+        ahead: Mapping[str, Ending],
     ) -> Findings:
         """What these items call for, and whatever else the trackers show as far as `extent` says to look."""
         unknown, meant = self._unknown(open_), _meant(open_)
         doubt, keys = _items(unknown), {i.key for i in unknown}
         alone = _items(i for i in unknown if i.kind is not OperationKind.COMMENT)
-        found = Findings(Plan(()), holds)
-        changed = {item.ref: item for item in items if item.ref not in alone}
+        found = Findings(Plan(()), holds, endings=tuple(ahead.values()))
+        changed = {item.ref: item for item in items} | {ref: each.item for ref, each in ahead.items()}
+        changed = {ref: item for ref, item in changed.items() if ref not in alone}
         linked = self.store.links(list(changed))
         mine = {ref: item for ref, item in changed.items() if ref in linked}
-        waiting = self._waiting(doubt, holds)
-        for name, tracker in trackers.items():
-            feed = self.store.feed(name)
-            far, now, progress = extent(feed), self.clock(), self._reading
-            found.audited |= far > Extent.NEWS
-            scope = Scope(self.store, tracker, self.rules, run, now, far, mine, waiting, holds, alone, meant, progress)
-            try:
-                found.readings[name] = read(scope, feed)
-            except TrackerError as error:
-                found.failed[name] = error
+        told = [each.comment for ref, each in ahead.items() if ref in linked]
+        waiting = self._waiting([*self.store.waiting_comments(), *told], doubt, holds)
+        known = (mine, waiting, holds, alone, meant, self._reading, there, ahead)
+        self._read(found, trackers, extent, lambda tracker, far: self._scope(run, tracker, far, known))
         new = [item for ref, item in changed.items() if ref not in linked]
         steps = [s for r in found.readings.values() for s in (*r.strays.values(), *r.steps.values())]
         steps += Ticketless(self.store, self.rules, run, found.readings, holds, doubt).steps(new)
@@ -98,6 +104,26 @@ class Inquiry:
             found.unknown += (*reading.held, *waiting_for)
         found.plan = self._plan(steps, found, trackers, open_)
         return found
+
+    def _scope(self, run: str, tracker: Tracker, far: Extent, known: tuple[Any, ...]) -> Scope:
+        return Scope(self.store, tracker, self.rules, run, self.clock(), far, *known)
+
+    def _read(
+        self,
+        found: Findings,
+        trackers: Mapping[str, Tracker],
+        extent: Callable[[Feed], Extent],
+        scope: Callable[[Tracker, Extent], Scope],
+    ) -> None:
+        """Read each tracker as far as `extent` says; one that cannot be read is told of."""
+        for name, tracker in trackers.items():
+            feed = self.store.feed(name)
+            far = extent(feed)
+            found.audited |= far > Extent.NEWS
+            try:
+                found.readings[name] = read(scope(tracker, far), feed)
+            except TrackerError as error:
+                found.failed[name] = error
 
     def _unknown(self, intents: Sequence[Intent]) -> list[Intent]:
         """Those of which it is not known whether something was written.
@@ -120,11 +146,12 @@ class Inquiry:
     def _reading(self, tracker: str, tickets: int) -> None:
         self.progress(f"read {tracker}", tickets, 0)
 
-    def _waiting(self, doubt: frozenset[str], holds: Iterable[Hold]) -> Mapping[str, tuple[Comment, ...]]:
+    def _waiting(
+        self, comments: Iterable[Comment], doubt: frozenset[str], holds: Iterable[Hold]
+    ) -> Mapping[str, tuple[Comment, ...]]:
         """Our comments to be sent, by item; where nothing can be said until a person decides, they wait unsent."""
         waiting: dict[str, tuple[Comment, ...]] = {}
-        comments = [c for c in self.store.waiting_comments() if c.item not in doubt]
-        silent = {h.item for h in holds if h.kind in _SILENCES}
+        silent = {h.item for h in holds if h.kind in _SILENCES} | doubt
         for comment in comments:
             if comment.item not in silent:
                 waiting[comment.item] = (*waiting.get(comment.item, ()), comment)
@@ -139,7 +166,8 @@ class Inquiry:
         refused = brake(ordered, links=links, sightings=sightings, safety=self.safety)
         done = {i for s in ordered for i in s.released}
         over = {i: why for r in found.readings.values() for i, why in r.over.items() if i not in done}
-        beside = [opening(h) for h in found.unknown if not h.id]
+        beside = [each.operation for each in found.endings]
+        beside += [opening(h) for h in found.unknown if not h.id]
         beside += [release(h, over[h.id]) for h in found.holds if h.id in over]
         held = (*found.unknown, *(h for s in ordered if s.operations for h in s.held))
         gone = {*done, *over, *(h.id for h in held)}

@@ -70,7 +70,7 @@ def _page(scope: Scope, tickets: Sequence[Ticket], reading: Reading, looked: set
     links = _links(scope, tickets)
     strangers(scope, [t for t in tickets if t.ref.id not in links], reading)
     known = [t for t in tickets if t.ref.id in links and not _is_stale(t, links[t.ref.id])]
-    items = scope.store.items([links[t.ref.id].item for t in known])
+    items = scope.items([links[t.ref.id].item for t in known])
     fresh = []
     for ticket in known:
         link = links[ticket.ref.id]
@@ -92,7 +92,7 @@ def _links(scope: Scope, tickets: Sequence[Ticket]) -> dict[str, Link]:
     Where an update's answer was lost and the ticket shows what it meant to write, that was agreed on.
     """
     name = scope.tracker.name
-    links = scope.store.links_by_ticket(name, [t.ref.id for t in tickets])
+    links = scope.links_of(tickets)
     for ticket in tickets:
         link = links.get(ticket.ref.id)
         if link is not None and (meant := scope.meant.get(link.item)):
@@ -153,6 +153,7 @@ def refreshed(link: Link, ticket: Ticket, item_revision: int) -> Link:
         seen_at=ticket.updated,
         missing_since=None,
         archived=ticket.archived,
+        reporter=ticket.reporter or link.reporter,
     )
 
 
@@ -210,7 +211,7 @@ def _look(scope: Scope, refs: Iterable[tuple[TicketRef, str | None]], reading: R
 
 def _answer(scope: Scope, tickets: Sequence[Ticket], reading: Reading) -> None:
     links = _links(scope, tickets)
-    items = scope.store.items([link.item for link in links.values()])
+    items = scope.items([link.item for link in links.values()])
     for ticket in tickets:
         if (link := links.get(ticket.ref.id)) is None or link.item in scope.in_doubt:
             continue
@@ -242,7 +243,8 @@ def _sighting(scope: Scope, item: ActionItem, link: Link, ticket: Ticket, *, oth
     known = scope.store.known_comments(scope.tracker.name, [a.id for a in activity])
     holds = tuple(scope.store.holds(item.ref))
     waiting, said = _spoken(scope, item, activity)
-    return Sighting(item, link, ticket, activity, holds, frozenset(known), waiting, said)
+    asked = scope.asked(item.ref)
+    return Sighting(item, link, ticket, activity, holds, frozenset(known), waiting, said, asked)
 
 
 def _spoken(
@@ -261,7 +263,7 @@ def _miss(scope: Scope, missing: Sequence[Missing], reading: Reading) -> int:
     Tells how many had not been missed before, when others were there.
     """
     links = scope.store.links_by_ticket(scope.tracker.name, [m.ref.id for m in missing])
-    items = scope.store.items([link.item for link in links.values()])
+    items = scope.items([link.item for link in links.values()])
     for one in missing:
         if (link := links.get(one.ref.id)) is None:
             continue

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
 
+from state.acceptance import Acceptance, DueChange
 from state.effects import Because, ItemChange
 from state.model import ActionItem, Baseline, Comment, Field, Hold, Link, OperationKind, Priority
 from state.ticket import Draft, Patch, Ticket
@@ -46,13 +47,24 @@ def release(hold: Hold, why: str) -> Operation:
 
 
 @dataclass(frozen=True, slots=True)
+class Asked:
+    """What a ticket asks a risk owner for, what it asks for no longer, and the holds that its requests open."""
+
+    requests: tuple[tuple[Acceptance, Because], ...] = ()
+    withdrawn: tuple[tuple[Acceptance, Acceptance, Because], ...] = ()
+    later: tuple[tuple[DueChange, Because], ...] = ()
+    held: tuple[Hold, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Step:
     """All that a run does about one item, and what is needed to do it; without a tracker, about one that has no ticket.
 
     `item` is the item as it will be once `changes` are made, `link` and `ticket` are as they were found.
     `pulled` is the baseline after the pull, `pushed` after the patch or the draft too. `generation` counts the tickets
     that the item has had in the tracker, the one to be made of `draft` included. `say` are new comments of ours
-    and `waiting` those stored already; both are to be sent; `said` are found to stand in the ticket already. `released`
+    and `waiting` those stored already; both are to be sent; `said` are found to stand in the ticket already. `asked` is
+    what the ticket asks a risk owner for. `released`
     gives, by hold id, why a hold is over, and `answered` why it will be once the patch is written.
     """
 
@@ -72,6 +84,7 @@ class Step:
     say: tuple[str, ...] = ()
     waiting: tuple[Comment, ...] = ()
     held: tuple[Hold, ...] = ()
+    asked: Asked = Asked()
     released: Mapping[str, str] = field(default_factory=dict)
     answered: Mapping[str, str] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()

@@ -1,16 +1,18 @@
 """What the reading of one tracker is asked for, and what it found."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import IntEnum, auto
 
 from connectors.base import Tracker
 from mapping.rules import Rules
+from state.acceptance import Acceptance, AcceptanceState
 from state.effects import Feed
 from state.model import ActionItem, Baseline, Comment, Hold, Link
 from state.store import Store
 from state.ticket import Ticket
+from sync.endings import Ending, Standing
 from sync.plan import Sighted, Step
 
 
@@ -60,7 +62,8 @@ class Scope:
 
     `changed` are the items that moved here, `waiting` the comments to be sent by item, `in_doubt` the items to be left
     alone until it is known what was written, `meant` what an update may have written of which no more is known, by
-    item. `holds` are those that are open. `extent` says how far to look beyond `changed`.
+    item. `holds` are those that are open. `extent` says how far to look beyond `changed`. `standing` are acceptances
+    that something may still become of, and `ahead` is what is to be written down of some before anything else, by item.
     """
 
     store: Store
@@ -75,3 +78,25 @@ class Scope:
     in_doubt: frozenset[str]
     meant: Mapping[str, Baseline]
     progress: Callable[[str, int], None]
+    standing: Standing = field(default_factory=dict)
+    ahead: Mapping[str, Ending] = field(default_factory=dict)
+
+    def items(self, refs: Iterable[str]) -> dict[str, ActionItem]:
+        """The items that have these refs, as they will be once what is ahead is written down."""
+        found = self.store.items(refs)
+        return found | {ref: self.ahead[ref].item for ref in found if ref in self.ahead}
+
+    def links_of(self, tickets: Sequence[Ticket]) -> dict[str, Link]:
+        """The link of each ticket that has one, by the ticket's id, as it will be by then."""
+        found = self.store.links_by_ticket(self.tracker.name, [t.ref.id for t in tickets])
+        return {id_: self._ahead(link) for id_, link in found.items()}
+
+    def asked(self, item: str) -> Acceptance | None:
+        """The request to accept an item's risk that nobody has decided by then."""
+        over = self.ahead[item].before if item in self.ahead else None
+        mine = (each for each in self.standing.get(item, ()) if each.state is AcceptanceState.REQUESTED)
+        return next((each for each in mine if each != over), None)
+
+    def _ahead(self, link: Link) -> Link:
+        ending = self.ahead.get(link.item)
+        return link if ending is None or ending.link is None else ending.link

@@ -6,6 +6,7 @@ from datetime import date
 from typing import Any
 
 from mapping.claims import claim
+from state.acceptance import Acceptance
 from state.effects import Because
 from state.lifecycle import refusal
 from state.model import (
@@ -39,6 +40,7 @@ class Sighting:
 
     `activity` is what people did since `link.seen_at`, `holds` are the item's open ones, `heard` the tracker's ids of
     comments already stored, `waiting` the comments yet to be sent, `said` those found to stand in the ticket already.
+    `asked` is the request to accept the risk that nobody has decided yet.
     """
 
     item: ActionItem
@@ -49,6 +51,7 @@ class Sighting:
     heard: frozenset[str] = frozenset()
     waiting: tuple[Comment, ...] = ()
     said: tuple[Comment, ...] = ()
+    asked: Acceptance | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +97,8 @@ def _undecided(change: Change, seen: Sighting, theirs: str) -> Ruling:
     """A closing that only a person can judge: the item keeps its status and a hold says what is asked."""
     key = seen.ticket.ref.key
     reason = seen.ticket.state.resolution or seen.ticket.state.name
+    if no := refusal(seen.item.status, Status.OPEN, seen.link.ref.tracker):
+        return Ruling(change, hold=_field_hold(HoldKind.CONFLICT, seen, change, no), agree=False)
     if theirs == "acceptance_requested":
         said = claim(theirs, change.base.theirs, seen.activity, seen.ticket)
         words = f': "{start_of(said.text)}"' if said and said.text else ""

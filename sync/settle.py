@@ -2,9 +2,11 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from datetime import date
+from datetime import datetime
 from typing import Literal
 
+from state import acceptances
+from state.acceptance import Acceptance, AcceptanceState
 from state.effects import Because, Effects, ItemChange
 from state.errors import StateError
 from state.lease import Holder
@@ -38,18 +40,32 @@ class _Settling:
         return self._effects(self._rebased(link, agreed))
 
     def decline(self) -> Effects:
-        """The ticket goes back to the item's status, and says why."""
+        """The ticket goes back to the item's status, and says why; a request to accept the risk is refused by that."""
         text = f"{self.hold.detail}. Declined: {self.because.reason}. The ticket goes back to where the item is."
         author = self.because.agent.name or self.because.agent.account
         at = self.because.at or self.store.item(self.hold.item).updated_at
         said = Comment("", self.hold.item, author, text, at, inbound=False, tracker=self.hold.tracker)
         change = ItemChange(self.hold.item, {"claim": None}, self.because)
-        return replace(self.prefer_item(), comments=[(said, self.because)], changes=[change])
+        effects = self.prefer_item() if self.hold.field is not None else self.release()
+        return replace(effects, comments=[(said, self.because)], changes=[change], acceptances=self._refused(at))
 
-    def postpone(self) -> Effects:
-        """The item's due date becomes the one that the ticket asks for."""
-        change = ItemChange(self.hold.item, {"due_date": date.fromisoformat(self.hold.theirs or "")}, self.because)
-        return replace(self._effects(None), changes=[change])
+    def _refused(self, at: datetime) -> list[tuple[Acceptance, Acceptance, Because]]:
+        """The request that the hold waits for, as it is and as it is once nobody is to answer it any more."""
+        asked = self.store.ask(acceptances.asked_for, self.hold.item)
+        if asked is None or self.hold.kind is not HoldKind.ACCEPTANCE_REQUESTED:
+            return []
+        why = f"declined by {self.because.agent.account}: {self.because.reason}"
+        return [(asked, replace(asked, state=AcceptanceState.REJECTED, ended_at=at, ended_why=why), self.because)]
+
+    def decline_time(self) -> Effects:
+        """The item's due date goes to the ticket, and the request for a later one is refused by that."""
+        open_ = self.store.ask(acceptances.time_asked_for, self.hold.item)
+        if open_ is None:
+            return self.prefer_item()
+        at = self.because.at or open_.requested_at
+        by, why = self.because.agent.account, self.because.reason
+        done = replace(open_, verdict="rejected", decided_by=by, decided_at=at, decided_why=why)
+        return replace(self.prefer_item(), later=[(done, self.because)])
 
     def release(self) -> Effects:
         """Nothing more is to be decided; the item is compared again."""
@@ -72,8 +88,8 @@ class _Settling:
 
 
 _HELP: Mapping[HoldKind, str] = {
-    HoldKind.ACCEPTANCE_REQUESTED: "a risk is accepted by a named approver with a reason and an end, not by a ticket; "
-    "--take item declines the request and reopens the ticket",
+    HoldKind.ACCEPTANCE_REQUESTED: "a risk is accepted by a risk owner, with a reason and an end: `counterfoil accept "
+    "approve`; --take item declines the request and reopens the ticket",
     HoldKind.UNMAPPED: "name it in the tracker's tables of the configuration, or --take item puts the ticket back",
     HoldKind.DUPLICATE: "--take item reopens the ticket; if the original is tracked, `counterfoil item link` it",
     HoldKind.GONE: "--take item forgets the ticket, and the next sync creates a new one",
@@ -86,7 +102,8 @@ _HELP: Mapping[HoldKind, str] = {
     HoldKind.UNKNOWN_TICKET: "take its item in again, or `counterfoil item link` the ticket to the right item; "
     "--take item leaves the ticket alone, and the item, if there is one, gets another",
     HoldKind.CONFLICT: "--take item or --take ticket",
-    HoldKind.DUE_CHANGE: "--take item or --take ticket",
+    HoldKind.DUE_CHANGE: "a risk owner who did not ask for it gives more time: `counterfoil due approve`; --take item "
+    "puts the ticket's date back",
 }
 
 
@@ -112,13 +129,13 @@ def _effects(store: Store, hold: Hold, take: Side, because: Because) -> Effects:
     match (hold.kind, take):
         case (HoldKind.CONFLICT | HoldKind.NO_WAY, "ticket"):
             return settling.prefer_ticket()
-        case (HoldKind.DUE_CHANGE, "ticket"):
-            return settling.postpone()
         case (_, "ticket"):
             raise Undecidable(f"{hold.id} ({hold.kind}): {_HELP[hold.kind]}")
         case (HoldKind.ACCEPTANCE_REQUESTED | HoldKind.DUPLICATE, _):
             return settling.decline()
-        case (HoldKind.CONFLICT | HoldKind.UNMAPPED | HoldKind.DUE_CHANGE, _):
+        case (HoldKind.DUE_CHANGE, _):
+            return settling.decline_time()
+        case (HoldKind.CONFLICT | HoldKind.UNMAPPED, _):
             return settling.prefer_item()
         case (HoldKind.NO_ROUTE, _) | (HoldKind.MANY_TICKETS, _) if not store.links([hold.item]):
             raise Undecidable(f"{hold.id} ({hold.kind}): {_HELP[hold.kind]}")

@@ -22,6 +22,7 @@ from state.model import (
     anything_but,
 )
 from state.ticket import ActivityKind, Marker, Missing, Patch
+from sync.asked import Asking
 from sync.diff import Change, Flow, compare
 from sync.plan import FieldMove, Operation, Step, opening, release
 from sync.rulings import Ruling, Sighting, authority_over, because_of, deed, rule, shown, start_of, waits, who
@@ -78,7 +79,10 @@ class _Answer:
         lost = {c.field: Agreed(c.ours, None) for c in pushes if self._block_is_lost(c)}
         pulled = {**self.base, **settled, **lost}
         pushes = [c for c in pushes if c.field not in lost and not self._refused_before(c)]
-        held = tuple(h for h in self._holds() if not _already(h, self.seen.holds))
+        released, answered = self._released(pulled), self._answered(pushes)
+        over = [h for h in self.seen.holds if h.id in released or h.id in answered]
+        asked = Asking(self.seen, self.item, self.rulings, self.rules, self.run).answer(over)
+        held = tuple(h for h in (*self._holds(), *asked.held) if not _already(h, self.seen.holds))
         heard = tuple(self._heard())
         step = Step(
             item=self.item,
@@ -95,8 +99,9 @@ class _Answer:
             say=tuple(say),
             waiting=() if archived else self.seen.waiting,
             held=held,
-            released=self._released(pulled),
-            answered=self._answered(pushes),
+            asked=asked,
+            released=released,
+            answered=answered,
             warnings=(*self.wanted.warnings, *self.there.warnings, *(r.warning for r in self.rulings if r.warning)),
         )
         return replace(step, operations=tuple(self._operations(step, pushes)))

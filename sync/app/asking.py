@@ -36,6 +36,15 @@ ConfigFile = Annotated[
     Path | None,
     typer.Option("--config", help="Default: $COUNTERFOIL_CONFIG, else counterfoil.toml.", metavar="FILE"),
 ]
+
+
+def reference(text: str) -> str:
+    """`AI-000012` for `ai-12` and `12`; anything else as it is."""
+    digits = text.strip().upper().removeprefix("AI-")
+    return f"AI-{int(digits):06d}" if digits.isascii() and digits.isdigit() and len(digits) <= 12 else text.strip()
+
+
+Ref = Annotated[str, typer.Argument(help="The item, as AI-000012, AI-12 or 12.", metavar="REF", parser=reference)]
 _COMMON = {
     "config": (ConfigFile, None),
     "as_json": (Annotated[bool, typer.Option("--json", help="Answer in JSON.")], False),

@@ -12,7 +12,8 @@ from typing import Annotated, Any, cast
 import typer
 
 from state.model import Priority, Status
-from sync.app.asking import SETTINGS, ConfigFile, command, hung_up
+from sync.app.asking import SETTINGS, ConfigFile, Ref, command, hung_up, reference
+from sync.app.cli_accept import accept_app, due_app
 from sync.app.shell import Shell
 
 app = typer.Typer(name="counterfoil", **SETTINGS)
@@ -24,6 +25,8 @@ app.add_typer(item_app, name="item")
 app.add_typer(holds_app, name="holds")
 app.add_typer(audit_app, name="audit")
 app.add_typer(state_app, name="state")
+app.add_typer(accept_app, name="accept")
+app.add_typer(due_app, name="due")
 
 
 class Side(StrEnum):
@@ -33,13 +36,6 @@ class Side(StrEnum):
     TICKET = "ticket"
 
 
-def _reference(text: str) -> str:
-    """`AI-000012` for `ai-12` and `12`; anything else as it is."""
-    digits = text.strip().upper().removeprefix("AI-")
-    return f"AI-{int(digits):06d}" if digits.isascii() and digits.isdigit() and len(digits) <= 12 else text.strip()
-
-
-Ref = Annotated[str, typer.Argument(help="The item, as AI-000012, AI-12 or 12.", metavar="REF", parser=_reference)]
 Only = Annotated[str | None, typer.Option("--tracker", help="Only this tracker.", metavar="NAME")]
 Full = Annotated[bool, typer.Option("--full", help="Look at every linked ticket, not only at what changed.")]
 Reason = Annotated[str, typer.Option(help="Why; it is recorded.", metavar="TEXT")]
@@ -282,7 +278,7 @@ def settle(
 @command(audit_app, "counterfoil audit log --item AI-000012")
 def log(
     shell: Shell,
-    item: Annotated[str | None, typer.Option(help="Only of this item.", metavar="REF", parser=_reference)] = None,
+    item: Annotated[str | None, typer.Option(help="Only of this item.", metavar="REF", parser=reference)] = None,
     limit: Annotated[int, typer.Option(help="The last so many records; 0 means all.", min=0)] = 50,
 ) -> int:
     """Show who changed what, when and why."""

@@ -1,7 +1,7 @@
 """Why an item and its ticket look as they do."""
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from rich.table import Table
@@ -10,6 +10,7 @@ from connectors.errors import TrackerError
 from mapping.read import observe
 from mapping.render import desired
 from state import queries
+from state.acceptance import as_of
 from state.model import Field, Link
 from state.queries import Explanation
 from state.ticket import Missing, Ticket
@@ -38,6 +39,7 @@ def explain(shell: Shell, ref: str, *, offline: bool) -> int:
     config = configuration(shell)
     with open_store(shell, config) as store:
         told = queries.explain(store, ref, shell.today, records=_RECORDS)
+        told = replace(told, item=as_of(told.item, shell.today))
         sides = _Sides({}, {}, "not looked at (--offline)") if offline else _now(shell, config, told)
     route = rules_of(config, {}, {}).route(told.item)
     answer = {**_shape(told, sides), "route": route}

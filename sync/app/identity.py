@@ -4,7 +4,7 @@ import os
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
-from state.acceptance import Authorities, Channel
+from state.acceptance import AcceptancePolicy, Authorities, Channel, Decider
 from state.effects import Because
 from state.model import Person
 from sync.app.failures import Mistaken
@@ -17,17 +17,28 @@ from sync.app.shell import Shell
 class Acting:
     """The person in whose name something is done, with every name they are known by.
 
-    `typed_by` is the e-mail address of who gave the command, where that is somebody else.
+    `typist` is who gave the command, where that is somebody else.
     """
 
     email: str
     names: frozenset[str]
-    typed_by: str = ""
+    typist: "Acting | None" = None
+
+    @property
+    def typed_by(self) -> str:
+        """The e-mail address of who gave the command, where that is somebody else."""
+        return self.typist.email if self.typist is not None else ""
 
     @property
     def channel(self) -> Channel:
         """How what they decide reaches us."""
-        return Channel.DELEGATE if self.typed_by else Channel.COMMAND
+        return Channel.COMMAND if self.typist is None else Channel.DELEGATE
+
+    @property
+    def decider(self) -> Decider:
+        """The same, as decisions know it."""
+        typist = None if self.typist is None else self.typist.decider
+        return Decider(self.email, self.names, typist, self.channel)
 
     def because(self, shell: Shell, reason: str) -> Because:
         """Why this command changes something, with the person as the one who did it."""
@@ -38,6 +49,12 @@ class Acting:
 def authorities(config: Configuration) -> Authorities:
     """Who may do what."""
     return authorities_of(config.settings.roles, config.settings.accept)
+
+
+def acceptance(config: Configuration) -> AcceptancePolicy:
+    """How risks are accepted."""
+    said = config.settings.accept
+    return AcceptancePolicy(authorities(config), said.answer_within_days, said.warn_days, said.by_comment)
 
 
 def people(config: Configuration) -> tuple[Person, ...]:
@@ -80,7 +97,7 @@ def acting(config: Configuration, on_behalf_of: str | None = None) -> Acting:
         raise Mistaken(f"{on_behalf_of} is nobody in [[people]] of {config.file.name}")
     if not _among(person.email, config.settings.roles.delegate):
         raise Mistaken(f"{person.email} may not act for others; who may is named by delegate under [roles]")
-    return Acting(other.email, names(other), person.email)
+    return Acting(other.email, names(other), Acting(person.email, names(person)))
 
 
 def must_review(config: Configuration, who: Acting) -> None:

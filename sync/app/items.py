@@ -6,6 +6,8 @@ from datetime import date
 from itertools import islice
 from typing import Any
 
+from state import acceptances
+from state.acceptance import as_of
 from state.effects import Effects, ItemChange
 from state.lifecycle import lint, refusal
 from state.model import ActionItem, Hold, ItemDraft, Link, Priority, Status
@@ -16,6 +18,7 @@ from sync.app.failures import IN_ORDER, Mistaken
 from sync.app.opening import configuration, open_store
 from sync.app.shell import Shell
 from sync.app.taking_in import due_policy
+from sync.postponing import history as due_history
 
 _HISTORY = 50
 _CHUNK = 500
@@ -128,6 +131,7 @@ def _matching(store: Store, wanted: Wanted, today: date) -> Iterator[tuple[Actio
         owner=wanted.owner,
         control=wanted.control,
         overdue_on=today if wanted.overdue else None,
+        on=today,
     )
     found = store.list_items(query)
     while some := list(islice(found, _CHUNK)):
@@ -173,9 +177,14 @@ def show_item(shell: Shell, ref: str) -> int:
 
 
 def _answer_whole(shell: Shell, store: Store, item: ActionItem, *, said: str = "") -> None:
+    item = as_of(item, shell.today)
     link, holds, comments = store.link(item.ref), store.holds(item.ref), store.comments(item.ref)
     history = list(store.log([item.ref], newest=_HISTORY))
     answer = shapes.whole_item(item, link, holds, comments, history)
+    answer["acceptances"] = [
+        shapes.acceptance(each, shell.today) for each in store.ask(acceptances.of_items, [item.ref]).get(item.ref, [])
+    ]
+    answer["due_changes"] = [shapes.due_change(each) for each in due_history(store, item.ref)]
     shell.answer(answer, lambda: said or _whole(answer, lint(item, shell.today)))
 
 
@@ -186,7 +195,8 @@ def _whole(answer: dict[str, Any], warnings: list[str]) -> str:
         ("claim", answer["claim"]),
         ("priority", answer["priority"]),
         ("owner", answer["owner"]),
-        ("due", answer["due_date"]),
+        ("due", _due(answer)),
+        ("accepted", answer["accepted"] and f"until {answer['accepted']['until']}, by {answer['accepted']['ref']}"),
         ("controls", ", ".join(answer["controls"])),
         ("risks", ", ".join(answer["risks"])),
         ("source", " ".join(filter(None, (answer["source"], answer["source_ref"])))),
@@ -199,6 +209,8 @@ def _whole(answer: dict[str, Any], warnings: list[str]) -> str:
     parts: list[object] = [show.heading(f"{answer['ref']}  {answer['title']}"), show.table(("", ""), facts)]
     if answer["description"]:
         parts += [show.heading("Description"), answer["description"]]
+    if answer["due_changes"]:
+        parts += [show.heading("Due dates"), show.bullets(_moved(each) for each in answer["due_changes"])]
     if answer["comments"]:
         said = [f"{show.minute(c['at'])} {c['author']}: {c['text']}" for c in answer["comments"]]
         parts += [show.heading("Comments"), show.bullets(said)]
@@ -208,6 +220,17 @@ def _whole(answer: dict[str, Any], warnings: list[str]) -> str:
             show.bullets(f"{h['id']} {h['kind']}: {h['detail']}\n    {h['command']}" for h in answer["holds"]),
         ]
     return show.rendered(*parts, show.heading("History"), show.records(answer["history"]))
+
+
+def _due(answer: dict[str, Any]) -> str:
+    due, original = answer["due_date"], answer["original_due_date"]
+    return str(due) if due == original else f"{due} (first {original})"
+
+
+def _moved(each: dict[str, Any]) -> str:
+    verdict = each["verdict"] or "not decided"
+    decided = f" by {each['decided_by']}: {each['decided_why'] or ''}" if each["decided_by"] else ""
+    return f"{each['before']} -> {each['after']}, asked for by {each['requester']}: {verdict}{decided}"
 
 
 def edit(shell: Shell, ref: str, said: Said, status: Status | None, reason: str) -> int:

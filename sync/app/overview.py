@@ -18,9 +18,15 @@ def status(shell: Shell) -> int:
     """Show how everything stands."""
     config = configuration(shell)
     with open_store(shell, config) as store:
-        view, holds = queries.status(store, shell.today), store.holds()
+        view = queries.status(store, shell.today, soon=config.settings.accept.warn_days)
+        holds = store.holds()
     trackers = list(dict.fromkeys([*config.settings.trackers, *view.links, *view.synced]))
     answer = _shape(view, holds, trackers)
+    answer |= {
+        "acceptances_requested": [shapes.acceptance(each, shell.today) for each in view.requested],
+        "acceptances_ending": [shapes.acceptance(each, shell.today) for each in view.ending],
+        "due_requested": [shapes.due_change(each) for each in view.later],
+    }
     shell.answer(answer, lambda: _words(view, holds, trackers))
     return IN_ORDER
 
@@ -72,10 +78,24 @@ def _words(view: Overview, holds: Sequence[Hold], trackers: Sequence[str]) -> st
         show.heading(f"Waits for a person: {len(holds)}"),
         show.holds(holds),
     ]
+    if told := [*_accepted(view)]:
+        parts += [show.heading("Accepted risks and due dates"), show.bullets(told)]
     if view.warned:
         parts += [show.heading("Warnings"), show.bullets(_warnings(view))]
     ledger = f"{show.counted(view.records, 'record')}, head {view.head[:16]}"
     return show.rendered(*parts, show.heading("Ledger"), show.bullets([ledger]))
+
+
+def _accepted(view: Overview) -> Iterator[str]:
+    for each in view.requested:
+        yield f"{each.ref} {each.item} is asked for by {each.requester}\n    counterfoil accept show {each.ref}"
+    for each in view.ending:
+        yield f"{each.ref} {each.item} ends on {each.terms.until}\n    counterfoil accept renew {each.ref} --until DATE"
+    for late in view.later:
+        yield (
+            f"{late.item} is to be due on {late.after} instead of {late.before}, asks {late.requester}"
+            f"\n    counterfoil due approve|reject {late.item} --reason TEXT"
+        )
 
 
 def _warnings(view: Overview) -> Iterator[str]:

@@ -13,7 +13,7 @@ from connectors.base import Tracker
 from connectors.errors import NotFound
 from state.model import Hold
 from state.store import Store, this_process
-from sync.app import run_shapes, show
+from sync.app import identity, run_shapes, show
 from sync.app.complaints import did_you_mean
 from sync.app.crashing import ANSWERED, crash_hook
 from sync.app.failures import BRAKE, CHANGES, IN_ORDER, LATER, PERSON, Mistaken
@@ -67,6 +67,7 @@ def _engine(
         crash=crash,
         progress=tell,
         at_once=at_once,
+        policy=identity.acceptance(config),
     )
 
 

@@ -2,9 +2,10 @@
 
 import json
 from collections.abc import Iterable, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Any
 
+from state.acceptance import Acceptance, Decision, DueChange
 from state.audit import Verdict
 from state.model import ActionItem, AuditRecord, Comment, Hold, Link
 from sync.app.failures import Untrusted
@@ -61,6 +62,7 @@ def item(each: ActionItem, link: Link | None, holds: Iterable[Hold]) -> dict[str
         "risks": list(each.risks),
         "status": each.status.value,
         "claim": each.claim.kind.value if each.claim else None,
+        "accepted": each.accepted and {"ref": each.accepted.ref, "until": each.accepted.until.isoformat()},
         "holds": [hold(h) for h in holds],
         "ticket": ticket(link),
     }
@@ -137,3 +139,60 @@ def by_item(holds: Sequence[Hold]) -> dict[str, list[Hold]]:
     for each in holds:
         grouped.setdefault(each.item, []).append(each)
     return grouped
+
+
+def acceptance(each: Acceptance, today: date) -> dict[str, Any]:
+    """A request to live with a risk, and what became of it by today."""
+    terms = each.terms
+    return {
+        "ref": each.ref,
+        "item": each.item,
+        "state": each.state_on(today).value,
+        "justification": terms.justification,
+        "until": terms.until and terms.until.isoformat(),
+        "compensating": terms.compensating,
+        "likelihood": terms.likelihood,
+        "impact": terms.impact,
+        "conditions": terms.conditions,
+        "requester": each.requester,
+        "requested_at": moment(each.requested_at),
+        "editors": list(each.editors),
+        "system": each.system,
+        "renewal_of": each.renewal_of or None,
+        "decisions": [_decision(made) for made in each.decisions],
+        "active_from": moment(each.active_from),
+        "warned_at": moment(each.warned_at),
+        "ended_at": moment(each.ended_at),
+        "ended_why": each.ended_why or None,
+    }
+
+
+def _decision(made: Decision) -> dict[str, Any]:
+    return {
+        "verdict": made.verdict.value,
+        "by": made.by,
+        "at": moment(made.at),
+        "reason": made.reason,
+        "authority": made.authority,
+        "channel": made.channel.value,
+        "typed_by": made.typed_by or None,
+        "event": made.event or None,
+        "snapshot": made.snapshot or None,
+    }
+
+
+def due_change(each: DueChange) -> dict[str, Any]:
+    """A later due date that somebody asked for, and what was decided."""
+    return {
+        "item": each.item,
+        "before": each.before.isoformat(),
+        "after": each.after.isoformat(),
+        "requester": each.requester,
+        "requested_at": moment(each.requested_at),
+        "system": each.system,
+        "reason": each.reason or None,
+        "verdict": each.verdict or None,
+        "decided_by": each.decided_by or None,
+        "decided_at": moment(each.decided_at),
+        "decided_why": each.decided_why or None,
+    }

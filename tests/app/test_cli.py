@@ -27,6 +27,8 @@ def test_the_commands_are_these() -> None:
     assert {" ".join(words) for words in commands()} == {
         *("init", "check", "intake", "plan", "sync", "status", "explain", "demo"),
         *("item add", "item list", "item show", "item edit", "item comment", "item link", "item unlink"),
+        *(f"accept {word}" for word in ("request", "list", "show", "approve", "reject", "revoke", "renew")),
+        *("due list", "due approve", "due reject"),
         *("holds list", "holds settle", "audit log", "audit verify", "state copy", "state reclaim"),
     }
 

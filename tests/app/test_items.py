@@ -11,7 +11,7 @@ from tests.databases import disarm, raw
 
 LISTED = {
     *("ref", "external_ref", "title", "priority", "owner", "due_date"),
-    *("controls", "risks", "status", "claim", "holds", "ticket"),
+    *("controls", "risks", "status", "claim", "accepted", "holds", "ticket"),
 }
 
 

@@ -47,9 +47,9 @@ def test_work_moves_freely_between_the_other_statuses(before: Status, after: Sta
 
 
 @pytest.mark.parametrize("after", WORKED)
-def test_a_tracker_does_not_end_an_acceptance_but_we_may(after: Status) -> None:
-    assert refusal(Status.ACCEPTED_AS_RISK, after, "eng") is not None
-    assert refusal(Status.ACCEPTED_AS_RISK, after, "counterfoil") is None
+def test_an_acceptance_ends_by_a_decision_and_not_by_a_change_of_status(after: Status) -> None:
+    assert "eng may not end" in str(refusal(Status.ACCEPTED_AS_RISK, after, "eng"))
+    assert "accept revoke" in str(refusal(Status.ACCEPTED_AS_RISK, after, "counterfoil"))
 
 
 @pytest.mark.parametrize(

@@ -18,6 +18,7 @@ def upgrade() -> None:
     _evidence()
     _reviews()
     _acceptances()
+    _decisions()
     _due_changes()
     _controls()
     _tests()
@@ -54,6 +55,10 @@ def _items() -> None:
     op.add_column("item", _word("predecessor", nullable=True))
     op.add_column("item", _word("part_of", nullable=True))
     op.add_column("item", _number("overdue", server_default="0"))
+    op.add_column("item", _word("accepted_ref", nullable=True))
+    op.add_column("item", _day("accepted_until", nullable=True))
+    op.add_column("item", _word("accepted_as", nullable=True))
+    op.add_column("link", _word("reporter", server_default=""))
     _index("item_by_group", "item", "part_of", only="part_of IS NOT NULL")
     _index("item_by_day", "item", "due_date", only="overdue = 0")
 
@@ -136,6 +141,7 @@ def _acceptances() -> None:
         _word("requester"),
         _time("requested_at"),
         _word("fingerprint"),
+        _text("editors"),
         _word("system"),
         _word("event"),
         _word("renewal_of"),
@@ -147,6 +153,9 @@ def _acceptances() -> None:
     _index("acceptance_active", "acceptance", "item", only="state = 'active'", unique=True)
     _index("acceptance_by_item", "acceptance", "item")
     _index("acceptance_requested", "acceptance", "item", only="state = 'requested'", unique=True)
+
+
+def _decisions() -> None:
     op.create_table(
         "decision",
         _number("seq", primary_key=True, autoincrement=False),
@@ -158,6 +167,8 @@ def _acceptances() -> None:
         _text("authority"),
         _word("channel"),
         _word("typed_by"),
+        _word("event"),
+        _word("snapshot"),
     )
     _index("decision_by_acceptance", "decision", "acceptance")
 

@@ -1,0 +1,276 @@
+"""What people decide about risks that are to be lived with: asked for, approved, refused, revoked, renewed."""
+
+import json
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, fields, replace
+from datetime import date, datetime
+
+from state import acceptances, proofs
+from state.acceptance import (
+    Acceptance,
+    AcceptanceState,
+    Authorities,
+    Decider,
+    Decision,
+    DecisionVerdict,
+    Involved,
+    Terms,
+    again,
+    fingerprint,
+    flaws,
+    refusal,
+    status_on,
+)
+from state.effects import Because, Effects
+from state.errors import StateError
+from state.lease import Holder
+from state.lifecycle import UNFINISHED
+from state.model import ActionItem, Comment, Field, Link
+from state.proof import EvidenceKind
+from state.store import Store
+from sync.asked import UNKNOWN
+from sync.endings import end_words, risks_due, sent_back, unclaimed
+
+_SECONDS = 60
+_ACCOUNT = "account:"
+
+
+class NotDecided(StateError):
+    """This person may not decide that, or it cannot be decided; the message says why, and what can be done."""
+
+
+@dataclass(frozen=True, slots=True)
+class Deciding:
+    """What decisions are taken with; `kinds` names each tracker's kind of accounts, as people have them."""
+
+    store: Store
+    authorities: Authorities
+    kinds: Mapping[str, str]
+    clock: Callable[[], datetime]
+    holder: Holder
+
+    def request(self, ref: str, terms: Terms, decider: Decider, because: Because) -> Acceptance:
+        """Ask for an item's risk to be accepted, or complete what is asked for already.
+
+        Who completes a request has had a hand in it. Raises `NotDecided`.
+        """
+        with self.alone():
+            item = self.store.item(ref)
+            asked = self.store.ask(acceptances.asked_for, ref)
+            if asked is not None:
+                return self._amend(asked, terms, decider, because)
+            if status_on(item, self._today) not in UNFINISHED:
+                raise NotDecided(
+                    f"{ref} is {item.status.value}, so there is nothing to ask for"
+                    + (f"; `counterfoil accept renew {item.accepted.ref}` asks for longer" if item.accepted else "")
+                )
+            return self._ask(item, terms, decider, because)
+
+    def renew(self, ref: str, changed: Terms, decider: Decider, because: Because) -> Acceptance:
+        """Ask for an active acceptance to go on, on its own terms but for what is `changed`; raises `NotDecided`."""
+        with self.alone():
+            old = self._find(ref, AcceptanceState.ACTIVE)
+            item = self.store.item(old.item)
+            return self._ask(item, _completed(old.terms, changed), decider, because, renewal_of=old.ref)
+
+    def approve(self, ref: str, changed: Terms, decider: Decider, because: Because, reason: str = "") -> Acceptance:
+        """Approve a request, completed by what is `changed`; it is active once enough people have approved.
+
+        Raises `NotDecided` for who may not, and for terms that do not suffice.
+        """
+        with self.alone():
+            asked = self._find(ref, AcceptanceState.REQUESTED)
+            item = self._bound(asked)
+            self._may(asked, item, decider)
+            if why := again(decider, asked.approvals):
+                raise NotDecided(f"{asked.ref}: {why}")
+            terms = _completed(asked.terms, changed)
+            if asked.approvals and terms != asked.terms:
+                raise NotDecided(f"{asked.ref}: somebody approved it on its terms already, so they stand as they are")
+            if wrong := flaws(terms, item.priority, self.authorities, self._today):
+                raise NotDecided(
+                    f"{asked.ref} cannot be approved: {', '.join(wrong)}; say it with the command's options"
+                )
+            made = self._decision(DecisionVerdict.APPROVE, item, decider, reason)
+            after = replace(asked, terms=terms, decisions=(*asked.decisions, made))
+            return self._approved(asked, after, item, because)
+
+    def reject(self, ref: str, reason: str, decider: Decider, because: Because) -> Acceptance:
+        """Refuse a request; the ticket that asked goes back to where the item is. Raises `NotDecided`."""
+        with self.alone():
+            asked = self._find(ref, AcceptanceState.REQUESTED)
+            return self._end(asked, AcceptanceState.REJECTED, DecisionVerdict.REJECT, reason, decider, because)
+
+    def revoke(self, ref: str, reason: str, decider: Decider, because: Because) -> Acceptance:
+        """End an active acceptance before its time; item and ticket are open again. Raises `NotDecided`."""
+        with self.alone():
+            active = self._find(ref, AcceptanceState.ACTIVE)
+            return self._end(active, AcceptanceState.REVOKED, DecisionVerdict.REVOKE, reason, decider, because)
+
+    def involved(self, about: Acceptance, item: ActionItem) -> Involved:
+        """Who has to do with the item and the request, as far as is known here."""
+        link = self.store.link(item.ref)
+        pieces = [each.draft for each in self.store.ask(proofs.of_items, [item.ref]).get(item.ref, [])]
+        touched = self.touched(item.ref) if about.requester == UNKNOWN else frozenset()
+        return replace(
+            self.concerned(item, link),
+            requester=frozenset({about.requester}),
+            fixers=frozenset(each.by for each in pieces if each.kind is EvidenceKind.PULL_REQUEST and each.by),
+            editors=frozenset(about.editors) | touched,
+        )
+
+    def concerned(self, item: ActionItem, link: Link | None) -> Involved:
+        """Who owns the item, is assigned to its ticket, and reported it."""
+        owner = frozenset({item.owner} if item.owner else ())
+        if link is None:
+            return Involved(owner=owner)
+        agreed = link.baseline.get(Field.ASSIGNEE)
+        sides = {agreed.ours, agreed.theirs} - {None} if agreed is not None else set()
+        reporter = frozenset({self._known(link, link.reporter)} if link.reporter else ())
+        return Involved(owner=owner, assignee=frozenset(self._named(link, str(s)) for s in sides), reporter=reporter)
+
+    def _named(self, link: Link, side: str) -> str:
+        """Somebody as a baseline names them: by address, or as an account that nobody here has."""
+        return self._known(link, side.removeprefix(_ACCOUNT)) if side.startswith(_ACCOUNT) else side
+
+    def _known(self, link: Link, account: str) -> str:
+        return f"{self.kinds.get(link.ref.tracker, link.ref.tracker)}:{account}"
+
+    def touched(self, ref: str) -> frozenset[str]:
+        """Everyone of whom a tracker told that they did something to the item's ticket."""
+        actors = (json.loads(record.body)["actor"] for record in self.store.log([ref]))
+        return frozenset(f"{self.kinds[a['system']]}:{a['account']}" for a in actors if a["system"] in self.kinds)
+
+    def _ask(
+        self, item: ActionItem, terms: Terms, decider: Decider, because: Because, renewal_of: str = ""
+    ) -> Acceptance:
+        if not terms.justification.strip():
+            raise NotDecided("a request says why the risk is to be lived with: --because TEXT")
+        asked = Acceptance(
+            ref="",
+            item=item.ref,
+            state=AcceptanceState.REQUESTED,
+            terms=terms,
+            requester=decider.email,
+            requested_at=self.clock(),
+            fingerprint=fingerprint(item),
+            renewal_of=renewal_of,
+        )
+        with self.store.writing() as w:
+            return acceptances.request(w.connection, w.ledger, asked, because)
+
+    def _amend(self, asked: Acceptance, terms: Terms, decider: Decider, because: Because) -> Acceptance:
+        if asked.approvals:
+            raise NotDecided(f"{asked.ref}: somebody approved it on its terms already, so they stand as they are")
+        editors = tuple(dict.fromkeys((*asked.editors, decider.email)))
+        mine = decider.email.casefold() == asked.requester.casefold()
+        after = replace(asked, terms=_completed(asked.terms, terms), editors=asked.editors if mine else editors)
+        self.store.commit(None, Effects(acceptances=[(asked, after, because)]))
+        return after
+
+    def _approved(self, asked: Acceptance, after: Acceptance, item: ActionItem, because: Because) -> Acceptance:
+        """Keep an approval; where it is the last that was needed, the acceptance is active from now on."""
+        if len(after.approvals) < self.authorities.needed(item.priority):
+            self.store.commit(None, Effects(acceptances=[(asked, after, because)]))
+            return after
+        after = replace(after, state=AcceptanceState.ACTIVE, active_from=self.clock())
+        moves = [(asked, after, because)]
+        old = self.store.ask(acceptances.active, item.ref)
+        if old is not None:
+            why = f"renewed by {asked.ref}"
+            renewed = replace(old, state=AcceptanceState.RENEWED, ended_at=self.clock(), ended_why=why)
+            moves.insert(0, (old, renewed, replace(because, reason=why)))
+        self.store.commit(None, Effects(acceptances=moves))
+        return after
+
+    def _end(
+        self,
+        before: Acceptance,
+        state: AcceptanceState,
+        verdict: DecisionVerdict,
+        reason: str,
+        decider: Decider,
+        because: Because,
+    ) -> Acceptance:
+        if not reason.strip():
+            raise NotDecided("this needs --reason, which the ticket is told and the ledger keeps")
+        item, link = self.store.item(before.item), self.store.link(before.item)
+        self._may(before, item, decider)
+        made = self._decision(verdict, item, decider, reason)
+        words = f"{decider.email}: {reason.strip()}"
+        after = replace(
+            before, state=state, decisions=(*before.decisions, made), ended_at=self.clock(), ended_why=words
+        )
+        asked = before.state is AcceptanceState.REQUESTED
+        said = Comment("", item.ref, decider.email, end_words(after), self.clock(), inbound=False)
+        changes = unclaimed(item, reason, because.run) if asked else ()
+        self.store.commit(
+            None,
+            Effects(
+                changes=[replace(each, because=because) for each in changes],
+                touched=[sent_back(link)] if asked and link is not None else (),
+                comments=[(said, because)],
+                acceptances=[(before, after, because)],
+                dirty=[item.ref],
+                due_risks=risks_due(before, item, words),
+                because=because,
+            ),
+        )
+        return after
+
+    def _may(self, about: Acceptance, item: ActionItem, decider: Decider) -> None:
+        if why := refusal(decider, item.priority, self.involved(about, item), self.authorities):
+            raise NotDecided(f"{about.ref}: {why}")
+
+    def _bound(self, asked: Acceptance) -> ActionItem:
+        item = self.store.item(asked.item)
+        if fingerprint(item) != asked.fingerprint:
+            raise NotDecided(
+                f"{item.ref} is not what {asked.ref} was asked for: its text, rating, controls or risks have changed. "
+                "The next sync says so to both sides; ask anew then"
+            )
+        return item
+
+    def _decision(self, verdict: DecisionVerdict, item: ActionItem, decider: Decider, reason: str) -> Decision:
+        authority = f"risk owner for {item.priority.value}"
+        typist = decider.typist.email if decider.typist is not None else ""
+        words = f"{authority}, by {typist}, who may act for others" if typist else authority
+        return Decision(verdict, decider.email, self.clock(), reason.strip(), words, decider.channel, typist)
+
+    def _find(self, ref: str, state: AcceptanceState) -> Acceptance:
+        """The acceptance with this ref, or the item's, in this state; raises `NotDecided`."""
+        found = find(self.store, ref, state)
+        if found is None:
+            raise NotDecided(f"{ref} has no acceptance that is {state.value}; see `counterfoil accept list`")
+        if found.state_on(self._today) is not state:
+            stands = found.state_on(self._today).value
+            raise NotDecided(f"{found.ref} is {stands}; `counterfoil accept show {found.ref}` says why")
+        return found
+
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        """No run is under way meanwhile; raises `state.errors.LeaseHeld`."""
+        lease = self.store.take_lease(self.holder, _SECONDS)
+        try:
+            yield
+        finally:
+            self.store.release_lease(lease)
+
+    @property
+    def _today(self) -> date:
+        return self.clock().date()
+
+
+def find(store: Store, ref: str, state: AcceptanceState | None = None) -> Acceptance | None:
+    """The acceptance with this ref, or of this item the newest, or the one in a state; raises `UnknownRef`."""
+    if ref.upper().startswith("RA-"):
+        return store.ask(acceptances.get, ref)
+    mine = store.ask(acceptances.of_items, [store.item(ref).ref]).get(ref, [])
+    return next((each for each in reversed(mine) if state in (None, each.state)), None)
+
+
+def _completed(terms: Terms, changed: Terms) -> Terms:
+    """The terms, with what is said otherwise now."""
+    said = {each.name: getattr(changed, each.name) for each in fields(Terms)}
+    return replace(terms, **{name: value for name, value in said.items() if value not in (None, "")})

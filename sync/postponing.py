@@ -1,0 +1,101 @@
+"""What a risk owner decides about a later due date that somebody asked for in a ticket."""
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import date, datetime
+
+from state import acceptances
+from state.acceptance import Decider, DueChange, Involved, refusal
+from state.effects import Because, Effects, ItemChange
+from state.model import ActionItem, Agreed, Comment, Field, Hold, HoldKind, Link, anything_but
+from state.store import Store
+from sync.accepting import Deciding, NotDecided
+from sync.asked import UNKNOWN
+
+
+@dataclass(frozen=True, slots=True)
+class Postponing:
+    """What such decisions are taken with."""
+
+    deciding: Deciding
+    clock: Callable[[], datetime]
+
+    def approve(self, ref: str, decider: Decider, because: Because) -> DueChange:
+        """The item gets the date that was asked for; raises `NotDecided`."""
+        with self.deciding.alone():
+            item, asked = self._asked(ref)
+            self._may(item, asked, decider)
+            done = self._done(asked, "approved", decider, because)
+            change = ItemChange(ref, {"due_date": asked.after}, because)
+            self._commit(Effects(changes=[change], later=[(done, because)]), ref, because)
+            return done
+
+    def reject(self, ref: str, decider: Decider, because: Because) -> DueChange:
+        """The item's date stands and goes to the ticket, with the reason; raises `NotDecided`."""
+        if not because.reason.strip():
+            raise NotDecided("this needs --reason, which the ticket is told and the ledger keeps")
+        with self.deciding.alone():
+            item, asked = self._asked(ref)
+            self._may(item, asked, decider)
+            done = self._done(asked, "rejected", decider, because)
+            words = f"The due date of {ref} stays {item.due_date}, and does not become {asked.after}: {because.reason}."
+            said = Comment("", ref, decider.email, words, self.clock(), inbound=False)
+            link = self.deciding.store.link(ref)
+            touched = [] if link is None else [_put_back(link)]
+            self._commit(Effects(touched=touched, later=[(done, because)], comments=[(said, because)]), ref, because)
+            return done
+
+    def _asked(self, ref: str) -> tuple[ActionItem, DueChange]:
+        item = self.deciding.store.item(ref)
+        asked = self.deciding.store.ask(acceptances.time_asked_for, item.ref)
+        if asked is None:
+            raise NotDecided(f"nobody asks for a later due date of {ref}; see `counterfoil due list`")
+        return item, asked
+
+    def _may(self, item: ActionItem, asked: DueChange, decider: Decider) -> None:
+        touched = self.deciding.touched(item.ref) if asked.requester == UNKNOWN else frozenset()
+        involved = Involved(requester=frozenset({asked.requester}), editors=touched)
+        if why := refusal(decider, item.priority, involved, self.deciding.authorities):
+            raise NotDecided(f"{item.ref}: {why}")
+
+    def _done(self, asked: DueChange, verdict: str, decider: Decider, because: Because) -> DueChange:
+        by = decider.email if decider.typist is None else f"{decider.email}, by {decider.typist.email}"
+        return replace(
+            asked, verdict=verdict, decided_by=by, decided_at=self.clock(), decided_why=because.reason.strip()
+        )
+
+    def _commit(self, effects: Effects, ref: str, because: Because) -> None:
+        """Write it down, and end what waited for it."""
+        over = {h.id: because for h in self.deciding.store.holds(ref) if _waits(h)}
+        self.deciding.store.commit(None, replace(effects, released=over, dirty=[ref], because=because))
+
+
+def history(store: Store, ref: str) -> list[DueChange]:
+    """Every other due date that an item was given or asked for, oldest first, with who and why."""
+    asked = store.ask(acceptances.due_changes, ref)
+    granted = {(each.before, each.after) for each in asked if each.verdict == "approved"}
+    found = list(asked)
+    for record in store.log([ref], action="item.changed"):
+        told = json.loads(record.body)
+        if told["field"] != Field.DUE_DATE.value:
+            continue
+        before, after = date.fromisoformat(told["before"]), date.fromisoformat(told["after"])
+        if (before, after) not in granted:
+            who, at = told["actor"], datetime.fromisoformat(told["at"])
+            by = who["name"] or who["account"]
+            found.append(DueChange(ref, before, after, by, at, who["system"], "", "", "made", by, at, told["reason"]))
+    return sorted(found, key=lambda each: each.requested_at)
+
+
+def _waits(hold: Hold) -> bool:
+    return hold.kind is HoldKind.DUE_CHANGE
+
+
+def _put_back(link: Link) -> Link:
+    """The link by which the item's due date goes to the ticket."""
+    agreed = link.baseline.get(Field.DUE_DATE)
+    if agreed is None:
+        return link
+    again = Agreed(anything_but(agreed.ours), agreed.theirs)
+    return replace(link, baseline={**link.baseline, Field.DUE_DATE: again}, item_revision=0)

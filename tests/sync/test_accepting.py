@@ -1,0 +1,271 @@
+"""Risks that are to be lived with: asked for in a ticket, decided here, and over when they are over."""
+
+from datetime import date
+from typing import Any
+
+import pytest
+
+from state import acceptances
+from state.acceptance import Acceptance, AcceptanceState, Authorities, Decider, Terms
+from state.lease import this_process
+from state.model import HoldKind, Priority, Status
+from state.ticket import ActivityKind, Category
+from sync.accepting import Deciding, NotDecided, find
+
+RUTH = Decider("ruth@acme.example", frozenset({"ruth@acme.example", "memory:ruth"}))
+OTTO = Decider("otto@acme.example", frozenset({"otto@acme.example", "memory:otto"}))
+OWNERS = Authorities(risk_owners=dict.fromkeys(Priority, frozenset({RUTH.email, OTTO.email, "tom@acme.example"})))
+TERMS = Terms("switched off in March", date(2027, 2, 15), "an alert on every login", 2, 3)
+
+
+def deciding(world: Any) -> Deciding:
+    return Deciding(world.store, OWNERS, {"eng": "memory"}, world.clock, this_process())
+
+
+def asked(world: Any, by: str = "tom", words: str = "We switch it off in March until 2027-02-15", **said: Any) -> Any:
+    item = world.add(**said)
+    world.sync()
+    ref = world.link(item.ref).ref
+    world.far.comment(ref, words, by=by)
+    world.far.move_to(ref, "Done", "Won't Do", by=by)
+    world.sync()
+    return item
+
+
+def accepted(world: Any, **said: Any) -> Any:
+    item = asked(world, **said)
+    deciding(world).approve(item.ref, Terms("", None, "an alert", 2, 3), RUTH, world.because("we can bear it"))
+    world.sync()
+    return item
+
+
+def the(world: Any, item: Any) -> Acceptance:
+    found = find(world.store, item.ref)
+    assert found is not None
+    return found
+
+
+def told(world: Any, item: Any) -> list[str]:
+    log = world.far.activity(world.link(item.ref).ref)
+    return [a.text for a in log if a.kind is ActivityKind.COMMENT and a.by.ours]
+
+
+def at_rest(world: Any) -> None:
+    assert world.sync().plan.operations == ()
+    assert world.sync(full=True).plan.operations == ()
+
+
+def test_a_request_names_the_person_who_closed_the_ticket_with_their_words_and_their_end(world: Any) -> None:
+    request = the(world, asked(world))
+    assert request.state is AcceptanceState.REQUESTED
+    assert (request.requester, request.system) == ("tom@acme.example", "eng")
+    assert (request.terms.justification, request.terms.until) == ("We switch it off in March", date(2027, 2, 15))
+
+
+def test_an_account_that_nobody_here_has_asks_under_its_own_name(world: Any) -> None:
+    assert the(world, asked(world, by="stranger")).requester == "memory:stranger"
+
+
+def test_an_approved_risk_is_accepted_and_its_ticket_stays_closed_and_says_until_when(world: Any) -> None:
+    item = accepted(world)
+    stored = world.item(item.ref)
+    assert (stored.status, stored.accepted.until) == (Status.ACCEPTED_AS_RISK, date(2027, 2, 15))
+    ticket = world.ticket(item.ref)
+    assert ticket.state.resolution == "Won't Do"
+    assert "risk-accepted" in ticket.labels
+    assert f"until 2027-02-15, by {the(world, item).ref}" in ticket.body
+    assert world.store.holds(None) == []
+    at_rest(world)
+
+
+def test_a_ticket_that_asked_by_its_label_is_closed_once_its_risk_is_accepted(world: Any) -> None:
+    item = world.add()
+    world.sync()
+    world.far.edit(world.link(item.ref).ref, labels=world.ticket(item.ref).labels | {"risk-accept"})
+    world.sync()
+    deciding(world).approve(item.ref, TERMS, RUTH, world.because())
+    world.sync()
+    assert world.ticket(item.ref).state.category is Category.DONE
+    at_rest(world)
+
+
+def test_a_lapsed_acceptance_opens_item_and_ticket_once_with_the_reason(world: Any) -> None:
+    item = accepted(world)
+    world.clock.sleep(90 * 86400)
+    planned = world.plan()
+    assert [o.kind.value for o in planned.operations] == ["acceptance", "update", "comment"]
+    assert world.sync(expect=planned.digest).exit_code == 0
+    assert world.item(item.ref).status is Status.OPEN
+    assert the(world, item).state is AcceptanceState.LAPSED
+    ticket = world.ticket(item.ref)
+    assert (ticket.state.category, "risk-accepted" in ticket.labels) == (Category.NEW, False)
+    assert [text for text in told(world, item) if "its last day was 2027-02-15" in text] == told(world, item)
+    at_rest(world)
+    assert len(told(world, item)) == 1
+
+
+def test_the_end_is_told_of_once_before_it_comes(world: Any) -> None:
+    item = accepted(world)
+    world.clock.sleep(80 * 86400)
+    world.sync()
+    world.clock.sleep(86400)
+    at_rest(world)
+    [words] = told(world, item)
+    assert "accepted until 2027-02-15" in words
+
+
+@pytest.mark.parametrize("values", [{"priority": Priority.CRITICAL}, {"description": "And the root accounts."}])
+def test_a_material_change_voids_an_acceptance_and_both_sides_are_told(world: Any, values: Any) -> None:
+    item = accepted(world)
+    world.edit(item.ref, **values)
+    world.sync()
+    assert (world.item(item.ref).status, the(world, item).state) == (Status.OPEN, AcceptanceState.VOIDED)
+    assert world.ticket(item.ref).state.category is Category.NEW
+    assert len([text for text in told(world, item) if "is void" in text]) == 1
+    at_rest(world)
+
+
+def test_what_is_not_part_of_what_was_accepted_may_change(world: Any) -> None:
+    item = accepted(world)
+    world.edit(item.ref, owner="mia@acme.example", due_date=date(2027, 1, 1))
+    world.sync()
+    assert world.item(item.ref).status is Status.ACCEPTED_AS_RISK
+    at_rest(world)
+
+
+def test_a_refused_request_opens_the_ticket_once_with_the_reason(world: Any) -> None:
+    item = asked(world)
+    deciding(world).reject(item.ref, "the data is too sensitive", RUTH, world.because())
+    world.sync()
+    assert world.ticket(item.ref).state.category is Category.NEW
+    assert world.item(item.ref).claim is None
+    assert [("the data is too sensitive" in text) for text in told(world, item)] == [True]
+    at_rest(world)
+
+
+def test_a_request_that_nobody_answers_is_refused_in_the_end(world: Any) -> None:
+    item = asked(world)
+    world.clock.sleep(13 * 86400)
+    at_rest(world)
+    world.clock.sleep(86400)
+    planned = world.plan()
+    world.sync(expect=planned.digest)
+    assert the(world, item).state is AcceptanceState.REJECTED
+    assert world.ticket(item.ref).state.category is Category.NEW
+    assert "nobody answered within 14 days" in told(world, item)[0]
+    assert world.store.holds(None) == []
+    at_rest(world)
+
+
+def test_a_request_is_withdrawn_when_the_ticket_no_longer_asks(world: Any) -> None:
+    item = asked(world)
+    world.far.move_to(world.link(item.ref).ref, "To Do", by="tom")
+    world.sync()
+    assert the(world, item).state is AcceptanceState.WITHDRAWN
+    assert world.store.holds(None) == []
+    at_rest(world)
+
+
+def test_a_ticket_asks_again_after_it_was_refused(world: Any) -> None:
+    item = asked(world)
+    deciding(world).reject(item.ref, "no", RUTH, world.because())
+    world.sync()
+    world.far.move_to(world.link(item.ref).ref, "Done", "Won't Do", by="tom")
+    world.sync()
+    assert (the(world, item).ref, the(world, item).state) == ("RA-000002", AcceptanceState.REQUESTED)
+
+
+def test_a_comment_asks_for_acceptance_while_the_ticket_stays_open(world: Any) -> None:
+    item = world.add()
+    world.sync()
+    world.far.comment(world.link(item.ref).ref, "/accept-risk The vendor left until 2027-01-31", by="tom")
+    world.sync()
+    request = the(world, item)
+    assert (request.terms.justification, request.terms.until) == ("The vendor left", date(2027, 1, 31))
+    assert [h.kind for h in world.store.holds(item.ref)] == [HoldKind.ACCEPTANCE_REQUESTED]
+    at_rest(world)
+    deciding(world).approve(item.ref, Terms("", None, "", 1, 1), RUTH, world.because())
+    world.sync()
+    assert world.store.holds(None) == []
+    assert world.ticket(item.ref).state.category is Category.DONE
+
+
+def test_a_ticket_that_is_opened_again_does_not_end_an_acceptance(world: Any) -> None:
+    item = accepted(world)
+    world.far.move_to(world.link(item.ref).ref, "To Do", by="tom")
+    world.sync()
+    assert world.item(item.ref).status is Status.ACCEPTED_AS_RISK
+    [hold] = world.store.holds(item.ref)
+    assert (hold.kind, "accept revoke" in hold.detail) == (HoldKind.CONFLICT, True)
+
+
+def test_a_label_that_changes_does_not_end_an_acceptance(world: Any) -> None:
+    item = accepted(world)
+    world.far.edit(world.link(item.ref).ref, labels=world.ticket(item.ref).labels | {"theirs"}, title="Another title")
+    world.sync()
+    assert world.item(item.ref).status is Status.ACCEPTED_AS_RISK
+    at_rest(world)
+
+
+def test_revoking_opens_item_and_ticket_and_keeps_every_text(world: Any) -> None:
+    item = accepted(world)
+    before = the(world, item)
+    deciding(world).revoke(item.ref, "the vendor is back", OTTO, world.because())
+    world.sync()
+    after = the(world, item)
+    assert (after.state, after.terms, after.decisions[0]) == (
+        AcceptanceState.REVOKED,
+        before.terms,
+        before.decisions[0],
+    )
+    assert world.item(item.ref).status is Status.OPEN
+    assert world.ticket(item.ref).state.category is Category.NEW
+    assert "the vendor is back" in told(world, item)[-1]
+    at_rest(world)
+
+
+def test_a_renewal_is_a_new_request_and_the_old_one_stands_until_it_is_approved(world: Any) -> None:
+    item = accepted(world)
+    old = the(world, item)
+    court = deciding(world)
+    new = court.renew(old.ref, Terms("", date(2027, 4, 1)), OTTO, world.because())
+    assert (new.renewal_of, world.item(item.ref).accepted.ref) == (old.ref, old.ref)
+    with pytest.raises(NotDecided, match="asked for it"):
+        court.approve(new.ref, Terms(""), OTTO, world.because())
+    court.approve(new.ref, Terms(""), RUTH, world.because())
+    assert find(world.store, old.ref).state is AcceptanceState.RENEWED  # type: ignore[union-attr]
+    world.sync()
+    assert "until 2027-04-01" in world.ticket(item.ref).body
+    at_rest(world)
+
+
+def test_critical_risks_take_two_people(world: Any) -> None:
+    item = asked(world, priority=Priority.CRITICAL)
+    court = deciding(world)
+    court.approve(item.ref, Terms("", None, "", 4, 4), RUTH, world.because())
+    assert world.item(item.ref).status is Status.OPEN
+    with pytest.raises(NotDecided, match="takes another person"):
+        court.approve(item.ref, Terms(""), RUTH, world.because())
+    with pytest.raises(NotDecided, match="stand as they are"):
+        court.approve(item.ref, Terms("", date(2027, 2, 16)), OTTO, world.because())
+    court.approve(item.ref, Terms(""), OTTO, world.because())
+    assert world.item(item.ref).status is Status.ACCEPTED_AS_RISK
+    assert len(the(world, item).approvals) == 2
+
+
+def test_nothing_is_approved_for_longer_than_the_priority_allows_or_without_its_terms(world: Any) -> None:
+    item = asked(world, words="because")
+    court = deciding(world)
+    with pytest.raises(NotDecided, match="no end, the residual likelihood"):
+        court.approve(item.ref, Terms(""), RUTH, world.because())
+    with pytest.raises(NotDecided, match="later than a high risk"):
+        court.approve(item.ref, Terms("", date(2028, 1, 1), "", 1, 1), RUTH, world.because())
+    assert world.item(item.ref).status is Status.OPEN
+
+
+def test_a_request_that_our_own_account_would_have_made_is_none(world: Any) -> None:
+    item = world.add()
+    world.sync()
+    world.far.move_to(world.link(item.ref).ref, "Done", "Won't Do", by="counterfoil-bot")
+    world.sync()
+    assert world.store.ask(acceptances.standing) == []
