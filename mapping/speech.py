@@ -12,8 +12,12 @@ _RESERVE = 256
 
 
 def comment_key(installation: str, comment: Comment) -> str:
-    """The key that is planted with the comment: the same for the same words, in an older database too."""
-    named = "/".join((installation, comment.id, comment.text))
+    """The key that is planted with the comment: the same for the same words, in an older database too.
+
+    That of one about a topic is the same for all that it ever says.
+    """
+    what = (comment.item, comment.topic) if comment.topic else (comment.id, comment.text)
+    named = "/".join((installation, *what))
     return hashlib.sha256(named.encode("utf-8", "surrogatepass")).hexdigest()[:26]
 
 

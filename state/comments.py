@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
-from sqlalchemy import Connection, bindparam, insert, select, tuple_, update
+from sqlalchemy import Connection, bindparam, insert, select, text, tuple_, update
 
 from state.audit import Ledger, digest
 from state.effects import Because
@@ -16,10 +16,13 @@ from state.tables import CommentRow
 
 COMMENT = CommentRow.__table__  # type: ignore[attr-defined]
 
+UNKNOWN = "?"
+"""What stands in a tracker where that is not known for sure, and is to be written again."""
+
 _Key = tuple[str, str] | int
 
-
-_UNSENT = select(COMMENT).where(COMMENT.c.remote_id == "", COMMENT.c.inbound == 0).order_by(COMMENT.c.seq)
+_DUE = text("(comment.remote_id = '' OR comment.standing <> '') AND comment.inbound = 0")
+_UNSENT = select(COMMENT).where(_DUE).order_by(COMMENT.c.seq)
 _UNSENT_LINKED = _UNSENT.where(select(LINK.c.id).where(LINK.c.item == COMMENT.c.item, CURRENT).exists())
 _STANDING = select(COMMENT).where(tuple_(COMMENT.c.tracker, COMMENT.c.remote_id).in_(bindparam("some", expanding=True)))
 _KNOWN_IDS = select(COMMENT.c.remote_id).where(
@@ -28,8 +31,16 @@ _KNOWN_IDS = select(COMMENT.c.remote_id).where(
 
 
 def put(connection: Connection, ledger: Ledger, comments: Sequence[tuple[Comment, Because]]) -> tuple[Comment, ...]:
-    """Store comments, or where one is known already, that it stands in the tracker; return them as stored."""
+    """Store comments, or where one is known already, that it stands in the tracker; return them as stored.
+
+    Of an item there is one about each topic: said anew, it is the same one with other words.
+    """
     settled = {place: _settle(connection, ledger, *one) for place, one in enumerate(comments) if one[0].id}
+    settled |= {
+        place: known
+        for place, one in enumerate(comments)
+        if not one[0].id and one[0].topic and (known := _reword(connection, ledger, *one)) is not None
+    }
     others = {_key(place, one[0]): one for place, one in enumerate(comments) if place not in settled}
     there = _there(connection, others)
     there |= _add(connection, ledger, {key: new for key, new in others.items() if key not in there})
@@ -65,14 +76,34 @@ def _add(connection: Connection, ledger: Ledger, new: Mapping[_Key, tuple[Commen
 
 
 def _settle(connection: Connection, ledger: Ledger, each: Comment, because: Because) -> Comment:
-    """Keep that a comment of ours stands in the tracker."""
+    """Keep that a comment of ours stands in the tracker, or of one about a topic, what is known to stand there."""
     stored = _known(connection, each)
-    if not stored.remote_id and each.remote_id:
-        where = COMMENT.c.seq == _number(stored.id)
-        connection.execute(update(COMMENT).where(where).values(tracker=each.tracker, remote_id=each.remote_id))
-        stored = replace(stored, tracker=each.tracker, remote_id=each.remote_id)
-        _note(ledger, "comment.sent", stored, because)
-    return stored
+    if stored.remote_id and not stored.topic:
+        return stored
+    stands = each.standing or ("" if each.text == stored.text else digest(each.text))
+    after = replace(stored, tracker=each.tracker, remote_id=each.remote_id, standing=stands if each.remote_id else "")
+    if after != stored:
+        _update(connection, after)
+        if after.remote_id and after.standing != UNKNOWN:
+            _note(ledger, "comment.sent", replace(after, text=each.text), because)
+    return after
+
+
+def _reword(connection: Connection, ledger: Ledger, each: Comment, because: Because) -> Comment | None:
+    """The item's comment about this topic with these words, to be sent unless they stand there; none if it is new."""
+    stored = about(connection, each.topic, [each.item], each.tracker).get(each.item)
+    if stored is None or stored.text == each.text:
+        return stored
+    before = stored.standing or digest(stored.text)
+    stands = "" if before == digest(each.text) or not stored.remote_id else before
+    after = replace(stored, author=each.author, text=each.text, at=each.at, standing=stands)
+    _update(connection, after)
+    _note(ledger, "comment.reworded", after, because)
+    return after
+
+
+def _update(connection: Connection, each: Comment) -> None:
+    connection.execute(update(COMMENT).where(COMMENT.c.seq == _number(each.id)).values(**_columns(each)))
 
 
 def _note(ledger: Ledger, action: str, each: Comment, because: Because) -> None:
@@ -120,6 +151,15 @@ def waiting(connection: Connection, item: str | None = None, *, linked_only: boo
     if item is not None:
         query = query.where(COMMENT.c.item == item)
     return [comment_of(row) for row in connection.execute(query)]
+
+
+def about(connection: Connection, topic: str, items: Iterable[str], tracker: str) -> dict[str, Comment]:
+    """The comment of each of the items about a topic, for a tracker's ticket."""
+    found: dict[str, Comment] = {}
+    for some in chunks(dict.fromkeys(items)):
+        these = (COMMENT.c.item.in_(some), COMMENT.c.topic == topic, COMMENT.c.tracker == tracker)
+        found |= {row.item: comment_of(row) for row in connection.execute(select(COMMENT).where(*these))}
+    return found
 
 
 def of_item(connection: Connection, item: str) -> list[Comment]:

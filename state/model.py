@@ -358,3 +358,8 @@ class Comment:
     standing: str = ""
     edited_at: datetime | None = None
     deleted_at: datetime | None = None
+
+    @property
+    def due(self) -> bool:
+        """Whether it is one of ours that does not stand in the tracker as it should."""
+        return not self.inbound and (not self.remote_id or bool(self.standing))

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import partial
 
 from connectors.base import Tracker
 from connectors.errors import (
@@ -16,7 +15,6 @@ from connectors.errors import (
 )
 from mapping.read import observe
 from mapping.render import desired
-from mapping.speech import comment_key, spoken
 from state.effects import Effects, Intent, Note
 from state.errors import Moved
 from state.model import Agreed, Comment, Field, Hold, HoldKind, Link, OperationKind, Outcome
@@ -27,6 +25,7 @@ from sync.endings import Ending
 from sync.gather import refreshed
 from sync.plan import FieldMove, Step
 from sync.recover import baseline_payload
+from sync.speaking import Speaking
 from sync.work import DONE, Work
 
 _BATCH = 500
@@ -131,7 +130,7 @@ class Apply:
         try:
             if intent is not None:
                 link = self._push(step, link, intent)
-            self._say(step, link, (*step.waiting, *said))
+            Speaking(self.work).say(link, (*step.waiting, *said))
         except TrackerError as error:
             self._failed(step, link, error)
         else:
@@ -139,7 +138,7 @@ class Apply:
 
     def _take(self, step: Step, link: Link, intent: Intent | None) -> tuple[Link, tuple[Comment, ...]]:
         """Everything about the item that needs no network, in one transaction with the intent of its push."""
-        writes = step.patch is not None or step.say or step.waiting
+        writes = step.patch is not None or step.speaks
         if step.ticket is not None:
             link = replace(refreshed(link, step.ticket, step.item.revision), baseline=step.pulled)
         else:
@@ -154,7 +153,7 @@ class Apply:
                 touched=[link],
                 held=[(h, self.work.because) for h in step.held],
                 released=self.work.ended(step.released.items()),
-                comments=[*step.heard, *((c, self.work.because) for c in (*step.said, *say))],
+                comments=[*step.heard, *((c, self.work.because) for c in (*step.said, *say, *step.standing))],
                 dirty=[step.item.ref] if writes else (),
                 requests=step.asked.requests,
                 acceptances=step.asked.withdrawn,
@@ -163,7 +162,7 @@ class Apply:
         )
         self.work.tally.pulled += bool(step.changes or step.heard)
         self.work.tally.held += len(step.held)
-        return link, tuple(c for c in stored if not c.inbound and not c.remote_id)
+        return link, tuple(c for c in stored if c.due)
 
     def _intent(self, step: Step) -> Intent:
         moves = _moves(step)
@@ -207,7 +206,7 @@ class Apply:
         if ticket is not None:
             link, strange = self._shown(step, link, ticket)
             self.work.written.setdefault(step.tracker, []).append(ticket.updated)
-        elif not step.say and not step.waiting:
+        elif not step.speaks:
             self.untold.setdefault(step.tracker, []).append((step, link))
         moves = [m for m in _moves(step) if m.field is not Field.ASSIGNEE or sent.assignee is not KEEP]
         taken = {f: agreed.theirs for f, agreed in link.baseline.items()}
@@ -215,7 +214,7 @@ class Apply:
         if Field.LABELS in {m.field for m in moves} - {m.field for m in done}:
             self.work.warn(f"{link.item}: {link.ref.key} did not take the labels it should have")
         notes = [Note("ticket.changed", step.item.ref, self.work.because, m.field, m.before, m.after) for m in done]
-        again = strange or bool(step.say) or bool(step.waiting)
+        again = strange or step.speaks
         self.work.commit(
             "updated",
             Effects(
@@ -272,43 +271,6 @@ class Apply:
         """Whether anybody else did something to the ticket since the step was planned."""
         since = step.ticket.updated if step.ticket is not None else ticket.created
         return any(not act.by.ours and act.at > since for act in tracker.activity(ticket.ref, since))
-
-    def _say(self, step: Step, link: Link, comments: Sequence[Comment]) -> None:
-        """Send comments in their order; one that the tracker refuses holds those after it for a person."""
-        for comment in comments:
-            try:
-                link = self._speak(step, link, comment)
-            except Rejected as error:
-                words = f"{link.ref.key} refused the comment {comment.id}: {error}"
-                hold = Hold(HoldKind.COMMENT_REFUSED, step.item.ref, step.tracker, words, ours=comment.id)
-                self.work.commit("failure", Effects(held=[(hold, self.work.because)]))
-                self.work.tally.held += 1
-                self.work.tally.failed += 1
-                self.work.note_failure(step.tracker, error)
-                return
-
-    def _speak(self, step: Step, link: Link, comment: Comment) -> Link:
-        """Send one comment under its own key, by which a lost answer can be found."""
-        tracker = self.work.trackers[step.tracker]
-        key = comment_key(self.work.store.installation, comment)
-        self.work.keep_pace(tracker)
-        intent = self.work.intent(OperationKind.COMMENT, step.item.ref, step.tracker, key, {"comment": comment.id})
-        self.work.commit("saying", Effects(begun=[intent]))
-        text = spoken(comment, tracker.caps.body_format, tracker.caps.comment_limit)
-        try:
-            say = partial(tracker.comment, link.ref, text, marker=key)
-            remote = self.work.patiently(say, partial(self.work.resend, step.tracker, [intent.id]))
-        except Ambiguous:
-            raise
-        except TrackerError as error:
-            self.work.commit("failure", Effects(finished={intent.id: Outcome("refused", str(error))}))
-            raise
-        link = replace(link, comments=link.comments + 1, ticket_revision="")
-        sent = replace(comment, tracker=step.tracker, remote_id=remote)
-        effects = Effects(finished={intent.id: DONE}, touched=[link], comments=[(sent, self.work.because)])
-        self.work.commit("said", effects)
-        self.work.tally.commented += 1
-        return link
 
     def _failed(self, step: Step, link: Link, error: TrackerError) -> None:
         """What a failure on one linked item leaves behind: a hold, a note to look again, or an open intent."""

@@ -8,6 +8,7 @@ from itertools import islice
 from mapping.read import observe
 from mapping.render import desired
 from mapping.speech import comment_key
+from state.comments import UNKNOWN
 from state.effects import Feed
 from state.model import ActionItem, Comment, Field, Link, Status
 from state.ticket import Activity, ActivityKind, Category, Missing, Ticket, TicketRef
@@ -250,11 +251,21 @@ def _sighting(scope: Scope, item: ActionItem, link: Link, ticket: Ticket, *, oth
 def _spoken(
     scope: Scope, item: ActionItem, activity: Sequence[Activity]
 ) -> tuple[tuple[Comment, ...], tuple[Comment, ...]]:
-    """Our comments that are still to be sent, and those that stand there, sent after the database was copied."""
+    """Our comments that are still to be sent, and those that stand there, sent after the database was copied.
+
+    One about a topic that stands there is made to say what it is to say.
+    """
     there = {act.marker_key: act.id for act in activity if act.marker_key}
-    keys = {c: there.get(comment_key(scope.store.installation, c)) for c in scope.waiting.get(item.ref, ())}
-    said = (replace(c, tracker=scope.tracker.name, remote_id=id_) for c, id_ in keys.items() if id_)
-    return tuple(c for c, id_ in keys.items() if not id_), tuple(said)
+    waiting, said = [], []
+    for comment in scope.waiting.get(item.ref, ()):
+        id_ = there.get(comment_key(scope.store.installation, comment))
+        if id_ is None or comment.remote_id:
+            waiting.append(comment)
+        elif comment.topic:
+            waiting.append(replace(comment, tracker=scope.tracker.name, remote_id=id_, standing=UNKNOWN))
+        else:
+            said.append(replace(comment, tracker=scope.tracker.name, remote_id=id_))
+    return tuple(waiting), tuple(said)
 
 
 def _miss(scope: Scope, missing: Sequence[Missing], reading: Reading) -> int:

@@ -63,8 +63,9 @@ class Step:
     `item` is the item as it will be once `changes` are made, `link` and `ticket` are as they were found.
     `pulled` is the baseline after the pull, `pushed` after the patch or the draft too. `generation` counts the tickets
     that the item has had in the tracker, the one to be made of `draft` included. `say` are new comments of ours
-    and `waiting` those stored already; both are to be sent; `said` are found to stand in the ticket already. `asked` is
-    what the ticket asks a risk owner for. `released`
+    and `waiting` those stored already; both are to be sent; `said` are found to stand in the ticket already. `standing`
+    are comments about topics, as they are to say from now on. `asked` is what the ticket asks a risk owner for.
+    `released`
     gives, by hold id, why a hold is over, and `answered` why it will be once the patch is written.
     """
 
@@ -83,6 +84,7 @@ class Step:
     said: tuple[Comment, ...] = ()
     say: tuple[str, ...] = ()
     waiting: tuple[Comment, ...] = ()
+    standing: tuple[Comment, ...] = ()
     held: tuple[Hold, ...] = ()
     asked: Asked = Asked()
     released: Mapping[str, str] = field(default_factory=dict)
@@ -91,7 +93,12 @@ class Step:
 
     def content(self) -> int:
         """How many tickets and comments the step makes."""
-        return (self.draft is not None) + len(self.say) + len(self.waiting)
+        return (self.draft is not None) + len(self.say) + len(self.waiting) + len(self.standing)
+
+    @property
+    def speaks(self) -> bool:
+        """Whether there is something to say in the ticket."""
+        return bool(self.say or self.waiting or self.standing)
 
     def moved_fields(self) -> frozenset[Field]:
         """The fields that the step changes on either side of an existing link."""

@@ -7,9 +7,11 @@ from datetime import datetime, timedelta
 from connectors.base import Tracker
 from connectors.errors import NotFound
 from mapping.read import observe
+from state.comments import UNKNOWN
 from state.effects import Effects, Intent, Note
 from state.model import Agreed, Baseline, Comment, Field, Hold, HoldKind, Link, OperationKind, Outcome
 from state.ticket import Marker, Ticket
+from sync.speaking import EDIT
 from sync.unknown import not_ours
 from sync.work import Work
 
@@ -172,11 +174,19 @@ class Recovery:
         waiting = {c.id: c for c in self.work.store.waiting_comments()}
         links = self.work.store.links([i.item for i in intents])
         for intent in intents:
+            if intent.payload.get(EDIT):
+                self._edited(intent)
+                continue
             comment, link = waiting.get(str(intent.payload["comment"])), links.get(intent.item)
             if comment is None or link is None or link.ref.tracker != self.tracker.name:
                 self._part(intent)
             else:
                 self._comment(intent, comment, link)
+
+    def _edited(self, intent: Intent) -> None:
+        """What a comment was to say is written again, once what was sent cannot happen late any more."""
+        if self._aged(intent):
+            self._forget(intent, "may have been written, and will be written again")
 
     def _part(self, intent: Intent) -> None:
         """The item has another ticket or none, so nobody will know whether the comment stands on the former one."""
@@ -195,7 +205,8 @@ class Recovery:
         if not there:
             self._absent(intent)
             return
-        sent = replace(comment, tracker=self.tracker.name, remote_id=there[0].id)
+        stands = UNKNOWN if comment.topic else ""
+        sent = replace(comment, tracker=self.tracker.name, remote_id=there[0].id, standing=stands)
         done = {intent.id: Outcome("done", "found by its marker after a lost answer")}
         known = replace(link, ticket_revision="")
         effects = Effects(finished=done, comments=[(sent, self.work.because)], touched=[known], dirty=[intent.item])

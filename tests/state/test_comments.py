@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from state.comments import UNKNOWN
 from state.effects import Effects
-from state.model import Comment
+from state.model import ActionItem, Comment
 from state.store import StateError, UnknownRef
 
 if TYPE_CHECKING:
@@ -71,3 +72,50 @@ def test_many_at_once_are_numbered_in_their_order_each_once_and_recorded_each(bo
     assert [each.id for each in again] == ["C-000005", "C-000006"]
     assert len(book.store.comments(item.ref)) == 6
     assert book.store.verify().ok
+
+
+def _about(item: ActionItem, text: str, book: "Book", **more: object) -> Comment:
+    comment = Comment("", item.ref, "counterfoil", text, book.clock(), inbound=False, tracker="eng", topic="missing")
+    return replace(comment, **more)  # type: ignore[arg-type]
+
+
+def test_of_an_item_there_is_one_comment_about_a_topic_and_it_waits_while_what_stands_there_is_another(
+    book: "Book",
+) -> None:
+    item = book.item()
+    book.linked(item)
+    [first] = _put(book, _about(item, "A screenshot is missing.", book))
+    [reworded] = _put(book, _about(item, "A review is missing.", book))
+    assert (reworded.id, reworded.text, reworded.standing, reworded.due) == (first.id, "A review is missing.", "", True)
+    [sent] = _put(book, replace(reworded, remote_id="r1"))
+    assert (sent.due, book.store.waiting_comments()) == (False, [])
+    [again] = _put(book, _about(item, "Nothing is missing.", book))
+    assert (again.remote_id, again.due) == ("r1", True)
+    assert book.store.waiting_comments() == [again]
+    [back] = _put(book, _about(item, "A review is missing.", book))
+    assert (back.due, book.store.waiting_comments()) == (False, [])
+    assert book.actions()[2:] == ["comment.added", "comment.reworded", "comment.sent", *["comment.reworded"] * 2]
+
+
+def test_what_was_sent_while_other_words_were_found_is_not_what_stands_there(book: "Book") -> None:
+    item = book.item()
+    book.linked(item)
+    [first] = _put(book, _about(item, "One", book))
+    _put(book, _about(item, "Two", book))
+    [sent] = _put(book, replace(first, remote_id="r1"))
+    assert (sent.text, sent.due) == ("Two", True)
+    [unsure] = _put(book, replace(sent, standing=UNKNOWN))
+    [same] = _put(book, _about(item, "One", book))
+    assert (unsure.due, same.due, same.standing) == (True, True, UNKNOWN)
+
+
+def test_a_topic_starts_anew_with_another_ticket_and_what_stands_in_the_former_one_stays(book: "Book") -> None:
+    item = book.item()
+    book.linked(item)
+    [first] = _put(book, _about(item, "A review is missing.", book))
+    _put(book, replace(first, remote_id="r1"))
+    book.store.unlink(item.ref, book.because)
+    book.linked(item, "10002")
+    [new] = _put(book, _about(item, "Nothing is missing.", book))
+    assert (new.id != first.id, new.remote_id) == (True, "")
+    assert [c.text for c in book.store.comments(item.ref)] == ["A review is missing.", "Nothing is missing."]

@@ -1,0 +1,97 @@
+"""A comment about a topic stands in its ticket once, and is edited there."""
+
+from typing import Any
+
+import pytest
+
+from connectors.errors import Ambiguous
+from state.effects import Effects
+from state.model import Comment
+
+
+def say(world: Any, ref: str, text: str) -> None:
+    comment = Comment("", ref, "counterfoil", text, world.clock(), inbound=False, tracker="eng", topic="missing")
+    world.store.commit(None, Effects(comments=[(comment, world.because())]))
+
+
+def spoken(world: Any, ref: str) -> list[str]:
+    return [a.text.partition("\n")[0] for a in world.far.activity(world.link(ref).ref) if a.kind == "comment"]
+
+
+def at_rest(world: Any) -> bool:
+    report = world.sync()
+    return report.plan.operations == () and world.store.open_intents() == [] and not world.store.waiting_comments()
+
+
+def test_it_is_edited_where_it_stands_and_then_nothing_is_written(world: Any) -> None:
+    item = world.add()
+    world.sync()
+    for text in ("A screenshot is missing.", "A review is missing.", "Nothing is missing."):
+        say(world, item.ref, text)
+        assert world.sync().tally.commented == 1
+        assert spoken(world, item.ref) == [text]
+        assert at_rest(world)
+
+
+@pytest.mark.parametrize("happened", [True, False])
+def test_an_edit_whose_answer_was_lost_is_made_again_once_it_cannot_come_late(world: Any, happened: bool) -> None:
+    world.wait = 120
+    item = world.add()
+    world.sync()
+    say(world, item.ref, "A screenshot is missing.")
+    world.sync()
+    say(world, item.ref, "A review is missing.")
+    if happened:
+        world.far.lose_answer("recomment")
+    else:
+        world.far.fail_next("recomment", Ambiguous("the connection broke"))
+    assert world.sync().exit_code == 3
+    say(world, item.ref, "A screenshot is missing.")
+    assert world.sync().tally.commented == 0
+    world.clock.sleep(600)
+    world.sync()
+    assert spoken(world, item.ref) == ["A screenshot is missing."]
+    assert at_rest(world)
+
+
+def test_one_that_somebody_deleted_is_said_anew_once(world: Any) -> None:
+    item = world.add()
+    world.sync()
+    say(world, item.ref, "A screenshot is missing.")
+    world.sync()
+    stored = world.far.stored(world.link(item.ref).ref)
+    stored.log[:] = [a for a in stored.log if a.kind != "comment"]
+    assert world.sync().tally.commented == 0
+    say(world, item.ref, "A review is missing.")
+    world.sync()
+    assert spoken(world, item.ref) == ["A review is missing."]
+    assert at_rest(world)
+
+
+@pytest.mark.parametrize("step", ["saying", "comment", "said"])
+@pytest.mark.parametrize("side", ["before", "after"])
+@pytest.mark.parametrize("edit", [False, True])
+def test_a_kill_anywhere_leaves_one_comment_that_says_the_last_word(
+    world: Any, step: str, side: str, edit: bool
+) -> None:
+    item = world.add()
+    world.sync()
+    texts = ["A screenshot is missing.", "A review is missing."][: 1 + edit]
+    for text in texts[:-1]:
+        say(world, item.ref, text)
+        world.sync()
+
+    def crash(point: str) -> None:
+        if point == f"{step}.{side}":
+            raise KeyboardInterrupt
+
+    say(world, item.ref, texts[-1])
+    world.crash = crash
+    with pytest.raises(KeyboardInterrupt):
+        world.sync()
+    world.crash = lambda _: None
+    for _ in range(2):
+        world.clock.sleep(600)
+        world.sync()
+    assert spoken(world, item.ref) == texts[-1:]
+    assert at_rest(world)
