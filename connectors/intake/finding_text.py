@@ -1,7 +1,7 @@
 """How a scanner's finding reads as something a person can do."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 _CHECK_IF = re.compile(r"^checks?\s+(?:if|whether|that)\s+", re.IGNORECASE)
@@ -11,6 +11,7 @@ _ORDER = re.compile(
     r"|maintain|make|minimi[sz]e|prevent|protect|register|remove|require|restrict|rotate|set|turn|update|use|verify)\b",
     re.IGNORECASE,
 )
+_SHOULD = re.compile(r"\b(?:should|must|shall)\b", re.IGNORECASE)
 _NAME_LENGTH = 80
 _LINK = re.compile(r"https?://\S+")
 
@@ -32,30 +33,65 @@ class Said:
     """What the scanner says: what it saw, why that matters, what to do and where to read on."""
 
     status: str
-    risk: str
-    remediation: str
-    references: tuple[str, ...]
+    risk: str = ""
+    remediation: str = ""
+    references: tuple[str, ...] = ()
 
 
 def title(check_title: str, where: Where) -> str:
     """What to bring about, and where: `Ensure IAM Access Analyzer is enabled (acme-analyzer, eu-west-1)`."""
+    name = shortened(where.name or where.resource)
+    place = name if where.region in {"", "global", name} else f"{name}, {where.region}"
+    return f"{order(check_title)} ({place})"
+
+
+def order(check_title: str) -> str:
+    """What a check looks at, as something to bring about."""
     what = " ".join(check_title.split()).rstrip(" .")
     what, asks = _CHECK_IF.subn("Ensure ", what)
     if not asks and not _ORDER.match(what) and _STATES.search(what):
         what = f"Ensure that {what}"
-    name = " ".join((where.name or where.resource).split())
-    if len(name) > _NAME_LENGTH:
-        name = f"{name[: _NAME_LENGTH - 1]}…"
-    place = name if where.region in {"", "global", name} else f"{name}, {where.region}"
-    return f"{what} ({place})"
+    return what
 
 
-def description(said: Said, where: Where, check: str, *, manual: bool) -> str:
-    """The finding as Markdown; it says nothing that differs between two scans that found the same."""
-    return "\n\n".join(_parts(said, where, check, manual))
+def demand(name: str) -> str:
+    """What to do about something that is named by what is wrong, unless it orders something or says what should be."""
+    what = " ".join(name.split()).rstrip(" .")
+    if _ORDER.match(what):
+        return what
+    return f"Ensure that {what}" if _SHOULD.search(what) else f"Fix: {what}"
 
 
-def _parts(said: Said, where: Where, check: str, manual: bool) -> Iterator[str]:
+def shortened(name: str) -> str:
+    """A name on one line, cut where it is long."""
+    name = " ".join(name.split())
+    return f"{name[: _NAME_LENGTH - 1]}…" if len(name) > _NAME_LENGTH else name
+
+
+def description(said: Said, facts: Iterable[str], *, manual: bool = False) -> str:
+    """The finding as Markdown, with lines of facts at its end.
+
+    It is to say nothing that differs between two scans that found the same.
+    """
+    return "\n\n".join(part for part in _parts(said, facts, manual) if part)
+
+
+def fact(label: str, what: str, *more: str) -> str:
+    """One line that names a thing literally, and what else it is called."""
+    extra = ", ".join(_code(name) for name in more if name)
+    return f"- {label}: {_code(what)}" + (f" ({extra})" if extra else "")
+
+
+def cloud_facts(where: Where, check: str) -> Iterator[str]:
+    """The facts of a finding about a cloud's resource."""
+    yield fact("Resource", where.resource, *(name for name in (where.name, where.type) if name != where.resource))
+    yield fact("Account", where.account, where.account_name)
+    if where.region:
+        yield fact("Region", where.region)
+    yield fact("Check", check)
+
+
+def _parts(said: Said, facts: Iterable[str], manual: bool) -> Iterator[str]:
     if manual:
         yield "*The scanner cannot decide this check: look for yourself, and resolve the item with what you saw.*"
     if said.status:
@@ -68,7 +104,7 @@ def _parts(said: Said, where: Where, check: str, manual: bool) -> Iterator[str]:
         ref for ref in dict.fromkeys(said.references) if not ref.lower().startswith("no command available")
     ]:
         yield "\n".join(_reference(ref) for ref in references)
-    yield "\n".join(_facts(where, check))
+    yield "\n".join(facts)
 
 
 def _reference(text: str) -> str:
@@ -78,15 +114,6 @@ def _reference(text: str) -> str:
         return f"- {_code(text)}"
     fence = "```" if "```" not in text else "~~~~~~"
     return f"\n{fence}\n{text}\n{fence}\n"
-
-
-def _facts(where: Where, check: str) -> Iterator[str]:
-    extra = ", ".join(_code(text) for text in (where.name, where.type) if text and text != where.resource)
-    yield f"- Resource: {_code(where.resource)}" + (f" ({extra})" if extra else "")
-    yield f"- Account: {_code(where.account)}" + (f" ({_code(where.account_name)})" if where.account_name else "")
-    if where.region:
-        yield f"- Region: {_code(where.region)}"
-    yield f"- Check: {_code(check)}"
 
 
 def _code(text: str) -> str:

@@ -1,9 +1,10 @@
 """The elements of a JSON file one at a time, whichever way the file strings them together."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from itertools import islice
 from typing import Any, BinaryIO
 
 import ijson  # type: ignore[import-untyped]
@@ -13,6 +14,9 @@ from connectors.base import BadRow
 _BOM = b"\xef\xbb\xbf"
 _FIRST_LINE = 1_000_000
 _DEPTH = 1000
+_STARTS = frozenset({"start_map", "start_array"})
+_ENDS = frozenset({"end_map", "end_array"})
+_INSIDE = _ENDS | {"map_key"}
 _DEPTH_CHANGES = {"start_map": 1, "start_array": 1, "end_map": -1, "end_array": -1}
 _TOO_DEEP = BadRow(1, "", f"the file nests more than {_DEPTH} values in each other", "element")
 _NOT_READ = (ijson.JSONError, ValueError, OverflowError, RecursionError)
@@ -25,6 +29,14 @@ class Element:
     at: int
     value: Any
     unit: str = "element"
+
+
+@dataclass(slots=True)
+class Section:
+    """An object that holds a long list, without it: the values under some of its keys, and how long the list is."""
+
+    head: dict[str, Any] = field(default_factory=dict)
+    count: int = 0
 
 
 def elements(stream: BinaryIO, under: str | None = None) -> Iterator[Element | BadRow]:
@@ -51,6 +63,57 @@ def elements(stream: BinaryIO, under: str | None = None) -> Iterator[Element | B
         yield from _streamed(stream, f"{under}.item")
     else:
         yield from _streamed(stream, "")
+
+
+def sections(stream: BinaryIO, name: str, head: Collection[str], body: str) -> Iterator["Section | Element | BadRow"]:
+    """Yield the sections of the list `name`, each before the elements of the list `body` that stands in it.
+
+    A section holds its values by the keys of `head`, wherever in the section they stand. For that the file is read
+    twice, and only one element is in memory at a time.
+    """
+    start = len(_BOM) if stream.read(len(_BOM)) == _BOM else 0
+    stream.seek(start)
+    opening = _first_byte(stream)
+    stream.seek(start)
+    if opening != b"{":
+        yield BadRow(1, "", "the file is empty" if not opening else "the file is not a JSON object", "element")
+        return
+    if _too_deep(stream, start):
+        yield _TOO_DEEP
+        return
+    try:
+        found = list(_sections(stream, name, head, body))
+    except _NOT_READ as error:
+        yield BadRow(1, "", f"the file is not JSON: {_why(error)}", "element")
+        return
+    stream.seek(start)
+    read = _streamed(stream, f"{name}.item.{body}.item")
+    for section in found:
+        yield section
+        yield from islice(read, section.count)
+
+
+def _sections(stream: BinaryIO, name: str, head: Collection[str], body: str) -> Iterator["Section"]:
+    """Yield each section at its end, with the values of its head and the number of elements in its body."""
+    whole, element = f"{name}.item", f"{name}.item.{body}.item"
+    kept = {f"{whole}.{key}": key for key in head}
+    section, building, builder = Section(), "", ijson.ObjectBuilder()
+    for prefix, event, value in ijson.parse(stream):
+        if building:
+            builder.event(event, value)
+            if prefix == building and event in _ENDS:
+                section.head[kept[building]], building = builder.value, ""
+        elif prefix == element:
+            section.count += event not in _INSIDE
+        elif prefix == whole and event in {"start_map", "end_map"}:
+            if event == "end_map":
+                yield section
+            section = Section()
+        elif prefix in kept and event in _STARTS:
+            building, builder = prefix, ijson.ObjectBuilder()
+            builder.event(event, value)
+        elif prefix in kept:
+            section.head[kept[prefix]] = value
 
 
 def _first_byte(stream: BinaryIO) -> bytes:

@@ -13,11 +13,14 @@ FORMATS: Mapping[str, str] = {
     "csv": "connectors.intake.csv_items:CsvItems",
     "json": "connectors.intake.json_items:JsonItems",
     "ocsf": "connectors.intake.ocsf:Ocsf",
+    "asff": "connectors.intake.asff:Asff",
+    "sarif": "connectors.intake.sarif:Sarif",
+    "junit": "connectors.intake.junit:Junit",
 }
 """Format name -> module and class of the source that reads it."""
 
-UNDATED: frozenset[str] = frozenset()
-"""The formats whose files need not say when they were made: their sources take that as `written` (UTC)."""
+REPORTS = frozenset({"sarif", "junit"})
+"""The formats whose files need not say when and what was tested: their sources take `written` (UTC) and `subject`."""
 
 
 def source(name: str, options: Mapping[str, Any] | None = None) -> Source:

@@ -83,21 +83,24 @@ def check(shell: Shell) -> int:
     return checking.check(shell)
 
 
-@command(app, "counterfoil intake csv items.csv", "counterfoil intake ocsf prowler.ocsf.json --dry-run")
+@command(app, "counterfoil intake csv items.csv", "counterfoil intake sarif scan.sarif --of acme/api --dry-run")
 def intake(
     shell: Shell,
-    form: Annotated[str, typer.Argument(help="csv, json or ocsf.", metavar="FORMAT")],
+    form: Annotated[str, typer.Argument(help="csv, json, ocsf, asff, sarif or junit.", metavar="FORMAT")],
     file: Annotated[Path, typer.Argument(help="The file to read.", metavar="FILE")],
     keep_going: Annotated[
         bool, typer.Option("--keep-going", help="Take the good rows of a file with bad ones.")
     ] = False,
     include_manual: Annotated[bool, typer.Option("--include-manual", help="Also checks to be made by hand.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what it would do.")] = False,
+    subject: Annotated[
+        str, typer.Option("--of", help="What was tested, where sarif and junit do not say.", metavar="NAME")
+    ] = "",
 ) -> int:
     """Take in items, findings or answers from a file; taking the same file in twice changes nothing."""
     from sync.app import taking_in
 
-    return taking_in.intake(shell, form, file, keep_going=keep_going, include_manual=include_manual, dry_run=dry_run)
+    return taking_in.intake(shell, form, file, taking_in.Asked(keep_going, include_manual, dry_run, subject.strip()))
 
 
 @command(item_app, 'counterfoil item add "Rotate the deploy keys" --priority high --owner mia@acme.example')

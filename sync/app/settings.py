@@ -88,7 +88,7 @@ class DueTable(Table):
     low: int = Key(default=180, ge=0)
 
 
-class OcsfTable(Table):
+class ScannerTable(Table):
     """How scanner findings are read."""
 
     frameworks: tuple[Name, ...] = ()
@@ -97,7 +97,9 @@ class OcsfTable(Table):
 class IntakeTable(Table):
     """How sources are read."""
 
-    ocsf: OcsfTable = OcsfTable()
+    ocsf: ScannerTable = ScannerTable()
+    asff: ScannerTable = ScannerTable()
+    sarif: ScannerTable = ScannerTable()
 
 
 class Settings(BaseSettings):

@@ -1,11 +1,11 @@
 """A file of items or findings, taken in and reported on."""
 
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from connectors.intake.registry import UNDATED, SourceFile, source
+from connectors.intake.registry import REPORTS, SourceFile, source
 from sync.app import show
 from sync.app.failures import IN_ORDER, LATER, USAGE, Mistaken
 from sync.app.opening import configuration, open_store
@@ -23,12 +23,22 @@ def due_policy(config: Configuration) -> DuePolicy:
     return DuePolicy(**config.settings.due.model_dump())
 
 
-def intake(shell: Shell, form: str, file: Path, *, keep_going: bool, include_manual: bool, dry_run: bool) -> int:
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """How a file is to be taken in; `subject` is what was tested, where the file does not say."""
+
+    keep_going: bool = False
+    include_manual: bool = False
+    dry_run: bool = False
+    subject: str = ""
+
+
+def intake(shell: Shell, form: str, file: Path, asked: Asked) -> int:
     """Take in a file: exit 2 when bad rows kept it out, 3 when they were left out, 0 otherwise."""
     config = configuration(shell)
-    rows = _rows(config, form, file)
+    rows = _rows(config, form, file, asked.subject)
     tests = config.settings.tests
-    with open_store(shell, config, writes=not dry_run) as store, progress(shell) as tell:
+    with open_store(shell, config, writes=not asked.dry_run) as store, progress(shell) as tell:
         report = take_in(
             store,
             rows,
@@ -37,9 +47,9 @@ def intake(shell: Shell, form: str, file: Path, *, keep_going: bool, include_man
             because=shell.because(f"intake {form} {file.name}"),
             source=Report(form, file.name, rows.sha256(), file.stat().st_size),
             tests=TestPolicy(tests.reopen_days, tests.stale_days, config.settings.evidence.valid_days),
-            keep_going=keep_going,
-            include_manual=include_manual,
-            dry_run=dry_run,
+            keep_going=asked.keep_going,
+            include_manual=asked.include_manual,
+            dry_run=asked.dry_run,
             progress=lambda done: tell("taking in", done, 0),
         )
     for bad in report.bad[:_SHOWN]:
@@ -50,11 +60,13 @@ def intake(shell: Shell, form: str, file: Path, *, keep_going: bool, include_man
     return USAGE if report.refused else LATER if report.bad_count else IN_ORDER
 
 
-def _rows(config: Configuration, form: str, file: Path) -> SourceFile:
+def _rows(config: Configuration, form: str, file: Path, subject: str) -> SourceFile:
     options = config.settings.intake.model_dump().get(form, {})
     try:
-        if form in UNDATED:
-            options["written"] = datetime.fromtimestamp(file.stat().st_mtime, UTC)
+        if form in REPORTS:
+            options |= {"written": datetime.fromtimestamp(file.stat().st_mtime, UTC), "subject": subject}
+        elif subject:
+            raise Mistaken(f"{form} files say themselves what they are about; --of is for {', '.join(sorted(REPORTS))}")
         rows = SourceFile(file, source(form, options))
         file.open("rb").close()
     except LookupError as error:

@@ -38,13 +38,22 @@ PIECES = st.sampled_from(
         b"\xff",
         b"\\u",
         b"1e9",
+        b"<",
+        b"/>",
+        b"&a;",
         b" ",
     ]
 )
 
 
+STARTS = [
+    *(b"", b"title,owner\n", b"[", b'{"items":[', b'{"title":"a"}\n', b"\xef\xbb\xbf"),
+    *(b'{"runs":[{"results":[{', b"<testsuite><testcase name='a'>"),
+]
+
+
 @pytest.mark.parametrize("name", FORMATS)
-@pytest.mark.parametrize("start", [b"", b"title,owner\n", b"[", b'{"items":[', b'{"title":"a"}\n', b"\xef\xbb\xbf"])
+@pytest.mark.parametrize("start", STARTS)
 @given(pieces=st.lists(PIECES | st.binary(max_size=4), max_size=30))
 def test_no_content_raises(name: str, start: bytes, pieces: list[bytes]) -> None:
     for row in source(name).read(io.BytesIO(start + b"".join(pieces))):
