@@ -14,6 +14,7 @@ import typer
 from state.model import Priority, Status
 from sync.app.asking import SETTINGS, ConfigFile, Ref, command, hung_up, reference
 from sync.app.cli_accept import accept_app, due_app
+from sync.app.cli_evidence import evidence_app
 from sync.app.shell import Shell
 
 app = typer.Typer(name="counterfoil", **SETTINGS)
@@ -27,6 +28,7 @@ app.add_typer(audit_app, name="audit")
 app.add_typer(state_app, name="state")
 app.add_typer(accept_app, name="accept")
 app.add_typer(due_app, name="due")
+app.add_typer(evidence_app, name="evidence")
 
 
 class Side(StrEnum):

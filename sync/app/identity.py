@@ -106,6 +106,24 @@ def must_review(config: Configuration, who: Acting) -> None:
         raise Mistaken(f"{who.email} may not review; who may is named by reviewer under [roles] of {config.file.name}")
 
 
+def every_name(config: Configuration, who: Acting) -> frozenset[str]:
+    """Every name of the person and, where somebody else gives the command, of that one; logins too."""
+    known = [each for each in people(config) if each.email in (who.email, who.typed_by)]
+    logins = (each.login for each in known if each.login)
+    return frozenset().union(who.names, logins, *(names(each) for each in known))
+
+
+def bringer(shell: Shell, config: Configuration) -> tuple[str, Because]:
+    """By which name evidence is brought, and why it is written.
+
+    Where `[[people]]` names nobody's login, everyone may who can reach the database; the name is that of their user.
+    """
+    if not any(each.login for each in people(config)):
+        return system_user(), shell.because()
+    who = acting(config)
+    return who.email, who.because(shell, "")
+
+
 def author(shell: Shell, config: Configuration) -> Because:
     """Why an item is written by hand: by whom; raises `Mistaken` for somebody who may not.
 

@@ -1,5 +1,6 @@
 """What the configuration may say of the compliance programme: roles, evidence, acceptance, tests and groups."""
 
+import re
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, StringConstraints
@@ -21,6 +22,19 @@ def _email(text: str) -> str:
 
 
 Email = Annotated[str, AfterValidator(_email)]
+
+
+_HOST = re.compile(r"(?:[\w.-]+|\[[0-9a-f:.]+\])(?::\d{1,5})?", re.IGNORECASE)
+
+
+def _host(text: str) -> str:
+    if not _HOST.fullmatch(text):
+        message = f'{text!r} is not a host; write it as "wiki.acme.example" or "wiki.acme.example:8443"'
+        raise ValueError(message)
+    return text
+
+
+Host = Annotated[str, AfterValidator(_host)]
 
 
 class Table(BaseModel):
@@ -116,7 +130,7 @@ class EvidenceTable(Table):
     folder: Name = "evidence"
     copy_attachments: bool = False
     check_links: bool = False
-    allow_hosts: list[Name] = []
+    allow_hosts: list[Host] = []
     largest_mb: int = Key(default=50, ge=1)
     valid_days: int | None = Key(default=None, ge=1)
 

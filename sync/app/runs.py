@@ -11,6 +11,7 @@ from typing import Any
 
 from connectors.base import Tracker
 from connectors.errors import NotFound
+from state.effects import Because
 from state.model import Hold
 from state.store import Store, this_process
 from sync.app import identity, run_shapes, show
@@ -24,6 +25,7 @@ from sync.app.settings import Configuration
 from sync.app.shell import Shell
 from sync.app.threads import at_once
 from sync.engine import Engine, ExpectationFailed, Report
+from sync.evidence import renewals
 from sync.plan import Forecast, Operation, Plan, Safety
 
 _SHOWN = 200
@@ -112,6 +114,10 @@ def sync(shell: Shell, *, expect: str | None, force: str | None, full: bool, onl
         except ExpectationFailed as error:
             shell.refuse(str(error))
             return BRAKE
+        if report.plan.refused is None:
+            renewals(
+                engine.store, shell.today, Because(shell.agent(scheduled=True), run=shell.run, reason="it expired")
+            )
         holds = engine.store.holds()
     shell.answer(run_shapes.report(report, holds), lambda: _report_words(report, holds))
     return report.exit_code
