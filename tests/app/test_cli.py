@@ -29,6 +29,7 @@ def test_the_commands_are_these() -> None:
         *("item add", "item list", "item show", "item edit", "item comment", "item link", "item unlink"),
         *(f"accept {word}" for word in ("request", "list", "show", "approve", "reject", "revoke", "renew")),
         *("due list", "due approve", "due reject"),
+        *(f"evidence {word}" for word in ("add", "list", "show", "review", "verify", "check")),
         *("holds list", "holds settle", "audit log", "audit verify", "state copy", "state reclaim"),
     }
 

@@ -107,6 +107,14 @@ change_share = 7
     assert found["safety.change_share"][1] == 12
 
 
+@pytest.mark.parametrize(
+    "host", ["https://wiki.example", "wiki.example/a", "*.example", "a b", "wiki.example:port", ""]
+)
+def test_a_host_that_may_be_looked_at_is_a_host(tmp_path: Path, host: str) -> None:
+    found = complaints(tmp_path, f'[evidence]\nallow_hosts = ["wiki.example:8443", "[::1]:80", "{host}"]\n')
+    assert set(found) == {"evidence.allow_hosts[3]"}
+
+
 def test_a_refused_secret_is_not_repeated(tmp_path: Path) -> None:
     with pytest.raises(ConfigError) as caught:
         load(written(tmp_path, TRACKER + 'token = "hunter2"\npassword = ["hunter3"]\n'))
