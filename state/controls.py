@@ -1,53 +1,74 @@
-"""Frameworks, controls and tests as rows, and how each control stands."""
+"""Frameworks, controls and tests as rows, with the status of each control as it was last recorded."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, replace
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, Row, bindparam, func, insert, select, update
+from sqlalchemy import Connection, Row, bindparam, func, insert, literal_column, or_, select, update
 
+from state import naming
 from state.audit import Ledger, digest
 from state.effects import Because
 from state.errors import StateError, UnknownRef
 from state.model import TestOutcome
 from state.programme_tables import ControlRow, FrameworkRow, TestRow
-from state.register import Control, ControlDraft, ControlStatus, Exemption, Framework, Test
+from state.register import Control, ControlDraft, ControlStatus, Exemption, Framework, Test, folded
 from state.series import chunks
 
 FRAMEWORK = FrameworkRow.__table__  # type: ignore[attr-defined]
 CONTROL = ControlRow.__table__  # type: ignore[attr-defined]
 TEST = TestRow.__table__  # type: ignore[attr-defined]
 
+_IS_STALE = literal_column("control.stale") == literal_column("1")
 _HEARD = update(TEST).where(TEST.c.fingerprint == bindparam("which"))
+
+
+class Added(NamedTuple):
+    """How many controls of a file were new, how many changed, and which it no longer names."""
+
+    new: int
+    changed: int
+    unnamed: tuple[str, ...]
 
 
 def add_framework(
     connection: Connection, ledger: Ledger, new: Framework, drafts: Sequence[ControlDraft], because: Because
-) -> tuple[int, int]:
-    """Keep a framework and its controls, or bring them up to date; how many controls are new, and how many changed.
+) -> Added:
+    """Keep a framework and its controls, or bring them up to date.
 
-    Controls that the file no longer names stay, and so does every control's status, exemption and answer.
+    Controls that the file no longer names stay, and so does every control's status, exemption and answer. Of two codes
+    that are compared as one, `StateError` is raised.
     """
-    known = {each.code: each for each in controls(connection, new.id)}
-    stored = connection.execute(select(FRAMEWORK).where(FRAMEWORK.c.id == new.id)).first()
-    if stored is None:
-        connection.execute(insert(FRAMEWORK).values(**asdict(new)))
-    elif stored.sha256 != new.sha256:
-        connection.execute(update(FRAMEWORK).where(FRAMEWORK.c.id == new.id).values(**asdict(new)))
-    if stored is None or stored.sha256 != new.sha256:
-        ledger.note("framework.added", new.id, because, after=asdict(new) | {"controls": len(drafts)})
-    fresh = [(place, d) for place, d in enumerate(drafts) if d.code not in known]
+    codes = {folded(draft.code): draft.code for draft in drafts}
+    if len(codes) < len(drafts):
+        twice = next(d.code for d in drafts if codes[folded(d.code)] != d.code or drafts.count(d) > 1)
+        raise StateError(f"the code {twice} is there twice; a control is named by its code")
+    known = {folded(each.code): each for each in controls(connection, new.id)}
+    _keep_framework(connection, ledger, new, len(drafts), because)
+    fresh = [(place, d) for place, d in enumerate(drafts) if folded(d.code) not in known]
     if fresh:
         connection.execute(insert(CONTROL), [_new(new, place, draft) for place, draft in fresh])
-    changed = [d for d in drafts if d.code in known and _differs(known[d.code], d)]
-    for draft in changed:
-        values = {"title": draft.title, "guidance": draft.guidance}
-        values |= {"owner": draft.owner} if draft.owner else {}
-        connection.execute(update(CONTROL).where(CONTROL.c.id == f"{new.id}:{draft.code}").values(**values))
-        after = {"title": draft.title, "guidance_sha256": digest(draft.guidance), "owner": draft.owner}
-        ledger.note("control.changed", f"{new.id}:{draft.code}", because, after=after)
-    return len(fresh), len(changed)
+        naming.found_by_all(connection, controls=True)
+    changed = [(known[key], d) for d in drafts if (key := folded(d.code)) in known and _differs(known[key], d)]
+    for before, draft in changed:
+        values = {"title": draft.title, "guidance": draft.guidance, "owner": draft.owner or before.owner}
+        connection.execute(update(CONTROL).where(CONTROL.c.id == before.id).values(**values))
+        after = {"title": draft.title, "guidance_sha256": digest(draft.guidance), "owner": values["owner"]}
+        ledger.note("control.changed", before.id, because, after=after)
+    unnamed = tuple(each.code for key, each in known.items() if key not in codes)
+    return Added(len(fresh), len(changed), unnamed)
+
+
+def _keep_framework(connection: Connection, ledger: Ledger, new: Framework, count: int, because: Because) -> None:
+    before = next((each for each in frameworks(connection) if each.id == new.id), None)
+    if before is not None and (before.title, before.version, before.sha256) == (new.title, new.version, new.sha256):
+        return
+    if before is None:
+        connection.execute(insert(FRAMEWORK).values(**asdict(new)))
+    else:
+        connection.execute(update(FRAMEWORK).where(FRAMEWORK.c.id == new.id).values(**asdict(new)))
+    ledger.note("framework.added", new.id, because, after=asdict(new) | {"controls": count})
 
 
 def _differs(known: Control, draft: ControlDraft) -> bool:
@@ -58,10 +79,14 @@ def _differs(known: Control, draft: ControlDraft) -> bool:
 def _new(framework: Framework, place: int, draft: ControlDraft) -> dict[str, Any]:
     exempt = dict.fromkeys(("exempt_why", "exempt_by", "exempt_at", "answered_by"))
     first = {"status": ControlStatus.NOT_STARTED.value, "why": "no evidence", "since": framework.added_at}
+    id_ = f"{framework.id}:{draft.code}"
+    keys = {"id_key": folded(id_), "code_key": folded(draft.code)}
     return {
-        "id": f"{framework.id}:{draft.code}",
+        "id": id_,
         "framework": framework.id,
         "place": place,
+        "stale": 1,
+        **keys,
         **asdict(draft),
         **first,
         **exempt,
@@ -83,28 +108,57 @@ def controls(connection: Connection, framework: str | None = None) -> list[Contr
     return [_control_of(row) for row in connection.execute(query)]
 
 
+def get(connection: Connection, ids: Iterable[str]) -> dict[str, Control]:
+    """The controls that have these ids; unknown ones are left out."""
+    found: dict[str, Control] = {}
+    for some in chunks(dict.fromkeys(ids)):
+        rows = connection.execute(select(CONTROL).where(CONTROL.c.id.in_(some)).order_by(CONTROL.c.id))
+        found |= {row.id: _control_of(row) for row in rows}
+    return found
+
+
 def control(connection: Connection, name: str) -> Control:
     """The control with this id, or the only one with this code; raises `UnknownRef`, or `StateError` if it is not."""
-    found = [each for each in controls(connection) if each.is_named(name)]
-    exact = [each for each in found if each.id.casefold() == name.casefold()]
+    key = folded(name)
+    query = select(CONTROL).where(or_(CONTROL.c.id_key == key, CONTROL.c.code_key == key)).order_by(CONTROL.c.id)
+    found = [_control_of(row) for row in connection.execute(query)]
+    exact = [each for each in found if folded(each.id) == key]
     match exact or found:
         case [one]:
             return one
         case []:
-            raise UnknownRef(name)
+            raise UnknownRef(name, "controls list")
         case many:
             raise StateError(f"{name} is a control of several frameworks: {', '.join(c.id for c in many)}; name one")
 
 
-def answer(connection: Connection, ledger: Ledger, by: Mapping[str, str | None], because: Because) -> None:
-    """Say which control answers which, both by id."""
+def answer(connection: Connection, ledger: Ledger, by: Mapping[str, str | None], because: Because) -> list[str]:
+    """Say which control answers which, both by id; those for which that is news.
+
+    Raises `StateError` where one that answers others would be answered itself.
+    """
     known = {each.id: each for each in controls(connection)}
+    for id_ in (*by, *filter(None, by.values())):
+        if id_ not in known:
+            raise UnknownRef(id_, "controls list")
+    after = {each.id: by.get(each.id, each.answered_by) for each in known.values()}
+    answers = {other: id_ for id_, other in after.items() if other is not None}
     for id_, other in by.items():
-        if id_ not in known or (other is not None and other not in known):
-            raise UnknownRef(id_ if id_ not in known else str(other))
-        if known[id_].answered_by != other:
-            connection.execute(update(CONTROL).where(CONTROL.c.id == id_).values(answered_by=other))
-            ledger.note("control.answered", id_, because, before=known[id_].answered_by, after=other)
+        if other is not None and (why := _no_answer(id_, other, after[other], answers.get(id_))):
+            raise StateError(f"{id_} cannot be answered by {other}: {why}")
+    news = [id_ for id_, other in by.items() if known[id_].answered_by != other]
+    for id_ in news:
+        connection.execute(update(CONTROL).where(CONTROL.c.id == id_).values(answered_by=by[id_], stale=1))
+        ledger.note("control.answered", id_, because, before=known[id_].answered_by, after=by[id_])
+    return news
+
+
+def _no_answer(id_: str, other: str, further: str | None, answered: str | None) -> str:
+    if id_ == other:
+        return "that is the same control"
+    if further is not None:
+        return f"that is answered by {further} itself; name that one"
+    return f"it answers {answered}; say what that is answered by instead" if answered is not None else ""
 
 
 def exempt(
@@ -114,9 +168,15 @@ def exempt(
     names = ("exempt_why", "exempt_by", "exempt_at")
     values = (exemption.reason, exemption.by, exemption.at) if exemption else (None, None, None)
     changes = dict(zip(names, values, strict=True))
-    connection.execute(update(CONTROL).where(CONTROL.c.id == about.id).values(**changes))
+    connection.execute(update(CONTROL).where(CONTROL.c.id == about.id).values(**changes, stale=1))
     after = {"by": exemption.by, "reason_sha256": digest(exemption.reason)} if exemption else None
     ledger.note("control.exempted", about.id, because, after=after)
+
+
+def stale(connection: Connection, most: int) -> list[str]:
+    """The ids of controls whose status may be another by now, at most so many."""
+    query = select(CONTROL.c.id).where(_IS_STALE).order_by(CONTROL.c.id).limit(most)
+    return list(connection.execute(query).scalars())
 
 
 def stand(
@@ -126,17 +186,25 @@ def stand(
     found: Mapping[str, tuple[ControlStatus, str]],
     because: Because,
 ) -> list[Control]:
-    """Record how controls stand, by id, with the reason; those whose status changed, as they were."""
-    moved = [each for each in controls(connection) if each.id in found and found[each.id] != (each.status, each.why)]
-    for each in moved:
-        status, why = found[each.id]
-        since = each.since if status is each.status else now
-        values = {"status": status.value, "why": why, "since": since}
-        connection.execute(update(CONTROL).where(CONTROL.c.id == each.id).values(**values))
-        if status is not each.status:
-            after = {"status": status, "why": why}
-            ledger.note("control.status", each.id, because, field="status", before=each.status, after=after)
-    return [each for each in moved if found[each.id][0] is not each.status]
+    """Record how controls stand, by id, with the reason; those whose status changed, as they are now."""
+    known = get(connection, found)
+    after = [_standing_as(each, *found[id_], now) for id_, each in known.items() if id_ in found]
+    for each in after:
+        before = known[each.id]
+        if each != before:
+            values = {"status": each.status.value, "why": each.why, "since": each.since}
+            connection.execute(update(CONTROL).where(CONTROL.c.id == each.id).values(**values))
+        if each.status is not before.status:
+            said = {"status": each.status, "why": each.why}
+            told = replace(because, reason=each.why)
+            ledger.note("control.status", each.id, told, field="status", before=before.status, after=said)
+    for some in chunks(found):
+        connection.execute(update(CONTROL).where(_IS_STALE, CONTROL.c.id.in_(some)).values(stale=0))
+    return [each for each in after if each.status is not known[each.id].status]
+
+
+def _standing_as(each: Control, status: ControlStatus, why: str, now: datetime) -> Control:
+    return replace(each, status=status, why=why, since=each.since if status is each.status else now)
 
 
 def _control_of(row: Row[Any]) -> Control:
@@ -164,12 +232,15 @@ def heard(connection: Connection, said: Iterable[Test]) -> None:
     for some in chunks({each.fingerprint: each for each in sorted(said, key=_when)}.values()):
         rows = connection.execute(select(TEST).where(TEST.c.fingerprint.in_([each.fingerprint for each in some])))
         known = {row.fingerprint: _test_of(row) for row in rows}
-        if new := [_test_columns(each) for each in some if each.fingerprint not in known]:
-            connection.execute(insert(TEST), new)
+        new = [each for each in some if each.fingerprint not in known]
+        if new:
+            connection.execute(insert(TEST), [_test_columns(each) for each in new])
         pairs = [(known[each.fingerprint], each) for each in some if each.fingerprint in known]
         later = [replace(now, item=now.item or was.item) for was, now in pairs if was.observed_at <= now.observed_at]
-        if moved := [each for each in later if each != known[each.fingerprint]]:
+        moved = [each for each in later if each != known[each.fingerprint]]
+        if moved:
             connection.execute(_HEARD, [_test_columns(each) | {"which": each.fingerprint} for each in moved])
+        naming.heard(connection, [*new, *moved])
 
 
 def _when(test: Test) -> datetime:

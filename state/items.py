@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import Connection, Row, Select, bindparam, insert, literal_column, select, tuple_, update
 from sqlalchemy.exc import IntegrityError
 
-from state import lifecycle
+from state import lifecycle, naming
 from state.acceptance import as_of
 from state.audit import Ledger, digest
 from state.effects import Because, ItemChange
@@ -176,6 +176,7 @@ def add(
             "an item with one of these external references or fingerprints exists already; none of this batch was "
             "added. Look for it with `counterfoil item list`"
         ) from error
+    naming.added(connection, items)
     for item in items:
         ledger.note("item.created", item.ref, because, after=_shown(item))
     return items
@@ -253,7 +254,7 @@ def change(connection: Connection, ledger: Ledger, now: datetime, changes: Seque
     if not changes:
         return
     items = get(connection, (each.item for each in changes))
-    changed: dict[str, ActionItem] = {}
+    before, changed = dict(items), dict[str, ActionItem]()
     for each in changes:
         if (item := items.get(each.item)) is None:
             raise UnknownRef(each.item)
@@ -264,13 +265,14 @@ def change(connection: Connection, ledger: Ledger, now: datetime, changes: Seque
             items[item.ref] = changed[item.ref] = _after(item, values, each.because.at or now, now)
     if changed:
         connection.execute(_CHANGE, [_columns(item) | {"dirty": 1, "which": ref} for ref, item in changed.items()])
+        naming.changed(connection, before, changed)
 
 
 def accept(
     connection: Connection, ledger: Ledger, now: datetime, ref: str, accepted: Accepted | None, because: Because
 ) -> ActionItem:
     """Have an item's risk accepted, or no more: it is open again then. Only a decision leads here, or its end."""
-    item = one(connection, ref)
+    before = item = one(connection, ref)
     status = Status.OPEN if accepted is None else Status.ACCEPTED_AS_RISK
     values: dict[str, Any] = {"status": status, "accepted": accepted, "claim": None}
     moved = {name: value for name, value in values.items() if value != getattr(item, name)}
@@ -278,6 +280,7 @@ def accept(
         _record(ledger, item, moved, because)
         item = replace(item, **moved, updated_at=now, revision=item.revision + 1)
         connection.execute(_CHANGE, _columns(item) | {"dirty": 1, "which": ref})
+        naming.changed(connection, {ref: before}, {ref: item})
     return item
 
 

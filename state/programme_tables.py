@@ -3,7 +3,7 @@
 from datetime import date, datetime
 from typing import Any, ClassVar
 
-from sqlalchemy import Index, Text
+from sqlalchemy import CheckConstraint, Index, Text
 from sqlmodel import Field, SQLModel
 
 from state.columns import Names, Utc, only
@@ -159,10 +159,19 @@ class FrameworkRow(SQLModel, table=True):
 
 
 class ControlRow(SQLModel, table=True):
-    """A control with the status last recorded; `id` is `framework:code`."""
+    """A control with the status last recorded; `id` is `framework:code`.
+
+    `id_key` and `code_key` are both as names are compared. `stale` says that what its status rests on has changed.
+    """
 
     __tablename__: ClassVar[Any] = "control"
-    __table_args__ = (Index("control_by_code", "code"), Index("control_by_framework", "framework", "place"))
+    __table_args__ = (
+        CheckConstraint("stale IN (0, 1)", name="control_stale"),
+        Index("control_by_code", "code_key"),
+        Index("control_by_framework", "framework", "place"),
+        Index("control_by_answer", "answered_by", **only("answered_by IS NOT NULL")),
+        Index("control_is_stale", "id", **only("stale = 1")),
+    )
 
     id: str = Field(primary_key=True)
     framework: str = Field(foreign_key="framework.id")
@@ -178,6 +187,19 @@ class ControlRow(SQLModel, table=True):
     exempt_why: str | None = Field(sa_type=Text)
     exempt_by: str | None
     exempt_at: datetime | None = Field(sa_type=Utc)
+    id_key: str = Field(unique=True)
+    code_key: str
+    stale: int
+
+
+class ItemControlRow(SQLModel, table=True):
+    """An item that names a control."""
+
+    __tablename__: ClassVar[Any] = "item_control"
+    __table_args__ = (Index("item_control_by_item", "item"),)
+
+    control: str = Field(primary_key=True, foreign_key="control.id")
+    item: str = Field(primary_key=True, foreign_key="item.ref")
 
 
 class TestRow(SQLModel, table=True):
@@ -197,10 +219,22 @@ class TestRow(SQLModel, table=True):
     report_sha256: str
 
 
+class TestControlRow(SQLModel, table=True):
+    """A test that names a control."""
+
+    __test__: ClassVar[bool] = False
+    __tablename__: ClassVar[Any] = "test_control"
+    __table_args__ = (Index("test_control_by_test", "test"),)
+
+    control: str = Field(primary_key=True, foreign_key="control.id")
+    test: str = Field(primary_key=True, foreign_key="test.fingerprint")
+
+
 class RiskRow(SQLModel, table=True):
-    """A risk of the register."""
+    """A risk of the register; `key` is its id as names are compared, `stale` says that an item of it has moved."""
 
     __tablename__: ClassVar[Any] = "risk"
+    __table_args__ = (CheckConstraint("stale IN (0, 1)", name="risk_stale"),)
 
     id: str = Field(primary_key=True)
     statement: str = Field(sa_type=Text)
@@ -213,6 +247,18 @@ class RiskRow(SQLModel, table=True):
     updated_at: datetime = Field(sa_type=Utc)
     due_since: datetime | None = Field(sa_type=Utc)
     due_why: str = Field(sa_type=Text)
+    key: str = Field(unique=True)
+    stale: int
+
+
+class ItemRiskRow(SQLModel, table=True):
+    """An item that names a risk."""
+
+    __tablename__: ClassVar[Any] = "item_risk"
+    __table_args__ = (Index("item_risk_by_item", "item"),)
+
+    risk: str = Field(primary_key=True, foreign_key="risk.id")
+    item: str = Field(primary_key=True, foreign_key="item.ref")
 
 
 class ScoreRow(SQLModel, table=True):

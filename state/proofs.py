@@ -10,6 +10,7 @@ from sqlalchemy import Connection, Row, Select, Text, and_, func, insert, select
 from state.audit import Ledger, digest
 from state.effects import Because
 from state.errors import StateError, UnknownRef
+from state.naming import touched
 from state.programme_tables import EvidenceRow, LinkCheckRow, ReviewRow
 from state.proof import Evidence, EvidenceDraft, EvidenceKind, LinkCheck, LinkHealth, Review, Verdict, latest_word
 from state.series import chunks, next_numbers
@@ -69,6 +70,7 @@ def _put(connection: Connection, ledger: Ledger, new: Evidence, because: Because
         raise StateError("evidence supports an item or a control; name one")
     connection.execute(insert(EVIDENCE).values(seq=number(new.ref), version=new.version, **_columns(new.draft)))
     _note(ledger, "evidence.added", new, because, after=_shown(new))
+    _touch(connection, new)
     return new
 
 
@@ -121,6 +123,7 @@ def review(connection: Connection, ledger: Ledger, evidence: Evidence, found: Re
     )
     after = _named(evidence) | {"verdict": found.verdict, "by": found.by, "reason_sha256": digest(found.reason)}
     _note(ledger, "evidence.reviewed", evidence, because, after=after)
+    _touch(connection, evidence)
 
 
 def check(connection: Connection, ledger: Ledger, evidence: Evidence, found: LinkCheck, because: Because) -> bool:
@@ -134,6 +137,7 @@ def check(connection: Connection, ledger: Ledger, evidence: Evidence, found: Lin
     connection.execute(insert(CHECK).values(seq=seq, evidence=number(evidence.ref), version=evidence.version, **values))
     after = _named(evidence) | {"health": found.health, "sha256": found.sha256}
     _note(ledger, "evidence.checked", evidence, because, before=before and before.health, after=after)
+    _touch(connection, evidence)
     return True
 
 
@@ -175,6 +179,15 @@ def versions(connection: Connection, ref: str) -> list[Evidence]:
 def everything(connection: Connection) -> list[Evidence]:
     """Every version of every piece."""
     return _read(connection, connection.execute(_ordered()).all())
+
+
+def newest(connection: Connection, numbers: Iterable[int]) -> dict[int, Evidence]:
+    """The newest version of each of these pieces, by number."""
+    found: dict[int, Evidence] = {}
+    for some in chunks(numbers):
+        for each in _read(connection, connection.execute(_ordered().where(EVIDENCE.c.seq.in_(some))).all()):
+            found[number(each.ref)] = each
+    return found
 
 
 def ending(connection: Connection, before: date) -> list[Evidence]:
@@ -239,6 +252,11 @@ def _note(ledger: Ledger, action: str, evidence: Evidence, because: Because, *, 
     draft = evidence.draft
     for about in (*filter(None, [draft.item]), *draft.controls):
         ledger.note(action, about, because, before=before, after=after)
+
+
+def _touch(connection: Connection, evidence: Evidence) -> None:
+    """Keep that something happened to the controls that the piece supports."""
+    touched(connection, filter(None, [evidence.draft.item]), evidence.draft.controls)
 
 
 def _named(evidence: Evidence) -> dict[str, Any]:

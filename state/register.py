@@ -1,12 +1,20 @@
-"""The register: frameworks, controls and risks, and what makes a control's status, without I/O."""
+"""The register: frameworks, controls, tests and risks, without I/O."""
 
-from collections.abc import Sequence
+import re
 from dataclasses import dataclass
 from datetime import date, datetime
 from enum import StrEnum
+from functools import lru_cache
 
-from state.lifecycle import UNFINISHED
-from state.model import ActionItem, SourceKind, Status, TestOutcome
+from state.model import TestOutcome
+
+_ENHANCED = re.compile(r"\((\w+)\)")
+
+
+@lru_cache(maxsize=4096)
+def folded(name: str) -> str:
+    """A name of a control or a risk as names are compared: `AC-2 (1)` is `ac-2.1`, and `SOC2/CC6.1` is `soc2:cc6.1`."""
+    return _ENHANCED.sub(r".\1", "".join(name.split())).replace("/", ":").casefold()
 
 
 class ControlStatus(StrEnum):
@@ -72,7 +80,7 @@ class Control:
 
     def is_named(self, name: str) -> bool:
         """Whether an item that names `name` among its controls means this one."""
-        return name.casefold() in (self.id.casefold(), self.code.casefold())
+        return folded(name) in (folded(self.id), folded(self.code))
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,59 +97,6 @@ class Test:
     item: str | None = None
     source_ref: str = ""
     report_sha256: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Support:
-    """A piece of evidence as far as a control is concerned: whether it counts today, and if not, why."""
-
-    ref: str
-    valid: bool
-    why_not: str = ""
-
-
-def standing(
-    exemption: Exemption | None, items: Sequence[ActionItem], tests: Sequence[Test], support: Sequence[Support]
-) -> tuple[ControlStatus, str]:
-    """A control's status and the reason for it.
-
-    Implemented needs valid evidence, no failing test and no open item. Failing needs a failing test. In progress are
-    those on which something has begun; an item that is merely open has begun nothing.
-    """
-    if exemption is not None:
-        return ControlStatus.NOT_APPLICABLE, f"{exemption.reason} (approved by {exemption.by})"
-    if failing := sorted({t.title for t in tests if t.outcome is TestOutcome.FAIL} | _failing(items, tests)):
-        return ControlStatus.FAILING, f"failing: {_some(failing)}"
-    unfinished = [i for i in items if i.status in UNFINISHED]
-    accepted = [i.ref for i in items if i.status is Status.ACCEPTED_AS_RISK]
-    valid = [s.ref for s in support if s.valid]
-    if valid and not unfinished and not accepted:
-        return ControlStatus.IMPLEMENTED, f"evidence: {_some(valid)}"
-    if begun := [i.ref for i in items if i.status is not Status.OPEN]:
-        left = [i.ref for i in unfinished]
-        why = f"open: {_some(left)}" if left else _without(accepted, support)
-        return ControlStatus.IN_PROGRESS, why or f"begun: {_some(begun)}"
-    if valid:
-        return ControlStatus.IN_PROGRESS, f"open: {_some([i.ref for i in unfinished])}"
-    return ControlStatus.NOT_STARTED, f"open: {_some([i.ref for i in items])}" if items else _without([], support)
-
-
-def _failing(items: Sequence[ActionItem], tests: Sequence[Test]) -> set[str]:
-    """Unfinished items of tests whose latest word is not known."""
-    known = {t.item for t in tests}
-    tested = (i for i in items if i.source_kind is SourceKind.AUTOMATED_TEST and i.ref not in known)
-    return {i.ref for i in tested if i.status in UNFINISHED}
-
-
-def _without(accepted: Sequence[str], support: Sequence[Support]) -> str:
-    if accepted:
-        return f"the risk is accepted, not treated: {_some(accepted)}"
-    spent = [f"{s.ref} ({s.why_not})" for s in support if not s.valid]
-    return f"no valid evidence: {_some(spent)}" if spent else "no evidence"
-
-
-def _some(names: Sequence[str]) -> str:
-    return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
 
 
 class ScoreKind(StrEnum):

@@ -1,21 +1,28 @@
 """The risk register as rows: risks, and every score they ever had."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import date, datetime
 from typing import Any
 
 from sqlalchemy import Connection, Row, insert, select, update
 
+from state import naming
 from state.audit import Ledger, digest
 from state.effects import Because
 from state.errors import StateError, UnknownRef
+from state.lifecycle import UNFINISHED
+from state.model import ActionItem, Status
+from state.naming import ITEM_RISK
 from state.programme_tables import RiskRow, ScoreRow
-from state.register import Risk, Score, ScoreKind, Treatment
+from state.register import Risk, Score, ScoreKind, Treatment, folded
+from state.rows import item_of
 from state.series import chunks, next_numbers
+from state.tables import ItemRow
 
 RISK = RiskRow.__table__  # type: ignore[attr-defined]
 SCORE = ScoreRow.__table__  # type: ignore[attr-defined]
+ITEM = ItemRow.__table__  # type: ignore[attr-defined]
 
 CHANGEABLE = frozenset({"statement", "owner", "treatment", "gap", "existing", "next_review"})
 """The attributes of a risk that a change may name."""
@@ -26,25 +33,27 @@ def new_id(connection: Connection) -> str:
     while True:
         [number] = next_numbers(connection, "risk", 1)
         id_ = f"R-{number:04d}"
-        if not get(connection, [id_]):
+        if not naming.risks_called(connection, [id_]):
             return id_
 
 
-def add(connection: Connection, ledger: Ledger, risk: Risk, because: Because) -> Risk:
-    """Keep a new risk with its first scores; raises `StateError` where its id is taken."""
-    if get(connection, [risk.id]):
-        raise StateError(f"there is a risk {risk.id} already; change it: `counterfoil risk edit {risk.id}`")
-    values = {name: value for name, value in asdict(risk).items() if name != "scores"}
-    connection.execute(insert(RISK).values(**values | {"treatment": risk.treatment.value}))
-    ledger.note("risk.added", risk.id, because, after=_shown(risk))
-    score(connection, ledger, risk.id, risk.scores, because)
-    return risk
+def add(connection: Connection, ledger: Ledger, risks: Sequence[Risk], because: Because) -> None:
+    """Keep new risks with their first scores; raises `StateError` where an id is taken."""
+    for risk in risks:
+        for [there] in naming.risks_called(connection, [risk.id]).values():
+            raise StateError(f"there is a risk {there} already; change it: `counterfoil risk edit {there}`")
+        values = {name: value for name, value in asdict(risk).items() if name != "scores"}
+        values |= {"treatment": risk.treatment.value, "key": folded(risk.id), "stale": 0}
+        connection.execute(insert(RISK).values(**values))
+        ledger.note("risk.added", risk.id, because, after=_shown(risk))
+        _keep_scores(connection, ledger, risk.id, risk.scores, because)
+    naming.found_by_all(connection, risks=True)
 
 
 def change(
     connection: Connection, ledger: Ledger, now: datetime, id_: str, values: dict[str, Any], because: Because
 ) -> None:
-    """Give a risk new values by attribute name; what it has already is skipped."""
+    """Give a risk new values by attribute name; what it has already is skipped. Raises `UnknownRef`."""
     before = one(connection, id_)
     if unknown := values.keys() - CHANGEABLE:
         raise StateError(f"{id_}: {', '.join(sorted(unknown))} cannot be changed")
@@ -59,14 +68,18 @@ def change(
 
 def score(connection: Connection, ledger: Ledger, id_: str, scores: Sequence[Score], because: Because) -> None:
     """Keep ratings beside the earlier ones; a current one ends that the risk is due for it."""
-    for each in scores:
-        [seq] = next_numbers(connection, "score", 1)
+    _keep_scores(connection, ledger, id_, scores, because)
+    if any(each.kind is ScoreKind.CURRENT for each in scores):
+        connection.execute(update(RISK).where(RISK.c.id == id_).values(due_since=None, due_why=""))
+
+
+def _keep_scores(connection: Connection, ledger: Ledger, id_: str, scores: Sequence[Score], because: Because) -> None:
+    numbers = next_numbers(connection, "score", len(scores)) if scores else range(0)
+    for seq, each in zip(numbers, scores, strict=True):
         connection.execute(insert(SCORE).values(seq=seq, risk=id_, **asdict(each) | {"kind": each.kind.value}))
         after = {"likelihood": each.likelihood, "impact": each.impact, "by": each.by}
         after["reason_sha256"] = digest(each.reason)
         ledger.note("risk.scored", id_, because, field=each.kind.value, after=after)
-    if any(each.kind is ScoreKind.CURRENT for each in scores):
-        connection.execute(update(RISK).where(RISK.c.id == id_).values(due_since=None, due_why=""))
 
 
 def make_due(connection: Connection, ledger: Ledger, now: datetime, due: Mapping[str, str], because: Because) -> None:
@@ -74,15 +87,42 @@ def make_due(connection: Connection, ledger: Ledger, now: datetime, due: Mapping
     for id_, why in due.items():
         waiting = update(RISK).where(RISK.c.id == id_, RISK.c.due_since.is_(None))
         if connection.execute(waiting.values(due_since=now, due_why=why)).rowcount:
-            ledger.note("risk.due", id_, because, after={"why": why})
+            ledger.note("risk.due", id_, replace(because, reason=why), after={"why": why})
 
 
-def one(connection: Connection, id_: str) -> Risk:
-    """The risk with this id; raises `UnknownRef`."""
-    found = get(connection, [id_])
-    if id_ not in found:
-        raise UnknownRef(id_)
-    return found[id_]
+def stale(connection: Connection) -> list[str]:
+    """The ids of risks of which an item ended, began again, or was linked, since they were last looked at."""
+    return list(connection.execute(select(RISK.c.id).where(RISK.c.stale == 1).order_by(RISK.c.id)).scalars())
+
+
+def ended(connection: Connection, ids: Sequence[str]) -> dict[str, str]:
+    """Those of the risks of which no item is left unfinished, with the words for that."""
+    left: dict[str, dict[bool, list[str]]] = {}
+    for some in chunks(ids):
+        both = select(ITEM_RISK.c.risk, ITEM.c.ref, ITEM.c.status).join(ITEM, ITEM.c.ref == ITEM_RISK.c.item)
+        for row in connection.execute(both.where(ITEM_RISK.c.risk.in_(some)).order_by(ITEM.c.updated_at, ITEM.c.seq)):
+            ends = left.setdefault(row.risk, {True: [], False: []})
+            ends[Status(row.status) in UNFINISHED].append(f"{row.ref} ({Status(row.status).value.replace('_', ' ')})")
+    return {id_: f"its last item has ended: {ends[False][-1]}" for id_, ends in left.items() if not ends[True]}
+
+
+def looked_at(connection: Connection, ids: Sequence[str]) -> None:
+    """Keep that nothing has happened since to the items of these risks."""
+    for some in chunks(ids):
+        connection.execute(update(RISK).where(RISK.c.id.in_(some)).values(stale=0))
+
+
+def items_of(connection: Connection, id_: str) -> list[ActionItem]:
+    """The items that name a risk, in the order of their refs."""
+    query = select(ITEM).join(ITEM_RISK, ITEM_RISK.c.item == ITEM.c.ref).where(ITEM_RISK.c.risk == id_)
+    return [item_of(row) for row in connection.execute(query.order_by(ITEM.c.seq))]
+
+
+def one(connection: Connection, name: str) -> Risk:
+    """The risk that is called so; raises `UnknownRef`."""
+    for [id_] in naming.risks_called(connection, [name]).values():
+        return get(connection, [id_])[id_]
+    raise UnknownRef(name, "risk list")
 
 
 def get(connection: Connection, ids: Iterable[str]) -> dict[str, Risk]:

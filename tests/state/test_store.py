@@ -152,7 +152,7 @@ def busy(book: "Book") -> "Book":
     )
     with book.store.writing() as w:
         risk = Risk("R-0001", "Accounts are taken over", None, Treatment.MITIGATE, "", (), None, WHEN, WHEN)
-        risks.add(w.connection, w.ledger, risk, book.because)
+        risks.add(w.connection, w.ledger, [risk], book.because)
     return book
 
 

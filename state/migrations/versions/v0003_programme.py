@@ -50,6 +50,13 @@ def _index(name: str, table: str, *columns: str, only: str | None = None, unique
     op.create_index(name, table, list(columns), unique=unique, sqlite_where=condition, postgresql_where=condition)
 
 
+def _pairs(table: str, name: str, goal: str, other: str, other_goal: str) -> None:
+    """A table that says which of one kind belong to which of another."""
+    first = _word(name, sa.ForeignKey(goal), primary_key=True)
+    op.create_table(table, first, _word(other, sa.ForeignKey(other_goal), primary_key=True))
+    _index(f"{table}_by_{other}", table, other)
+
+
 def _items() -> None:
     op.add_column("item", sa.Column("origin", sa.Text(), nullable=False, server_default=""))
     op.add_column("item", _word("predecessor", nullable=True))
@@ -220,9 +227,16 @@ def _controls() -> None:
         _text("exempt_why", nullable=True),
         _word("exempt_by", nullable=True),
         _time("exempt_at", nullable=True),
+        _word("id_key", unique=True),
+        _word("code_key"),
+        _number("stale"),
+        sa.CheckConstraint("stale IN (0, 1)", name="control_stale"),
     )
-    _index("control_by_code", "control", "code")
+    _index("control_by_code", "control", "code_key")
     _index("control_by_framework", "control", "framework", "place")
+    _index("control_by_answer", "control", "answered_by", only="answered_by IS NOT NULL")
+    _index("control_is_stale", "control", "id", only="stale = 1")
+    _pairs("item_control", "control", "control.id", "item", "item.ref")
 
 
 def _tests() -> None:
@@ -239,6 +253,7 @@ def _tests() -> None:
     )
     _index("test_by_item", "test", "item")
     _index("test_by_time", "test", "observed_at")
+    _pairs("test_control", "control", "control.id", "test", "test.fingerprint")
 
 
 def _risks() -> None:
@@ -255,7 +270,11 @@ def _risks() -> None:
         _time("updated_at"),
         _time("due_since", nullable=True),
         _text("due_why"),
+        _word("key", unique=True),
+        _number("stale"),
+        sa.CheckConstraint("stale IN (0, 1)", name="risk_stale"),
     )
+    _pairs("item_risk", "risk", "risk.id", "item", "item.ref")
     op.create_table(
         "score",
         _number("seq", primary_key=True, autoincrement=False),
