@@ -240,7 +240,8 @@ def heard(connection: Connection, said: Iterable[Test]) -> None:
         moved = [each for each in later if each != known[each.fingerprint]]
         if moved:
             connection.execute(_HEARD, [_test_columns(each) | {"which": each.fingerprint} for each in moved])
-        naming.heard(connection, [*new, *moved])
+        renamed = [each for each in moved if each.controls != known[each.fingerprint].controls]
+        naming.heard(connection, [*new, *moved], [*new, *renamed])
 
 
 def _when(test: Test) -> datetime:

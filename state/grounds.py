@@ -180,10 +180,14 @@ def _supports(evidence: Evidence, control: Control) -> bool:
 
 def _of_items(connection: Connection, found: Mapping[str, _Gathered], today: date, after: int, most: int) -> None:
     """The evidence of items and of those that list them, newest first, from one place in that order to another."""
+    if not found:
+        return
     named = _named(ITEM_CONTROL, ITEM_CONTROL.c.item, found).subquery()
-    theirs = or_(EVIDENCE.c.item == ITEM.c.ref, EVIDENCE.c.item == ITEM.c.part_of)
-    query = select(named.c.control, EVIDENCE.c.seq).join(ITEM, ITEM.c.ref == named.c.who).join(EVIDENCE, theirs)
-    pieces = query.distinct().subquery()
+    own = select(named.c.control, EVIDENCE.c.seq).join(EVIDENCE, EVIDENCE.c.item == named.c.who)
+    listing = select(named.c.control, EVIDENCE.c.seq).join(ITEM, ITEM.c.ref == named.c.who)
+    listing = listing.join(EVIDENCE, EVIDENCE.c.item == ITEM.c.part_of).where(ITEM.c.part_of.is_not(None))
+    grouped = connection.execute(select(ITEM.c.ref).where(ITEM.c.part_of.is_not(None)).limit(1)).first()
+    pieces = (union(own, listing) if grouped else own.distinct()).subquery()
     newest = _first(select(pieces), [pieces.c.control], [pieces.c.seq.desc()], most)
     rows = [row for row in connection.execute(newest) if row.rank > after]
     evidence = proofs.newest(connection, dict.fromkeys(row.seq for row in rows))

@@ -59,26 +59,24 @@ _TESTS = _Naming(TEST_CONTROL, "control", "test", controls_called)
 
 
 def added(connection: Connection, items: Sequence[ActionItem]) -> None:
-    """Keep what new items name."""
-    _keep(connection, _CONTROLS, [(item.ref, item.controls) for item in items if item.controls])
+    """Keep what new items name, and that something happened to the controls among that."""
+    pairs = _keep(connection, _CONTROLS, [(item.ref, item.controls) for item in items if item.controls])
+    _touch_controls(connection, {control for control, _ in pairs})
     _keep(connection, _RISKS, [(item.ref, item.risks) for item in items if item.risks])
-    touched(connection, [item.ref for item in items if item.controls])
 
 
 def changed(connection: Connection, before: Mapping[str, ActionItem], after: Mapping[str, ActionItem]) -> None:
     """Keep what changed items name by now, and that something happened to what they named before or name now."""
-    _name_anew(connection, _CONTROLS, {ref: (before[ref].controls, item.controls) for ref, item in after.items()})
-    touched(connection, [ref for ref, item in after.items() if _rests(item) != _rests(before[ref])])
-    moved = [ref for ref, item in after.items() if (item.status, item.risks) != (before[ref].status, before[ref].risks)]
-    _touch_risks(connection, moved)
-    _name_anew(connection, _RISKS, {ref: (before[ref].risks, item.risks) for ref, item in after.items()})
-    _touch_risks(connection, moved)
-
-
-def _touch_risks(connection: Connection, items: Sequence[str]) -> None:
-    for some in chunks(items):
-        theirs = select(ITEM_RISK.c.risk).where(ITEM_RISK.c.item.in_(some))
-        connection.execute(update(RISK).where(RISK.c.stale == 0, RISK.c.id.in_(theirs)).values(stale=1))
+    moved = [ref for ref, item in after.items() if _rests(item) != _rests(before[ref])]
+    ended = [ref for ref, item in after.items() if _moves(item) != _moves(before[ref])]
+    touched(connection, moved)
+    _touch_risks(connection, ended)
+    renamed = [ref for ref in moved if before[ref].controls != after[ref].controls]
+    pairs = _name_anew(connection, _CONTROLS, [(ref, after[ref].controls) for ref in renamed])
+    _touch_controls(connection, {control for control, _ in pairs})
+    renamed = [ref for ref in ended if before[ref].risks != after[ref].risks]
+    _name_anew(connection, _RISKS, [(ref, after[ref].risks) for ref in renamed])
+    _touch_risks(connection, renamed)
 
 
 def _rests(item: ActionItem) -> tuple[object, ...]:
@@ -86,48 +84,52 @@ def _rests(item: ActionItem) -> tuple[object, ...]:
     return (item.status, item.controls, item.part_of)
 
 
-def _name_anew(
-    connection: Connection, naming: _Naming, said: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]]
-) -> None:
-    """Keep what is named now instead of what was, and that something happened to controls that are not any more."""
-    moved = {ref: after for ref, (before, after) in said.items() if before != after}
-    if moved and naming is _CONTROLS:
-        touched(connection, moved)
-    for some in chunks(moved):
+def _moves(item: ActionItem) -> tuple[object, ...]:
+    """What of an item makes its risks due."""
+    return (item.status, item.risks)
+
+
+def _name_anew(connection: Connection, naming: _Naming, said: Sequence[tuple[str, Sequence[str]]]) -> list[Pair]:
+    """Keep what is named now instead of what was."""
+    for some in chunks(who for who, _ in said):
         connection.execute(delete(naming.table).where(naming.table.c[naming.by].in_(some)))
-    _keep(connection, naming, [(ref, names) for ref, names in moved.items() if names])
+    return _keep(connection, naming, said)
 
 
-def heard(connection: Connection, tests: Sequence[Test]) -> None:
-    """Keep which controls tests name, and that something happened to these."""
-    for some in chunks(test.fingerprint for test in tests):
-        _touch_controls(connection, _named_in(TEST_CONTROL, TEST_CONTROL.c.test.in_(some)))
-        connection.execute(delete(TEST_CONTROL).where(TEST_CONTROL.c.test.in_(some)))
-    _keep(connection, _TESTS, [(test.fingerprint, test.controls) for test in tests if test.controls])
-    for some in chunks(test.fingerprint for test in tests):
-        _touch_controls(connection, _named_in(TEST_CONTROL, TEST_CONTROL.c.test.in_(some)))
+def heard(connection: Connection, tests: Sequence[Test], renamed: Sequence[Test]) -> None:
+    """Keep that something happened to the controls of tests, and which of them name others than before."""
+    for again in (False, True):
+        if again:
+            _name_anew(connection, _TESTS, [(test.fingerprint, test.controls) for test in renamed])
+        said = renamed if again else tests
+        for some in chunks(test.fingerprint for test in said):
+            of_tests = select(TEST_CONTROL.c.control).where(TEST_CONTROL.c.test.in_(some)).distinct()
+            _touch_controls(connection, connection.execute(of_tests).scalars())
     touched(connection, [test.item for test in tests if test.item])
 
 
 def touched(connection: Connection, items: Iterable[str] = (), names: Iterable[str] = ()) -> None:
     """Keep that something happened to the controls that the items name, or their parts do, and to those so called."""
+    ids = {id_ for called in controls_called(connection, names).values() for id_ in called}
     for some in chunks(dict.fromkeys(items)):
-        parts = select(_ITEM.c.ref).where(_ITEM.c.part_of.in_(some))
-        theirs = or_(ITEM_CONTROL.c.item.in_(some), ITEM_CONTROL.c.item.in_(parts))
-        _touch_controls(connection, _named_in(ITEM_CONTROL, theirs))
-    if ids := [id_ for ids in controls_called(connection, names).values() for id_ in ids]:
-        for some in chunks(ids):
-            _touch_controls(connection, some)
+        parts = connection.execute(select(_ITEM.c.ref).where(_ITEM.c.part_of.in_(some))).scalars()
+        for theirs in chunks([*some, *parts]):
+            query = select(ITEM_CONTROL.c.control).where(ITEM_CONTROL.c.item.in_(theirs)).distinct()
+            ids.update(connection.execute(query).scalars())
+    _touch_controls(connection, ids)
 
 
-def _named_in(table: Table, condition: ColumnElement[bool]) -> Any:
-    return select(table.c.control).where(condition)
-
-
-def _touch_controls(connection: Connection, ids: Any) -> None:
+def _touch_controls(connection: Connection, ids: Iterable[str]) -> None:
     """Those that another answers stand as it does, so they are touched with it."""
-    theirs = or_(CONTROL.c.id.in_(ids), CONTROL.c.answered_by.in_(ids))
-    connection.execute(update(CONTROL).where(CONTROL.c.stale == 0, theirs).values(stale=1))
+    for some in chunks(ids):
+        for column in (CONTROL.c.id, CONTROL.c.answered_by):
+            connection.execute(update(CONTROL).where(CONTROL.c.stale == 0, column.in_(some)).values(stale=1))
+
+
+def _touch_risks(connection: Connection, items: Sequence[str]) -> None:
+    for some in chunks(items):
+        theirs = select(ITEM_RISK.c.risk).where(ITEM_RISK.c.item.in_(some))
+        connection.execute(update(RISK).where(RISK.c.stale == 0, RISK.c.id.in_(theirs)).values(stale=1))
 
 
 def found_by_all(connection: Connection, *, controls: bool = False, risks: bool = False) -> None:
@@ -154,8 +156,10 @@ def _namers(connection: Connection, by: ColumnElement[str], names: ColumnElement
         last = rows[-1][0]
 
 
-def _keep(connection: Connection, naming: _Naming, said: Sequence[tuple[str, Sequence[str]]]) -> None:
-    _insert(connection, naming, _pairs(connection, naming, said))
+def _keep(connection: Connection, naming: _Naming, said: Sequence[tuple[str, Sequence[str]]]) -> list[Pair]:
+    pairs = _pairs(connection, naming, said) if said else []
+    _insert(connection, naming, pairs)
+    return pairs
 
 
 def _pairs(connection: Connection, naming: _Naming, said: Sequence[tuple[str, Sequence[str]]]) -> list[Pair]:

@@ -174,22 +174,22 @@ class ControlRow(SQLModel, table=True):
     )
 
     id: str = Field(primary_key=True)
+    id_key: str = Field(unique=True)
+    code_key: str
+    answered_by: str | None
+    stale: int
     framework: str = Field(foreign_key="framework.id")
     code: str
     place: int
     title: str = Field(sa_type=Text)
     guidance: str = Field(sa_type=Text)
     owner: str | None
-    answered_by: str | None
     status: str
     why: str = Field(sa_type=Text)
     since: datetime = Field(sa_type=Utc)
     exempt_why: str | None = Field(sa_type=Text)
     exempt_by: str | None
     exempt_at: datetime | None = Field(sa_type=Utc)
-    id_key: str = Field(unique=True)
-    code_key: str
-    stale: int
 
 
 class ItemControlRow(SQLModel, table=True):
