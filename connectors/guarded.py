@@ -31,8 +31,8 @@ _HEADERS = (
     (b"Connection", b"close"),
 )
 
-Resolve = Callable[[str, int], Sequence[str]]
-"""Every numeric address of a host; raises `OSError` if it has none."""
+Resolve = Callable[[str, int, float], Sequence[str]]
+"""Every numeric address of a host, found out in so many seconds; raises `OSError` if it has none, or not in time."""
 Left = Callable[[], float]
 """How many seconds are left."""
 
@@ -54,8 +54,8 @@ class Seen:
     url: str
 
 
-def resolve(host: str, port: int) -> list[str]:
-    """Every address that this machine knows a host by."""
+def resolve(host: str, port: int, _: float = SECONDS) -> list[str]:
+    """Every address that this machine knows a host by; it takes the time that the system gives its name servers."""
     found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     return list(dict.fromkeys(str(each[4][0]) for each in found))
 
@@ -133,10 +133,12 @@ class Guard:
             raise Refused("it redirects from https to http")
         return target
 
-    def _addresses(self, host: str, port: int) -> list[str]:
+    def _addresses(self, host: str, port: int, seconds: float) -> list[str]:
         """The addresses of a host, once all of them are known to be such that anybody may be sent there."""
         try:
-            found = list(self._resolve(host, port))
+            found = list(self._resolve(host, port, seconds))
+        except TimeoutError:
+            raise Unseen("its host's address was not found out in time") from None
         except (OSError, UnicodeError):
             raise Unseen("its host has no address here") from None
         allowed = _plain(host) in self._hosts
@@ -150,7 +152,7 @@ class _Backend(httpcore.NetworkBackend):
     """Connects to checked addresses only, and within the time that is left."""
 
     def __init__(
-        self, network: httpcore.NetworkBackend, addresses: Callable[[str, int], list[str]], left: Left
+        self, network: httpcore.NetworkBackend, addresses: Callable[[str, int, float], list[str]], left: Left
     ) -> None:
         self._network, self._addresses, self._left = network, addresses, left
 
@@ -164,7 +166,7 @@ class _Backend(httpcore.NetworkBackend):
     ) -> httpcore.NetworkStream:
         """A connection to the first address of the host that takes one."""
         failure: Exception = httpcore.ConnectError()
-        for address in self._addresses(host, port):
+        for address in self._addresses(host, port, _some(self._left)):
             try:
                 stream = self._network.connect_tcp(address, port, _some(self._left), None, socket_options)
                 return _Stream(stream, self._left)

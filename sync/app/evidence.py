@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import SplitResult, urlsplit
 
-from connectors.guarded import Guard
+from connectors.guarded import Guard, resolve
 from state import controls as register
 from state import items, proofs
 from state.effects import Because
@@ -23,6 +23,7 @@ from sync.app.failures import IN_ORDER, PERSON, Mistaken
 from sync.app.opening import configuration, open_store
 from sync.app.settings import Configuration
 from sync.app.shell import Shell
+from sync.app.threads import in_time
 
 _PIECE = re.compile(r"(EV-\d{1,15})(?:/(\d{1,9}))?", re.IGNORECASE | re.ASCII)
 _ITEM = re.compile(r"AI-\d{6,}", re.ASCII)
@@ -51,7 +52,11 @@ def vault(config: Configuration) -> Vault:
 def guard(config: Configuration) -> Guard | None:
     """What looks at links, if the configuration has them looked at."""
     said = config.settings.evidence
-    return Guard(said.allow_hosts) if said.check_links else None
+    return Guard(said.allow_hosts, resolve=_resolve) if said.check_links else None
+
+
+def _resolve(host: str, port: int, seconds: float) -> list[str]:
+    return in_time(seconds, lambda: resolve(host, port))
 
 
 def add(shell: Shell, ref: str, source: str, said: Said) -> int:

@@ -5,7 +5,7 @@ import os
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -115,12 +115,17 @@ def sync(shell: Shell, *, expect: str | None, force: str | None, full: bool, onl
             shell.refuse(str(error))
             return BRAKE
         if report.plan.refused is None:
-            renewals(
-                engine.store, shell.today, Because(shell.agent(scheduled=True), run=shell.run, reason="it expired")
-            )
+            report = replace(report, warnings=(*report.warnings, *_renewed(shell, engine.store)))
         holds = engine.store.holds()
     shell.answer(run_shapes.report(report, holds), lambda: _report_words(report, holds))
     return report.exit_code
+
+
+def _renewed(shell: Shell, store: Store) -> list[str]:
+    """Have asked for anew what expired, and say of each item that it was made now."""
+    because = Because(shell.agent(scheduled=True), run=shell.run, reason="the evidence expired")
+    made = renewals(store, shell.today, because)
+    return [f"{each.ref} was made: {each.title}; the next sync makes its ticket" for each in made]
 
 
 def link(shell: Shell, ref: str, ticket: str, tracker: str | None, *, dry_run: bool) -> int:

@@ -345,7 +345,9 @@ def test_a_sync_asks_for_what_expired_and_the_next_makes_its_ticket(office: Offi
     line.json("evidence", "add", "1", str(tmp_path / "run.log"), "--expires", day(-1))
     line.json("item", "edit", "1", "--status", "resolved", "--reason", "seen")
     before = line.json("plan")["digest"]
-    assert line.json("sync", "--expect", before)["created"] == 0
+    done = line.json("sync", "--expect", before)
+    assert done["created"] == 0
+    assert [each for each in done["warnings"] if "AI-000002 was made: Renew the evidence EV-000001" in each]
     assert line.json("item", "show", "2")["external_ref"] == "renew:EV-000001/1"
     assert line.json("sync")["created"] == 1
     assert line.json("sync")["created"] == 0

@@ -6,7 +6,7 @@ from contextlib import closing
 
 import pytest
 
-from sync.app.threads import at_once
+from sync.app.threads import at_once, in_time
 
 
 def together(barrier: threading.Barrier, number: int) -> Callable[[], int]:
@@ -64,3 +64,23 @@ def test_what_a_call_raises_is_raised() -> None:
 
     with pytest.raises(ValueError, match="no"):
         list(at_once(iter([fail, fail]), 2))
+
+
+def test_a_call_that_takes_too_long_is_not_waited_for() -> None:
+    may_end, ended = threading.Event(), threading.Event()
+
+    def slow() -> None:
+        may_end.wait(timeout=30)
+        ended.set()
+
+    with pytest.raises(TimeoutError):
+        in_time(0.01, slow)
+    assert not ended.is_set()
+    may_end.set()
+    assert ended.wait(timeout=30)
+
+
+def test_what_a_call_returns_or_raises_in_time_is_its_own() -> None:
+    assert in_time(30, lambda: 7) == 7
+    with pytest.raises(ZeroDivisionError):
+        in_time(30, lambda: 1 // 0)

@@ -11,7 +11,7 @@ from pathlib import Path
 import httpcore
 import pytest
 
-from connectors.guarded import SIZE_LIMIT, Guard, Refused, Seen, Unseen
+from connectors.guarded import SIZE_LIMIT, Guard, Refused, Resolve, Seen, Unseen
 from tests.connectors.hostile_server import Behaviour, bomb, certificate, endless, no_http, serving, trickle
 
 OUTSIDE = "93.184.216.34"
@@ -62,10 +62,10 @@ class Line:
         raise AssertionError
 
 
-def known(**hosts: str) -> Callable[[str, int], Sequence[str]]:
+def known(**hosts: str) -> Resolve:
     """A resolver that knows some hosts, by the first part of their names, and nobody else."""
 
-    def resolve(host: str, _: int) -> Sequence[str]:
+    def resolve(host: str, *_: object) -> Sequence[str]:
         if host.partition(".")[0] not in hosts:
             raise socket.gaierror
         return hosts[host.partition(".")[0]].split()
@@ -73,16 +73,14 @@ def known(**hosts: str) -> Callable[[str, int], Sequence[str]]:
     return resolve
 
 
-def here(host: str, port: int) -> Sequence[str]:
+def here(host: str, port: int, *_: object) -> Sequence[str]:
     """What this machine makes of a number in any spelling; every name is this machine's."""
     with suppress(OSError):
         return [str(each[4][0]) for each in socket.getaddrinfo(host, port, flags=socket.AI_NUMERICHOST)]
     return [LOCAL]
 
 
-def guard(
-    port: int, *, resolve: Callable[[str, int], Sequence[str]] | None = None, **other: object
-) -> tuple[Guard, Line]:
+def guard(port: int, *, resolve: Resolve | None = None, **other: object) -> tuple[Guard, Line]:
     """A guard that believes a listener on loopback to be at every public address."""
     line = Line(port)
     return Guard(resolve=resolve or known(h=OUTSIDE), network=line, **other), line  # type: ignore[arg-type]
@@ -215,7 +213,7 @@ def test_a_name_that_changes_its_address_after_the_check_is_not_asked_again() ->
     answers = iter([[OUTSIDE], [LOCAL], [LOCAL]])
     asked: list[str] = []
 
-    def rebinding(host: str, _: int) -> Sequence[str]:
+    def rebinding(host: str, *_: object) -> Sequence[str]:
         asked.append(host)
         return next(answers)
 
@@ -256,7 +254,7 @@ def test_a_name_that_changes_its_address_between_redirects_is_checked_again() ->
     ],
 )
 def test_a_redirect_to_anywhere_else_is_refused(status: int, to: str) -> None:
-    def resolve(host: str, port: int) -> Sequence[str]:
+    def resolve(host: str, port: int, _: float) -> Sequence[str]:
         return [OUTSIDE] if host == "h.example" else ["10.0.0.7"] if host == "in.example" else here(host, port)
 
     with telling(answer(f"{status} Elsewhere", f"location: {to}")) as (port, told):
@@ -310,6 +308,18 @@ def test_an_answer_that_trickles_is_given_up_when_the_time_of_the_whole_is_over(
         found, _ = guard(port, clock=ticking(clock))
         assert "within 10 seconds" in reason(found, "http://h.example/")
         stop.set()
+
+
+def test_a_name_that_nobody_finds_out_in_time_is_given_up() -> None:
+    given: list[float] = []
+
+    def slow(_host: str, _port: int, seconds: float) -> Sequence[str]:
+        given.append(seconds)
+        raise TimeoutError
+
+    with pytest.raises(Unseen, match="in time"):
+        Guard(resolve=slow, clock=ticking([0.0, 4.0])).look("http://h.example/")
+    assert given == [6.0]
 
 
 def test_redirects_share_the_time_of_one_look() -> None:
