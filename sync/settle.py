@@ -88,8 +88,8 @@ class _Settling:
 
 
 _HELP: Mapping[HoldKind, str] = {
-    HoldKind.ACCEPTANCE_REQUESTED: "a risk is accepted by a risk owner, with a reason and an end: `counterfoil accept "
-    "approve`; --take item declines the request and reopens the ticket",
+    HoldKind.ACCEPTANCE_REQUESTED: "a risk is accepted by a named approver with a reason and an end: `counterfoil "
+    "accept approve`; --take item declines the request and reopens the ticket",
     HoldKind.UNMAPPED: "name it in the tracker's tables of the configuration, or --take item puts the ticket back",
     HoldKind.DUPLICATE: "--take item reopens the ticket; if the original is tracked, `counterfoil item link` it",
     HoldKind.GONE: "--take item forgets the ticket, and the next sync creates a new one",

@@ -1,9 +1,10 @@
 """What every test may use: the shared material, databases of both kinds, memory for a disk, and a closed network."""
 
 import os
+import pwd
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -79,3 +80,13 @@ def databases(
     made = OnServer(request.getfixturevalue("postgresql"), templates["postgresql"])
     yield made
     made.close()
+
+
+@pytest.fixture
+def login(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
+    """Be another user of this machine."""
+
+    def become(name: str) -> None:
+        monkeypatch.setattr(pwd, "getpwuid", lambda uid: pwd.struct_passwd((name, "x", uid, uid, "", "/", "/bin/sh")))
+
+    return become

@@ -95,6 +95,8 @@ def acting(config: Configuration, on_behalf_of: str | None = None) -> Acting:
     other = next((each for each in known if each.email.casefold() == on_behalf_of.strip().casefold()), None)
     if other is None:
         raise Mistaken(f"{on_behalf_of} is nobody in [[people]] of {config.file.name}")
+    if other is person:
+        return Acting(person.email, names(person))
     if not _among(person.email, config.settings.roles.delegate):
         raise Mistaken(f"{person.email} may not act for others; who may is named by delegate under [roles]")
     return Acting(other.email, names(other), Acting(person.email, names(person)))

@@ -1,0 +1,182 @@
+"""Risks that are to be lived with, and later due dates, as commands."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from tests.app.conftest import Office
+from tests.app.test_items import today
+
+RULES = """
+[[people]]
+email = "ruth@acme.example"
+login = "ruth"
+[[people]]
+email = "otto@acme.example"
+login = "otto"
+[[people]]
+email = "dee@acme.example"
+login = "dee"
+[roles]
+delegate = ["dee@acme.example"]
+[roles.risk_owner]
+medium = ["ruth@acme.example", "otto@acme.example", "mia@acme.example"]
+"""
+TERMS = ("--likelihood", "2", "--impact", "3")
+
+Login = Callable[[str], None]
+
+
+@pytest.fixture
+def court(office: Office, login: Login) -> Office:
+    """The office with risk owners for medium, and Ruth at the machine."""
+    login("ruth")
+    with office.line.config.open("a", encoding="utf-8") as config:
+        config.write(RULES)
+    return office
+
+
+def asked(court: Office) -> str:
+    ref = court.line.add("Close the port", "--owner", "omar@acme.example")
+    court.line("sync")
+    court.tracker.engineer.wont_do(court.key(ref), "It is switched off in March")
+    assert court.line("sync").code == 5
+    return ref
+
+
+def test_a_request_is_shown_with_who_asked_and_who_may_decide(court: Office) -> None:
+    ref = asked(court)
+    [request] = court.line.json("accept", "list")
+    assert (request["item"], request["state"], request["requester"]) == (ref, "requested", "mia@acme.example")
+    shown = court.line.json("accept", "show", ref)
+    assert shown["justification"] == "It is switched off in March"
+    assert shown["may_decide"] == ["otto@acme.example", "ruth@acme.example"]
+    assert f"{request['ref']} {ref} is asked for by mia@acme.example" in " ".join(court.line("status").out.split())
+    assert "accept approve" in court.line.json("holds", "list")[0]["command"]
+
+
+def test_a_risk_is_approved_and_lived_with_until_its_end(court: Office) -> None:
+    ref = asked(court)
+    done = court.line.json("accept", "approve", ref, "--until", today(30), *TERMS, "--reason", "we can bear it")
+    [decision] = done["decisions"]
+    assert (done["state"], decision["by"], decision["channel"]) == ("active", "ruth@acme.example", "command")
+    assert court.line("sync").code == 0
+    shown = court.line.json("item", "show", ref)
+    assert (shown["status"], shown["accepted"]) == ("accepted_as_risk", {"ref": "RA-000001", "until": today(30)})
+    assert shown["acceptances"][0]["ref"] == "RA-000001"
+    assert court.line.json("accept", "list", "--ending", "29") == []
+    assert [each["ref"] for each in court.line.json("accept", "list", "--ending", "30")] == ["RA-000001"]
+    refused = court.line("item", "edit", ref, "--status", "open")
+    assert (refused.code, "accept revoke" in refused.err) == (2, True)
+
+
+@pytest.mark.parametrize(
+    ("who", "words"),
+    [("nobody-known", "is nobody in [[people]]"), ("dee", "is not a risk owner for medium"), ("otto", "")],
+)
+def test_who_decides_is_the_user_of_the_machine_and_not_what_a_variable_says(
+    court: Office, login: Login, monkeypatch: pytest.MonkeyPatch, who: str, words: str
+) -> None:
+    ref = asked(court)
+    login(who)
+    for name in ("COUNTERFOIL_USER", "USER", "LOGNAME"):
+        monkeypatch.setenv(name, "ruth")
+    answer = court.line("accept", "approve", ref, "--until", today(30), *TERMS)
+    assert answer.code == (2 if words else 0)
+    assert words in answer.err
+
+
+def test_a_delegate_decides_for_somebody_and_that_is_recorded(court: Office, login: Login) -> None:
+    ref = asked(court)
+    refused = court.line("accept", "approve", ref, "--until", today(9), *TERMS, "--as", "otto@acme.example")
+    assert (refused.code, "may not act for others" in refused.err) == (2, True)
+    login("dee")
+    done = court.line.json("accept", "approve", ref, "--until", today(9), *TERMS, "--as", "otto@acme.example")
+    [decision] = done["decisions"]
+    assert (decision["by"], decision["typed_by"], decision["channel"]) == (
+        "otto@acme.example",
+        "dee@acme.example",
+        "delegate",
+    )
+
+
+def test_who_asked_does_not_decide(court: Office, login: Login) -> None:
+    ref = court.line.add("Close the port")
+    court.line("accept", "request", ref, "--because", "we switch it off", "--until", today(9))
+    answer = court.line("accept", "approve", ref, *TERMS)
+    assert (answer.code, "nobody decides about their own matter" in answer.err) == (2, True)
+    login("otto")
+    assert court.line.json("accept", "request", ref, "--conditions", "weekly")["editors"] == ["otto@acme.example"]
+    assert "had a hand in the request" in court.line("accept", "approve", ref, *TERMS).err
+
+
+def test_a_refused_request_opens_the_ticket_again_with_the_reason(court: Office) -> None:
+    ref = asked(court)
+    assert court.line("accept", "reject", ref).code == 2
+    assert court.line.json("accept", "reject", ref, "--reason", "too sensitive")["state"] == "rejected"
+    assert court.line("sync").code == 0
+    assert court.tracker.engineer.status(court.key(ref)) == "To Do"  # type: ignore[attr-defined]
+    assert any("too sensitive" in str(text) for text in court.tracker.engineer.comments(court.key(ref)))  # type: ignore[attr-defined]
+    assert court.line.json("accept", "list") == []
+
+
+def test_an_acceptance_is_renewed_by_another_and_revoked(court: Office, login: Login) -> None:
+    ref = asked(court)
+    court.line("accept", "approve", ref, "--until", today(30), *TERMS)
+    assert court.line.json("accept", "renew", "RA-1", "--until", today(60))["renewal_of"] == "RA-000001"
+    assert court.line("accept", "approve", "RA-2").code == 2
+    login("otto")
+    assert court.line.json("accept", "approve", "RA-2")["state"] == "active"
+    assert court.line.json("item", "show", ref)["accepted"]["until"] == today(60)
+    assert court.line.json("accept", "revoke", ref, "--reason", "the vendor is back")["state"] == "revoked"
+    kept = court.line.json("item", "show", ref)
+    assert (kept["status"], [each["state"] for each in kept["acceptances"]]) == ("open", ["renewed", "revoked"])
+
+
+def later(court: Office) -> str:
+    ref = court.line.add("Close the port", "--due", today(10))
+    court.line("sync")
+    court.tracker.engineer.due(court.key(ref), today(40))
+    assert court.line("sync").code == 5
+    return ref
+
+
+def test_more_time_is_given_by_a_risk_owner_who_did_not_ask(court: Office, login: Login) -> None:
+    ref = later(court)
+    [hold] = court.line.json("holds", "list")
+    refused = court.line("holds", "settle", hold["id"], "--take", "ticket", "--reason", "fine")
+    assert (refused.code, "due approve" in refused.err) == (2, True)
+    [request] = court.line.json("due", "list")
+    assert (request["after"], request["requester"]) == (today(40), "mia@acme.example")
+    login("dee")
+    assert "is not a risk owner" in court.line("due", "approve", ref).err
+    login("otto")
+    done = court.line.json("due", "approve", ref, "--reason", "the vendor delivers then")
+    assert (done["verdict"], done["decided_by"]) == ("approved", "otto@acme.example")
+    assert court.line("sync").code == 0
+    shown = court.line.json("item", "show", ref)
+    assert (shown["due_date"], shown["original_due_date"]) == (today(40), today(10))
+    assert [(each["verdict"], each["decided_why"]) for each in shown["due_changes"]] == [
+        ("approved", "the vendor delivers then")
+    ]
+    assert court.line.json("due", "list") == []
+
+
+def test_a_date_that_is_not_given_goes_back_with_the_reason(court: Office) -> None:
+    ref = later(court)
+    assert court.line("due", "reject", ref).code == 2
+    assert court.line.json("due", "reject", ref, "--reason", "the audit is before")["verdict"] == "rejected"
+    assert court.line("sync").code == 0
+    assert court.line.json("item", "show", ref)["due_date"] == today(10)
+    assert any("the audit is before" in str(text) for text in court.tracker.engineer.comments(court.key(ref)))  # type: ignore[attr-defined]
+    assert court.line.json("sync")["operations"] == []
+
+
+def test_a_date_changed_here_is_in_the_list_of_changes_with_who_and_why(court: Office) -> None:
+    ref = court.line.add("Close the port", "--due", today(10))
+    court.line("item", "edit", ref, "--due", today(20), "--reason", "agreed")
+    changes: Any = court.line.json("item", "show", ref)["due_changes"]
+    assert [(each["after"], each["verdict"], each["requester"], each["decided_why"]) for each in changes] == [
+        (today(20), "made", "ruth@acme.example", "agreed")
+    ]

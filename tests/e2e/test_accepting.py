@@ -1,0 +1,101 @@
+"""A risk that is to be lived with, from "won't do" to its end, over HTTP on each embedded tracker."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from tests.databases import raw
+
+RULES = """
+[[people]]
+email = "ruth@acme.example"
+login = "ruth"
+[roles.risk_owner]
+medium = ["ruth@acme.example", "mia@acme.example"]
+"""
+
+
+@pytest.fixture
+def ruth(login: Callable[[str], None]) -> None:
+    login("ruth")
+
+
+def state_url(installation: Any) -> str:
+    text = (installation.folder / "counterfoil.toml").read_text(encoding="utf-8")
+    return str(text.split('url = "', 1)[1].split('"', 1)[0])
+
+
+def pass_the_end(installation: Any) -> None:
+    """Let the day after the last one come, in so far as that is what two dates say."""
+    gone = (datetime.now(UTC) - timedelta(days=1)).date().isoformat()
+    raw(
+        state_url(installation),
+        ("UPDATE acceptance SET until = ?", [gone]),
+        ("UPDATE item SET accepted_until = ? WHERE accepted_ref IS NOT NULL", [gone]),
+    )
+
+
+def is_closed(installation: Any, key: str) -> bool:
+    engineer = installation.engineer
+    if hasattr(engineer, "issue"):
+        return bool(engineer.issue(key)["state"] == "closed")
+    return bool(engineer.status(key) == "Done")
+
+
+def told(installation: Any, key: str, words: str) -> int:
+    return sum(words in str(text) for text in installation.engineer.comments(key))
+
+
+@pytest.mark.usefixtures("ruth")
+def test_wont_do_is_asked_for_approved_and_open_again_once_after_its_end(installation: Any) -> None:
+    with (installation.folder / "counterfoil.toml").open("a", encoding="utf-8") as config:
+        config.write(RULES)
+    ref = installation.run("item", "add", "Encrypt the backup bucket of billing")["ref"]
+    installation.run("sync")
+    key = installation.run("item", "show", ref)["ticket"]["key"]
+    installation.engineer.wont_do(key, "It is switched off in March")
+    installation.run("sync", expect=5)
+    [request] = installation.run("accept", "list")
+    assert (request["requester"], request["state"]) == ("mia@acme.example", "requested")
+    until = (datetime.now(UTC) + timedelta(days=30)).date().isoformat()
+    installation.run("accept", "approve", ref, "--until", until, "--likelihood", "2", "--impact", "2")
+    installation.run("sync")
+    assert is_closed(installation, key)
+    assert "risk-accepted" in installation.engineer.labels(key)
+    assert until in str(installation.engineer.body(key))
+    assert installation.run("sync")["operations"] == []
+    pass_the_end(installation)
+    assert [each["status"] for each in installation.run("item", "list")] == ["open"]
+    assert installation.run("status")["items"]["accepted_as_risk"]["medium"] == 0
+    lapsed = installation.run("sync")
+    assert (lapsed["updated"], lapsed["commented"]) == (1, 1)
+    assert not is_closed(installation, key)
+    assert "risk-accepted" not in installation.engineer.labels(key)
+    assert told(installation, key, "has ended") == 1
+    assert installation.run("sync")["operations"] == []
+    assert told(installation, key, "has ended") == 1
+    assert installation.run("audit", "verify", expect=None)["ok"]
+
+
+@pytest.mark.usefixtures("ruth")
+@pytest.mark.parametrize("ask", ["wont_do", "comment"])
+def test_a_refused_request_leaves_the_ticket_open_with_the_reason(installation: Any, ask: str) -> None:
+    with (installation.folder / "counterfoil.toml").open("a", encoding="utf-8") as config:
+        config.write(RULES)
+    ref = installation.run("item", "add", "Encrypt the backup bucket of billing")["ref"]
+    installation.run("sync")
+    key = installation.run("item", "show", ref)["ticket"]["key"]
+    asks: dict[str, Callable[[], object]] = {
+        "wont_do": lambda: installation.engineer.wont_do(key, "not this year"),
+        "comment": lambda: installation.engineer.comment(key, "/accept-risk not this year until 2027-01-31"),
+    }
+    asks[ask]()
+    installation.run("sync", expect=5)
+    assert installation.run("accept", "show", ref)["justification"] == "not this year"
+    installation.run("accept", "reject", ref, "--reason", "the data is too sensitive")
+    installation.run("sync")
+    assert not is_closed(installation, key)
+    assert told(installation, key, "the data is too sensitive") == 1
+    assert installation.run("sync")["operations"] == []
