@@ -209,8 +209,8 @@ def _take_batch(store: Store, rows: list[Taken], terms: Terms, report: IntakeRep
         judge(found, row, known.get(key) if key else None, terms)
     fresh = set(store.ask(items.unheard, [said for said, _ in found.passes])) if found.passes else set()
     passes = [(said, evidence) for said, evidence in found.passes if said in fresh]
-    if failing := [each.item for each in found.heard if each.item and each.outcome is TestOutcome.FAIL]:
-        refuted(found, store.ask(proofs.of_items, failing))
+    if found.failing:
+        refuted(found, store.ask(proofs.of_items, [item for item, _, _ in found.failing]))
     if not report.dry_run:
         _write(store, found, passes, terms.because)
     done = (found.created, found.updated, found.reopened, found.succeeded, len(passes))

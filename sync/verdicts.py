@@ -81,6 +81,7 @@ class Found:
     passes: list[tuple[Said, EvidenceDraft]] = field(default_factory=list)
     reviews: list[tuple[Evidence, Review]] = field(default_factory=list)
     heard: list[Test] = field(default_factory=list)
+    failing: list[tuple[str, str, datetime]] = field(default_factory=list)
     created: int = 0
     updated: int = 0
     reopened: int = 0
@@ -102,6 +103,8 @@ def judge(found: Found, row: Taken, item: ActionItem | None, terms: Terms) -> No
             found.new.append(_decided(draft_of(row), terms))
             found.created += 1
         case Finding(), ActionItem():
+            if row.outcome is TestOutcome.FAIL and row.draft.fingerprint:
+                found.failing.append((item.ref, row.draft.fingerprint, row.observed_at))
             _failed(found, row, item, terms)
         case ItemDraft(), ActionItem():
             found.updated += _change(found, item, values(row), terms.because)
@@ -134,17 +137,17 @@ def moved(said: Mapping[str, Any], item: ActionItem) -> dict[str, Any]:
 
 
 def refuted(found: Found, evidence: Mapping[str, list[Evidence]]) -> None:
-    """Reject what unfinished items' tests proved by passing, where the same test failed after that.
+    """Reject what items' tests proved by passing, where the same test failed after that.
 
     `evidence` is that of the items that failing tests are about.
     """
-    for test in found.heard:
-        for piece in evidence.get(test.item or "", ()) if test.outcome is TestOutcome.FAIL else ():
-            known, rejected = piece.draft, piece.review is not None and piece.review.verdict is Verdict.REJECTED
-            same = (known.kind, known.remote_id) == (EvidenceKind.TEST_RESULT, test.fingerprint)
-            if same and not piece.superseded and not rejected and known.captured_at < test.observed_at:
+    for item, fingerprint, failed_at in found.failing:
+        for piece in evidence.get(item, ()):
+            rejected = piece.review is not None and piece.review.verdict is Verdict.REJECTED
+            same = piece.draft.remote_id == fingerprint and piece.draft.captured_at < failed_at
+            if same and not piece.superseded and not rejected:
                 why = "the same test failed after that"
-                found.reviews.append((piece, Review(Verdict.REJECTED, known.origin, test.observed_at, why)))
+                found.reviews.append((piece, Review(Verdict.REJECTED, piece.draft.origin, failed_at, why)))
 
 
 def _failed(found: Found, finding: Finding, item: ActionItem, terms: Terms) -> None:

@@ -16,11 +16,13 @@ FORMATS: Mapping[str, str] = {
     "asff": "connectors.intake.asff:Asff",
     "sarif": "connectors.intake.sarif:Sarif",
     "junit": "connectors.intake.junit:Junit",
+    "oscal-ar": "connectors.intake.oscal_results:OscalResults",
+    "assessment": "connectors.intake.assessment:Assessment",
 }
 """Format name -> module and class of the source that reads it."""
 
-REPORTS = frozenset({"sarif", "junit"})
-"""The formats whose files need not say when and what was tested: their sources take `written` (UTC) and `subject`."""
+REPORTS = frozenset({"sarif", "junit", "oscal-ar", "assessment"})
+"""Formats whose files need not say when or at what somebody looked: their sources take `written` and `subject`."""
 
 
 def source(name: str, options: Mapping[str, Any] | None = None) -> Source:

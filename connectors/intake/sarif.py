@@ -69,7 +69,11 @@ class Sarif:
         place = 0
         for each in sections(stream, "runs", _HEAD, "results"):
             if isinstance(each, Section):
-                run = self._run(each.head)
+                try:
+                    run = self._run(each.head)
+                except fields.WrongValue as error:
+                    run = None
+                    yield BadRow(place + 1, "", f"is the first of a run whose description {error}", "result")
                 continue
             place += 1
             if isinstance(each, BadRow) or run is None:

@@ -88,7 +88,9 @@ def check(shell: Shell) -> int:
 @command(app, "counterfoil intake csv items.csv", "counterfoil intake sarif scan.sarif --of acme/api --dry-run")
 def intake(
     shell: Shell,
-    form: Annotated[str, typer.Argument(help="csv, json, ocsf, asff, sarif or junit.", metavar="FORMAT")],
+    form: Annotated[
+        str, typer.Argument(help="csv, json, ocsf, asff, sarif, junit, oscal-ar or assessment.", metavar="FORMAT")
+    ],
     file: Annotated[Path, typer.Argument(help="The file to read.", metavar="FILE")],
     keep_going: Annotated[
         bool, typer.Option("--keep-going", help="Take the good rows of a file with bad ones.")
@@ -96,7 +98,7 @@ def intake(
     include_manual: Annotated[bool, typer.Option("--include-manual", help="Also checks to be made by hand.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what it would do.")] = False,
     subject: Annotated[
-        str, typer.Option("--of", help="What was tested, where sarif and junit do not say.", metavar="NAME")
+        str, typer.Option("--of", help="What was looked at, where the file does not say.", metavar="NAME")
     ] = "",
 ) -> int:
     """Take in items, findings or answers from a file; taking the same file in twice changes nothing."""

@@ -1,4 +1,6 @@
 import json
+import os
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
@@ -44,3 +46,33 @@ def test_only_authors_write_items_where_they_are_named(desk: Line, words: tuple[
     refused = desk(*words)
     assert (refused.code, "may not write items" in refused.err) == (2, True)
     assert len(desk.json("audit", "log")) == 1
+
+
+def test_a_gap_s_question_answer_and_assessor_are_shown(desk: Line, tmp_path: Path) -> None:
+    file = tmp_path / "answers.csv"
+    file.write_text("id,question,answer,gap,assessor\nQ1,Is there a plan?,No.,yes,Ada\n")
+    assert desk.json("intake", "assessment", str(file), "--of", "Acme Hosting")["created"] == 1
+    shown = desk.json("item", "show", "AI-000001")
+    asked = {"question": "Is there a plan?", "answer": "No.", "assessor": "Ada", "vendor": "Acme Hosting"}
+    assert (shown["origin"], shown["predecessor"]) == (asked, None)
+    words = desk("item", "show", "1").out
+    assert "Is there a plan?" in words
+    assert "Ada" in words
+
+
+def test_a_file_that_says_itself_what_it_is_about_takes_no_name(desk: Line, scan: Path) -> None:
+    refused = desk("intake", "json", str(scan), "--of", "acme/api")
+    assert (refused.code, "--of is for assessment, junit, oscal-ar, sarif" in refused.err) == (2, True)
+
+
+def test_a_report_is_dated_by_its_file_and_known_by_its_hash(desk: Line, tmp_path: Path) -> None:
+    file = tmp_path / "results.xml"
+    file.write_text('<testsuite name="s"><testcase name="t"><failure message="no"/></testcase></testsuite>')
+    os.utime(file, (1_700_000_000, 1_700_000_000))
+    assert desk.json("intake", "junit", str(file))["silent"] == 1
+    assert "said nothing for 30 days" in desk("intake", "junit", str(file)).out
+    file.write_text('<testsuite name="s"><testcase name="t"/></testsuite>')
+    answer = desk.json("intake", "junit", str(file))
+    assert (answer["passed"], answer["silent"]) == (1, 0)
+    [record] = [r for r in desk.json("audit", "log") if r["action"] == "evidence.added"]
+    assert record["after"]["sha256"] == sha256(file.read_bytes()).hexdigest()

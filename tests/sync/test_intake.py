@@ -1,5 +1,5 @@
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import update
 
 from connectors.base import BadRow, LeftOut, Row
-from connectors.intake.registry import SourceFile, source
+from connectors.intake.registry import REPORTS, SourceFile, source
 from state import controls, proofs
 from state.effects import Because, Effects, ItemChange
 from state.items import ITEM
@@ -20,6 +20,11 @@ from state.store import Store
 from sync import intake
 from sync.intake import IntakeReport, take_in
 from sync.verdicts import DuePolicy, Report, TestPolicy
+from tests.connectors.intake.test_asff import BUCKET, SCANNED, THREAT
+from tests.connectors.intake.test_assessment import CSV as ANSWERS
+from tests.connectors.intake.test_junit import PYTEST
+from tests.connectors.intake.test_oscal_results import GAP, document, result
+from tests.connectors.intake.test_sarif import CODEQL, TRIVY, log
 from tests.databases import Databases
 
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
@@ -34,7 +39,7 @@ def store(databases: Databases) -> Iterator[Store]:
         yield opened
 
 
-def take(store: Store, rows: Sequence[Row], **options: Any) -> IntakeReport:
+def take(store: Store, rows: Iterable[Row], **options: Any) -> IntakeReport:
     return take_in(store, rows, policy=POLICY, today=TODAY, because=BECAUSE, **options)
 
 
@@ -431,6 +436,8 @@ def test_a_gap_of_an_assessment_is_no_test_and_closing_it_is_a_document(store: S
     assert (item.source_kind, item.origin, words(store)) == (SourceKind.ASSESSMENT, {"question": "Why?"}, {})
     take(store, [replace(gap, outcome=TestOutcome.PASS, observed_at=NOW + timedelta(days=1))], source=FILE)
     assert [each.draft.kind for each in evidence(store)] == [EvidenceKind.DOCUMENT]
+    take(store, [replace(gap, observed_at=NOW + timedelta(days=2))], source=FILE_2)
+    assert [each.supports(TODAY) for each in evidence(store)] == [False]
 
 
 def test_a_dry_run_counts_the_same_and_writes_nothing(store: Store) -> None:
@@ -448,3 +455,30 @@ def test_a_dry_run_counts_the_same_and_writes_nothing(store: Store) -> None:
     real = take(store, rows)
     assert replace(dry, dry_run=False) == real
     assert (real.created, real.updated, real.reopened, real.succeeded, real.passed, real.left_out) == (2, 1, 1, 1, 1, 1)
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "comes_to"),
+    [
+        ("asff", json.dumps({"Findings": [BUCKET, SCANNED, THREAT]}), (3, 0)),
+        ("sarif", log(CODEQL, TRIVY), (2, 0)),
+        ("junit", PYTEST, (2, 1)),
+        ("oscal-ar", json.dumps(document(result(GAP))), (1, 0)),
+        ("assessment", ANSWERS, (1, 1)),
+    ],
+)
+def test_findings_of_each_format_go_all_the_way(
+    store: Store, tmp_path: Path, name: str, text: str, comes_to: tuple[int, int]
+) -> None:
+    file = tmp_path / "report"
+    file.write_text(text)
+    rows = SourceFile(file, source(name, {"written": NOW} if name in REPORTS else {}))
+    of = Report(name, file.name, rows.sha256(), file.stat().st_size)
+    report = take(store, rows, source=of)
+    assert (report.created, report.unchanged, report.bad_count) == (*comes_to, 0)
+    kind = SourceKind.ASSESSMENT if name in ("oscal-ar", "assessment") else SourceKind.AUTOMATED_TEST
+    assert {item.source_kind for item in items(store)} == {kind}
+    recorded = records(store)
+    again = take(store, rows, source=of)
+    assert (again.created, again.updated, again.unchanged) == (0, 0, sum(comes_to))
+    assert records(store) == recorded

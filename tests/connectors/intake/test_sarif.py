@@ -304,6 +304,11 @@ def test_wrong_types_raise_nothing(tool: Any) -> None:
     assert [type(row) for row in read(log(run))] == [Finding, Finding]
 
 
+def test_a_run_that_cannot_be_described_costs_its_results_only() -> None:
+    bad = {**TRIVY, "tool": {"driver": {"name": "T\0"}}}
+    assert [type(row) for row in read(log(bad, CODEQL))] == [BadRow, BadRow, Finding]
+
+
 def test_hostile_logs_are_refused() -> None:
     [huge] = read(log(with_result(TRIVY, message={"text": "A" * 10_000_000})))
     assert isinstance(huge, BadRow)
