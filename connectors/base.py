@@ -33,6 +33,7 @@ class Capabilities:
     `visibility_lag_seconds` is how long a change may stay invisible to `changes` and `find`. Limits are in
     characters. `stale_feed` says that `changes` may show a ticket older than `fetch` does. `assignment_starts_work`
     says that a person who takes an open ticket has begun work on it.
+    `attachments` says that it keeps files and gives their bytes.
     `content_per_minute` and `content_per_hour` bound creates and comments, `None` where there is no bound.
     `parallel` is how many creates may be under way at once, each in a thread of its own.
     `account_kind` names the people table's column of account ids.
@@ -49,6 +50,7 @@ class Capabilities:
     stale_feed: bool = False
     assignment_starts_work: bool = False
     visibility_lag_seconds: int = 120
+    attachments: bool = False
     content_per_minute: int | None = None
     content_per_hour: int | None = None
 
@@ -148,7 +150,25 @@ class Tracker(Protocol):
         ...
 
     def activity(self, ref: TicketRef, since: datetime) -> list[Activity]:
-        """Who did what to the ticket at or after `since`, oldest first; links to changes whatever their age."""
+        """Who did what to the ticket at or after `since`, oldest first; links to changes whatever their age.
+
+        Comments come whatever their age too, as they are now and as far as they were not deleted.
+        """
+        ...
+
+    def links(self, ticket: Ticket, told: Sequence[Activity]) -> list[Activity]:
+        """What the ticket is linked with, each with all that only further requests tell of it.
+
+        `told` is what `activity` told of the ticket since `fetch` or `changes` gave it. Nothing is asked for that it
+        says already.
+        """
+        ...
+
+    def attachment(self, ref: TicketRef, remote_id: str) -> Iterator[bytes]:
+        """Yield the bytes of an attachment that `activity` told of, where `caps.attachments` says that it can.
+
+        Raises `NotFound` where it is gone.
+        """
         ...
 
     def hint(self, headers: Mapping[str, str], body: bytes) -> list[TicketRef]:

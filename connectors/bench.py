@@ -13,6 +13,7 @@ from state.model import Field
 from state.ticket import (
     Activity,
     ActivityKind,
+    Artefact,
     Body,
     Created,
     Cursor,
@@ -81,6 +82,18 @@ class Bench(ABC):
     @abstractmethod
     def copy_comment(self, ref: TicketRef, key: str) -> None:
         """Let the person write a comment with all that they can copy of ours with this key."""
+
+    @abstractmethod
+    def whisper(self, ref: TicketRef, text: str) -> str:
+        """Let the person write a comment that is not for everybody; returns its id."""
+
+    @abstractmethod
+    def attach(self, ref: TicketRef, name: str, data: bytes) -> None:
+        """Let the person attach a file, where the tracker keeps files."""
+
+    @abstractmethod
+    def link(self, ref: TicketRef) -> Artefact:
+        """Let the person link the ticket with what settles it there; returns what the tracker knows of that."""
 
     @abstractmethod
     def delivery(self, ref: TicketRef) -> tuple[Mapping[str, str], bytes]:

@@ -65,6 +65,7 @@ FEW = 50
 
 _INSTANT = timedelta(seconds=1)
 _BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
+_AGELESS = frozenset({ActivityKind.LINK, ActivityKind.COMMENT})
 _MOVED = frozenset({301, 302, 303, 307, 308})
 
 
@@ -111,7 +112,7 @@ class GithubIssues:
         self._repository: Json | None = None
         self._login: str | None = None
         self._asked_login = False
-        self._history = GithubHistory(self.session)
+        self._history = GithubHistory(self.session, self.reader)
         self._silent: set[str] = set()
         self._shown = Shown(clock)
         self._also: dict[str, list[str]] = {}
@@ -267,13 +268,20 @@ class GithubIssues:
     def activity(self, ref: TicketRef, since: datetime) -> list[Activity]:
         """Who did what at or after the second of `since`, oldest first; edits of the body leave no trace there.
 
-        Links to pull requests are told whatever their age, as they are now.
+        Links and comments are told whatever their age, as they are now, comments as far as the server tells them all.
         """
         second = since.replace(microsecond=0)
-        entries = self._history.entries(self._issue(ref), second, silent=ref.id in self._silent)
-        told = [event for payload in entries for event in self.reader.event(payload)]
-        wanted = (event for event in told if event.kind is ActivityKind.LINK or event.at >= second)
+        told = self._history.activity(self._issue(ref), ref.key, second, silent=ref.id in self._silent)
+        wanted = (event for event in told if event.kind in _AGELESS or event.at >= second)
         return sorted(wanted, key=lambda event: event.at)
+
+    def links(self, ticket: Ticket, told: Sequence[Activity]) -> list[Activity]:
+        """The pull requests and commits that were told of, and the files that the body leads to."""
+        return list(self._history.links(ticket, told))
+
+    def attachment(self, ref: TicketRef, remote_id: str) -> Iterator[bytes]:
+        """There are none: files on GitHub are links, which only a browser that is signed in follows."""
+        raise NotFound(f"{ref.key}: {remote_id} can only be linked")
 
     def hint(self, headers: Mapping[str, str], body: bytes) -> list[TicketRef]:
         """Verify a webhook delivery and name the issue to look at; raises `Denied` if it is not genuine."""

@@ -3,7 +3,7 @@
 import json
 import re
 from collections.abc import Callable, Collection, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import parse_qs
@@ -182,13 +182,18 @@ class Reader:
         text = str(payload.get("body") or "")
         found = _COMMENT.search(text)
         author = self.account(payload, "user", "actor")
+        at, edited = moment(payload.get("created_at")), payload.get("updated_at")
+        key = found[1] if found and (author.ours or self.untold(payload)) else None
+        hidden = key is None and payload.get("minimized") is not None
         return Activity(
             id=str(payload.get("id")),
             kind=ActivityKind.COMMENT,
             by=author,
-            at=moment(payload.get("created_at")),
-            text=text[: found.start()] if found else text,
-            marker_key=found[1] if found and (author.ours or self.untold(payload)) else None,
+            at=at,
+            text="" if hidden else text[: found.start()] if found else text,
+            marker_key=key,
+            edited_at=moment(edited) if edited and moment(edited) > at else None,
+            confined=hidden,
         )
 
     def event(self, payload: Json) -> Iterator[Activity]:
@@ -196,20 +201,16 @@ class Reader:
         kind = payload.get("event")
         if kind == "commented":
             yield self.comment(payload)
-        elif kind == "cross-referenced":
-            yield from self._reference(payload)
-        else:
-            changes = self._changes(str(kind), payload)
-            for place, (field, before, after) in enumerate(changes):
-                yield Activity(
-                    id=f"e{payload.get('id')}" + (f".{place}" if place else ""),
-                    kind=ActivityKind.FIELD,
-                    by=self.account(payload, "actor", "user"),
-                    at=moment(payload.get("created_at")),
-                    field=field,
-                    before=before,
-                    after=after,
-                )
+            return
+        told = self.deed(payload)
+        for place, (field, before, after) in enumerate(self._changes(str(kind), payload)):
+            ident = told.id + (f".{place}" if place else "")
+            yield replace(told, id=ident, field=field, before=before, after=after)
+
+    def deed(self, payload: Json) -> Activity:
+        """Who did something and when, whatever it was."""
+        by, at = self.account(payload, "actor", "user"), moment(payload.get("created_at"))
+        return Activity(f"e{payload.get('id')}", ActivityKind.FIELD, by, at)
 
     def account(self, payload: Json, *keys: str) -> Account:
         """Who did it: the first of `keys` that the payload has."""
@@ -246,20 +247,6 @@ class Reader:
         if kind == "labeled":
             return ("status", "open", name) if status else ("labels", None, name)
         return ("status", name, "open") if status else ("labels", name, None)
-
-    def _reference(self, payload: Json) -> Iterator[Activity]:
-        source = part(part(payload, "source"), "issue")
-        if isinstance(source.get("pull_request"), dict):
-            after = "merged" if part(source, "pull_request").get("merged_at") else str(source.get("state") or "open")
-            yield Activity(
-                id=f"x{source.get('id')}",
-                kind=ActivityKind.LINK,
-                by=self.account(payload, "actor", "user"),
-                at=moment(payload.get("created_at")),
-                text=str(source.get("html_url") or ""),
-                field="pull_request",
-                after=after,
-            )
 
 
 def assignees(issue: Json) -> list[str]:

@@ -12,10 +12,10 @@ import httpx
 from jira import JIRA
 from pydantic import SecretStr
 
-from connectors.errors import Ambiguous, Denied, TrackerError
+from connectors.errors import Ambiguous, Denied, NotFound, TrackerError
 from connectors.jira_settings import JiraSettings
 from connectors.settings import Secrets
-from connectors.wire import Exchange, Wire
+from connectors.wire import BYTES, Exchange, Wire
 
 READS = ("/search/jql", "/search", "/issue/bulkfetch")
 UNASKED_WAIT = timedelta(seconds=1)
@@ -72,6 +72,22 @@ class JiraClient:
     def put(self, path: str, payload: Mapping[str, Any], **params: str | int) -> Any:
         """The JSON answered to a PUT; an empty answer is an empty object."""
         return self._call("PUT", path, params=params, payload=payload)
+
+    def content(self, path: str, **params: str) -> bytes:
+        """The bytes at `path`, or at an address of the site; raises `NotFound` for an address elsewhere."""
+        sdk = self._open()
+        url = path if "://" in path else sdk._get_url(path)
+        if not self._is_here(url):
+            raise NotFound(f"{url[:100]} is not an address of the site")
+        return bytes(sdk._session.request("GET", url, params=params or None, headers={"Accept": BYTES}).content)
+
+    def _is_here(self, url: str) -> bool:
+        base = self.wire.base_url
+        try:
+            asked = httpx.URL(url)
+        except httpx.InvalidURL:
+            return False
+        return (asked.scheme, asked.host, asked.port) == (base.scheme, base.host, base.port)
 
     def lacks(self, endpoint: str, error: TrackerError) -> bool:
         """Whether `error` says that the server has no such endpoint, which is then remembered."""

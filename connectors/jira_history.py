@@ -6,7 +6,7 @@ from typing import Any
 
 from connectors.errors import NotFound, Rejected
 from connectors.jira_client import JiraClient
-from connectors.jira_reading import comment_page, mapping, moment, rows
+from connectors.jira_reading import REMOTE_LINK, comment_page, in_service_desk, mapping, moment, rows, says_who_reads
 
 PAGE = 100
 
@@ -23,14 +23,23 @@ def histories(client: JiraClient, ident: str, raw: object, since: datetime) -> l
     return found if more is None else more
 
 
+def never_linked(raw: object) -> bool:
+    """Whether the issue's changelog is there from its beginning and says that no page elsewhere was linked."""
+    page = mapping(mapping(raw).get("changelog"))
+    found = rows(page.get("histories"))
+    fields = (str(item.get("field") or "").lower() for row in found for item in rows(row.get("items")))
+    return bool(page) and _whole(page, found) and REMOTE_LINK not in fields
+
+
 def comment_rows(
     client: JiraClient, ident: str, fields: Row, since: datetime, *, mine: Callable[[Row], bool]
 ) -> list[Row]:
-    """The comments, with their properties where some are ours and were made since `since`."""
+    """The comments, with their properties where some are ours and new, or where only they tell for whom they are."""
     page = comment_page(fields.get("comment"))
     found = rows(page.get("comments"))
-    recent = [row for row in found if moment(row.get("created")) >= since]
-    unclear = any(mine(mapping(row.get("author"))) and "properties" not in row for row in recent)
+    bare = [row for row in found if "properties" not in row]
+    unclear = any(mine(mapping(row.get("author"))) for row in bare if moment(row.get("created")) >= since)
+    unclear |= in_service_desk(fields) and not all(map(says_who_reads, bare))
     if page and _whole(page, found) and not unclear:
         return found
     more = _paged(client, f"issue/{ident}/comment", ("comments",), {"expand": "properties"})

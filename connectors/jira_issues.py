@@ -17,7 +17,7 @@ from connectors.base import MARK, Capabilities, Page
 from connectors.errors import Ambiguous, Denied, NotFound, Rejected, TrackerError, Unassignable
 from connectors.jira_check import Checkup
 from connectors.jira_client import JiraClient, Json, unreadable
-from connectors.jira_history import comment_rows, histories
+from connectors.jira_history import comment_rows, histories, never_linked
 from connectors.jira_recovery import JiraRecovery
 from connectors.jira_search import TIMED, JiraSearch
 from connectors.jira_settings import JiraSettings
@@ -28,6 +28,7 @@ from connectors.wire import Exchange, words
 from state.model import Field, Problem
 from state.ticket import (
     Activity,
+    ActivityKind,
     Body,
     BodyFormat,
     Created,
@@ -91,6 +92,7 @@ class JiraIssues:
         self._shown = Shown(clock)
         self._markers: dict[str, Marker] = {}
         self._histories: dict[str, Mapping[str, Any]] = {}
+        self._unlinked: set[str] = set()
         self._keys_only = self._made = False
         self._me: str | None = None
         self._me_asked = False
@@ -207,7 +209,7 @@ class JiraIssues:
 
         Takes one request if it was not fetched, and more for long histories or to tell comments of ours apart.
         """
-        asked = {"fields": "comment,attachment", "expand": "changelog"}
+        asked = {"fields": "comment,attachment,project", "expand": "changelog"}
         raw = self._histories.pop(ref.id, None)
         raw = raw or self._reach(ref, lambda ident: self._client.get(f"issue/{ident}", **asked))
         at = self._at(ref)
@@ -217,10 +219,35 @@ class JiraIssues:
         )
         found = [
             *read.field_changes(histories(self._client, at, raw, since), me, on_cloud=cloud),
-            *read.comments(said, me, on_cloud=cloud),
+            *read.comments(said, me, on_cloud=cloud, desk=read.in_service_desk(fields)),
             *read.attachments(read.rows(fields.get("attachment")), me, on_cloud=cloud),
         ]
-        return sorted((event for event in found if event.at >= since), key=lambda event: event.at)
+        (self._unlinked.add if never_linked(raw) else self._unlinked.discard)(ref.id)
+        wanted = (event for event in found if event.kind is ActivityKind.COMMENT or event.at >= since)
+        return sorted(wanted, key=lambda event: event.at)
+
+    def links(self, ticket: Ticket, told: Sequence[Activity]) -> list[Activity]:
+        """The pages elsewhere that the issue is linked with, asked for unless its history shows that there are none.
+
+        What Jira shows as development information is not among them: no documented endpoint gives it for a token.
+        """
+        if ticket.ref.id in self._unlinked or "remotelink" in self._client.absent:
+            return []
+        try:
+            found = self._reach(ticket.ref, lambda ident: self._client.get(f"issue/{ident}/remotelink"))
+        except (Denied, NotFound, Rejected) as error:
+            if not self._client.lacks("remotelink", error) and error.status != httpx.codes.FORBIDDEN:
+                raise
+            return []
+        return list(read.remote_links(read.rows(found), ticket.updated, told))
+
+    def attachment(self, ref: TicketRef, remote_id: str) -> Iterator[bytes]:  # noqa: ARG002
+        """Yield the bytes of an attachment: on Cloud from its own endpoint, on Data Center from where it lies."""
+        if self._cloud:
+            yield self._client.content(f"attachment/content/{remote_id}", redirect="false")
+            return
+        told = read.mapping(self._client.get(f"attachment/{remote_id}")).get("content")
+        yield self._client.content(str(told or f"attachment/content/{remote_id}"))
 
     def hint(self, headers: Mapping[str, str], body: bytes) -> list[TicketRef]:
         """Verify a webhook delivery by its `X-Hub-Signature`, and name its issue."""
@@ -451,6 +478,7 @@ def _capabilities(settings: JiraSettings) -> Capabilities:
         bulk_create=BATCH,
         parallel=AT_ONCE if settings.on_cloud else 1,
         stale_feed=settings.on_cloud,
+        attachments=True,
         visibility_lag_seconds=120 if wait is None else wait,
         content_per_minute=settings.content_per_minute,
         content_per_hour=settings.content_per_hour,

@@ -1,17 +1,31 @@
 """From Jira's JSON to our nouns, tolerant of what is missing."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from typing import Any
 
 from connectors.base import MARK
 from state.model import Field
-from state.ticket import Account, Activity, ActivityKind, Body, Category, Marker, Ticket, TicketRef, TicketState
+from state.ticket import (
+    Account,
+    Activity,
+    ActivityKind,
+    Artefact,
+    Body,
+    Category,
+    Marker,
+    Ticket,
+    TicketRef,
+    TicketState,
+)
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 PROPERTY = "counterfoil.sync"
 COMMENT_PROPERTY = "counterfoil.comment"
+DESK_PROPERTY = "sd.public.comment"
+REMOTE_LINK = "remoteissuelink"
 LABEL = "cf-"
 FIELDS = [
     *("summary", "description", "status", "resolution", "priority", "assignee", "duedate", "labels", "created"),
@@ -199,37 +213,80 @@ def field_changes(histories: list[Mapping[str, Any]], me: str | None, *, on_clou
             name = str(item.get("fieldId") or item.get("field") or "").lower()
             if name == "attachment":
                 continue
-            side = ("from", "to") if name == "assignee" else ("fromString", "toString")
+            side = ("from", "to") if name in ("assignee", REMOTE_LINK) else ("fromString", "toString")
             before, after = (_text(item.get(key)) for key in side)
             kind = ActivityKind.LINK if "link" in name else ActivityKind.FIELD
             ident = f"{history.get('id', '')}:{name}"
             yield Activity(ident, kind, by, at, field=_OUR_FIELDS.get(name, name), before=before, after=after)
 
 
-def comments(found: list[Mapping[str, Any]], me: str | None, *, on_cloud: bool) -> Iterator[Activity]:
+def comments(found: list[Mapping[str, Any]], me: str | None, *, on_cloud: bool, desk: bool) -> Iterator[Activity]:
     """The comments; ours carry the key of their property, where the server shows it.
 
-    The property alone counts where it is not known who we are.
+    The property alone counts where it is not known who we are. `desk` says that they stand in a service desk.
     """
     for row in found:
         by = account(row.get("author"), me, on_cloud=on_cloud)
-        key = _comment_key(row) if by.ours or me is None else None
-        at, text = moment(row.get("created")), plain(row.get("body"))
-        yield Activity(str(row.get("id", "")), ActivityKind.COMMENT, by, at, text=text, marker_key=key)
+        key = _text(_property(row, COMMENT_PROPERTY).get("k")) if by.ours or me is None else None
+        at, edited = moment(row.get("created")), moment(row.get("updated"))
+        hidden = key is None and confined(row, desk=desk)
+        yield Activity(
+            id=str(row.get("id", "")),
+            kind=ActivityKind.COMMENT,
+            by=by,
+            at=at,
+            text="" if hidden else plain(row.get("body")),
+            marker_key=key,
+            edited_at=edited if edited > at else None,
+            confined=hidden,
+        )
+
+
+def in_service_desk(fields: Mapping[str, Any]) -> bool:
+    """Whether the issue is a service desk's, whose comments may be internal."""
+    return mapping(fields.get("project")).get("projectTypeKey") == "service_desk"
+
+
+def confined(row: Mapping[str, Any], *, desk: bool) -> bool:
+    """Whether a comment is for a role, a group or the agents of a service desk alone, or may be for all we can tell."""
+    if row.get("visibility") or row.get("jsdPublic") is False or _property(row, DESK_PROPERTY).get("internal") is True:
+        return True
+    return desk and not says_who_reads(row)
+
+
+def says_who_reads(row: Mapping[str, Any]) -> bool:
+    """Whether a comment of a service desk says for whom it is."""
+    return "jsdPublic" in row or "internal" in _property(row, DESK_PROPERTY)
 
 
 def attachments(found: list[Mapping[str, Any]], me: str | None, *, on_cloud: bool) -> Iterator[Activity]:
     """The attachments, by file name."""
     for row in found:
         by, at = account(row.get("author"), me, on_cloud=on_cloud), moment(row.get("created"))
-        yield Activity(str(row.get("id", "")), ActivityKind.ATTACHMENT, by, at, text=str(row.get("filename", "")))
+        name, size = str(row.get("filename") or ""), row.get("size")
+        file = Artefact(
+            url=str(row.get("content") or row.get("self") or ""),
+            name=name,
+            mime=str(row.get("mimeType") or ""),
+            size=size if isinstance(size, int) and size >= 0 else None,
+        )
+        yield Activity(str(row.get("id", "")), ActivityKind.ATTACHMENT, by, at, text=name, artefact=file)
 
 
-def _comment_key(row: Mapping[str, Any]) -> str | None:
-    for known in rows(row.get("properties")):
-        if known.get("key") == COMMENT_PROPERTY:
-            return _text(mapping(known.get("value")).get("k"))
-    return None
+def remote_links(found: list[Mapping[str, Any]], at: datetime, told: Sequence[Activity]) -> Iterator[Activity]:
+    """The pages elsewhere that the issue is linked with; who linked them and when is told by its history, if at all."""
+    made = {event.after: event for event in told if event.field == REMOTE_LINK}
+    for row in found:
+        target, ident = mapping(row.get("object")), str(row.get("id") or "")
+        page = Artefact(url=str(target.get("url") or ""), name=str(target.get("title") or ""))
+        event = made.get(ident) or Activity("", ActivityKind.LINK, Account("", ""), at)
+        if page.url and not event.by.ours:
+            yield replace(event, id=f"r{ident or page.url}", field=REMOTE_LINK, artefact=page)
+
+
+def _property(row: Mapping[str, Any], key: str) -> Mapping[str, Any]:
+    found = (known.get("value") for known in rows(row.get("properties")) if known.get("key") == key)
+    return mapping(next(found, None))
 
 
 def comment_page(value: object) -> Mapping[str, Any]:

@@ -9,6 +9,7 @@ import pytest
 
 from connectors.bench import Bench
 from connectors.errors import NotFound, Rejected
+from state.ticket import ActivityKind
 
 LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)
 
@@ -79,6 +80,60 @@ class TalkContract:
         ours = bench.tracker.comment(ref, "One piece of evidence is missing.", marker="c" * 26)
         with pytest.raises(Rejected):
             bench.tracker.recomment(ref, ours, "x" * (bench.tracker.caps.comment_limit + 1), marker="c" * 26)
+
+    def test_comments_are_told_whatever_their_age(self, bench: Bench) -> None:
+        """What is no longer among them was deleted."""
+        ref = bench.make()
+        stays, goes = (bench.person.comment(ref.key, text) for text in ("Which tenant?", "Forget it."))
+        bench.advance(3600)
+        bench.person.uncomment(ref.key, goes)
+        told = bench.tracker.activity(ref, bench.now())
+        assert [event.id for event in told if event.kind is ActivityKind.COMMENT] == [stays]
+
+    def test_an_edited_comment_says_what_it_says_now_and_when_it_was_edited(self, bench: Bench) -> None:
+        """Under the id that it always had."""
+        ref = bench.make()
+        said = bench.person.comment(ref.key, "It is done.")
+        bench.advance(60)
+        bench.person.recomment(ref.key, said, "It is half done.")
+        (now,) = bench.comments(ref)
+        assert (now.id, now.text.strip()) == (said, "It is half done.")
+        assert now.edited_at is not None
+        assert now.at < now.edited_at <= bench.now()
+
+    def test_a_comment_that_is_not_for_everybody_keeps_its_words(self, bench: Bench) -> None:
+        """It is told that there is one, and no more."""
+        ref = bench.make()
+        said = bench.whisper(ref, "The password is swordfish.")
+        assert [(one.id, one.text, one.confined) for one in bench.comments(ref)] == [(said, "", True)]
+
+    def test_an_attachment_is_told_with_its_name_and_size_and_gives_its_bytes(self, bench: Bench) -> None:
+        """Byte for byte, where the tracker keeps files."""
+        if not bench.tracker.caps.attachments:
+            pytest.skip("the tracker keeps no files")
+        ref, data = bench.make(), bytes(range(256)) * 300
+        bench.attach(ref, "scan.pdf", data)
+        told = bench.tracker.activity(ref, LONG_AGO)
+        (event,) = [each for each in told if each.kind is ActivityKind.ATTACHMENT]
+        assert event.artefact is not None
+        assert (event.artefact.name, event.artefact.size, event.by.id) == ("scan.pdf", len(data), bench.account)
+        assert b"".join(bench.tracker.attachment(ref, event.id)) == data
+
+    def test_a_link_says_all_that_the_tracker_knows_of_it(self, bench: Bench) -> None:
+        """Of a merged change its commit and who approved it."""
+        ref = bench.make()
+        made = bench.link(ref)
+        told = bench.tracker.activity(ref, LONG_AGO)
+        assert made in [event.artefact for event in bench.tracker.links(bench.read(ref), told)]
+
+    def test_links_cost_nothing_where_there_are_none(self, bench: Bench) -> None:
+        """The history shows that nobody linked anything."""
+        ref = bench.make()
+        bench.person.close(ref.key)
+        ticket, told = bench.read(ref), bench.tracker.activity(ref, LONG_AGO)
+        before = bench.tracker.requests
+        assert bench.tracker.links(ticket, told) == []
+        assert bench.tracker.requests == before
 
     def test_history_names_who_closed_it(self, bench: Bench) -> None:
         """A claim has a person behind it, and the state's own name."""

@@ -43,6 +43,9 @@ MESSAGE_LIMIT = 300
 CREDENTIALS = 8
 """Fewer letters than this are no credentials: hiding them would take words apart."""
 
+BYTES = "*/*"
+"""What a request accepts whose answer is a file and need not be JSON."""
+
 _READS = frozenset({"GET", "HEAD", "OPTIONS"})
 _NEVER_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError, httpx.UnsupportedProtocol)
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
@@ -222,7 +225,7 @@ class Wire:
         if status in _REDIRECTS:
             text = self._line(request, str(status), f"redirected to {response.headers.get('location', 'nowhere')}")
             return Unavailable(text) if read else Ambiguous(text)
-        if 200 <= status < 300 and response.content and _json(response) is None:
+        if 200 <= status < 300 and request.headers.get("accept") != BYTES and not _is_json(response):
             text = self._line(request, str(status), "the answer is not JSON")
             return Unavailable(text) if read else Ambiguous(text)
         return None if status < 400 else self._by_status(status, text, read=read)
@@ -337,6 +340,10 @@ def _as_requests(answer: httpx.Response, request: requests.PreparedRequest) -> r
     response.raw = io.BytesIO(answer.content)
     response._content = answer.content
     return response
+
+
+def _is_json(response: httpx.Response) -> bool:
+    return not response.content or _json(response) is not None
 
 
 def _json(response: httpx.Response) -> Any:

@@ -200,13 +200,38 @@ class Account:
     bot: bool = False
 
 
+PULL_REQUEST = "pull_request"
+"""What the `field` of a link says that leads to a proposed change; `after` is then open, closed or merged."""
+
+
+@dataclass(frozen=True, slots=True)
+class Artefact:
+    """What was attached to a ticket or linked with it, as far as its tracker tells.
+
+    `url` leads to it and `name` is what it is called; an attachment has `mime` and `size` in bytes. A commit and a
+    merged change have `commit`. A change has its `author` and `approvers`, the ids of their accounts; `closes` says
+    that it says of itself that it settles the ticket.
+    """
+
+    url: str
+    name: str = ""
+    mime: str = ""
+    size: int | None = None
+    commit: str = ""
+    author: str = ""
+    approvers: tuple[str, ...] = ()
+    closes: bool = False
+
+
 @dataclass(frozen=True, slots=True)
 class Activity:
     """One thing that one account did to a ticket at one time (UTC).
 
-    `id` is the tracker's own id of the event. A comment has `text` (plain or Markdown) and, if it is one of
-    ours, `marker_key`. A field change has `field` (a `Field` value, `resolution`, or the tracker's own name),
-    `before` and `after` as the tracker spells them.
+    `id` is the tracker's own id of the event. A comment has `text` (plain or Markdown), if it is one of ours,
+    `marker_key`, and if it was edited, `edited_at`; a `confined` one is not for everybody who sees the ticket, and
+    comes without its words. A field change has `field` (a `Field` value, `resolution`, or the tracker's own name),
+    `before` and `after` as the tracker spells them. An attachment and a link have an `artefact`, where the tracker says
+    what it is; a link's `field` says of which sort.
     """
 
     id: str
@@ -218,6 +243,9 @@ class Activity:
     before: str | None = None
     after: str | None = None
     marker_key: str | None = None
+    edited_at: datetime | None = None
+    confined: bool = False
+    artefact: Artefact | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -188,7 +188,8 @@ def deed(seen: Sighting, change: Change) -> Activity | None:
     found = [a for a in others if a.kind is ActivityKind.FIELD and a.field == change.field]
     if not found and change.field is Field.STATUS:
         since, moved = seen.link.seen_at or seen.link.linked_at, _MOVES_STATUS.get(change.theirs or "", ())
-        found = [a for a in others if a.at >= since and (a.field if a.kind is ActivityKind.FIELD else a.kind) in moved]
+        recent = [a for a in others if a.at >= since and a.after is not None]
+        found = [a for a in recent if (a.field if a.kind is ActivityKind.FIELD else a.kind) in moved]
     return found[-1] if found else None
 
 

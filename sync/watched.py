@@ -98,6 +98,14 @@ class Watched:
         """Who did what to the ticket."""
         return self._one("activity", lambda: self._tracker.activity(ref, since))
 
+    def links(self, ticket: Ticket, told: Sequence[Activity]) -> list[Activity]:
+        """What the ticket is linked with."""
+        return self._one("activity", lambda: self._tracker.links(ticket, told))
+
+    def attachment(self, ref: TicketRef, remote_id: str) -> Iterator[bytes]:
+        """Yield the bytes of an attachment."""
+        return self._tracker.attachment(ref, remote_id)
+
     def hint(self, headers: Mapping[str, str], body: bytes) -> list[TicketRef]:
         """The tickets that a webhook delivery names."""
         return self._tracker.hint(headers, body)

@@ -12,7 +12,20 @@ from typing import Any
 
 from connectors.base import MARK
 from connectors.errors import Ambiguous, Denied, NotFound, RateLimited, TrackerError
-from state.ticket import Account, Activity, ActivityKind, Category, Draft, Gone, Marker, Ticket, TicketRef, TicketState
+from state.ticket import (
+    PULL_REQUEST,
+    Account,
+    Activity,
+    ActivityKind,
+    Artefact,
+    Category,
+    Draft,
+    Gone,
+    Marker,
+    Ticket,
+    TicketRef,
+    TicketState,
+)
 
 OURS = "counterfoil-bot"
 """The account id that this program uses in a tracker in memory."""
@@ -70,6 +83,8 @@ class FarSide:
         self._doing = threading.RLock()
         self.secret = "memory-webhook-secret"  # noqa: S105
         self._stored: dict[str, Stored] = {}
+        self._files: dict[str, bytes] = {}
+        self.behind: dict[str, Artefact] = {}
         self._faults: dict[str, list[Fault]] = {}
         self._late: list[tuple[datetime, Callable[[], object]]] = []
         self._last = BEGINNING
@@ -114,8 +129,35 @@ class FarSide:
 
     def comment(self, ref: TicketRef, text: str, *, by: str = "mia", marker_key: str | None = None) -> str:
         """Add a comment and return its id; `marker_key` copies the key of one of ours into it."""
+        return self._add(ref, self._event(ActivityKind.COMMENT, by, text=text, marker_key=marker_key))
+
+    def whisper(self, ref: TicketRef, text: str, *, by: str = "mia") -> str:  # noqa: ARG002
+        """Add a comment that is not for everybody; nobody else reads its words."""
+        return self._add(ref, self._event(ActivityKind.COMMENT, by, confined=True))
+
+    def attach(self, ref: TicketRef, name: str, data: bytes, *, by: str = "mia") -> str:
+        """Attach a file and return the attachment's id."""
+        url = f"memory://{ref.key}/{self._events + 1}/{name}"
+        file = Artefact(url, name, "application/octet-stream", len(data))
+        event = self._event(ActivityKind.ATTACHMENT, by, text=name, artefact=file)
+        self._files[event.id] = data
+        return self._add(ref, event)
+
+    def merge(self, ref: TicketRef, change: Artefact, *, by: str = "mia") -> str:
+        """Link a merged change; what `change` says beyond its address is only told when it is asked for."""
+        seen = replace(change, commit="", approvers=())
+        event = self._event(ActivityKind.LINK, by, field=PULL_REQUEST, after="merged", artefact=seen)
+        self.behind[event.id] = change
+        return self._add(ref, event)
+
+    def file(self, ref: TicketRef, id_: str) -> bytes:
+        """The bytes of an attachment; raises `NotFound`."""
+        if id_ not in self._files or not any(event.id == id_ for event in self.stored(ref).log):
+            raise NotFound(f"ticket {ref.key or ref.id} has no attachment {id_}")
+        return self._files[id_]
+
+    def _add(self, ref: TicketRef, event: Activity) -> str:
         stored = self.stored(ref)
-        event = self._event(ActivityKind.COMMENT, by, text=text, marker_key=marker_key)
         stored.log.append(event)
         self._keep(stored, replace(stored.ticket, updated=event.at))
         return event.id
@@ -125,7 +167,8 @@ class FarSide:
         stored = self.stored(ref)
         if not any(event.id == id_ for event in stored.log):
             raise NotFound(f"ticket {ref.key or ref.id} has no comment {id_}")
-        stored.log[:] = [replace(event, text=text) if event.id == id_ else event for event in stored.log]
+        now = self.now()
+        stored.log[:] = [replace(e, text=text, edited_at=now) if e.id == id_ else e for e in stored.log]
         self._keep(stored, replace(stored.ticket, updated=self.now()))
 
     def delete_comment(self, ref: TicketRef, id_: str) -> None:

@@ -1,11 +1,14 @@
 """What a test may arrange in an embedded GitHub that the vendor has no REST request for."""
 
 import re
+from dataclasses import replace
 
 from connectors.sandbox import github_rules as rules
 from connectors.sandbox.calls import Answer
-from connectors.sandbox.github_model import ROLES, Issue, Pull, Repository
+from connectors.sandbox.github_model import ROLES, Issue, Pull, Repository, Review
 from connectors.sandbox.github_visit import Table, Visit
+
+REVIEWS = ("APPROVED", "CHANGES_REQUESTED", "COMMENTED", "DISMISSED")
 
 
 def delete_issue(visit: Visit) -> Answer:
@@ -57,11 +60,31 @@ def merge_pull(visit: Visit) -> Answer:
         raise rules.Refusal(405, "Pull Request is not mergeable")
     commit = f"{pull.id:040x}"
     visit.state.close(pull, "completed", visit.person, commit=commit)
-    pull.pull = Pull(pull.pull.head, merged_at=visit.state.stamp())
+    merged = replace(pull.pull, merged_at=visit.state.stamp(), merged_by=visit.person.login, commit=commit)
+    pull.pull = merged
     closing = re.findall(r"(?i)\b(?:fix(?:e[sd])?|close[sd]?|resolve[sd]?):?\s+(#\d+)", pull.body or "")
     for issue in _mentioned(visit, " ".join(closing)):
         visit.state.close(issue, "completed", visit.person, commit=commit)
     return Answer(200, {"sha": commit, "merged": True, "message": "Pull Request successfully merged"})
+
+
+def review_pull(visit: Visit) -> Answer:
+    """Say what one found of a pull request, as `{"state": "APPROVED"}`."""
+    pull, state = visit.issue(), visit.body().get("state")
+    if pull.pull is None or state not in REVIEWS:
+        raise rules.malformed(f"a review is one of {', '.join(REVIEWS)}.")
+    given = Review(visit.state.new_id(), visit.person.login, str(state), visit.state.stamp())
+    pull.pull = replace(pull.pull, reviews=(*pull.pull.reviews, given))
+    return Answer(204)
+
+
+def minimize(visit: Visit) -> Answer:
+    """Hide a comment for the `reason` given, or show it again where none is."""
+    reason = visit.body().get("reason")
+    comment = visit.comment()
+    comment.minimized = str(reason) if reason else None
+    visit.state.touch(visit.state.issues[comment.repository, comment.issue])
+    return Answer(204)
 
 
 def set_role(visit: Visit) -> Answer:
@@ -85,5 +108,7 @@ TABLE: Table = (
     ("POST", "/issues/{number}/transfer", transfer_issue),
     ("POST", "/pulls", open_pull),
     ("PUT", "/pulls/{number}/merge", merge_pull),
+    ("POST", "/pulls/{number}/reviews", review_pull),
+    ("PUT", "/issues/comments/{comment}/minimized", minimize),
 )
 """Below `/_sandbox/repos/{owner}/{repo}`."""

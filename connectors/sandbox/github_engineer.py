@@ -150,6 +150,16 @@ class GithubEngineer:
         number = key.rpartition("#")[2]
         self._send("PUT", f"/_sandbox/repos/{self._repository(key)}/pulls/{number}/merge")
 
+    def review_pull(self, key: str, state: str = "APPROVED") -> None:
+        """Say what one found of a pull request."""
+        number = key.rpartition("#")[2]
+        self._send("POST", f"/_sandbox/repos/{self._repository(key)}/pulls/{number}/reviews", {"state": state})
+
+    def minimize(self, key: str, identity: str, reason: str | None = "outdated") -> None:
+        """Hide a comment, or show it again."""
+        path = f"/_sandbox/repos/{self._repository(key)}/issues/comments/{identity}/minimized"
+        self._send("PUT", path, {"reason": reason})
+
     def close_pull(self, key: str) -> None:
         """Close a pull request without merging it."""
         self._edit(key, {"state": "closed"})

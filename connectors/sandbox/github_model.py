@@ -77,12 +77,25 @@ class Event:
     facts: dict[str, Any] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True)
+class Review:
+    """What somebody found of a pull request: `APPROVED`, `CHANGES_REQUESTED` or `COMMENTED`."""
+
+    id: int
+    author: str
+    state: str
+    at: str
+
+
 @dataclass(slots=True)
 class Pull:
     """What makes an issue a pull request."""
 
     head: str
     merged_at: str | None = None
+    merged_by: str | None = None
+    commit: str | None = None
+    reviews: tuple[Review, ...] = ()
 
 
 @dataclass(slots=True)
@@ -126,6 +139,7 @@ class Comment:
     created_at: str
     updated_at: str
     via_app: bool = False
+    minimized: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

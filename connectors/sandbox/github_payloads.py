@@ -293,6 +293,7 @@ class Payloads:
             "body": comment.body,
             "reactions": self._reactions(url),
             "performed_via_github_app": self._via(via_app=comment.via_app),
+            "minimized": None if comment.minimized is None else {"reason": comment.minimized},
         }
 
     def event(self, issue: Issue, event: Event) -> Json:

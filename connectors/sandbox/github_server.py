@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import ClassVar
 
-from connectors.sandbox import github_admin, github_issue_routes, github_repository_routes
+from connectors.sandbox import github_admin, github_issue_routes, github_pulls, github_repository_routes
 from connectors.sandbox.calls import Answer, Call, Handler, Routes, Sandbox, User
 from connectors.sandbox.faults import Planned
 from connectors.sandbox.github_app import INSTALLATION_ID, AppDoor
@@ -120,7 +120,7 @@ class GithubSandbox(Sandbox):
         return Answer(status, {"message": "Server Error", "documentation_url": DOCUMENTATION, "status": str(status)})
 
     def _add_routes(self) -> None:
-        local = (*github_issue_routes.TABLE, *github_repository_routes.TABLE)
+        local = (*github_issue_routes.TABLE, *github_pulls.TABLE, *github_repository_routes.TABLE)
         for method, path, operation in local:
             self._routes.add(method, f"/repos/{{owner}}/{{repo}}{path}", self._local(operation))
             self._routes.add(method, f"/repositories/{{id}}{path}", self._local(operation))

@@ -10,6 +10,7 @@ from connectors.sandbox.jira_hooks import Hook
 from connectors.sandbox.jira_issues import Issue, Item
 from connectors.sandbox.jira_rules import NOT_THERE, Refused
 from connectors.sandbox.jira_site import WORKFLOWS, CustomField
+from connectors.sandbox.jira_talk import file
 from connectors.sandbox.jira_text import plain
 
 if TYPE_CHECKING:
@@ -73,6 +74,7 @@ def clone(jira: "JiraSandbox", call: Call) -> Answer:
         history=[],
         links=[],
         attachments=[],
+        files={},
     )
     jira.issues.add(copy, jira.faults.search_lag)
     return Answer(201, {"id": str(copy.id), "key": key})
@@ -122,6 +124,13 @@ def browse(jira: "JiraSandbox", call: Call) -> Answer:
     return Answer(200, page.encode(), {"content-type": "text/html; charset=utf-8"})
 
 
+def secure(jira: "JiraSandbox", call: Call) -> Answer:
+    """GET: the bytes of an attachment, where Data Center keeps them."""
+    if jira.who(call) is None:
+        raise Refused(401, ("You are not authenticated.",))
+    return file(jira.issues, call.params["id"])
+
+
 def _issue(jira: "JiraSandbox", call: Call) -> Issue:
     wanted: Any = call.params["issue"]
     found = jira.issues.get(wanted) or next(
@@ -143,4 +152,5 @@ ROUTES: tuple[tuple[str, str, Callable[["JiraSandbox", Call], Answer]], ...] = (
     ("POST", "/_sandbox/webhooks", listen),
     ("POST", "/rest/webhooks/1.0/webhook", register),
     ("GET", "/browse/{issue}", browse),
+    ("GET", "/secure/attachment/{id}/{name}", secure),
 )

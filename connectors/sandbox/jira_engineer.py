@@ -117,6 +117,27 @@ class JiraEngineer:
         """Take a comment back."""
         self._ask("DELETE", f"/issue/{key}/comment/{identity}")
 
+    def whisper(self, key: str, text: str, *, internal: bool = False) -> str:
+        """Say something to the administrators alone, or with `internal` to the agents of a service desk."""
+        told: dict[str, Any] = {"body": self._text(text)}
+        if internal:
+            told["properties"] = [{"key": "sd.public.comment", "value": {"internal": True}}]
+        else:
+            told["visibility"] = {"type": "role", "value": "Administrators", "identifier": "Administrators"}
+        return str(self._ask("POST", f"/issue/{key}/comment", told)["id"])
+
+    def attach(self, key: str, name: str, data: bytes) -> str:
+        """Attach a file; returns the attachment's id."""
+        answer = self._http.post(
+            f"/issue/{key}/attachments", files={"file": (name, data)}, headers={"X-Atlassian-Token": "no-check"}
+        )
+        answer.raise_for_status()
+        return str(answer.json()[0]["id"])
+
+    def link(self, key: str, url: str, title: str) -> None:
+        """Link it with a page elsewhere."""
+        self._ask("POST", f"/issue/{key}/remotelink", {"object": {"url": url, "title": title}})
+
     def comments(self, key: str) -> list[str]:
         """What was said about it, as plain text."""
         return [plain(one["body"]) for one in self._ask("GET", f"/issue/{key}/comment")["comments"]]

@@ -49,6 +49,7 @@ class Comment:
     created: datetime
     updated: datetime
     properties: list[dict[str, Any]] = field(default_factory=list)
+    visibility: dict[str, Any] | None = None
 
 
 @dataclass(slots=True)
@@ -77,6 +78,7 @@ class Issue:
     history: list[Change] = field(default_factory=list)
     links: list[dict[str, Any]] = field(default_factory=list)
     attachments: list[dict[str, Any]] = field(default_factory=list)
+    files: dict[str, bytes] = field(default_factory=dict)
     archived: bool = False
     hidden: bool = False
 

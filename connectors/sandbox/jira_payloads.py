@@ -89,7 +89,8 @@ class Show:
         """A project, shortly."""
         ids = {self._site.project: "10000"} | {k: str(10_001 + n) for n, k in enumerate(self._site.other_projects)}
         id_ = ids.get(key, "10000")
-        return {"self": f"{self._api}/project/{id_}", "id": id_, "key": key, "name": key, "projectTypeKey": "software"}
+        kind = "service_desk" if self._site.service_desk else "software"
+        return {"self": f"{self._api}/project/{id_}", "id": id_, "key": key, "name": key, "projectTypeKey": kind}
 
     def comment(self, issue: Issue, comment: Comment, *, properties: bool = False) -> dict[str, Any]:
         """A comment; its properties are shown only when asked for."""
@@ -102,6 +103,11 @@ class Show:
             "created": self.time(comment.created),
             "updated": self.time(comment.updated),
         }
+        if comment.visibility is not None:
+            shown["visibility"] = comment.visibility
+        if self._cloud and self._site.service_desk:
+            told = (one["value"] for one in comment.properties if one["key"] == "sd.public.comment")
+            shown["jsdPublic"] = not any(isinstance(value, dict) and value.get("internal") for value in told)
         return shown | ({"properties": comment.properties} if properties else {})
 
     def change(self, change: Change) -> dict[str, Any]:

@@ -134,7 +134,8 @@ class Site:
     """One Jira with one project to work in; `other_projects` are there to move issues to.
 
     `screen` is what can be set on create and on edit, `required` what must be set on create beyond the summary.
-    `timezone` is that of everybody's profile, in which dates in JQL are read.
+    `timezone` is that of everybody's profile, in which dates in JQL are read. In a `service_desk`, comments may be
+    internal.
     """
 
     project: str = "SEC"
@@ -150,6 +151,7 @@ class Site:
     custom: tuple[CustomField, ...] = ()
     people: tuple[User, ...] = PEOPLE
     timezone: str = "UTC"
+    service_desk: bool = False
     unassignable: frozenset[str] = field(default_factory=lambda: frozenset({WATCHER.name, ROBOT.name}))
 
     def custom_field(self, id_: str) -> CustomField | None:

@@ -3,9 +3,10 @@
 import json
 import re
 from typing import Any
+from urllib.parse import quote
 
 from connectors.sandbox.calls import Answer
-from connectors.sandbox.jira_issues import Comment, Issue, Item
+from connectors.sandbox.jira_issues import Comment, Issue, Issues, Item
 from connectors.sandbox.jira_rules import NOT_THERE, Refused, check_property
 from connectors.sandbox.jira_visit import Event, Route, Visit, tables
 
@@ -19,7 +20,7 @@ def add_comment(visit: Visit, issue: Issue, data: Any) -> Comment:
     body = visit.fields.body(data["body"], "comment", _NOT_A_BODY)
     properties = [{"key": str(one.get("key")), "value": one.get("value")} for one in tables(data, "properties")]
     at = visit.call.at
-    comment = Comment(visit.issues.next_minor(), visit.writer(), body, at, at, properties)
+    comment = Comment(visit.issues.next_minor(), visit.writer(), body, at, at, properties, data.get("visibility"))
     issue.comments.append(comment)
     visit.tell(Event("comment_created", issue, visit.user, comment=comment))
     return comment
@@ -58,6 +59,8 @@ def edit_comment(visit: Visit) -> Answer:
         found.body = visit.fields.body(data["body"], "comment", _NOT_A_BODY)
     if "properties" in data:
         found.properties = tables(data, "properties")
+    if "visibility" in data:
+        found.visibility = data["visibility"]
     found.updated = visit.call.at
     visit.changed(issue, (), found)
     return Answer(200, visit.show.comment(issue, found, properties=_with_properties(visit)))
@@ -153,7 +156,7 @@ def add_remote_link(visit: Visit) -> Answer:
 
 
 def attach(visit: Visit) -> Answer:
-    """POST /issue/{issue}/attachments: remembers names and sizes, not contents."""
+    """POST /issue/{issue}/attachments."""
     issue = visit.issue()
     visit.writer()
     if visit.call.headers.get("x-atlassian-token", "").lower() not in ("no-check", "nocheck"):
@@ -162,24 +165,26 @@ def attach(visit: Visit) -> Answer:
     for head, body in re.findall(rb"(?s)Content-Disposition:(.*?)\r\n\r\n(.*?)\r\n--", visit.call.body):
         name = re.search(rb'filename="([^"]*)"', head)
         if name is not None:
-            added.append(_attachment(visit, issue, name[1].decode("utf-8", errors="replace"), len(body)))
+            added.append(_attachment(visit, issue, name[1].decode("utf-8", errors="replace"), body))
     issue.attachments.extend(added)
     visit.changed(issue, [Item("Attachment", None, None, one["id"], one["filename"]) for one in added])
     return Answer(200, added)
 
 
-def _attachment(visit: Visit, issue: Issue, name: str, size: int) -> dict[str, Any]:
+def _attachment(visit: Visit, issue: Issue, name: str, body: bytes) -> dict[str, Any]:
     id_ = str(visit.issues.next_minor())
     api = visit.show.issue(issue, ["-"])["self"].rpartition("/issue/")[0]
+    issue.files[id_] = body
+    secure = f"{api.partition('/rest/')[0]}/secure/attachment/{id_}/{quote(name)}"
     return {
         "self": f"{api}/attachment/{id_}",
         "id": id_,
         "filename": name,
         "author": visit.show.user(visit.user),
         "created": visit.show.time(visit.call.at),
-        "size": size,
+        "size": len(body),
         "mimeType": "application/octet-stream",
-        "content": f"{api}/attachment/content/{id_}",
+        "content": f"{api}/attachment/content/{id_}" if visit.cloud else secure,
     }
 
 
@@ -189,6 +194,19 @@ def attachment(visit: Visit) -> Answer:
         for one in issue.attachments:
             if one["id"] == visit.call.params["id"]:
                 return Answer(200, {**one, "id": int(one["id"])})
+    raise Refused(404, (NOT_THERE.replace("Issue", "Attachment"),))
+
+
+def content(visit: Visit) -> Answer:
+    """GET /attachment/content/{id}: the bytes, as they are given to those who want no redirect."""
+    return file(visit.issues, visit.call.params["id"])
+
+
+def file(issues: Issues, id_: str) -> Answer:
+    """The bytes of an attachment."""
+    for issue in issues.by_id.values():
+        if id_ in issue.files and not issue.hidden:
+            return Answer(200, issue.files[id_], {"content-type": "application/octet-stream"})
     raise Refused(404, (NOT_THERE.replace("Issue", "Attachment"),))
 
 
@@ -205,5 +223,6 @@ ROUTES: tuple[Route, ...] = (
     ("GET", "/issue/{issue}/remotelink", remote_links),
     ("POST", "/issue/{issue}/remotelink", add_remote_link),
     ("POST", "/issue/{issue}/attachments", attach),
+    ("GET", "/attachment/content/{id}", content),
     ("GET", "/attachment/{id}", attachment),
 )

@@ -43,6 +43,7 @@ CAPS = Capabilities(
     comment_limit=65_536,
     bulk_create=50,
     visibility_lag_seconds=120,
+    attachments=True,
 )
 
 
@@ -134,8 +135,21 @@ class MemoryTracker:
         return [
             event if event.by.ours else replace(event, marker_key=None)
             for event in log
-            if event.kind is ActivityKind.LINK or event.at >= since
+            if event.kind in (ActivityKind.LINK, ActivityKind.COMMENT) or event.at >= since
         ]
+
+    def links(self, ticket: Ticket, told: Sequence[Activity]) -> list[Activity]:
+        """What the ticket is linked with: a merged change with what `behind` knows of it."""
+        found = [event for event in told if event.kind is ActivityKind.LINK]
+        if not any(event.id in self.far_side.behind for event in found):
+            return found
+        self._call("links", lambda: self.far_side.stored(ticket.ref))
+        return [replace(event, artefact=self.far_side.behind.get(event.id, event.artefact)) for event in found]
+
+    def attachment(self, ref: TicketRef, remote_id: str) -> Iterator[bytes]:
+        """Yield the bytes of an attachment, a part at a time."""
+        data: bytes = self._call("attachment", lambda: self.far_side.file(ref, remote_id))
+        yield from (data[start : start + 65_536] for start in range(0, len(data), 65_536))
 
     def hint(self, headers: Mapping[str, str], body: bytes) -> list[TicketRef]:
         """Verify a webhook delivery and name the tickets to look at; raises `Denied` if it is not genuine."""

@@ -8,7 +8,7 @@ from connectors.base import MARK, Tracker
 from connectors.bench import Bench
 from connectors.sandbox.far_side import FarSide
 from connectors.sandbox.memory import MemoryTracker
-from state.ticket import Body, Draft, Marker, TicketRef
+from state.ticket import Artefact, Body, Draft, Marker, TicketRef
 
 PERSON = "mia"
 
@@ -166,6 +166,22 @@ class MemoryBench(Bench):
     def copy_comment(self, ref: TicketRef, key: str) -> None:
         """A comment by hand that carries the key of one of ours."""
         self.far_side.comment(ref, "Seen.", by=PERSON, marker_key=key)
+
+    def whisper(self, ref: TicketRef, text: str) -> str:
+        """A comment that is not for everybody."""
+        return self.far_side.whisper(ref, text, by=PERSON)
+
+    def attach(self, ref: TicketRef, name: str, data: bytes) -> None:
+        """A file."""
+        self.far_side.attach(ref, name, data, by=PERSON)
+
+    def link(self, ref: TicketRef) -> Artefact:
+        """A merged change that two people approved."""
+        made = Artefact(
+            "https://code.example/changes/7", "Rotate it", "", None, "c0ffee", PERSON, ("omar", "lena"), closes=True
+        )
+        self.far_side.merge(ref, made, by=PERSON)
+        return made
 
     def delivery(self, ref: TicketRef) -> tuple[Mapping[str, str], bytes]:
         """A signed delivery."""

@@ -16,7 +16,7 @@ from connectors.sandbox.jira_server import JiraCloudSandbox, JiraSandbox
 from connectors.sandbox.memory_bench import Hand
 from connectors.sandbox.server import SandboxServer
 from connectors.settings import Secrets
-from state.ticket import Body, Draft, Marker, TicketRef
+from state.ticket import Artefact, Body, Draft, Marker, TicketRef
 
 WEBHOOK_SECRET = "webhook-secret-of-the-bench"  # noqa: S105
 BAD_TOKEN = "token-that-nobody-gave"  # noqa: S105
@@ -134,6 +134,25 @@ class GithubBench(ServedBench):
         """The same invisible ending, typed by hand."""
         self.mia.comment(ref.key, f"Seen.\n\n<!-- counterfoil:c k={key} -->")
 
+    def whisper(self, ref: TicketRef, text: str) -> str:
+        """A comment that was hidden."""
+        said = self.mia.comment(ref.key, text)
+        self.mia.minimize(ref.key, said)
+        return said
+
+    def attach(self, ref: TicketRef, name: str, data: bytes) -> None:
+        """Nothing: GitHub keeps no files with an issue."""
+
+    def link(self, ref: TicketRef) -> Artefact:
+        """A merged pull request that somebody approved and that closes the issue."""
+        key = self.mia.open_pull(ref.key, "Rotate it")
+        with GithubEngineer(self.server.url, f"token-{PEOPLE[2][0]}") as reviewer:
+            reviewer.review_pull(key)
+        self.mia.merge_pull(key)
+        commit = f"{self.mia.issue(key)['id']:040x}"
+        url = f"{self.server.url}/{key.replace('#', '/pull/')}"
+        return Artefact(url, "Rotate it", "", None, commit, self.account, (PEOPLE[2][0],), closes=True)
+
     def listen(self) -> None:
         """A hook on the repository."""
         config = {"url": NOBODY, "content_type": "json", "secret": WEBHOOK_SECRET}
@@ -190,6 +209,20 @@ class JiraBench(ServedBench):
     def copy_comment(self, ref: TicketRef, key: str) -> None:
         """The same words; a property cannot be copied in the browser."""
         self.mia.comment(ref.key, f"Seen. counterfoil.comment {key}")
+
+    def whisper(self, ref: TicketRef, text: str) -> str:
+        """A comment for the administrators alone."""
+        return self.mia.whisper(ref.key, text)
+
+    def attach(self, ref: TicketRef, name: str, data: bytes) -> None:
+        """A file."""
+        self.mia.attach(ref.key, name, data)
+
+    def link(self, ref: TicketRef) -> Artefact:
+        """A page elsewhere."""
+        page = Artefact("https://wiki.example/rotation", "How it was rotated")
+        self.mia.link(ref.key, page.url, page.name)
+        return page
 
     def listen(self) -> None:
         """A hook of the site's administrator."""

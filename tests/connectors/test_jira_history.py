@@ -82,10 +82,11 @@ def test_history_is_one_request_and_in_order() -> None:
     assert (server.count("GET issue/10001"), jira.requests) == (1, 2)
 
 
-def test_history_before_the_asked_time_is_left_out() -> None:
-    raw = history([said("1", "mia", 3), said("2", "mia", 9)], [])
+def test_history_before_the_asked_time_is_left_out_and_comments_are_not() -> None:
+    raw = history([said("1", "mia", 3), said("2", "mia", 9)], [changed("8", 9, STATUS), changed("7", 3, OWNER)])
     jira, _ = tracker({"GET issue/10001": raw, "GET myself": {"accountId": "us"}})
-    assert [a.id for a in jira.activity(TicketRef("eng", "10001"), START + timedelta(minutes=9))] == ["2"]
+    told = jira.activity(TicketRef("eng", "10001"), START + timedelta(minutes=9))
+    assert [a.id for a in told] == ["1", "8:status", "2"]
 
 
 def test_our_comments_are_known_by_their_property() -> None:

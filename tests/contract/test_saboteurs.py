@@ -359,7 +359,8 @@ class TrustsCopiedComments(Saboteur):
     caught_by = "test_a_comment_that_copies_our_key_is_not_ours"
 
     def activity(self, ref: TicketRef, since: datetime) -> list[Activity]:
-        return [event for event in self.far_side.activity(ref) if event.at >= since]
+        told = self.far_side.activity(ref)
+        return [event for event in told if event.kind is ActivityKind.COMMENT or event.at >= since]
 
 
 class CutsComments(Saboteur):
@@ -399,6 +400,50 @@ class CutsEdits(Saboteur):
 
     def recomment(self, ref: TicketRef, remote_id: str, text: Body, *, marker: str) -> None:
         super().recomment(ref, remote_id, str(text)[: self.caps.comment_limit], marker=marker)
+
+
+class ForgetsOldComments(Saboteur):
+    caught_by = "test_comments_are_told_whatever_their_age"
+
+    def activity(self, ref: TicketRef, since: datetime) -> list[Activity]:
+        return [event for event in super().activity(ref, since) if event.at >= since]
+
+
+class RemembersFirstWords(Saboteur):
+    caught_by = "test_an_edited_comment_says_what_it_says_now_and_when_it_was_edited"
+
+    def activity(self, ref: TicketRef, since: datetime) -> list[Activity]:
+        return [replace(event, edited_at=None) for event in super().activity(ref, since)]
+
+
+class TellsSecrets(Saboteur):
+    caught_by = "test_a_comment_that_is_not_for_everybody_keeps_its_words"
+
+    def activity(self, ref: TicketRef, since: datetime) -> list[Activity]:
+        told = super().activity(ref, since)
+        return [replace(event, text="swordfish", confined=False) if event.confined else event for event in told]
+
+
+class CutsFiles(Saboteur):
+    caught_by = "test_an_attachment_is_told_with_its_name_and_size_and_gives_its_bytes"
+
+    def attachment(self, ref: TicketRef, remote_id: str) -> Iterator[bytes]:
+        yield next(super().attachment(ref, remote_id))
+
+
+class ForgetsApprovers(Saboteur):
+    caught_by = "test_a_link_says_all_that_the_tracker_knows_of_it"
+
+    def links(self, ticket: Ticket, told: Sequence[Activity]) -> list[Activity]:
+        return [event for event in told if event.kind is ActivityKind.LINK]
+
+
+class AsksForLinksAnyway(Saboteur):
+    caught_by = "test_links_cost_nothing_where_there_are_none"
+
+    def links(self, ticket: Ticket, told: Sequence[Activity]) -> list[Activity]:
+        list(self.fetch([ticket.ref]))
+        return super().links(ticket, told)
 
 
 class ClosesAnonymously(Saboteur):

@@ -164,27 +164,28 @@ class Spec:
 
 
 def github_spec(shared: Path) -> Spec:
-    """GitHub's description, which also judges `/api/v3` and `/repositories/{id}`."""
+    """GitHub's description, which also judges `/api/v3` and `/repositories/{id}`, but knows nothing of reviews."""
     refusals = dict.fromkeys((301, 307, 401, 403, 404, 405, 410, 422, 429, 500, 502, 503), "basic-error")
     return Spec(
         shared / "specs" / "github-rest.openapi.json",
         aliases=((r"^/api/v3", ""), (r"^/repositories/[^/]+", "/repos/some/one")),
         beyond={**refusals, 304: None},
-        unjudged=r"^/_sandbox/|^/app$",
+        unjudged=r"^/_sandbox/|^/app$|/pulls/\d+/reviews$",
     )
 
 
 def jira_spec(shared: Path) -> Spec:
     """Jira Cloud's description of v3, which also judges v2, on Cloud and on Data Center.
 
-    Remote links are left out: the list that Jira gives is described as one link. Times end in `+0000`, and values
+    Remote links are left out: the list that Jira gives is described as one link; and so are the bytes of attachments,
+    which are not described. Times end in `+0000`, and values
     that changed from or to nothing are null, whatever the description says.
     """
     return Spec(
         shared / "specs" / "jira-cloud-v3.openapi.json",
         aliases=((r"^/ex/jira/[^/]+", ""), (r"^/rest/api/(2|latest)/", "/rest/api/3/")),
         beyond=dict.fromkeys((400, 401, 403, 404, 405, 409, 410, 413, 422, 429, 500, 502, 503, 504)),
-        unjudged=r"^/_sandbox/|^/rest/webhooks/|^/browse/|/remotelink$",
+        unjudged=r"^/_sandbox/|^/rest/webhooks/|^/browse/|/remotelink$|/attachment/(content/)?\d+(/|$)",
         tolerated=r"[+-]\d{4}' is not a 'date-time'|/items/\d+/(from|to)(String)?: None ",
     )
 
