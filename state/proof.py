@@ -221,8 +221,8 @@ def latest_word(looks: Iterable[LinkCheck]) -> LinkCheck | None:
 class Demand:
     """What must be at hand before an item counts as resolved.
 
-    So many `pieces`, each of one of `kinds` (any, if none is named); with `review`, each accepted by a reviewer, one of
-    `reviewers` where some are named.
+    So many `pieces`, each of one of `kinds` (if none is named, any but a snapshot of the ticket); with `review`, each
+    accepted by a reviewer, one of `reviewers` where some are named.
     """
 
     pieces: int = 0
@@ -260,7 +260,7 @@ def missing(demands: Iterable[Demand], evidence: Sequence[Evidence], today: date
 
 
 def _missing(demand: Demand, evidence: Sequence[Evidence], today: date) -> str:
-    ours = [e for e in evidence if not demand.kinds or e.draft.kind in demand.kinds]
+    ours = [e for e in evidence if _fits(e.draft.kind, demand)]
     fitting = [e for e in ours if e.supports(today)]
     if len(fitting) < demand.pieces:
         what = " or ".join(sorted(k.replace("_", " ") for k in demand.kinds)) or "evidence"
@@ -270,6 +270,11 @@ def _missing(demand: Demand, evidence: Sequence[Evidence], today: date) -> str:
         whose = f" by {' or '.join(sorted(demand.reviewers))}" if demand.reviewers else ""
         return f"a review{whose} of {', '.join(waiting)}"
     return ""
+
+
+def _fits(kind: EvidenceKind, demand: Demand) -> bool:
+    """Whether evidence of this kind can meet the demand; that a ticket was closed proves nothing unless it is named."""
+    return kind in demand.kinds if demand.kinds else kind is not EvidenceKind.TICKET_SNAPSHOT
 
 
 def _spent(evidence: Sequence[Evidence], today: date) -> str:

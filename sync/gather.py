@@ -236,7 +236,9 @@ def _sighting(scope: Scope, item: ActionItem, link: Link, ticket: Ticket, *, oth
     """All that is known of a linked item; the ticket's history is read only if it may hold something new."""
     heard = ticket.comments not in (None, link.comments)
     if others or heard or any(c.theirs_moved for c in _moves(scope, item, link, ticket)):
-        activity = scope.tracker.activity(ticket.ref, link.seen_at or link.linked_at)
+        since = (link.seen_at or link.linked_at).replace(microsecond=0)
+        told = scope.tracker.activity(ticket.ref, since)
+        activity = [a for a in told if a.at >= since or a.kind is not ActivityKind.COMMENT]
         requests = [a for a in activity if a.kind is ActivityKind.LINK]
         ticket = replace(ticket, linked_change_open=any(a.after == "open" for a in requests))
     else:

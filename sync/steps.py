@@ -185,7 +185,7 @@ class _Answer:
     def _heard(self) -> Iterable[tuple[Comment, Because]]:
         tracker = self.seen.link.ref.tracker
         for act in self.seen.activity:
-            if act.kind is not ActivityKind.COMMENT or act.marker_key or act.id in self.seen.heard:
+            if act.kind is not ActivityKind.COMMENT or act.marker_key or act.confined or act.id in self.seen.heard:
                 continue
             comment = Comment("", self.item.ref, act.by.name or act.by.id, act.text, act.at, True, tracker, act.id)
             yield comment, because_of(act, tracker, self.run, "")
