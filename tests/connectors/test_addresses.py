@@ -21,7 +21,7 @@ SPECIAL = {
     "site-local": ("fec0::1", "feff::1"),
     "compatible and translated": ("::127.0.0.1", "::10.0.0.1", "::ffff:0:127.0.0.1"),
     "for examples": ("2001:db8::1", "3fff::1"),
-    "others": ("100::1", "5f00::1", "4000::1", "2001:20::1", "2620:4f:8000::1"),
+    "others": ("100::1", "5f00::1", "4000::1", "2001:20::1", "2620:4f:8000::1", "2606:4700::1111%eth0"),
     "no address": ("", "localhost", "127.1", "0x7f000001", "2130706433", "1.2.3.4.5", "[::1]"),
 }
 
@@ -46,7 +46,7 @@ def test_special_addresses_are_not(kind: str, address: str) -> None:
             (each, False)
             for each in ("169.254.169.254", "fe80::1", "0.0.0.0", "::", "224.0.0.1", "ff02::1", "240.0.0.1")
         ),
-        *((each, False) for each in ("64:ff9b::a00:1", "2002:a00:1::1", "fec0::1", "")),
+        *((each, False) for each in ("64:ff9b::a00:1", "2002:a00:1::1", "fec0::1", "fd00::1%eth0", "")),
     ],
 )
 def test_a_house_s_network_is_told_from_what_no_name_opens(address: str, inside: bool) -> None:

@@ -144,6 +144,7 @@ def test_what_is_there_is_kept_as_a_hash() -> None:
     assert request.startswith(b"GET /run?id=1 HTTP/1.1\r\nHost: h.example\r\n")
     names = {row.partition(b":")[0].lower() for row in request.split(b"\r\n")[1:] if row}
     assert names == {b"host", b"user-agent", b"accept", b"accept-encoding", b"connection"}
+    assert b"\r\nAccept-Encoding: identity\r\n" in request
 
 
 @pytest.mark.parametrize("status", [204, 401, 403, 404, 410, 429, 500])
@@ -294,6 +295,14 @@ def test_only_so_much_is_read_and_nothing_is_unpacked() -> None:
     with serving(bomb) as port:
         found, _ = guard(port)
         assert found.look("http://h.example/").sha256 != hashlib.sha256(b" " * SIZE_LIMIT).hexdigest()
+
+
+def test_what_comes_after_the_first_megabyte_makes_no_difference() -> None:
+    first = bytes(range(256)) * (SIZE_LIMIT // 256)
+    with telling(answer("200 OK", body=first), answer("200 OK", body=first + bytes(50_000))) as (port, _):
+        found, _line = guard(port)
+        seen = {found.look("http://h.example/").sha256 for _ in range(2)}
+    assert seen == {hashlib.sha256(first).hexdigest()}
 
 
 def ticking(seconds: Iterable[float]) -> Callable[[], float]:
