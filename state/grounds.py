@@ -165,7 +165,7 @@ def _proofs(connection: Connection, known: Mapping[str, Control], found: Mapping
     """Evidence of the controls by themselves, and of their items: the newest, and all where none of these counts."""
     for each in proofs.of_controls(connection):
         for id_, control in known.items():
-            if not each.superseded and _supports(each, control):
+            if not each.superseded and each.draft.is_proof and _supports(each, control):
                 found[id_].support[each.ref] = each.why_not(today)
     _of_items(connection, found, today, 0, _NEWEST)
     lacking = {id_: each for id_, each in found.items() if all(each.support.values())}
@@ -193,4 +193,5 @@ def _of_items(connection: Connection, found: Mapping[str, _Gathered], today: dat
     evidence = proofs.newest(connection, dict.fromkeys(row.seq for row in rows))
     for row in rows:
         piece = evidence[row.seq]
-        found[row.control].support[piece.ref] = piece.why_not(today)
+        if piece.draft.is_proof:
+            found[row.control].support[piece.ref] = piece.why_not(today)

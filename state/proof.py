@@ -150,9 +150,14 @@ class EvidenceDraft:
     period_end: date | None = None
     expires_on: date | None = None
 
+    @property
+    def is_proof(self) -> bool:
+        """Whether it can prove something by itself; that a ticket was closed is none, unless a policy asks for that."""
+        return self.kind is not EvidenceKind.TICKET_SNAPSHOT
+
     def lasting(self, days: int | None) -> "EvidenceDraft":
         """The same with an end so many days after it was taken, unless it has one or is a frozen record of ours."""
-        if days is None or self.expires_on is not None or self.kind is EvidenceKind.TICKET_SNAPSHOT:
+        if days is None or self.expires_on is not None or not self.is_proof:
             return self
         return replace(self, expires_on=self.captured_at.date() + timedelta(days=days))
 
@@ -260,7 +265,7 @@ def missing(demands: Iterable[Demand], evidence: Sequence[Evidence], today: date
 
 
 def _missing(demand: Demand, evidence: Sequence[Evidence], today: date) -> str:
-    ours = [e for e in evidence if _fits(e.draft.kind, demand)]
+    ours = [e for e in evidence if _fits(e.draft, demand)]
     fitting = [e for e in ours if e.supports(today)]
     if len(fitting) < demand.pieces:
         what = " or ".join(sorted(k.replace("_", " ") for k in demand.kinds)) or "evidence"
@@ -272,9 +277,9 @@ def _missing(demand: Demand, evidence: Sequence[Evidence], today: date) -> str:
     return ""
 
 
-def _fits(kind: EvidenceKind, demand: Demand) -> bool:
-    """Whether evidence of this kind can meet the demand; that a ticket was closed proves nothing unless it is named."""
-    return kind in demand.kinds if demand.kinds else kind is not EvidenceKind.TICKET_SNAPSHOT
+def _fits(draft: EvidenceDraft, demand: Demand) -> bool:
+    """Whether evidence of this kind can meet the demand."""
+    return draft.kind in demand.kinds if demand.kinds else draft.is_proof
 
 
 def _spent(evidence: Sequence[Evidence], today: date) -> str:

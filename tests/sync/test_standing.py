@@ -38,7 +38,8 @@ class Programme:
         self.store.commit(None, Effects(changes=[ItemChange(item.ref, values, KIM)]))
 
     def prove(self, item: ActionItem | None = None, *names: str, **said: Any) -> str:
-        draft = EvidenceDraft(EvidenceKind.FILE, "it is on", "mia@acme.example", WHEN, **said)
+        kind = said.pop("kind", EvidenceKind.FILE)
+        draft = EvidenceDraft(kind, "it is on", "mia@acme.example", WHEN, **said)
         draft = replace(draft, item=item.ref if item else None, controls=names)
         with self.store.writing() as w:
             [(evidence, _)] = proofs.add(w.connection, w.ledger, [(draft, KIM)])
@@ -93,6 +94,16 @@ def test_evidence_of_an_item_implements_its_control_until_it_is_rejected(program
         review = Review(Verdict.REJECTED, "ada@acme.example", WHEN, "another host")
         proofs.review(w.connection, w.ledger, evidence, review, KIM)
     assert programme.stands() == (IN_PROGRESS, f"no valid evidence: {ref} (rejected: another host)")
+
+
+def test_that_a_ticket_was_closed_implements_nothing(programme: Programme) -> None:
+    item = programme.item("CC6.1")
+    programme.change(item, status=Status.RESOLVED)
+    programme.prove(item, kind=EvidenceKind.TICKET_SNAPSHOT)
+    programme.prove(None, "CC6.1", kind=EvidenceKind.TICKET_SNAPSHOT)
+    assert programme.stands() == (IN_PROGRESS, "no evidence")
+    ref = programme.prove(item)
+    assert programme.stands() == (IMPLEMENTED, f"evidence: {ref}")
 
 
 def test_a_link_that_vanished_supports_nothing(programme: Programme) -> None:
