@@ -64,7 +64,7 @@ def test_a_quiet_run_asks_the_tracker_once_and_the_database_no_more_however_many
             report = installation.run("sync")
         assert [one.status for one in installation.server.requests] == [status]
         assert report["requests"] == {"work": 1}
-        assert not [one for one in said if "count(" in one]
+        assert not [one for one in said if "count(" in one and "FROM hold" not in one]
         asked.append(len([one for one in said if "audit" not in one]))
     assert asked[0] == asked[1]
 
