@@ -256,6 +256,13 @@ def latest_words(connection: Connection, *, silent_since: datetime | None = None
     return [_test_of(row) for row in connection.execute(query)]
 
 
+def tests_of(connection: Connection, ids: Sequence[str]) -> list[Test]:
+    """The latest word of the tests that name one of the controls, by title."""
+    named = select(naming.TEST_CONTROL.c.test).where(naming.TEST_CONTROL.c.control.in_(ids))
+    query = select(TEST).where(TEST.c.fingerprint.in_(named)).order_by(TEST.c.title, TEST.c.fingerprint)
+    return [_test_of(row) for row in connection.execute(query)]
+
+
 def silent(connection: Connection, since: datetime) -> int:
     """How many tests have said nothing since a time."""
     return connection.execute(select(func.count()).select_from(TEST).where(TEST.c.observed_at < since)).scalar_one()

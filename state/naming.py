@@ -8,6 +8,7 @@ from sqlalchemy import ColumnElement, Connection, Table, delete, insert, or_, se
 from state.model import ActionItem
 from state.programme_tables import ControlRow, ItemControlRow, ItemRiskRow, RiskRow, TestControlRow, TestRow
 from state.register import Test, folded
+from state.rows import item_of
 from state.series import PAGE, chunks
 from state.tables import ItemRow
 
@@ -130,6 +131,22 @@ def _touch_risks(connection: Connection, items: Sequence[str]) -> None:
     for some in chunks(items):
         theirs = select(ITEM_RISK.c.risk).where(ITEM_RISK.c.item.in_(some))
         connection.execute(update(RISK).where(RISK.c.stale == 0, RISK.c.id.in_(theirs)).values(stale=1))
+
+
+def with_items(connection: Connection, ids: Iterable[str]) -> set[str]:
+    """Those of the controls that an item names."""
+    found: set[str] = set()
+    for some in chunks(ids):
+        query = select(ITEM_CONTROL.c.control).where(ITEM_CONTROL.c.control.in_(some)).distinct()
+        found.update(connection.execute(query).scalars())
+    return found
+
+
+def items_of(connection: Connection, ids: Sequence[str], most: int) -> list[ActionItem]:
+    """The items that name one of the controls, the newest so many, in the order of their refs."""
+    named = select(ITEM_CONTROL.c.item).where(ITEM_CONTROL.c.control.in_(ids))
+    rows = connection.execute(select(_ITEM).where(_ITEM.c.ref.in_(named)).order_by(_ITEM.c.seq.desc()).limit(most))
+    return [item_of(row) for row in rows][::-1]
 
 
 def found_by_all(connection: Connection, *, controls: bool = False, risks: bool = False) -> None:

@@ -1,7 +1,8 @@
 """The register: frameworks, controls, tests and risks, without I/O."""
 
 import re
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from enum import StrEnum
 from functools import lru_cache
@@ -131,6 +132,20 @@ class Score:
     def level(self) -> int:
         """Likelihood times impact."""
         return self.likelihood * self.impact
+
+
+@dataclass(frozen=True, slots=True)
+class RiskDraft:
+    """A risk as a file gives it; `None` is not said. `ratings` are likelihood and impact by kind."""
+
+    id: str
+    statement: str
+    owner: str | None = None
+    treatment: Treatment | None = None
+    gap: str | None = None
+    existing: tuple[str, ...] | None = None
+    next_review: date | None = None
+    ratings: Mapping[ScoreKind, tuple[int, int]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

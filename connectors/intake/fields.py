@@ -4,6 +4,7 @@ import hashlib
 import re
 from collections.abc import Callable, Iterable, Mapping
 from datetime import date
+from enum import StrEnum
 from typing import Any, BinaryIO, TypeVar
 
 from state.model import ItemDraft, Priority, SourceKind
@@ -18,7 +19,7 @@ _BROKEN = re.compile("[\0\ud800-\udfff]")
 _EMAIL = re.compile(r"[^@\s<>,;]+@[^@\s<>,;]+")
 _ISO_DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
 _CHUNK = 1 << 20
-Kind = TypeVar("Kind", Priority, SourceKind)
+Kind = TypeVar("Kind", bound=StrEnum)
 
 
 class WrongValue(ValueError):
@@ -100,14 +101,15 @@ def _reference(value: Any) -> str | None:
 
 
 def _priority(value: Any) -> Priority | None:
-    return _one_of(Priority, value)
+    return one_of(Priority, value)
 
 
 def _source(value: Any) -> SourceKind | None:
-    return _one_of(SourceKind, value)
+    return one_of(SourceKind, value)
 
 
-def _one_of(kinds: type[Kind], value: Any) -> Kind | None:
+def one_of(kinds: type[Kind], value: Any) -> Kind | None:
+    """One of a few words, or none; raises `WrongValue`."""
     text = clean(value)
     if text is None:
         return None
@@ -117,14 +119,16 @@ def _one_of(kinds: type[Kind], value: Any) -> Kind | None:
         raise WrongValue(f"{text[:60]!r} is none of {', '.join(kinds)}") from None
 
 
-def _owner(value: Any) -> str | None:
+def owner(value: Any) -> str | None:
+    """An e-mail address, or nobody; raises `WrongValue`."""
     text = clean(value)
     if text is not None and not _EMAIL.fullmatch(text):
         raise WrongValue(f"{text[:60]!r} does not look like an e-mail address")
     return text
 
 
-def _due(value: Any) -> date | None:
+def day(value: Any) -> date | None:
+    """A date as 2026-01-31, or none; raises `WrongValue`."""
     text = clean(value)
     if text is None:
         return None
@@ -136,7 +140,8 @@ def _due(value: Any) -> date | None:
     raise WrongValue(f"{text[:60]!r} is not a date as in 2026-01-31")
 
 
-def _list(value: Any) -> tuple[str, ...] | None:
+def listed(value: Any) -> tuple[str, ...] | None:
+    """A list, or a text with `;` between its entries; raises `WrongValue`."""
     if not isinstance(value, list):
         text = clean(value)
         return None if text is None else _entries(text.split(";"))
@@ -152,9 +157,9 @@ _PARSERS: dict[str, Callable[[Any], Any]] = {
     "title": _title,
     "description": clean,
     "priority": _priority,
-    "owner": _owner,
-    "due_date": _due,
-    "controls": _list,
-    "risks": _list,
+    "owner": owner,
+    "due_date": day,
+    "controls": listed,
+    "risks": listed,
     "source": _source,
 }

@@ -15,6 +15,7 @@ from state.model import Priority, Status
 from sync.app.asking import SETTINGS, ConfigFile, Ref, command, hung_up, reference
 from sync.app.cli_accept import accept_app, due_app
 from sync.app.cli_evidence import evidence_app
+from sync.app.cli_register import controls_app, framework_app, risk_app
 from sync.app.shell import Shell
 
 app = typer.Typer(name="counterfoil", **SETTINGS)
@@ -29,6 +30,9 @@ app.add_typer(state_app, name="state")
 app.add_typer(accept_app, name="accept")
 app.add_typer(due_app, name="due")
 app.add_typer(evidence_app, name="evidence")
+app.add_typer(framework_app, name="framework")
+app.add_typer(controls_app, name="controls")
+app.add_typer(risk_app, name="risk")
 
 
 class Side(StrEnum):

@@ -1,15 +1,21 @@
 """The configuration and the database that a command works with."""
 
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from urllib.parse import unquote
 
 from state import audit, whereabouts
+from state.effects import Because
+from state.errors import Busy, Unreachable
 from state.store import Store
 from sync.app.failures import Untrusted
 from sync.app.settings import Configuration, load
 from sync.app.shell import Shell
+from sync.reevaluation import reevaluate
+from sync.standing import restate
 
+_log = logging.getLogger("counterfoil")
 _WHOLE = 5_000
 _TAIL = 1_000
 
@@ -33,19 +39,38 @@ def passwords(url: str) -> list[str]:
 def open_store(shell: Shell, config: Configuration, *, writes: bool = False) -> Iterator[Store]:
     """The database, closed again afterwards.
 
-    Raises `StateError` if it is not there or not up to date. If the command `writes` (or plans what to write), raises
-    `Elsewhere` where it is not the one in use any more, and `Untrusted` where the ledger does not verify.
+    Raises `StateError` if it is not there or not up to date. If the command `writes`, raises what `must_be_ours` does,
+    and what it came to is carried to the controls and risks that rest on it.
     """
     store = Store.open(config.state_url.get_secret_value(), clock=shell.clock)
     try:
         if writes:
-            with store.reading() as connection:
-                whereabouts.check(connection)
-        if writes and (why := doubt(store)):
-            raise Untrusted(f"{why}. Nothing was done; see `counterfoil audit verify`")
+            must_be_ours(store)
         yield store
+        if writes:
+            _carry_on(shell, config, store)
     finally:
         store.close()
+
+
+def must_be_ours(store: Store) -> None:
+    """Raise `Elsewhere` where the database is not the one in use any more, `Untrusted` where its ledger is no proof."""
+    with store.reading() as connection:
+        whereabouts.check(connection)
+    if why := doubt(store):
+        raise Untrusted(f"{why}. Nothing was done; see `counterfoil audit verify`")
+
+
+def _carry_on(shell: Shell, config: Configuration, store: Store) -> None:
+    """Find out how controls stand by now, and which risks are due; what cannot be done now is done next time."""
+    because = Because(shell.agent(scheduled=True), run=shell.run)
+    try:
+        for control in restate(store, shell.today, because, silent_days=config.settings.tests.stale_days):
+            _log.info("%s is %s now: %s", control.id, control.status.value, control.why)
+        for risk, why in reevaluate(store, because).items():
+            _log.info("%s is to be scored again: %s", risk, why)
+    except (Busy, Unreachable) as error:
+        _log.warning("how controls stand is found out by the next command: %s", error)
 
 
 def doubt(store: Store) -> str:

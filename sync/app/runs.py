@@ -18,7 +18,7 @@ from sync.app import identity, run_shapes, show
 from sync.app.complaints import did_you_mean
 from sync.app.crashing import ANSWERED, crash_hook
 from sync.app.failures import BRAKE, CHANGES, IN_ORDER, LATER, PERSON, Mistaken
-from sync.app.opening import configuration, open_store
+from sync.app.opening import configuration, must_be_ours, open_store
 from sync.app.progress import progress
 from sync.app.reaching import open_trackers, rules_of, tracker_settings
 from sync.app.settings import Configuration
@@ -32,15 +32,15 @@ _SHOWN = 200
 
 
 @contextmanager
-def opened(shell: Shell, config: Configuration) -> Iterator[Engine]:
+def opened(shell: Shell, config: Configuration, *, writes: bool) -> Iterator[Engine]:
     """An engine over the configured database and trackers, all closed again afterwards."""
     crash = crash_hook(os.environ)
-    with (
-        open_store(shell, config, writes=True) as store,
-        open_trackers(shell, config, lambda _: crash(ANSWERED)) as trackers,
-        progress(shell) as tell,
-    ):
-        yield _engine(shell, config, store, trackers, tell, crash)
+    with open_store(shell, config, writes=writes) as store:
+        if not writes:
+            must_be_ours(store)
+        trackers_of = open_trackers(shell, config, lambda _: crash(ANSWERED))
+        with trackers_of as trackers, progress(shell) as tell:
+            yield _engine(shell, config, store, trackers, tell, crash)
 
 
 def _engine(
@@ -77,7 +77,7 @@ def plan(shell: Shell, *, out: Path | None, check: bool, full: bool, only: str |
     """Show what a sync would do."""
     config = configuration(shell)
     _known(config, only)
-    with opened(shell, config) as engine:
+    with opened(shell, config, writes=False) as engine:
         made = engine.plan(shell.run, only=only, full=full)
     answer = run_shapes.plan(made)
     if out is not None:
@@ -100,7 +100,7 @@ def sync(shell: Shell, *, expect: str | None, force: str | None, full: bool, onl
     _known(config, only)
     if force is not None and not force.strip():
         raise Mistaken("--force needs a reason, which is recorded")
-    with opened(shell, config) as engine:
+    with opened(shell, config, writes=True) as engine:
         try:
             report = engine.sync(
                 shell.run,
@@ -132,7 +132,7 @@ def link(shell: Shell, ref: str, ticket: str, tracker: str | None, *, dry_run: b
     """Adopt a ticket that exists, or show what adopting it would change."""
     config = configuration(shell)
     _known(config, tracker)
-    with opened(shell, config) as engine:
+    with opened(shell, config, writes=not dry_run) as engine:
         name = tracker or engine.rules.route(engine.store.item(ref))
         if name is None:
             raise Mistaken(f"no route takes {ref}; name the ticket's tracker with --tracker")
