@@ -106,6 +106,12 @@ def status_of(ticket: Ticket, rules: TrackerRules, *, started: bool) -> str:
     return _closed_as(ticket.state, rules)
 
 
+def is_unexplained(state: TicketState, rules: TrackerRules) -> bool:
+    """Whether a ticket was closed without a word on what became of the work, be it a state's that somebody mapped."""
+    named = rules.status_named(state.name) or rules.resolution_named(state.name)
+    return state.category is Category.DONE and not state.resolution and named is None
+
+
 def _closed_as(state: TicketState, rules: TrackerRules) -> str:
     """What a closed ticket's reason says; where none is given, the name of a state that nobody mapped may say it."""
     resolution = state.resolution if state.category is Category.DONE else None

@@ -290,8 +290,8 @@ def _moved(item: ActionItem, change: ItemChange) -> dict[str, Any]:
         raise StateError(f"{item.ref}: {', '.join(sorted(unknown))} cannot be changed")
     values = {name: _typed(name, value) for name, value in change.values.items()}
     moved = {name: value for name, value in values.items() if value != getattr(item, name)}
-    if "status" in moved and item.claim is not None:
-        moved.setdefault("claim", None)
+    if "status" in moved and "claim" not in values and item.claim is not None:
+        moved["claim"] = None
     if "status" in moved and (why := lifecycle.refusal(item.status, moved["status"], change.because.agent.system)):
         raise StateError(f"{item.ref} cannot become {moved['status'].value}: {why}")
     return moved

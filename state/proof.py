@@ -258,6 +258,14 @@ class EvidencePolicy:
         return tuple(d for d in (self.by_priority[item.priority], *of_controls) if d.pieces)
 
 
+@dataclass(frozen=True, slots=True)
+class ResolutionPolicy:
+    """What "done" has to be backed by, and after how many days without that a closed ticket is opened again."""
+
+    evidence: EvidencePolicy = field(default_factory=EvidencePolicy)
+    reopen_after_days: int = 14
+
+
 def missing(demands: Iterable[Demand], evidence: Sequence[Evidence], today: date) -> tuple[str, ...]:
     """What is missing, one sentence each, in words for an engineer; nothing where every demand is met."""
     found = (_missing(each, evidence, today) for each in demands)

@@ -1,5 +1,6 @@
 """A ticket that exists already becomes an item's ticket: what that would change first, then the change."""
 
+from collections.abc import Callable
 from dataclasses import replace
 
 from connectors.base import Tracker
@@ -10,7 +11,8 @@ from state.effects import Because
 from state.errors import StateError
 from state.model import ActionItem, Link, OperationKind
 from state.store import Store
-from state.ticket import Marker
+from state.ticket import Marker, Ticket
+from sync.backing import Backing
 from sync.plan import Operation, Plan
 from sync.rulings import Sighting
 from sync.steps import answer, first_baseline
@@ -21,9 +23,18 @@ class NotAdoptable(StateError):
     """The ticket cannot become this item's; the message says why and what to do."""
 
 
-def adoption(store: Store, tracker: Tracker, rules: Rules, item: ActionItem, key: str, because: Because) -> Plan:
+def adoption(
+    store: Store,
+    tracker: Tracker,
+    rules: Rules,
+    item: ActionItem,
+    key: str,
+    because: Because,
+    backing: Callable[[str, ActionItem, Ticket], Backing | None],
+) -> Plan:
     """The plan that makes the ticket called `key` the item's: the first differences follow each field's authority.
 
+    `backing` tells what is at hand where the ticket says that the work is done.
     Raises `NotAdoptable`, or what the tracker raises. Writes nothing.
     """
     ticket = tracker.resolve(key)
@@ -47,7 +58,8 @@ def adoption(store: Store, tracker: Tracker, rules: Rules, item: ActionItem, key
         comments=ticket.comments or 0,
         seen_at=ticket.updated,
     )
-    step = answer(Sighting(item, link, ticket, holds=holds), rules, because.run)
+    seen = Sighting(item, link, ticket, holds=holds, backing=backing(tracker.name, item, ticket))
+    step = answer(seen, rules, because.run)
     linking = Operation(
         OperationKind.LINK, item.ref, tracker.name, f"{ticket.ref.key} becomes its ticket", (), ticket.revision
     )

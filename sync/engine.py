@@ -10,12 +10,14 @@ from mapping.rules import Rules
 from state.acceptance import AcceptancePolicy
 from state.effects import Because, Effects, Feed, Lease, Note
 from state.lease import Holder
-from state.model import Agent
+from state.model import ActionItem, Agent
+from state.proof import ResolutionPolicy
 from state.queries import open_holds
 from state.store import Store
 from state.ticket import Ticket
 from sync.adopt import adoption
 from sync.apply import Apply
+from sync.backing import Backing, backings
 from sync.findings import Findings, Inquiry, told
 from sync.plan import Brake, Plan, Safety
 from sync.position import advanced
@@ -57,7 +59,7 @@ class Engine:
     `waits` is, by tracker, the seconds it may take to show what it did; `audit_hours` how often it is asked
     which tickets are there. `crash` is called with each of `sync.watched.CRASH_POINTS`; `progress` with a stage, done
     and total. `at_once` makes the calls that a tracker takes several of at a time. `policy` says how risks
-    are accepted.
+    are accepted, `resolution` what has to be at hand before work counts as done.
     """
 
     store: Store
@@ -72,6 +74,7 @@ class Engine:
     progress: Callable[[str, int, int], None] = lambda *_: None
     at_once: AtOnce = in_turn
     policy: AcceptancePolicy = field(default_factory=AcceptancePolicy)
+    resolution: ResolutionPolicy = field(default_factory=ResolutionPolicy)
 
     def plan(self, run: str, *, only: str | None = None, full: bool = False) -> Plan:
         """What `sync` would do now. Writes nothing, not even cursors, and needs no lease."""
@@ -103,7 +106,11 @@ class Engine:
         Raises `sync.adopt.NotAdoptable`, or an error of `connectors.errors`.
         """
         item = self.store.item(ref)
-        return adoption(self.store, self.trackers[tracker], self.rules, item, key, because)
+        return adoption(self.store, self.trackers[tracker], self.rules, item, key, because, self._backings)
+
+    def _backings(self, tracker: str, item: ActionItem, ticket: Ticket) -> Backing | None:
+        rules, holds = self.rules.trackers[tracker], self.store.holds(item.ref)
+        return backings(self.store, self.resolution, self.clock(), rules, [(item, ticket)], holds).get(item.ref)
 
     def link(self, ref: str, tracker: str, key: str, *, holder: Holder, because: Because) -> Report:
         """Make the ticket called `key` the item's: the link first, so that a crash leaves the rest to the next run.
@@ -130,6 +137,7 @@ class Engine:
             self.clock,
             self.progress,
             self.policy,
+            self.resolution,
         )
 
     def _chosen(self, only: str | None) -> Mapping[str, Tracker]:

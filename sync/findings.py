@@ -11,7 +11,9 @@ from mapping.rules import Rules
 from state.acceptance import AcceptancePolicy
 from state.effects import Feed, Intent
 from state.model import ActionItem, Baseline, Comment, Hold, HoldKind, OperationKind
+from state.proof import ResolutionPolicy
 from state.store import Store
+from sync.backing import due
 from sync.endings import Ending, Standing, endings, standing
 from sync.gather import read
 from sync.pace import forecast
@@ -50,6 +52,7 @@ class Inquiry:
     clock: Callable[[], datetime]
     progress: Callable[[str, int, int], None]
     policy: AcceptancePolicy = field(default_factory=AcceptancePolicy)
+    resolution: ResolutionPolicy = field(default_factory=ResolutionPolicy)
 
     def everything(self, run: str, trackers: Mapping[str, Tracker], open_: Sequence[Intent], *, full: bool) -> Findings:
         """What is new on either side of these trackers; `open_` are the intents not known to have ended."""
@@ -86,13 +89,15 @@ class Inquiry:
         doubt, keys = _items(unknown), {i.key for i in unknown}
         alone = _items(i for i in unknown if i.kind is not OperationKind.COMMENT)
         found = Findings(Plan(()), holds, endings=tuple(ahead.values()))
-        changed = {item.ref: item for item in items} | {ref: each.item for ref, each in ahead.items()}
+        judged = due(self.store, self.resolution, self.clock(), holds)
+        changed = {item.ref: item for item in items} | judged | {ref: each.item for ref, each in ahead.items()}
         changed = {ref: item for ref, item in changed.items() if ref not in alone}
         linked = self.store.links(list(changed))
         mine = {ref: item for ref, item in changed.items() if ref in linked}
         told = [each.comment for ref, each in ahead.items() if ref in linked]
         waiting = self._waiting([*self.store.waiting_comments(), *told], doubt, holds)
-        known = (mine, waiting, holds, alone, meant, self._reading, there, ahead)
+        about = (self.resolution, frozenset(judged))
+        known = (mine, waiting, holds, alone, meant, self._reading, there, ahead, *about)
         self._read(found, trackers, extent, lambda tracker, far: self._scope(run, tracker, far, known))
         new = [item for ref, item in changed.items() if ref not in linked]
         steps = [s for r in found.readings.values() for s in (*r.strays.values(), *r.steps.values())]

@@ -12,6 +12,7 @@ from state.comments import UNKNOWN
 from state.effects import Feed
 from state.model import ActionItem, Comment, Field, Link, Status
 from state.ticket import Activity, ActivityKind, Category, Missing, Ticket, TicketRef
+from sync.backing import recalled
 from sync.diff import Change, compare
 from sync.plan import Sighted
 from sync.position import advanced, located
@@ -213,6 +214,7 @@ def _look(scope: Scope, refs: Iterable[tuple[TicketRef, str | None]], reading: R
 def _answer(scope: Scope, tickets: Sequence[Ticket], reading: Reading) -> None:
     links = _links(scope, tickets)
     items = scope.items([link.item for link in links.values()])
+    backings = scope.backings((items[links[t.ref.id].item], t) for t in tickets if t.ref.id in links)
     for ticket in tickets:
         if (link := links.get(ticket.ref.id)) is None or link.item in scope.in_doubt:
             continue
@@ -221,11 +223,15 @@ def _answer(scope: Scope, tickets: Sequence[Ticket], reading: Reading) -> None:
             continue
         item = items[link.item]
         others = _has_news(link, ticket)
-        if not others and _quiet(scope, item, link, ticket):
+        if not others and item.ref not in scope.judged and _quiet(scope, item, link, ticket):
             if item.ref in scope.changed or refreshed(link, ticket, item.revision) != link:
                 reading.knows(refreshed(link, ticket, item.revision))
             continue
-        step = answer(_sighting(scope, item, link, ticket, others=others), scope.rules, scope.run)
+        seen = _sighting(scope, item, link, ticket, others=others)
+        if (backing := backings.get(item.ref)) is not None:
+            known = recalled(backing, scope.store.installation, scope.tracker.name, seen.activity)
+            seen = replace(seen, backing=known)
+        step = answer(seen, scope.rules, scope.run)
         if step.operations or step.warnings:
             reading.calls_for(step)
         else:

@@ -10,8 +10,10 @@ from mapping.rules import Rules
 from state.acceptance import Acceptance, AcceptanceState
 from state.effects import Feed
 from state.model import ActionItem, Baseline, Comment, Hold, Link
+from state.proof import ResolutionPolicy
 from state.store import Store
 from state.ticket import Ticket
+from sync.backing import Backing, backings
 from sync.endings import Ending, Standing
 from sync.plan import Sighted, Step
 
@@ -64,6 +66,8 @@ class Scope:
     alone until it is known what was written, `meant` what an update may have written of which no more is known, by
     item. `holds` are those that are open. `extent` says how far to look beyond `changed`. `standing` are acceptances
     that something may still become of, and `ahead` is what is to be written down of some before anything else, by item.
+    `resolution` says what has to be at hand where somebody says that work is done, and `judged` are the items of which
+    that is to be said anew.
     """
 
     store: Store
@@ -80,6 +84,13 @@ class Scope:
     progress: Callable[[str, int], None]
     standing: Standing = field(default_factory=dict)
     ahead: Mapping[str, Ending] = field(default_factory=dict)
+    resolution: ResolutionPolicy = field(default_factory=ResolutionPolicy)
+    judged: frozenset[str] = frozenset()
+
+    def backings(self, cases: Iterable[tuple[ActionItem, Ticket]]) -> dict[str, Backing]:
+        """What is at hand for those of the items that are said to be done."""
+        rules = self.rules.trackers[self.tracker.name]
+        return backings(self.store, self.resolution, self.now, rules, cases, self.holds)
 
     def items(self, refs: Iterable[str]) -> dict[str, ActionItem]:
         """The items that have these refs, as they will be once what is ahead is written down."""

@@ -1,20 +1,22 @@
 """What a field that moved in the ticket leads to, before anything is pushed."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from typing import Any
 
 from mapping.claims import claim
 from state.acceptance import Acceptance
 from state.effects import Because
-from state.lifecycle import refusal
+from state.lifecycle import OURS, UNFINISHED, refusal
 from state.model import (
     ActionItem,
     Actor,
     Agent,
     Agreed,
     Authority,
+    Claim,
+    ClaimKind,
     Comment,
     Field,
     Hold,
@@ -22,8 +24,10 @@ from state.model import (
     Link,
     Priority,
     Status,
+    anything_but,
 )
 from state.ticket import Activity, ActivityKind, Category, Ticket
+from sync.backing import STILL, Backing
 from sync.diff import Change, Flow, Values
 
 _STATUSES = frozenset(Status)
@@ -40,7 +44,8 @@ class Sighting:
 
     `activity` is what people did since `link.seen_at`, `holds` are the item's open ones, `heard` the tracker's ids of
     comments already stored, `waiting` the comments yet to be sent, `said` those found to stand in the ticket already.
-    `asked` is the request to accept the risk that nobody has decided yet.
+    `asked` is the request to accept the risk that nobody has decided yet, `backing` what is at hand where the item is
+    said to be done.
     """
 
     item: ActionItem
@@ -52,22 +57,35 @@ class Sighting:
     waiting: tuple[Comment, ...] = ()
     said: tuple[Comment, ...] = ()
     asked: Acceptance | None = None
+    backing: Backing | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Ruling:
-    """What a field that moved in the ticket leads to: new values of the item, a hold, or neither."""
+    """What a field that moved in the ticket leads to: new values of the item, a hold, or neither.
+
+    `because` is who made the change, where the ticket's history of late does not tell. `base` is what counts as agreed
+    from now on, where that is not what the ticket shows.
+    """
 
     change: Change
     values: Mapping[str, Any] = field(default_factory=dict)
     hold: Hold | None = None
     agree: bool = True
     warning: str = ""
+    because: Because | None = None
+    base: Agreed | None = None
 
 
-def authority_over(authority: Mapping[Field, Authority], theirs: Values) -> Mapping[Field, Authority]:
-    """Who may change each field: a ticket does not have the say alone while its value means nothing to us."""
-    means = {Field.STATUS: frozenset(Status), Field.PRIORITY: frozenset(Priority)}
+def authority_over(
+    authority: Mapping[Field, Authority], theirs: Values, backing: Backing | None
+) -> Mapping[Field, Authority]:
+    """Who may change each field: a ticket does not have the say alone while its value decides nothing.
+
+    That is so where it means nothing to us, and where it says that work is done which we have yet to see.
+    """
+    decisive = frozenset(Status) if backing is None else UNFINISHED
+    means: dict[Field, frozenset[str]] = {Field.STATUS: decisive, Field.PRIORITY: frozenset(Priority)}
     lost = [f for f, known in means.items() if authority[f] is Authority.TICKET and theirs.get(f) not in known]
     return {**authority, **dict.fromkeys(lost, Authority.BOTH)}
 
@@ -83,7 +101,7 @@ def rule(change: Change, seen: Sighting, authority: Mapping[Field, Authority]) -
         case Change(flow=Flow.PULL):
             return _pull(change, seen)
         case Change(field=Field.STATUS, flow=Flow.SETTLE) if seen.item.claim is not None:
-            return Ruling(change, {"claim": None})
+            return Ruling(change, {"claim": _claim_after(change, seen)})
         case Change(flow=Flow.CONFLICT):
             detail = (
                 f"{change.field} was changed on both sides: here {shown(change.ours)}, there {shown(change.theirs)}"
@@ -142,9 +160,59 @@ def _pull(change: Change, seen: Sighting) -> Ruling:
 
 def _move(change: Change, seen: Sighting, status: Status) -> Ruling:
     no = refusal(seen.item.status, status, seen.link.ref.tracker)
-    if no is None:
-        return Ruling(change, {"status": status, "claim": None})
-    return Ruling(change, hold=_field_hold(HoldKind.CONFLICT, seen, change, no), agree=False)
+    if no is not None:
+        return Ruling(change, hold=_field_hold(HoldKind.CONFLICT, seen, change, no), agree=False)
+    if status is Status.RESOLVED and seen.backing is not None and seen.backing.missing:
+        return _claimed(change, seen, seen.backing)
+    return Ruling(change, {"status": status, "claim": _claim_after(change, seen)})
+
+
+def _claim_after(change: Change, seen: Sighting) -> Claim | None:
+    """The item's claim once its ticket's status moved: one that was not the ticket's stays while work goes on there."""
+    before, after = change.base.theirs, change.theirs
+    return seen.item.claim if before in UNFINISHED and after in UNFINISHED else None
+
+
+def _claimed(change: Change, seen: Sighting, backing: Backing) -> Ruling:
+    """The ticket says that the work is done, and not all is at hand that shows it: a claim, and a hold."""
+    said = claim(Status.RESOLVED, change.base.theirs, seen.activity, seen.ticket)
+    said = said or Claim(ClaimKind.RESOLVED, at=seen.ticket.updated)
+    if backing.is_pending and seen.item.claim is not None:
+        said = seen.item.claim
+    hold = backing.hold(seen.link.ref.tracker, _is_said(seen, said))
+    return Ruling(change, {"status": Status.IN_PROGRESS, "claim": said}, hold)
+
+
+def _is_said(seen: Sighting, said: Claim) -> str:
+    """Who says that the work is done, in words."""
+    name, key = _name_of(said.by, seen.activity) if said.by else "somebody", seen.ticket.ref.key
+    if seen.ticket.state.category is not Category.DONE:
+        return f"{said.by} says that the work on {key} is done"
+    how = f" as {seen.ticket.state.resolution}" if seen.ticket.state.resolution else " without a resolution"
+    return f"{name} closed {key}{how}"
+
+
+def pending(seen: Sighting, ours: str | None, theirs: str | None, run: str) -> Ruling | None:
+    """What becomes of a claim made before that the work is done, where the ticket's status did not move since."""
+    backing, said = seen.backing, seen.item.claim
+    base = seen.link.baseline.get(Field.STATUS)
+    if backing is None or said is None or base is None or not backing.is_pending:
+        return None
+    tracker, closed = seen.link.ref.tracker, base.theirs == Status.RESOLVED
+    change = Change(Field.STATUS, base, ours, Status.RESOLVED if closed else theirs, Flow.PULL)
+    if not backing.missing:
+        agent = Agent(Actor.HUMAN, tracker if closed else OURS, said.by or "unknown")
+        why = f"said to be done, and nothing is missing any more: {backing.at_hand}"
+        because = Because(agent, run, "", why, said.at)
+        values: dict[str, Any] = {"status": Status.RESOLVED, "claim": None}
+        return Ruling(replace(change, theirs=Status.RESOLVED), values, agree=False, because=because)
+    if backing.is_over:
+        days = backing.policy.reopen_after_days
+        because = Because(Agent(Actor.SCHEDULE, OURS, ""), run, "", f"still missing after {days} days")
+        again = Agreed(anything_but(ours), theirs) if closed else None
+        return Ruling(change, {"claim": None}, agree=False, because=because, base=again)
+    told = next((h.detail.partition(STILL)[0] for h in seen.holds if h.kind is HoldKind.EVIDENCE_MISSING), None)
+    return Ruling(change, hold=backing.hold(tracker, told or _is_said(seen, said)), agree=False)
 
 
 def _asks_for_time(change: Change, item: ActionItem, authority: Mapping[Field, Authority]) -> bool:

@@ -23,9 +23,10 @@ from state.model import (
 )
 from state.ticket import ActivityKind, Marker, Missing, Patch
 from sync.asked import Asking
+from sync.backing import TOPIC
 from sync.diff import Change, Flow, compare
 from sync.plan import FieldMove, Operation, Step, opening, release
-from sync.rulings import Ruling, Sighting, authority_over, because_of, deed, rule, shown, start_of, waits, who
+from sync.rulings import Ruling, Sighting, authority_over, because_of, deed, pending, rule, shown, start_of, waits, who
 
 _REFUSALS = frozenset({HoldKind.NO_WAY, HoldKind.REJECTED})
 _REQUESTS = frozenset(
@@ -39,9 +40,12 @@ def answer(seen: Sighting, rules: Rules, run: str) -> Step:
     tracker = seen.link.ref.tracker
     before = desired(seen.item, rules, tracker, seen.link.marker)
     there = observe(seen.ticket, rules, tracker, baseline=seen.link.baseline, desired=before)
-    authority = authority_over(rules.trackers[tracker].authority, there.values)
+    authority = authority_over(rules.trackers[tracker].authority, there.values, seen.backing)
     moved = compare(seen.link.baseline, before.values, there.values, authority)
-    rulings = tuple(r for change in moved if (r := rule(change, seen, authority)) is not None)
+    found = [rule(change, seen, authority) for change in moved]
+    if not any(change.field is Field.STATUS for change in moved):
+        found.append(pending(seen, before.values.get(Field.STATUS), there.values.get(Field.STATUS), run))
+    rulings = tuple(ruling for ruling in found if ruling is not None)
     changes = tuple(_item_changes(seen, rulings, run))
     item = _with(seen.item, changes)
     wanted = desired(item, rules, tracker, seen.link.marker)
@@ -51,7 +55,7 @@ def answer(seen: Sighting, rules: Rules, run: str) -> Step:
         for r in rulings
         if r.agree
     }
-    base = {**seen.link.baseline, **agreed}
+    base = {**seen.link.baseline, **agreed, **{r.change.field: r.base for r in rulings if r.base is not None}}
     rest = compare(base, wanted.values, there.values, authority)
     return _Answer(seen, rules, run, item, wanted, there, base, rest, rulings, changes).step()
 
@@ -81,6 +85,7 @@ class _Answer:
         pushes = [c for c in pushes if c.field not in lost and not self._refused_before(c)]
         released, answered = self._released(pulled), self._answered(pushes)
         over = [h for h in self.seen.holds if h.id in released or h.id in answered]
+        standing = () if archived else tuple(self._standing(over))
         asked = Asking(self.seen, self.item, self.rulings, self.rules, self.run).answer(over)
         held = tuple(h for h in (*self._holds(), *asked.held) if not _already(h, self.seen.holds))
         heard = tuple(self._heard())
@@ -97,7 +102,8 @@ class _Answer:
             heard=heard,
             said=self.seen.said,
             say=tuple(say),
-            waiting=() if archived else self.seen.waiting,
+            waiting=() if archived else tuple(c for c in self.seen.waiting if not (standing and c.topic == TOPIC)),
+            standing=standing,
             held=held,
             asked=asked,
             released=released,
@@ -153,6 +159,27 @@ class _Answer:
                 f"{self.seen.ticket.ref.key} is archived, so nothing can be written to it",
             )
 
+    def _standing(self, over: Sequence[Hold]) -> Iterable[Comment]:
+        """What the one comment about missing evidence is to say from now on, if that is something else."""
+        backing, tracker = self.seen.backing, self.seen.link.ref.tracker
+        if backing is None:
+            return
+        if any(h.kind is HoldKind.EVIDENCE_MISSING for h in self._holds()):
+            text = backing.asking()
+        elif backing.standing is None or not any(h.kind is HoldKind.EVIDENCE_MISSING for h in over):
+            return
+        elif self.item.status is Status.RESOLVED:
+            text = backing.answered()
+        else:
+            text = backing.reopened(self._not_resolved())
+        if (said := backing.says(text, tracker)) is not None:
+            yield said
+
+    def _not_resolved(self) -> str:
+        """Why what was claimed to be done does not count as done."""
+        words = [r.because.reason for r in self.rulings if r.because is not None]
+        return f"it was opened again, {words[0]}" if words else "it is being worked on again"
+
     def _answered(self, pushes: Sequence[Change]) -> dict[str, str]:
         """The open holds on what the ticket asks for that the patch answers, by id, with how."""
         fields = {c.field for c in pushes}
@@ -172,6 +199,8 @@ class _Answer:
                     gone[hold.id] = "the ticket is there again"
                 case HoldKind.ARCHIVED:
                     gone[hold.id] = "the ticket is no longer archived"
+                case HoldKind.EVIDENCE_MISSING:
+                    gone[hold.id] = "resolved" if self.item.status is Status.RESOLVED else "no longer said to be done"
                 case HoldKind.CONFLICT if hold.field not in stuck:
                     gone[hold.id] = "both sides agree again"
                 case kind if kind in _REQUESTS and (hold.field, hold.theirs) not in undecided:
@@ -201,20 +230,21 @@ class _Answer:
             )
             return Operation(kind, self.item.ref, step.tracker, reason, moves, assumes)
 
-        taken = [r.change for r in self.rulings if r.hold is None and r.values]
+        taken = [r for r in self.rulings if r.hold is None and r.values]
         if taken or step.heard or step.said:
-            yield operation(OperationKind.PULL, self._pull_reason(taken, step), taken)
+            moved = [r.change for r in taken if r.because is None or "status" in r.values]
+            yield operation(OperationKind.PULL, self._pull_reason(taken, step), moved)
         for hold in step.held:
             yield operation(OperationKind.HOLD, f"{hold.kind}: {hold.detail}")
         for hold_id, why in {**step.released, **step.answered}.items():
             yield operation(OperationKind.RELEASE, f"{hold_id}: {why}")
         if pushes:
             yield operation(OperationKind.UPDATE, _push_reason(pushes), pushes, push=True)
-        for text in (*step.say, *(c.text for c in step.waiting)):
+        for text in (*step.say, *(c.text for c in (*step.waiting, *step.standing))):
             yield operation(OperationKind.COMMENT, start_of(text))
 
-    def _pull_reason(self, taken: Sequence[Change], step: Step) -> str:
-        parts = [f"{c.field} is now {shown(c.theirs)}{self._by(c)}" for c in taken]
+    def _pull_reason(self, taken: Sequence[Ruling], step: Step) -> str:
+        parts = [_taken(r) or f"{r.change.field} is now {shown(r.change.theirs)}{self._by(r.change)}" for r in taken]
         if step.heard:
             names = sorted({c.author for c, _ in step.heard})
             parts.append(f"{len(step.heard)} new comment(s) by {', '.join(names)}")
@@ -312,17 +342,24 @@ def first_baseline(wanted: Desired, authority: Mapping[Field, Authority], there:
     return base
 
 
+def _taken(ruling: Ruling) -> str:
+    """What a ruling makes of an item, where that is no change of the ticket's."""
+    return ruling.because.reason if ruling.because is not None else ""
+
+
 def _is_about(hold: Hold, change: Change) -> bool:
     """Whether this is what the hold was opened for: the same field, with the same values on both sides."""
     return (hold.field, hold.ours, hold.theirs) == (change.field, change.ours, change.theirs)
 
 
 def _already(hold: Hold, holds: Iterable[Hold]) -> bool:
-    """Whether the same hold over the same values is open."""
-    return any(
-        (h.kind, h.tracker, h.field, h.ours, h.theirs) == (hold.kind, hold.tracker, hold.field, hold.ours, hold.theirs)
-        for h in holds
-    )
+    """Whether the same hold over the same values is open; what is missing is told in its words alone."""
+
+    def key(each: Hold) -> tuple[object, ...]:
+        words = each.detail if each.kind is HoldKind.EVIDENCE_MISSING else ""
+        return each.kind, each.tracker, each.field, each.ours, each.theirs, words
+
+    return any(key(each) == key(hold) for each in holds)
 
 
 def _item_changes(seen: Sighting, rulings: Iterable[Ruling], run: str) -> Iterable[ItemChange]:
@@ -330,7 +367,8 @@ def _item_changes(seen: Sighting, rulings: Iterable[Ruling], run: str) -> Iterab
     revision = seen.item.revision
     for ruling in rulings:
         if any(getattr(seen.item, name) != value for name, value in ruling.values.items()):
-            yield ItemChange(seen.item.ref, ruling.values, who(seen, ruling.change, run), seen=revision)
+            because = ruling.because or who(seen, ruling.change, run)
+            yield ItemChange(seen.item.ref, ruling.values, because, seen=revision)
             revision += 1
 
 

@@ -8,7 +8,7 @@ from pydantic import Field as Key
 
 from state.acceptance import Authorities
 from state.model import Priority
-from state.proof import Demand, EvidenceKind, EvidencePolicy
+from state.proof import Demand, EvidenceKind, EvidencePolicy, ResolutionPolicy
 
 Name = Annotated[str, StringConstraints(min_length=1)]
 
@@ -91,9 +91,13 @@ class ResolveTable(Table):
     reopen_after_days: int = Key(default=14, ge=0)
 
     def policy(self) -> EvidencePolicy:
-        """The same, as a value."""
+        """What is asked for, as a value."""
         by_priority = {priority: getattr(self, priority.value).demand() for priority in Priority}
         return EvidencePolicy(by_priority, tuple((each.control, each.demand()) for each in self.controls))
+
+    def resolution(self) -> ResolutionPolicy:
+        """The same, as a value."""
+        return ResolutionPolicy(self.policy(), self.reopen_after_days)
 
 
 class DaysTable(Table):

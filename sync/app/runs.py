@@ -70,6 +70,7 @@ def _engine(
         progress=tell,
         at_once=at_once,
         policy=identity.acceptance(config),
+        resolution=config.settings.resolve.resolution(),
     )
 
 

@@ -11,6 +11,7 @@ from mapping.rules import Route, Rules
 from state.effects import Because, Effects, ItemChange
 from state.lease import Holder, this_process
 from state.model import ActionItem, Actor, Agent, Authority, Field, ItemDraft, Link, Person, Priority
+from state.proof import Demand, EvidencePolicy, ResolutionPolicy
 from state.store import Store
 from state.ticket import Draft, Ticket
 from sync.app.reaching import tracker_rules
@@ -21,6 +22,9 @@ from tests.databases import Databases
 
 OFFICER = Agent(Actor.HUMAN, "counterfoil", "olga@acme.example", "Olga")
 PEOPLE = (Person("mia@acme.example", {"memory": "mia"}), Person("tom@acme.example", {"memory": "tom"}))
+
+NOTHING = ResolutionPolicy(EvidencePolicy(dict.fromkeys(Priority, Demand(0))))
+"""What "done" is backed by where a test is not about that: by its word alone."""
 
 
 @dataclass
@@ -51,6 +55,7 @@ class World:
     labels: tuple[str, ...] = ()
     crash: Callable[[str], None] = lambda _: None
     at_once: AtOnce = in_turn
+    resolution: ResolutionPolicy = NOTHING
     runs: int = 0
     url: str = ""
 
@@ -74,6 +79,7 @@ class World:
             self.clock.sleep,
             crash=self.crash,
             at_once=self.at_once,
+            resolution=self.resolution,
         )
 
     def plan(self, *, full: bool = False) -> Plan:

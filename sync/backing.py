@@ -1,0 +1,182 @@
+"""What stands behind the word that an item's work is done, and what its ticket is told while something is missing."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from datetime import date, datetime, timedelta
+
+from mapping.read import is_unexplained
+from mapping.rules import TrackerRules
+from mapping.speech import comment_key
+from state import comments, proofs
+from state.comments import UNKNOWN
+from state.lifecycle import UNFINISHED
+from state.model import ActionItem, ClaimKind, Comment, Field, Hold, HoldKind, Status
+from state.proof import Demand, Evidence, ResolutionPolicy, missing
+from state.store import Store
+from state.ticket import Activity, Category, Ticket
+
+TOPIC = "missing"
+"""What the one comment is about that says what is missing."""
+NO_RESOLUTION = "no_resolution"
+"""Stands in a hold on a ticket that was closed without a word on what became of the work."""
+STILL = "; still missing: "
+"""What stands in such a hold between who says that the work is done, and what is missing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Backing:
+    """What is at hand for an item of which somebody says that it is done.
+
+    `unexplained` says that its ticket was closed without a resolution. `asked_at` is when what is missing was first
+    asked for, and `standing` our comment in the ticket that does.
+    """
+
+    item: ActionItem
+    policy: ResolutionPolicy
+    now: datetime
+    evidence: Sequence[Evidence] = ()
+    unexplained: bool = False
+    asked_at: datetime | None = None
+    standing: Comment | None = None
+
+    @property
+    def missing(self) -> tuple[str, ...]:
+        """What is missing, one sentence each; nothing where the word is as good as the policy asks for."""
+        demands = self.policy.evidence.demands(self.item)
+        if self.unexplained and not demands:
+            there = missing([Demand(1)], self.evidence, self.now.date())
+            return ("a resolution that says that the work was done, or 1 piece of evidence",) if there else ()
+        return missing(demands, self.evidence, self.now.date())
+
+    @property
+    def is_pending(self) -> bool:
+        """Whether the item was said to be done before, and has not been judged for good since."""
+        return self.item.claim is not None and self.item.claim.kind is ClaimKind.RESOLVED
+
+    @property
+    def is_over(self) -> bool:
+        """Whether the time is over in which what is missing could be brought."""
+        days = timedelta(days=self.policy.reopen_after_days)
+        return self.asked_at is not None and self.now >= self.asked_at + days
+
+    @property
+    def at_hand(self) -> str:
+        """The refs of what counts, in words."""
+        refs = [e.ref for e in self.evidence if e.supports(self.now.date())]
+        return ", ".join(dict.fromkeys(refs)) or "nothing is asked for"
+
+    def hold(self, tracker: str, what: str) -> Hold:
+        """The hold that waits for what is missing; `what` says who claims what of which ticket."""
+        theirs = f"{Status.RESOLVED.value}, {NO_RESOLUTION}" if self.unexplained else Status.RESOLVED.value
+        detail = f"{what}{STILL}{self._listed}"
+        ours = Status.IN_PROGRESS.value
+        return Hold(HoldKind.EVIDENCE_MISSING, self.item.ref, tracker, detail, Field.STATUS, ours, theirs)
+
+    def is_said_by(self, hold: Hold) -> bool:
+        """Whether the hold names just what is missing now."""
+        return hold.detail.endswith(f"{STILL}{self._listed}")
+
+    @property
+    def _listed(self) -> str:
+        return "; ".join(self.missing)
+
+    def asking(self) -> str:
+        """What the ticket is told while something is missing, and how to bring it."""
+        ref, day = self.item.ref, self._last_day
+        return "\n".join(
+            (
+                f"**{ref} does not count as resolved yet.** Still missing:",
+                "",
+                *(f"- {sentence}" for sentence in self.missing),
+                "",
+                "Bring it here: a comment with a line `/evidence URL what it shows`, a file attached to this ticket, "
+                f"or a linked pull request. Or `counterfoil evidence add {ref} FILE|URL`; a review is given with "
+                f"`counterfoil review {ref} --accept`. Without it, this ticket is opened again after {day}.",
+            )
+        )
+
+    def answered(self) -> str:
+        """What the ticket is told once nothing is missing any more."""
+        return f"**{self.item.ref} is resolved.** Nothing is missing any more: {self.at_hand}."
+
+    def reopened(self, why: str) -> str:
+        """What the ticket is told once the work does not count as claimed any more, and why."""
+        lines = [f"**{self.item.ref} is not resolved**, as of {self.now.date()}: {why}."]
+        if self.missing:
+            lines += ["", "Once this is closed as done again, this is asked for:", ""]
+            lines += [f"- {sentence}" for sentence in self.missing]
+        return "\n".join(lines)
+
+    def says(self, text: str, tracker: str) -> Comment | None:
+        """The one comment about what is missing with this text; none where it says that already."""
+        known = self.standing
+        if known is not None and known.text == text:
+            return None
+        said = Comment("", self.item.ref, "counterfoil", text, self.now, inbound=False, tracker=tracker, topic=TOPIC)
+        recalled = known is not None and not known.id
+        return replace(said, remote_id=known.remote_id, standing=known.standing) if known and recalled else said
+
+    @property
+    def _last_day(self) -> date:
+        return (self.asked_at or self.now).date() + timedelta(days=self.policy.reopen_after_days)
+
+
+def backings(
+    store: Store,
+    policy: ResolutionPolicy,
+    now: datetime,
+    rules: TrackerRules,
+    cases: Iterable[tuple[ActionItem, Ticket]],
+    holds: Iterable[Hold],
+) -> dict[str, Backing]:
+    """What is at hand for those of the items which are unfinished and said to be done, by whichever side; by item."""
+    here = {item.ref: (item, ticket) for item, ticket in cases if _is_said_done(item, ticket)}
+    if not here:
+        return {}
+    evidence = store.ask(proofs.of_items, here)
+    standing = store.ask(comments.about, TOPIC, here, rules.tracker)
+    asked = {hold.item: hold.opened_at for hold in holds if hold.kind is HoldKind.EVIDENCE_MISSING}
+    return {
+        ref: Backing(
+            item,
+            policy,
+            now,
+            evidence.get(ref, ()),
+            is_unexplained(ticket.state, rules),
+            asked.get(ref),
+            standing.get(ref),
+        )
+        for ref, (item, ticket) in here.items()
+    }
+
+
+def _is_said_done(item: ActionItem, ticket: Ticket) -> bool:
+    claimed = item.claim is not None and item.claim.kind is ClaimKind.RESOLVED
+    return item.status in UNFINISHED and (claimed or ticket.state.category is Category.DONE)
+
+
+def recalled(backing: Backing, installation: str, tracker: str, activity: Iterable[Activity]) -> Backing:
+    """The same with our comment as it stands in the ticket, where the database knows nothing of it."""
+    if backing.standing is not None:
+        return backing
+    blank = Comment("", backing.item.ref, "counterfoil", "", backing.now, inbound=False, tracker=tracker, topic=TOPIC)
+    key = comment_key(installation, blank)
+    there = next((act.id for act in activity if act.marker_key == key), None)
+    known = None if there is None else replace(blank, remote_id=there, standing=UNKNOWN)
+    return replace(backing, standing=known)
+
+
+def due(store: Store, policy: ResolutionPolicy, now: datetime, holds: Iterable[Hold]) -> dict[str, ActionItem]:
+    """The items of which something else is to be said than when their evidence was last asked for."""
+    held = {hold.item: hold for hold in holds if hold.kind is HoldKind.EVIDENCE_MISSING}
+    if not held:
+        return {}
+    evidence = store.ask(proofs.of_items, held)
+    found = {}
+    for ref, item in store.items(held).items():
+        hold = held[ref]
+        unexplained = NO_RESOLUTION in (hold.theirs or "")
+        case = Backing(item, policy, now, evidence.get(ref, ()), unexplained, hold.opened_at)
+        if not case.missing or case.is_over or not case.is_said_by(hold):
+            found[ref] = item
+    return found

@@ -1,0 +1,299 @@
+"""The tracker's "done" is a claim: what it is backed by decides, and the ticket is told what is missing."""
+
+import json
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+
+from connectors.errors import NoWay
+from mapping.rules import Route
+from state import proofs
+from state.model import Authority, ClaimKind, Field, HoldKind, OperationKind, Priority, Status
+from state.proof import Evidence, EvidenceDraft, EvidenceKind, ResolutionPolicy, Review, Verdict
+from state.ticket import ActivityKind, Category
+from tests.sync.test_engine import comes_to_rest
+
+POLICY = ResolutionPolicy(reopen_after_days=14)
+
+
+@pytest.fixture
+def asking(world: Any) -> Any:
+    world.resolution = POLICY
+    return world
+
+
+def closed(world: Any, resolution: str | None = "Done", by: str = "mia", **said: Any) -> Any:
+    """An item whose ticket was just closed, and the sync after that."""
+    item = world.add(**said)
+    world.sync()
+    world.clock.sleep(60)
+    world.far.move_to(world.link(item.ref).ref, "Done", resolution, by=by)
+    world.clock.sleep(60)
+    world.sync()
+    return item
+
+
+def bring(world: Any, ref: str, by: str = "mia@acme.example", **more: Any) -> Evidence:
+    draft = EvidenceDraft(EvidenceKind.FILE, "the setting", by, world.clock(), item=ref, name="shot.png", **more)
+    with world.store.writing() as w:
+        [(evidence, _)] = proofs.add(w.connection, w.ledger, [(draft, world.because())])
+    return evidence
+
+
+def review(world: Any, evidence: Evidence, verdict: Verdict, by: str = "olga@acme.example", why: str = "") -> None:
+    with world.store.writing() as w:
+        found = Review(verdict, by, world.clock(), why)
+        proofs.review(w.connection, w.ledger, evidence, found, world.because(why))
+
+
+def told(world: Any, item: Any) -> list[str]:
+    log = world.far.activity(world.link(item.ref).ref)
+    return [a.text for a in log if a.kind is ActivityKind.COMMENT and a.by.ours]
+
+
+def holds(world: Any) -> list[HoldKind]:
+    return [hold.kind for hold in world.store.holds()]
+
+
+def test_done_without_what_is_asked_for_is_a_claim_with_one_hold_and_one_comment(asking: Any) -> None:
+    item = closed(asking)
+    stored = asking.item(item.ref)
+    assert (stored.status, stored.claim.kind, stored.claim.by) == (Status.IN_PROGRESS, ClaimKind.RESOLVED, "mia")
+    (hold,) = asking.store.holds()
+    assert hold.kind is HoldKind.EVIDENCE_MISSING
+    assert hold.detail == "Mia closed MEM-1 as Done; still missing: 1 piece of evidence asked for, 0 here"
+    (text,) = told(asking, item)
+    assert "- 1 piece of evidence asked for, 0 here" in text
+    assert "/evidence URL what it shows" in text
+    assert asking.ticket(item.ref).state.category is Category.DONE
+    comes_to_rest(asking, 1)
+    assert len(told(asking, item)) == 1
+
+
+def test_what_is_asked_for_resolves_the_item_at_the_time_of_the_claim_and_nobody_touches_the_ticket(
+    asking: Any,
+) -> None:
+    item = closed(asking)
+    claimed = asking.item(item.ref).claim.at
+    asking.clock.sleep(86_400)
+    evidence = bring(asking, item.ref)
+    asking.sync()
+    assert "- a review of EV-000001" in told(asking, item)[0]
+    assert asking.item(item.ref).status is Status.IN_PROGRESS
+    review(asking, evidence, Verdict.ACCEPTED)
+    before = asking.ticket(item.ref).state
+    report = asking.sync()
+    assert [o.kind for o in report.plan.operations] == [
+        OperationKind.PULL,
+        OperationKind.RELEASE,
+        OperationKind.COMMENT,
+    ]
+    stored = asking.item(item.ref)
+    assert (stored.status, stored.claim, stored.resolved_at) == (Status.RESOLVED, None, claimed)
+    assert asking.ticket(item.ref).state == before
+    assert (holds(asking), len(told(asking, item))) == ([], 1)
+    assert "is resolved" in told(asking, item)[0]
+    records = [json.loads(r.body) for r in asking.store.log([item.ref])]
+    (last,) = [r for r in records if r["field"] == "status" and r["after"] == "resolved"]
+    assert (last["actor"]["account"], datetime.fromisoformat(last["at"])) == ("mia", claimed)
+    assert "EV-000001" in last["reason"]
+    comes_to_rest(asking, 1)
+
+
+def test_done_with_all_at_hand_resolves_at_once_and_says_nothing(asking: Any) -> None:
+    item = asking.add(priority=Priority.MEDIUM)
+    asking.sync()
+    bring(asking, item.ref)
+    asking.far.move_to(asking.link(item.ref).ref, "Done", "Done")
+    asking.sync()
+    assert (asking.item(item.ref).status, told(asking, item), holds(asking)) == (Status.RESOLVED, [], [])
+    comes_to_rest(asking, 1)
+
+
+@pytest.mark.parametrize("who", ["the one who brought it", "a reviewer who refuses it"])
+def test_a_review_by_the_wrong_person_or_a_refusal_resolves_nothing(asking: Any, who: str) -> None:
+    item = closed(asking)
+    evidence = bring(asking, item.ref)
+    if who.startswith("the"):
+        review(asking, evidence, Verdict.ACCEPTED, by="mia@acme.example")
+    else:
+        review(asking, evidence, Verdict.REJECTED, why="another system")
+    asking.sync()
+    assert asking.item(item.ref).status is Status.IN_PROGRESS
+    assert holds(asking) == [HoldKind.EVIDENCE_MISSING]
+    comes_to_rest(asking, 1)
+
+
+def test_after_its_days_the_ticket_is_opened_again_once_with_the_reason_and_a_new_closing_is_a_new_claim(
+    asking: Any,
+) -> None:
+    item = closed(asking)
+    asking.clock.sleep(13 * 86_400)
+    assert asking.sync().plan.operations == ()
+    asking.clock.sleep(2 * 86_400)
+    report = asking.sync()
+    assert report.tally.updated == 1
+    stored = asking.item(item.ref)
+    assert (stored.status, stored.claim) == (Status.IN_PROGRESS, None)
+    assert asking.ticket(item.ref).state.category is Category.INDETERMINATE
+    (text,) = told(asking, item)
+    assert "still missing after 14 days" in text
+    assert holds(asking) == []
+    comes_to_rest(asking, 1)
+    asking.far.move_to(asking.link(item.ref).ref, "Done", "Done", by="tom")
+    asking.sync()
+    assert asking.item(item.ref).claim.by == "tom"
+    assert (holds(asking), len(told(asking, item))) == ([HoldKind.EVIDENCE_MISSING], 1)
+    comes_to_rest(asking, 1)
+
+
+@pytest.mark.parametrize("step", ["pull", "update", "updated", "saying", "comment", "said"])
+@pytest.mark.parametrize("side", ["before", "after"])
+def test_a_kill_while_a_ticket_is_opened_again_leaves_it_open_once(asking: Any, step: str, side: str) -> None:
+    item = closed(asking)
+    asking.clock.sleep(15 * 86_400)
+
+    def crash(point: str) -> None:
+        if point == f"{step}.{side}":
+            raise KeyboardInterrupt
+
+    asking.crash = crash
+    with pytest.raises(KeyboardInterrupt):
+        asking.sync()
+    asking.crash = lambda _: None
+    comes_to_rest(asking, 1)
+    moves = [a.after for a in asking.far.activity(asking.link(item.ref).ref) if a.field == "status" and a.by.ours]
+    assert moves == ["In Progress"]
+    assert (len(told(asking, item)), holds(asking)) == (1, [])
+
+
+def test_a_ticket_that_cannot_be_opened_again_is_held_and_not_claimed_anew(asking: Any) -> None:
+    item = closed(asking)
+    asking.clock.sleep(15 * 86_400)
+    asking.far.fail_next("update", NoWay("no transition leads there", ("Done",)))
+    asking.sync()
+    assert holds(asking) == [HoldKind.NO_WAY]
+    assert asking.item(item.ref).claim is None
+    comes_to_rest(asking, 1)
+
+
+def test_a_ticket_that_its_people_open_again_is_claimed_no_more_and_the_comment_says_so(asking: Any) -> None:
+    item = closed(asking)
+    asking.far.move_to(asking.link(item.ref).ref, "To Do")
+    asking.sync()
+    stored = asking.item(item.ref)
+    assert (stored.status, stored.claim, holds(asking)) == (Status.OPEN, None, [])
+    assert "it is being worked on again" in told(asking, item)[0]
+    comes_to_rest(asking, 1)
+
+
+def test_an_item_that_is_opened_again_here_opens_its_ticket(asking: Any) -> None:
+    item = closed(asking)
+    asking.edit(item.ref, status=Status.OPEN)
+    asking.sync()
+    assert asking.ticket(item.ref).state.category is Category.NEW
+    assert (asking.item(item.ref).claim, holds(asking)) == (None, [])
+    comes_to_rest(asking, 1)
+
+
+@pytest.mark.parametrize("priority", list(Priority))
+def test_a_ticket_closed_without_a_resolution_is_flagged_and_asks_for_one_or_for_evidence(
+    asking: Any, priority: Priority
+) -> None:
+    asking.far.workflow["Closed"] = Category.DONE
+    item = asking.add(priority=priority)
+    asking.sync()
+    ref = asking.link(item.ref).ref
+    asking.far.move_to(ref, "Closed", None)
+    asking.sync()
+    (hold,) = asking.store.holds()
+    assert (hold.kind, hold.theirs) == (HoldKind.EVIDENCE_MISSING, "resolved, no_resolution")
+    assert "without a resolution" in hold.detail
+    comes_to_rest(asking, 1)
+    if priority is Priority.LOW:
+        asking.far.move_to(ref, "Closed", "Fixed")
+        asking.sync()
+    else:
+        review(asking, bring(asking, item.ref), Verdict.ACCEPTED)
+        asking.sync()
+    assert (asking.item(item.ref).status, holds(asking)) == (Status.RESOLVED, [])
+    comes_to_rest(asking, 1)
+
+
+def test_evidence_that_expires_while_a_claim_waits_is_missing_again(asking: Any) -> None:
+    item = closed(asking)
+    bring(asking, item.ref, expires_on=asking.clock().date() + timedelta(days=2))
+    asking.sync()
+    assert "a review of EV-000001" in told(asking, item)[0]
+    asking.clock.sleep(4 * 86_400)
+    asking.sync()
+    assert "0 here (EV-000001 expired on" in told(asking, item)[0]
+    comes_to_rest(asking, 1)
+
+
+def test_a_ticket_with_the_say_over_the_status_has_none_over_what_is_proven(asking: Any) -> None:
+    asking.authority[Field.STATUS] = Authority.TICKET
+    item = closed(asking)
+    assert asking.item(item.ref).status is Status.IN_PROGRESS
+    asking.clock.sleep(15 * 86_400)
+    asking.sync()
+    assert asking.ticket(item.ref).state.category is Category.INDETERMINATE
+    comes_to_rest(asking, 1)
+
+
+def test_another_item_that_is_only_commented_on_in_the_same_run_keeps_its_status(asking: Any) -> None:
+    first, second = asking.add("Rotate the root key"), asking.add("Encrypt the backup bucket")
+    asking.sync()
+    asking.far.move_to(asking.link(first.ref).ref, "Done", "Done")
+    asking.far.comment(asking.link(second.ref).ref, "Looking into it")
+    asking.sync()
+    assert asking.item(first.ref).claim is not None
+    assert (asking.item(second.ref).status, asking.item(second.ref).claim) == (Status.OPEN, None)
+
+
+def test_an_edit_of_labels_on_a_closed_ticket_changes_nothing_about_its_claim(asking: Any) -> None:
+    item = closed(asking)
+    before = asking.item(item.ref)
+    asking.far.edit(asking.link(item.ref).ref, labels=asking.ticket(item.ref).labels | {"theirs"})
+    asking.sync()
+    assert asking.item(item.ref) == before
+    assert holds(asking) == [HoldKind.EVIDENCE_MISSING]
+
+
+def test_the_closing_comment_is_kept_as_what_was_claimed(asking: Any) -> None:
+    item = asking.add()
+    asking.sync()
+    ref = asking.link(item.ref).ref
+    asking.far.comment(ref, "Enforced in the identity provider", by="tom")
+    asking.far.move_to(ref, "Done", "Done", by="tom")
+    asking.sync()
+    assert asking.item(item.ref).claim.text == "Enforced in the identity provider"
+    assert "Enforced in the identity provider" in [c.text for c in asking.store.comments(item.ref)]
+
+
+def test_adopting_a_closed_ticket_resolves_nothing_that_is_not_backed(asking: Any) -> None:
+    asking.routes = (Route("elsewhere"),)
+    item = asking.add()
+    ref = asking.far.open("Enable MFA for admins", tracker="eng")
+    asking.far.move_to(ref, "Done", "Done")
+    engine = asking.engine()
+    plan = engine.adopt(item.ref, "eng", asking.far.ticket(ref).ref.key, because=asking.because())
+    assert HoldKind.EVIDENCE_MISSING in [h.kind for step in plan.steps for h in step.held]
+
+
+def test_another_policy_judges_anew_what_waits(asking: Any) -> None:
+    item = closed(asking, priority=Priority.MEDIUM)
+    demands = {**POLICY.evidence.by_priority, Priority.MEDIUM: POLICY.evidence.by_priority[Priority.LOW]}
+    asking.resolution = replace(POLICY, evidence=replace(POLICY.evidence, by_priority=demands))
+    asking.sync()
+    assert asking.item(item.ref).status is Status.RESOLVED
+
+
+def test_what_is_planned_is_what_is_done(asking: Any) -> None:
+    item = closed(asking, priority=Priority.MEDIUM)
+    bring(asking, item.ref)
+    plan = asking.plan()
+    assert asking.sync(expect=plan.digest).plan.digest == plan.digest
+    assert asking.item(item.ref).status is Status.RESOLVED
