@@ -274,6 +274,8 @@ class Hold:
         """The command that settles this hold, with the sides that can be taken."""
         if self.kind is HoldKind.NO_ROUTE:
             return "counterfoil sync, once a [[routes]] entry of the configuration takes the item"
+        if self.kind is HoldKind.EVIDENCE_MISSING:
+            return f"counterfoil evidence add {self.item} FILE|URL, and counterfoil review {self.item} --accept"
         if self.kind is HoldKind.ACCEPTANCE_REQUESTED:
             return (
                 f"counterfoil accept show {self.item}, then accept approve or accept reject {self.item} --reason TEXT"
