@@ -9,7 +9,7 @@ from mapping.render import desired
 from mapping.rules import Rules
 from state.effects import Because
 from state.errors import StateError
-from state.model import ActionItem, Link, OperationKind
+from state.model import ActionItem, Baseline, Link, OperationKind
 from state.store import Store
 from state.ticket import Marker, Ticket
 from sync.backing import Backing
@@ -44,12 +44,23 @@ def adoption(
     marker = Marker(store.marker_key(item.ref, tracker.name, generation), item.ref)
     wanted = desired(item, rules, tracker.name, marker)
     there = observe(ticket, rules, tracker.name, baseline=None, desired=wanted)
-    link = Link(
-        item=item.ref,
+    baseline = first_baseline(wanted, rules.trackers[tracker.name].authority, there)
+    link = _first_link(ticket, marker, baseline, generation)
+    seen = Sighting(item, link, ticket, holds=holds, backing=backing(tracker.name, item, ticket))
+    step = answer(seen, rules, because.run)
+    becomes = f"{ticket.ref.key} becomes its ticket"
+    linking = Operation(OperationKind.LINK, item.ref, tracker.name, becomes, (), ticket.revision)
+    over = {h.id: f"linked to {ticket.ref.key}" for h in holds}
+    return Plan((replace(step, operations=(linking, *step.operations), released={**step.released, **over}),))
+
+
+def _first_link(ticket: Ticket, marker: Marker, baseline: Baseline, generation: int) -> Link:
+    return Link(
+        item=marker.item,
         ref=ticket.ref,
         url=ticket.url,
         marker=marker,
-        baseline=first_baseline(wanted, rules.trackers[tracker.name].authority, there),
+        baseline=baseline,
         item_revision=0,
         ticket_revision="",
         linked_at=ticket.updated,
@@ -58,13 +69,6 @@ def adoption(
         comments=ticket.comments or 0,
         seen_at=ticket.updated,
     )
-    seen = Sighting(item, link, ticket, holds=holds, backing=backing(tracker.name, item, ticket))
-    step = answer(seen, rules, because.run)
-    linking = Operation(
-        OperationKind.LINK, item.ref, tracker.name, f"{ticket.ref.key} becomes its ticket", (), ticket.revision
-    )
-    over = {h.id: f"linked to {ticket.ref.key}" for h in holds}
-    return Plan((replace(step, operations=(linking, *step.operations), released={**step.released, **over}),))
 
 
 def _must_be_free(store: Store, item: ActionItem, tracker: str, ticket: str, key: str) -> None:
