@@ -37,7 +37,8 @@ class Books:
 
     `done` are changes that people made on our side, as they were seen to happen: item, field, before and after.
     `pushed` are fields that we wrote to tickets, `found` and `unsure` those that we may have written: which the ticket
-    showed afterwards, and which it did not.
+    showed afterwards, and which it did not. `over` are the ends of acceptances that a run came upon, by item and
+    reason: what it changed `because` of them nobody did.
     """
 
     store: Store
@@ -45,6 +46,8 @@ class Books:
     seq: int = 0
     done: Counter[Key] = field(default_factory=Counter)
     told: Counter[Key] = field(default_factory=Counter)
+    because: dict[Key, list[tuple[str, str]]] = field(default_factory=dict)
+    over: set[tuple[str, str]] = field(default_factory=set)
     values: dict[tuple[str, str], str] = field(default_factory=dict)
     events: Counter[Key] = field(default_factory=Counter)
     pushed: Counter[Key] = field(default_factory=Counter)
@@ -71,17 +74,21 @@ class Books:
         for record in self.store.log(since=self.seq):
             self._read(json.loads(record.body))
             self.seq = record.seq
-        assert self.told == self.done, ("changes made here", self.told - self.done, self.done - self.told)
+        told = self.told - self._ended()
+        assert told == self.done, ("changes made here", told - self.done, self.done - told)
         self._items()
         self._far_sides()
         assert {i for i, state in self.holds.items() if state == "opened"} == {h.id for h in self.store.holds(None)}
+
+    def _ended(self) -> Counter[Key]:
+        return Counter({key: sum(why in self.over for why in some) for key, some in self.because.items()})
 
     def _read(self, body: Mapping[str, Any]) -> None:
         action, ref, name = body["action"], body["object"], body["field"]
         match action:
             case "item.created":
                 self.values |= {(ref, f): _spelt(f, body["after"].get(f)) for f in FIELDS}
-            case "item.changed":
+            case "item.changed" if name in FIELDS:
                 self._changed(body, ref, name)
             case "ticket.changed":
                 (self.found if body["reason"] else self.pushed)[ref, name] += 1
@@ -93,6 +100,8 @@ class Books:
                 self.comments[action, body["after"]["tracker"], body["after"]["remote_id"]] += 1
             case "comment.perhaps_sent":
                 self.perhaps[body["after"]["tracker"], body["object"]] += 1
+            case "acceptance.lapsed" | "acceptance.voided" | "acceptance.rejected" if body["source"]["run"]:
+                self.over.add((ref, body["reason"]))
             case "hold.opened":
                 assert self.holds.setdefault(body["after"]["id"], "opened") == "opened", body
             case "hold.settled":
@@ -112,6 +121,7 @@ class Books:
         if agent["system"] == "counterfoil":
             if before != after:
                 self.told[ref, name, before, after] += 1
+                self.because.setdefault((ref, name, before, after), []).append((ref, body["reason"]))
             return
         assert before != after or name == "claim", body
         if event:

@@ -1,16 +1,19 @@
 """What people and the weather do to an installation, and what is known of who changed what."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from datetime import timedelta
 
 from connectors.errors import TrackerError
 from mapping import block as blocks
 from mapping.render import desired
+from state.acceptance import Authorities, Decider, Terms
 from state.effects import Effects
 from state.errors import LeaseHeld, LeaseLost
 from state.lease import Holder, this_process
-from state.model import Authority, Field, Hold, Link
+from state.model import Authority, Field, Hold, Link, Priority
 from state.ticket import BodyFormat, TicketRef
+from sync.accepting import Deciding, NotDecided
 from sync.adopt import NotAdoptable
 from sync.engine import Report
 from sync.settle import Side, Undecidable, settle
@@ -27,6 +30,9 @@ ELSEWHERE = Holder("elsewhere", 1)
 
 FREE = ("lease.before", "release.after")
 """The crash points at which a run does not hold the lease."""
+
+RISK_OWNERS = tuple(Decider(f"{name}@acme.example") for name in ("ruth", "otto", "lena"))
+OWNERS = Authorities(risk_owners=dict.fromkeys(Priority, frozenset(each.email for each in RISK_OWNERS)))
 
 _HOLDER = this_process()
 
@@ -139,6 +145,28 @@ class History:
             return
         if take == "ticket" and hold.field is not None:
             self.said.get(hold.item, {}).pop({"assignee": "owner"}.get(hold.field.value, hold.field.value), None)
+
+    def decide(self, ref: str, verdict: str) -> None:
+        """A risk owner decides about an item's risk, or somebody asks for it, where the rules let them."""
+        court = Deciding(
+            self.world.store, OWNERS, dict.fromkeys(self.world.fars, "memory"), self.world.clock, ELSEWHERE
+        )
+        because, end = self.world.because("decided"), self.world.clock().date() + timedelta(days=60)
+        terms = Terms("", end, "an alert", 2, 2)
+        acts: Mapping[str, Callable[[], object]] = {
+            "ask": lambda: court.request(ref, replace(terms, justification="not this year"), RISK_OWNERS[0], because),
+            "approve": lambda: court.approve(ref, replace(terms, justification="it is small"), RISK_OWNERS[1], because),
+            "approve too": lambda: court.approve(ref, Terms(""), RISK_OWNERS[2], because),
+            "reject": lambda: court.reject(ref, "no", RISK_OWNERS[1], because),
+            "revoke": lambda: court.revoke(ref, "no more", RISK_OWNERS[1], because),
+            "renew": lambda: court.renew(ref, replace(terms, until=end + timedelta(days=20)), RISK_OWNERS[0], because),
+        }
+        try:
+            with self.books.witnessing():
+                acts[verdict]()
+        except (NotDecided, LeaseHeld):
+            return
+        self.said.get(ref, {}).pop("status", None)
 
     def adopt(self, ref: str, tracker: str, key: str) -> None:
         """Somebody links an item to a ticket that is there already."""

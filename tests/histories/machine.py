@@ -54,6 +54,8 @@ CREW = (PEOPLE, PEOPLE[:1], (*PEOPLE, Person("sam@acme.example", {"memory": "str
 ROUTES = (BY_PRIORITY, (Route("eng"),), (Route("ops"),), (Route("eng", {"priority": ("high", "critical")}),))
 SPANS = (timedelta(seconds=90), timedelta(hours=1), timedelta(days=1))
 
+VERDICTS = ("ask", "approve", "approve", "approve too", "reject", "revoke", "renew")
+
 which = st.integers(0, 5)
 spans = st.sampled_from((5, 20, 55))
 kinds = st.builds(
@@ -125,7 +127,9 @@ class Histories(RuleBasedStateMachine):
             "due_date": DATES[value % 3],
             "status": STATUSES[value % 3],
         }[field]
-        self.h.edit(self._ref(number), field, said)
+        ref = self._ref(number)
+        if field != "status" or self.world.store.item(ref).accepted is None:
+            self.h.edit(ref, field, said)
 
     @rule(count=st.integers(1, 3), shift=st.integers(0, 3))
     def take_in(self, count: int, shift: int) -> None:
@@ -177,6 +181,10 @@ class Histories(RuleBasedStateMachine):
         holds = self.world.store.holds(None)
         if holds:
             self.h.settle(holds[number % len(holds)], take)
+
+    @rule(number=which, verdict=st.sampled_from(VERDICTS))
+    def decide(self, number: int, verdict: str) -> None:
+        self.h.decide(self._ref(number), verdict)
 
     # The far side.
 
@@ -274,6 +282,11 @@ class Histories(RuleBasedStateMachine):
             behind = clock.behind + (-span if ahead else span)
             clock.behind = max(-SPANS[-1], min(SPANS[-1], behind))
 
+    @rule(days=st.sampled_from((15, 50)))
+    def days_pass(self, days: int) -> None:
+        """Requests stay without an answer, ends come near or pass."""
+        self.world.clock.sleep(days * 86400)
+
     @rule(what=st.sampled_from(("labels", "status", "priority", "people", "routes")), value=which)
     def mapping_changes(self, what: str, value: int) -> None:
         tables: dict[str, tuple[object, ...]] = {
@@ -351,7 +364,7 @@ class Histories(RuleBasedStateMachine):
         point=st.sampled_from(CRASH_POINTS),
         nth=st.integers(1, 2),
         number=which,
-        what=st.sampled_from(("item", "ticket", "settle", "say", "unlink")),
+        what=st.sampled_from(("item", "ticket", "settle", "say", "unlink", "decide")),
         value=st.integers(0, 6),
     )
     def sync_while_somebody_does_something(self, point: str, nth: int, number: int, what: str, value: int) -> None:
@@ -365,6 +378,8 @@ class Histories(RuleBasedStateMachine):
                     self.settle(number, "item" if value % 2 else "ticket")
                 case "say":
                     self.say(number)
+                case "decide":
+                    self.decide(number, "ask" if value % 2 else "approve")
                 case _:
                     self.unlink(number)
 

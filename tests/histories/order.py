@@ -7,6 +7,8 @@ from connectors.base import MARK
 from connectors.sandbox.far_side import OURS
 from mapping.read import observe
 from mapping.render import desired
+from state import acceptances
+from state.acceptance import AcceptanceState, as_of
 from state.lifecycle import UNFINISHED
 from state.model import Authority, Field, Hold, HoldKind, Link, Status
 from state.ticket import ActivityKind
@@ -66,6 +68,8 @@ def in_order(h: History) -> None:
         doubled = [key for key, n in Counter(s.marker for s in live if s.marker).items() if n > 1]
         assert doubled == [], name
     links = {link.item: link for link in h.world.linked()}
+    standing = store.ask(acceptances.standing)
+    active = {each.item for each in standing if each.state is AcceptanceState.ACTIVE}
     for item in store.list_items():
         holds = held.get(item.ref, [])
         if (link := links.get(item.ref)) is None:
@@ -76,6 +80,8 @@ def in_order(h: History) -> None:
             _agreed(h, link, holds)
             _talked(h, link, holds)
             _kept(h, link, holds)
+        assert (item.status is Status.ACCEPTED_AS_RISK) is (item.ref in active), item.ref
+        assert as_of(item, h.world.clock().date()) == item, f"{item.ref}: its acceptance is over, and it stands"
         for name, value in h.said.get(item.ref, {}).items():
             if not any(each.field is not None and each.field.value == name for each in holds):
                 assert getattr(item, name) == value, f"{item.ref}: {name} was {value!r} and nobody changed it"

@@ -5,10 +5,13 @@ from typing import Any
 
 import pytest
 
-from state import acceptances
+from state import acceptances, risks
 from state.acceptance import Acceptance, AcceptanceState, Authorities, Decider, Terms
+from state.effects import Effects
 from state.lease import this_process
 from state.model import HoldKind, Priority, Status
+from state.proof import EvidenceDraft, EvidenceKind
+from state.register import Risk, Treatment
 from state.ticket import ActivityKind, Category
 from sync.accepting import Deciding, NotDecided, find
 
@@ -269,3 +272,78 @@ def test_a_request_that_our_own_account_would_have_made_is_none(world: Any) -> N
     world.far.move_to(world.link(item.ref).ref, "Done", "Won't Do", by="counterfoil-bot")
     world.sync()
     assert world.store.ask(acceptances.standing) == []
+
+
+def test_where_nobody_can_be_told_everyone_who_touched_the_ticket_is_involved(world: Any) -> None:
+    item = world.add()
+    world.sync()
+    ref = world.link(item.ref).ref
+    world.far.comment(ref, "What is this?", by="otto")
+    world.sync()
+    stored = world.far.stored(ref)
+    world.far.move_to(ref, "Done", "Won't Do", by="tom")
+    stored.log[:] = [act for act in stored.log if act.kind is ActivityKind.COMMENT]
+    world.sync()
+    assert the(world, item).requester == "unknown"
+    court = deciding(world)
+    with pytest.raises(NotDecided, match="had a hand in the request"):
+        court.approve(item.ref, TERMS, OTTO, world.because())
+    court.approve(item.ref, TERMS, RUTH, world.because())
+
+
+@pytest.mark.parametrize("role", ["reported", "assignee", "author of the fix"])
+def test_who_has_to_do_with_the_ticket_does_not_decide(world: Any, role: str) -> None:
+    item = asked(world)
+    ref = world.link(item.ref).ref
+    if role == "reported":
+        world.far.edit(ref, reporter="ruth")
+    elif role == "assignee":
+        world.far.edit(ref, assignee="ruth")
+    else:
+        piece = EvidenceDraft(EvidenceKind.PULL_REQUEST, "mended", "memory:ruth", world.clock(), item.ref)
+        world.store.commit(None, Effects(evidence=[(piece, world.because())]))
+    world.sync()
+    with pytest.raises(NotDecided, match=role):
+        deciding(world).approve(item.ref, TERMS, RUTH, world.because())
+
+
+def test_the_risks_of_an_item_are_to_be_scored_again_once_its_acceptance_is_over(world: Any) -> None:
+    with world.store.writing() as w:
+        risk = Risk("R-0001", "Accounts are taken over", None, Treatment.MITIGATE, "", (), None, w.now, w.now)
+        risks.add(w.connection, w.ledger, [risk], world.because())
+    accepted(world, risks=("R-0001",))
+    assert world.store.ask(risks.one, "R-0001").due_since is None
+    world.clock.sleep(90 * 86400)
+    world.sync()
+    assert "its last day was" in world.store.ask(risks.one, "R-0001").due_why
+
+
+class Killed(Exception):
+    pass
+
+
+@pytest.mark.parametrize("point", ["pull.before", "pull.after", "update.after", "comment.before", "comment.after"])
+@pytest.mark.parametrize("end", ["lapse", "void", "unanswered"])
+def test_an_end_that_a_crash_cut_off_is_told_once(world: Any, end: str, point: str) -> None:
+    item = asked(world) if end == "unanswered" else accepted(world)
+    if end == "void":
+        world.edit(item.ref, title="Another thing altogether")
+    else:
+        world.clock.sleep(90 * 86400)
+    left = [point]
+
+    def die(at: str) -> None:
+        if left == [at]:
+            left.clear()
+            raise Killed
+
+    world.crash = die
+    with pytest.raises(Killed):
+        world.sync()
+    world.clock.sleep(3600)
+    world.sync()
+    world.sync()
+    assert world.item(item.ref).status is Status.OPEN
+    assert world.ticket(item.ref).state.category is Category.NEW
+    assert len(told(world, item)) == 1
+    at_rest(world)
