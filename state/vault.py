@@ -167,5 +167,8 @@ def _settle(folder: Path) -> None:
         return
     try:
         os.fsync(descriptor)
+    except OSError as error:
+        if error.errno != errno.EINVAL:  # some shared folders know no such thing
+            raise
     finally:
         os.close(descriptor)

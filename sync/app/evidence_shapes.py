@@ -84,6 +84,11 @@ def named(row: Mapping[str, Any]) -> str:
     return row["ref"] if row["version"] == 1 else f"{row['ref']}/{row['version']}"
 
 
+def line(row: Mapping[str, Any]) -> str:
+    """A piece in one line."""
+    return f"{named(row)} {row['kind']}, {state(row)}: {show.short(row['shows'])}"
+
+
 def state(row: Mapping[str, Any]) -> str:
     """Whether it counts, and whether somebody reviewed it."""
     if row["why_not"]:

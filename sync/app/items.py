@@ -6,14 +6,14 @@ from datetime import date
 from itertools import islice
 from typing import Any
 
-from state import acceptances
+from state import acceptances, proofs
 from state.acceptance import as_of
 from state.effects import Effects, ItemChange
 from state.lifecycle import lint, refusal
 from state.model import ActionItem, Hold, ItemDraft, Link, Priority, Status
 from state.store import Store
 from state.store import Wanted as Query
-from sync.app import identity, shapes, show
+from sync.app import evidence_shapes, identity, shapes, show
 from sync.app.failures import IN_ORDER, Mistaken
 from sync.app.opening import configuration, open_store
 from sync.app.shell import Shell
@@ -185,6 +185,8 @@ def _answer_whole(shell: Shell, store: Store, item: ActionItem, *, said: str = "
         shapes.acceptance(each, shell.today) for each in store.ask(acceptances.of_items, [item.ref]).get(item.ref, [])
     ]
     answer["due_changes"] = [shapes.due_change(each) for each in due_history(store, item.ref)]
+    brought = store.ask(proofs.of_items, [item.ref]).get(item.ref, [])
+    answer["evidence"] = [evidence_shapes.piece(each, shell.today) for each in brought if not each.superseded]
     shell.answer(answer, lambda: said or _whole(answer, lint(item, shell.today)))
 
 
@@ -211,6 +213,8 @@ def _whole(answer: dict[str, Any], warnings: list[str]) -> str:
         parts += [show.heading("Description"), answer["description"]]
     if answer["due_changes"]:
         parts += [show.heading("Due dates"), show.bullets(_moved(each) for each in answer["due_changes"])]
+    if answer["evidence"]:
+        parts += [show.heading("Evidence"), show.bullets(map(evidence_shapes.line, answer["evidence"]))]
     if answer["comments"]:
         said = [f"{show.minute(c['at'])} {c['author']}: {c['text']}" for c in answer["comments"]]
         parts += [show.heading("Comments"), show.bullets(said)]

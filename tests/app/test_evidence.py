@@ -81,6 +81,9 @@ def test_a_file_is_kept_and_shown_as_it_was_brought(desk: Line, log: Path) -> No
     assert Path(version["file"]).is_relative_to(desk.folder / "evidence")
     log.unlink()
     assert desk.json("evidence", "show", "ev-1") == {"ref": "EV-000001", "versions": [version]}
+    [shown] = desk.json("item", "show", ref)["evidence"]
+    assert shown == {name: value for name, value in version.items() if name not in ("file", "reviews", "looks")}
+    assert "EV-000001 log, not reviewed: keys were rotated" in desk("item", "show", ref).out
     words = desk("evidence", "show", "EV-1").out
     assert "keys were rotated" in words
     assert HASH in words

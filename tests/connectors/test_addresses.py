@@ -1,6 +1,10 @@
 """Which addresses are public, whatever carries or spells them."""
 
+import ipaddress
+
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from connectors.addresses import public, within
 
@@ -51,3 +55,37 @@ def test_special_addresses_are_not(kind: str, address: str) -> None:
 )
 def test_a_house_s_network_is_told_from_what_no_name_opens(address: str, inside: bool) -> None:
     assert within(address) is inside
+
+
+def _spellings(number: int) -> list[str]:
+    ip = ipaddress.IPv6Address(number)
+    return [str(ip), ip.exploded, ip.exploded.upper()]
+
+
+@given(st.integers(0, 2**32 - 1))
+def test_an_address_is_public_in_no_spelling_or_in_all(number: int) -> None:
+    plain = str(ipaddress.IPv4Address(number))
+    spelled = [plain, f"::ffff:{plain}", *_spellings(0xFFFF << 32 | number)]
+    assert len({public(each) for each in spelled}) == len({within(each) for each in spelled}) == 1
+    assert not (public(plain) and within(plain))
+
+
+@given(
+    st.sampled_from(["::", "64:ff9b::", "64:ff9b:1::", "2002::", "2001::", "fec0::", "fe80::", "ff00::", "fc00::"]),
+    st.data(),
+)
+def test_nothing_below_a_special_prefix_is_public(prefix: str, data: st.DataObject) -> None:
+    bits = {"::": 80, "64:ff9b::": 32, "64:ff9b:1::": 80, "2002::": 112, "2001::": 105, "ff00::": 120, "fc00::": 121}
+    below = data.draw(st.integers(0, 2 ** bits.get(prefix, 118) - 1))
+    number = int(ipaddress.IPv6Address(prefix)) + below
+    mapped = ipaddress.IPv6Address(number).ipv4_mapped is not None
+    assert mapped or not any(public(each) for each in _spellings(number))
+
+
+@given(st.integers(0, 2**128 - 1))
+def test_what_the_standard_library_calls_special_is_never_public(number: int) -> None:
+    ip = ipaddress.IPv6Address((number & (2**125 - 1)) | (1 << 125))
+    special = (
+        ip.is_private or ip.is_reserved or ip.is_multicast or ip.is_link_local or ip.is_loopback or not ip.is_global
+    )
+    assert not (special and public(str(ip)))

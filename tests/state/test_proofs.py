@@ -129,6 +129,7 @@ def test_a_piece_gets_versions_by_name_and_keeps_every_one(book: "Book") -> None
     assert (second.ref, second.version, new, not_new) == ("EV-000001", 2, True, False)
     assert same == second
     assert [e.draft.sha256 for e in book.store.ask(proofs.versions, "EV-1")] == ["a" * 64, "b" * 64]
+    assert [(each.ref, new) for each, new in add(book, DRAFT)] == [("EV-000002", True)]
     with pytest.raises(UnknownRef):
         again(book, "EV-9", DRAFT)
 
