@@ -108,6 +108,15 @@ def controls(connection: Connection, framework: str | None = None) -> list[Contr
     return [_control_of(row) for row in connection.execute(query)]
 
 
+def counts(connection: Connection) -> dict[str, dict[ControlStatus, int]]:
+    """How many controls of each framework have which status."""
+    found: dict[str, dict[ControlStatus, int]] = {}
+    query = select(CONTROL.c.framework, CONTROL.c.status, func.count().label("n"))
+    for row in connection.execute(query.group_by(CONTROL.c.framework, CONTROL.c.status)):
+        found.setdefault(row.framework, {})[ControlStatus(row.status)] = row.n
+    return found
+
+
 def get(connection: Connection, ids: Iterable[str]) -> dict[str, Control]:
     """The controls that have these ids; unknown ones are left out."""
     found: dict[str, Control] = {}

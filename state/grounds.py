@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Select, and_, func, insert, or_, select, union, update
+from sqlalchemy import ColumnElement, Connection, Select, and_, case, func, insert, or_, select, union, update
 from sqlalchemy.sql import CompoundSelect
 
 from state import controls, naming, proofs
@@ -23,6 +23,7 @@ META = Meta.__table__  # type: ignore[attr-defined]
 EVIDENCE = proofs.EVIDENCE
 
 _DAY = "controls_stood_on"
+_DAILY = timedelta(days=1)
 _NEWEST, _ALL = 20, 1_000_000
 
 
@@ -54,6 +55,8 @@ def age(connection: Connection, today: date, silent_days: int) -> None:
         select(EVIDENCE.c.item, EVIDENCE.c.controls).where(EVIDENCE.c.expires_on.between(last, today))
     ).all()
     naming.touched(connection, {row.item for row in ended if row.item}, {n for row in ended for n in row.controls})
+    lapsed = select(ITEM.c.ref).where(_is_accepted_until(ITEM.c.accepted_until.between(last - _DAILY, today)))
+    naming.touched(connection, connection.execute(lapsed).scalars().all())
     silent = TEST.c.observed_at.between(_midnight(last, silent_days + 1), _midnight(today, silent_days))
     tests = select(TEST_CONTROL.c.control).join(TEST, TEST.c.fingerprint == TEST_CONTROL.c.test).where(silent)
     theirs = or_(CONTROL.c.id.in_(tests), CONTROL.c.answered_by.in_(tests))
@@ -80,7 +83,7 @@ def of_controls(connection: Connection, ids: Sequence[str], today: date, silent_
     """What the status of each of these controls rests on; what another control has counts for one that it answers."""
     known = controls.get(connection, ids)
     found = {id_: _Gathered() for id_ in known}
-    _items(connection, found)
+    _items(connection, found, today)
     _failures(connection, found)
     _proofs(connection, known, found, today)
     _passes(connection, found, _midnight(today, silent_days))
@@ -109,17 +112,22 @@ def _first(query: Select[Any], by: Sequence[Any], order: Sequence[Any], most: in
     return select(ranked).where(ranked.c.rank <= most).order_by(ranked.c.control, ranked.c.rank)
 
 
-def _items(connection: Connection, found: Mapping[str, _Gathered]) -> None:
-    """Items by status; one that lists others is not work of its own."""
+def _items(connection: Connection, found: Mapping[str, _Gathered], today: date) -> None:
+    """Items by status; one that lists others is not work of its own, and an acceptance that is over is none."""
     named = _named(ITEM_CONTROL, ITEM_CONTROL.c.item, found).subquery()
     part, control = ITEM.alias(), named.c.control
     whole = ~select(part.c.ref).where(part.c.part_of == ITEM.c.ref).exists()
-    query = select(control, ITEM.c.ref, ITEM.c.status).join(ITEM, ITEM.c.ref == named.c.who).where(whole)
+    status = case((_is_accepted_until(ITEM.c.accepted_until < today), Status.OPEN.value), else_=ITEM.c.status)
+    query = select(control, ITEM.c.ref, status.label("status")).join(ITEM, ITEM.c.ref == named.c.who).where(whole)
     some: dict[tuple[str, str], list[Any]] = {}
-    for row in connection.execute(_first(query, [control, ITEM.c.status], [ITEM.c.seq], SHOWN)):
+    for row in connection.execute(_first(query, [control, status], [ITEM.c.seq], SHOWN)):
         some.setdefault((row.control, row.status), []).append(row)
-    for (id_, status), rows in some.items():
-        found[id_].items[Status(status)] = Some(rows[0].total, tuple(row.ref for row in rows))
+    for (id_, of), rows in some.items():
+        found[id_].items[Status(of)] = Some(rows[0].total, tuple(row.ref for row in rows))
+
+
+def _is_accepted_until(end: ColumnElement[bool]) -> ColumnElement[bool]:
+    return and_(ITEM.c.status == Status.ACCEPTED_AS_RISK.value, end)
 
 
 def _failures(connection: Connection, found: Mapping[str, _Gathered]) -> None:

@@ -8,8 +8,8 @@ from state.register import Control
 from state.standing import standing
 from state.store import Store
 
-BATCH = 100
-"""How many controls one transaction takes."""
+BATCH = 25
+"""How many controls one transaction takes: few enough that nobody waits long for it, many as their items may be."""
 
 
 def restate(store: Store, today: date, because: Because, *, silent_days: int = 30) -> list[Control]:

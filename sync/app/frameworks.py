@@ -8,7 +8,7 @@ from connectors.intake import control_files
 from state import controls
 from state.errors import StateError
 from state.model import Priority
-from state.register import Control, Framework
+from state.register import Control, ControlStatus, Framework
 from state.store import Store
 from sync import proposing
 from sync.app import identity, register_shapes, show
@@ -65,12 +65,10 @@ def refused(shell: Shell, file: Path, bad: list[BadRow]) -> int:
 def list_all(shell: Shell) -> int:
     """List the frameworks."""
     with open_store(shell, configuration(shell)) as store:
-        known, all_controls = store.ask(controls.frameworks), store.ask(controls.controls)
-    counts: dict[str, dict[str, int]] = {each.id: {} for each in known}
-    for each in all_controls:
-        of = counts[each.framework]
-        of[each.status.value] = of.get(each.status.value, 0) + 1
-    answer = [register_shapes.framework(each, counts[each.id]) for each in known]
+        known, counts = store.ask(controls.frameworks), store.ask(controls.counts)
+    of_each = {each.id: counts.get(each.id, {}) for each in known}
+    named = {id_: {s.value: of[s] for s in ControlStatus if s in of} for id_, of in of_each.items()}
+    answer = [register_shapes.framework(each, named[each.id]) for each in known]
     shell.answer(answer, lambda: _listing(answer))
     return IN_ORDER
 

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from state import risks
+from state import items, risks
 from state.effects import Because, Effects, ItemChange
-from state.model import Actor, Agent, ItemDraft, Priority, Status
+from state.model import Accepted, Actor, Agent, ItemDraft, Priority, Status
 from state.register import Risk, Score, ScoreKind, Treatment
 from state.store import Store
 from sync.reevaluation import reevaluate
@@ -45,6 +45,14 @@ def test_the_last_item_that_ends_makes_its_risk_due_once(store: Store) -> None:
     assert (due.due_since, due.due_why) == (WHEN, why)
     [record] = store.log(action="risk.due")
     assert why in record.body
+
+
+def test_a_risk_that_is_accepted_ends_its_item_too(store: Store) -> None:
+    _change(store, "AI-000001", status=Status.RESOLVED)
+    with store.writing() as w:
+        accepted = Accepted("RA-000001", date(2027, 1, 1), "f")
+        items.accept(w.connection, w.ledger, w.now, "AI-000002", accepted, KIM)
+    assert reevaluate(store, KIM) == {"R-0001": "its last item has ended: AI-000002 (accepted as risk)"}
 
 
 def test_after_a_new_score_it_is_due_again_only_when_an_item_ends_again(store: Store) -> None:

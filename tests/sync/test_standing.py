@@ -7,13 +7,13 @@ from typing import Any
 
 import pytest
 
-from state import controls, grounds, proofs
+from state import controls, grounds, items, proofs
 from state.effects import Because, Effects, ItemChange
-from state.model import ActionItem, Actor, Agent, ItemDraft, Priority, SourceKind, Status, TestOutcome
+from state.model import Accepted, ActionItem, Actor, Agent, ItemDraft, Priority, SourceKind, Status, TestOutcome
 from state.proof import EvidenceDraft, EvidenceKind, LinkCheck, LinkHealth, Review, Verdict
 from state.register import ControlDraft, ControlStatus, Exemption, Framework, Test
 from state.store import Store
-from sync.standing import restate
+from sync.standing import BATCH, restate
 from tests.databases import Databases, statements
 
 WHEN = datetime(2026, 11, 20, 12, tzinfo=UTC)
@@ -155,6 +155,19 @@ def test_what_answers_a_control_answers_it_with_items_tests_and_evidence(program
     assert programme.stands("A.5.15") == (IN_PROGRESS, f"open: {own.ref}")
 
 
+def test_an_accepted_risk_is_not_treated_and_ends_on_its_day_although_nobody_did_anything(programme: Programme) -> None:
+    item = programme.item("CC6.1")
+    programme.prove(item)
+    with programme.store.writing() as w:
+        accepted = Accepted("RA-000001", TODAY + timedelta(days=2), "f")
+        items.accept(w.connection, w.ledger, w.now, item.ref, accepted, KIM)
+    assert programme.stands() == (IN_PROGRESS, f"the risk is accepted, not treated: {item.ref}")
+    programme.today += timedelta(days=2)
+    assert programme.stands() == (IN_PROGRESS, f"the risk is accepted, not treated: {item.ref}")
+    programme.today += timedelta(days=1)
+    assert programme.stands() == (IN_PROGRESS, f"open: {item.ref}")
+
+
 def test_an_item_that_lists_others_is_not_counted_beside_them(programme: Programme) -> None:
     group = programme.item("CC6.1")
     parts = [programme.item("CC6.1") for _ in range(4)]
@@ -229,7 +242,7 @@ def test_where_nothing_happened_nothing_is_written_or_looked_at(programme: Progr
 
 def test_how_many_questions_are_asked_does_not_grow_with_items_or_controls(programme: Programme) -> None:
     counts = []
-    for size in (5, 60):
+    for size in (5, BATCH - 1):
         with programme.store.writing() as w:
             framework = Framework(f"f{size}", "", "", "", str(size), WHEN)
             drafts = [ControlDraft(f"{size}.{n}", "") for n in range(size)]
@@ -254,12 +267,12 @@ def _of(programme: Programme, size: int) -> list[ActionItem]:
 def test_many_controls_are_taken_in_steps_and_all_of_them(programme: Programme) -> None:
     with programme.store.writing() as w:
         framework = Framework("big", "", "", "", "big", WHEN)
-        drafts = [ControlDraft(f"B.{n}", "") for n in range(250)]
+        drafts = [ControlDraft(f"B.{n}", "") for n in range(3 * BATCH + 1)]
         controls.add_framework(w.connection, w.ledger, framework, drafts, KIM)
     programme.store.add_items(
-        [(ItemDraft(f"Do {n}", controls=(f"B.{n}",)), TODAY, Priority.LOW) for n in range(250)], KIM
+        [(ItemDraft(f"Do {n}", controls=(f"B.{n}",)), TODAY, Priority.LOW) for n in range(3 * BATCH + 1)], KIM
     )
     restate(programme.store, TODAY, KIM)
     whys = {each.code: each.why for each in programme.store.ask(controls.controls, "big")}
-    assert whys["B.249"].startswith("open: AI-")
+    assert whys["B.75"].startswith("open: AI-")
     assert not [why for why in whys.values() if not why.startswith("open: ")]
