@@ -260,6 +260,8 @@ def native(markdown: str, form: BodyFormat) -> Body:
 def _parts(item: ActionItem, description: str, left_out: int) -> list[str]:
     """The parts of the block as Markdown."""
     head = f"**{item.ref}** \u00b7 {item.priority.value} priority \u00b7 due {item.due_date.isoformat()}"
+    if item.overdue_since is not None:
+        head += f" \u00b7 **overdue since {item.overdue_since.isoformat()}**"
     cut = f"*{left_out} more characters are not shown here:* `counterfoil item show {item.ref}` *has all of it.*"
     owner = escape(item.owner) if item.owner else "nobody yet"
     source = (

@@ -112,7 +112,8 @@ class Effects:
     tracker's time where that is known. `linked` are inserted or replaced, and mark their items clean if the item's
     revision is still the link's. `finished` ends intents by id. `released` closes holds by id, with how, and `took`
     says which side a person took, `item` or `ticket`. `clean` ends the comparing of items that still have the revision
-    given, and `dirty` marks items to be compared again. `because` is for the records of what has none of its own, such
+    given, and `dirty` marks items to be compared again;
+    `fallen` are those whose due date has passed. `because` is for the records of what has none of its own, such
     as a touched link whose ticket moved. `evidence` is kept, each piece once. `requests` are acceptances asked for,
     `acceptances` are those that something became of, as they were and as they are; their items go with them. `later`
     are due dates asked for, or decided about, `due_risks` those to be scored again, by id, with the reason.
@@ -133,6 +134,7 @@ class Effects:
     feeds: Sequence[Feed] = ()
     clean: Sequence[tuple[str, int]] = ()
     dirty: Sequence[str] = ()
+    fallen: Sequence[str] = ()
     because: Because | None = None
     evidence: Sequence[tuple[EvidenceDraft, Because]] = ()
     requests: Sequence[tuple[Acceptance, Because]] = ()

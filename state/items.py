@@ -5,23 +5,22 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from fnmatch import fnmatchcase
-from typing import Any, NamedTuple
+from typing import Any
 
-from sqlalchemy import Connection, Row, Select, bindparam, insert, literal_column, select, tuple_, update
+from sqlalchemy import Connection, Row, Select, bindparam, case, insert, literal_column, select, tuple_, update
 from sqlalchemy.exc import IntegrityError
 
-from state import lifecycle, naming
+from state import lifecycle, members, naming
 from state.acceptance import as_of
 from state.audit import Ledger, digest
 from state.effects import Because, ItemChange
 from state.errors import Moved, StateError, UnknownRef
-from state.model import Accepted, ActionItem, Claim, ItemDraft, Priority, Status, TestOutcome
+from state.model import Accepted, ActionItem, Claim, ItemDraft, Priority, Status
 from state.rows import URGENCY, accepted_columns, claim_columns, item_of
 from state.series import PAGE, Rows, chunks, next_numbers, pages
-from state.tables import ItemRow, ResultRow
+from state.tables import ItemRow
 
 ITEM = ItemRow.__table__  # type: ignore[attr-defined]
-RESULT = ResultRow.__table__  # type: ignore[attr-defined]
 
 Decided = tuple[ItemDraft, date, Priority]
 """A draft, with the due date and the priority that were decided for it."""
@@ -43,6 +42,15 @@ _SOME = select(ITEM).where(ITEM.c.ref.in_(bindparam("some", expanding=True)))
 _DIRTY = select(ITEM).where(IS_DIRTY).order_by(ITEM.c.urgency, ITEM.c.due_date, ITEM.c.seq).limit(PAGE)
 _CHANGE = update(ITEM).where(ITEM.c.ref == bindparam("which"))
 _SOIL = update(ITEM).where(ITEM.c.ref.in_(bindparam("some", expanding=True))).values(dirty=literal_column("1"))
+_IS_TIMELY = literal_column("item.overdue") == literal_column("0")
+_LATE = (
+    update(ITEM)
+    .where(ITEM.c.ref.in_(bindparam("some", expanding=True)))
+    .values(
+        overdue=literal_column("1"),
+        dirty=case((ITEM.c.status.in_(sorted(lifecycle.UNFINISHED)), literal_column("1")), else_=ITEM.c.dirty),
+    )
+)
 _CLEAN = (
     update(ITEM)
     .where(ITEM.c.ref == bindparam("which"), ITEM.c.revision == bindparam("seen"))
@@ -63,19 +71,6 @@ class Wanted:
     control: str | None = None
     overdue_on: date | None = None
     on: date | None = None
-
-
-class Result(NamedTuple):
-    """What a test said about an item at one time (UTC), and which finding said it."""
-
-    item: str
-    outcome: TestOutcome
-    observed_at: datetime
-    source_ref: str = ""
-
-
-Said = tuple[str, TestOutcome, datetime, str]
-"""A `Result`, or its plain tuple."""
 
 
 def get(connection: Connection, refs: Iterable[str]) -> dict[str, ActionItem]:
@@ -221,7 +216,6 @@ def _constant(item: ActionItem, number: int) -> dict[str, Any]:
         "predecessor": item.predecessor,
         "created_at": item.created_at,
         "dirty": 1,
-        "overdue": 0,
     }
 
 
@@ -246,15 +240,19 @@ def _columns(item: ActionItem) -> dict[str, Any]:
         "updated_at": item.updated_at,
         "resolved_at": item.resolved_at,
         "revision": item.revision,
+        "overdue": int(item.overdue),
     }
 
 
 def change(connection: Connection, ledger: Ledger, now: datetime, changes: Sequence[ItemChange]) -> None:
-    """Give items new values; each changed item is dirty and one revision on, and what was so already is skipped."""
+    """Give items new values; each changed item is dirty and one revision on, and what was so already is skipped.
+
+    Groups follow from their items in the same step, and the items of a group that is said to be done are done with it.
+    """
     if not changes:
         return
     items = get(connection, (each.item for each in changes))
-    before, changed = dict(items), dict[str, ActionItem]()
+    before, changed, why = dict(items), dict[str, ActionItem](), dict[str, Because]()
     for each in changes:
         if (item := items.get(each.item)) is None:
             raise UnknownRef(each.item)
@@ -263,9 +261,12 @@ def change(connection: Connection, ledger: Ledger, now: datetime, changes: Seque
         if values := _moved(item, each):
             _record(ledger, item, values, each.because)
             items[item.ref] = changed[item.ref] = _after(item, values, each.because.at or now, now)
+            why[item.ref] = each.because
     if changed:
         connection.execute(_CHANGE, [_columns(item) | {"dirty": 1, "which": ref} for ref, item in changed.items()])
         naming.changed(connection, before, changed)
+        pairs = {ref: (before[ref], item, why[ref]) for ref, item in changed.items()}
+        change(connection, ledger, now, members.consequences(connection, pairs))
 
 
 def accept(
@@ -281,6 +282,7 @@ def accept(
         item = replace(item, **moved, updated_at=now, revision=item.revision + 1)
         connection.execute(_CHANGE, _columns(item) | {"dirty": 1, "which": ref})
         naming.changed(connection, {ref: before}, {ref: item})
+        change(connection, ledger, now, members.consequences(connection, {ref: (before, item, because)}))
     return item
 
 
@@ -310,6 +312,8 @@ def _typed(name: str, value: Any) -> Any:
 
 
 def _after(item: ActionItem, values: dict[str, Any], at: datetime, now: datetime) -> ActionItem:
+    if "due_date" in values:
+        values = values | {"overdue": False}
     if "status" in values:
         values = values | {"resolved_at": at if values["status"] is Status.RESOLVED else None}
     return replace(item, **values, updated_at=now, revision=item.revision + 1)
@@ -341,43 +345,16 @@ def _shown(item: ActionItem) -> dict[str, Any]:
     return {name: _provable(name, getattr(item, name)) for name in (*names, *sources)}
 
 
-def record_results(connection: Connection, ledger: Ledger, results: Sequence[Said], because: Because) -> list[Result]:
-    """Keep what tests said, each result once, and return those that were new."""
-    new = unheard(connection, results)
-    for each in new:
-        after = {"outcome": each.outcome, "observed_at": each.observed_at, "source": each.source_ref}
-        ledger.note("test.recorded", each.item, because, after=after)
-    if new:
-        connection.execute(insert(RESULT), [_result_columns(each) for each in new])
-    return new
+def fallen_due(connection: Connection, today: date) -> list[ActionItem]:
+    """The items whose due date has passed since a run last looked, by ref, as they are once that is kept."""
+    query = select(ITEM).where(_IS_TIMELY, ITEM.c.due_date < today).order_by(ITEM.c.seq)
+    return [replace(item_of(row), overdue=True) for row in connection.execute(query)]
 
 
-def unheard(connection: Connection, results: Iterable[Said]) -> list[Result]:
-    """Those results of tests that are not known yet, each once."""
-    first: dict[tuple[str, TestOutcome, datetime], Result] = {}
-    for said in map(Result._make, results):
-        first.setdefault(said[:3], said)
-    known = {each for some in chunks(first.values()) for each in _known_results(connection, some)}
-    return [each for same, each in first.items() if same not in known]
-
-
-def _known_results(connection: Connection, results: Sequence[Result]) -> Iterator[tuple[str, TestOutcome, datetime]]:
-    """The stored results on the same items from the same stretch of time."""
-    times = [each.observed_at for each in results]
-    query = select(RESULT.c.item, RESULT.c.outcome, RESULT.c.observed_at).where(
-        RESULT.c.item.in_({each.item for each in results}), RESULT.c.observed_at.between(min(times), max(times))
-    )
-    for row in connection.execute(query):
-        yield row.item, TestOutcome(row.outcome), row.observed_at
-
-
-def _result_columns(result: Result) -> dict[str, Any]:
-    return {
-        "item": result.item,
-        "outcome": result.outcome.value,
-        "observed_at": result.observed_at,
-        "source_ref": result.source_ref,
-    }
+def mark_overdue(connection: Connection, refs: Iterable[str]) -> None:
+    """Keep that the due date of items has passed; those that are unfinished are compared again."""
+    for some in chunks(refs):
+        connection.execute(_LATE, {"some": some})
 
 
 def mark_dirty(connection: Connection, refs: Iterable[str]) -> None:

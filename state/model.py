@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from enum import StrEnum
 
 from state.ticket import Marker, TicketRef
@@ -90,6 +90,10 @@ class Accepted:
     fingerprint: str
 
 
+GROUP = "group"
+"""The fact in an item's origin that makes it a group: its ticket lists the items that are part of it."""
+
+
 @dataclass(frozen=True, slots=True)
 class ActionItem:
     """One thing that someone must do for compliance; `ref` (`AI-000123`) is never reused.
@@ -99,6 +103,7 @@ class ActionItem:
     from, such as an assessment's question and answer. `predecessor` is the item that this one goes on from, and
     `part_of` the item whose ticket lists this one, which then has no ticket of its own. `accepted` is set exactly while
     the status is `accepted_as_risk`; whether that still holds on a day is for `state.acceptance.status_on`.
+    `overdue` says that a run has found its due date to be past.
     """
 
     ref: str
@@ -125,6 +130,18 @@ class ActionItem:
     predecessor: str | None = None
     part_of: str | None = None
     accepted: Accepted | None = None
+    overdue: bool = False
+
+    @property
+    def is_group(self) -> bool:
+        """Whether this is the item of a ticket that lists others, from which it follows."""
+        return GROUP in self.origin
+
+    @property
+    def overdue_since(self) -> date | None:
+        """The first day on which it was late, while something is still to be done about it."""
+        late = self.overdue and self.status in (Status.OPEN, Status.IN_PROGRESS)
+        return self.due_date + timedelta(days=1) if late else None
 
 
 @dataclass(frozen=True, slots=True)

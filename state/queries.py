@@ -7,13 +7,14 @@ from typing import Any
 
 from sqlalchemy import Connection, Select, func, select
 
-from state import acceptances, audit, comments, feeds, items, journal, links, waiting
+from state import acceptances, audit, comments, feeds, items, journal, links, results, waiting
 from state.acceptance import Acceptance, AcceptanceState, DueChange, as_of
 from state.effects import Intent
 from state.errors import UnknownRef
-from state.items import ITEM, Result
+from state.items import ITEM
 from state.lifecycle import UNFINISHED, lint, missing
 from state.model import ActionItem, AuditRecord, Comment, Hold, HoldKind, Link, Outcome, Priority, Status, TestOutcome
+from state.results import Result
 from state.rows import item_of
 from state.series import pages
 from state.store import Store
@@ -213,7 +214,7 @@ def _unfinished_rows(connection: Connection) -> Iterator[Any]:
 
 
 def _results(connection: Connection, ref: str) -> list[Result]:
-    result = items.RESULT
+    result = results.RESULT
     query = select(result).where(result.c.item == ref).order_by(result.c.observed_at)
     rows = connection.execute(query)
     return [Result(row.item, TestOutcome(row.outcome), row.observed_at, row.source_ref) for row in rows]

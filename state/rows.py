@@ -81,6 +81,7 @@ def item_of(row: Row[Any]) -> ActionItem:
         predecessor=row.predecessor,
         part_of=row.part_of,
         accepted=_accepted(row),
+        overdue=bool(row.overdue),
     )
 
 

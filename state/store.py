@@ -2,23 +2,25 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import NamedTuple, Self
 
 from sqlalchemy import Connection, insert, select
 
-from state import comments, controls, items, journal, lease, links, proofs, waiting, whereabouts
+from state import comments, controls, groups, items, journal, lease, links, proofs, results, waiting, whereabouts
 from state.audit import Ledger
 from state.database import Database
 from state.effects import Because, Effects, ItemChange, Lease
 from state.errors import AuditError, LeaseHeld, LeaseLost, Moved, NotInitialised, StateError, TooNew, UnknownRef
-from state.items import Decided, Result, Said, Wanted
+from state.grouping import Grouping
+from state.items import Decided, Wanted
 from state.known import META, Known
 from state.lease import Holder, this_process
 from state.model import ActionItem, Comment, HoldKind, Link
 from state.proof import Evidence, EvidenceDraft, Review
 from state.register import Test
+from state.results import Result, Said
 from state.transaction import Committed, Transaction
 
 __all__ = [
@@ -48,7 +50,8 @@ class Batch:
     """What an intake writes in one transaction.
 
     `evidence` is kept, each piece once, and `reviews` say what became of pieces kept before. `heard` is the latest word
-    of tests; where an item of the batch has a test's fingerprint, the word is about that item.
+    of tests; where an item of the batch has a test's fingerprint, the word is about that item. `grouping` says which of
+    the new items share one ticket.
     """
 
     added: Sequence[Decided] = ()
@@ -57,6 +60,7 @@ class Batch:
     evidence: Sequence[EvidenceDraft] = ()
     reviews: Sequence[tuple[Evidence, Review]] = ()
     heard: Sequence[Test] = ()
+    grouping: Grouping = field(default_factory=Grouping)
 
 
 class TakenIn(NamedTuple):
@@ -139,13 +143,15 @@ class Store(Known):
         with self.writing() as w:
             items.change(w.connection, w.ledger, w.now, batch.changes)
             added = items.add(w.connection, w.ledger, w.now, batch.added, because)
-            results = items.record_results(w.connection, w.ledger, batch.results, because)
+            new = results.record(w.connection, w.ledger, batch.results, because)
             proofs.add(w.connection, w.ledger, [(each, because) for each in batch.evidence])
             for evidence, review in batch.reviews:
                 proofs.review(w.connection, w.ledger, evidence, review, because)
             about = {each.fingerprint: each.ref for each in added if each.fingerprint}
             controls.heard(w.connection, (replace(t, item=about.get(t.fingerprint, t.item)) for t in batch.heard))
-            return TakenIn(added, results)
+            drafts = [draft for draft, _, _ in batch.added]
+            groups.join(w.connection, w.ledger, w.now, zip(drafts, added, strict=True), batch.grouping, because)
+            return TakenIn(added, new)
 
     def add_comment(self, item: str, author: str, text: str, because: Because) -> Comment:
         """Keep a comment of ours, to be sent to the item's ticket by the next run."""

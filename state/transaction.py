@@ -42,6 +42,7 @@ class Transaction:
         self._notes(effects)
         feeds.put(self.connection, effects.feeds, self.now)
         items.mark_dirty(self.connection, effects.dirty)
+        items.mark_overdue(self.connection, effects.fallen)
         return stored
 
     def _journal(self, effects: Effects) -> None:

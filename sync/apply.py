@@ -49,6 +49,11 @@ class Apply:
             said[each.comment] = stored[0]
         return [replace(s, waiting=tuple(said.get(c, c) for c in s.waiting)) for s in steps] if said else steps
 
+    def fall_due(self, items: Sequence[str]) -> None:
+        """Keep that the due date of these items has passed, so that their tickets are told whatever happens now."""
+        for some in chunks(items, _BATCH):
+            self.work.commit("refresh", Effects(fallen=some))
+
     def refresh(self, touched: Sequence[Link], lost: Sequence[str]) -> None:
         """Store what links now know of their tickets, where nothing else is to be done."""
         for some in chunks(touched, _BATCH):

@@ -184,6 +184,7 @@ class Engine:
 
     def _carry_out(self, work: Work, found: Findings) -> None:
         apply = Apply(work)
+        apply.fall_due(found.fallen)
         steps = apply.end(found.endings, found.plan.steps)
         for reading in found.readings.values():
             apply.refresh(list(reading.touched.values()), sorted(reading.lost))

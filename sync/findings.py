@@ -1,15 +1,17 @@
 """What a run finds out before it writes: what either side calls for, as one plan."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
 from connectors.base import Tracker
 from connectors.errors import Denied, TrackerError
 from mapping.rules import Rules
+from state import items
 from state.acceptance import AcceptancePolicy
 from state.effects import Feed, Intent
+from state.lifecycle import UNFINISHED
 from state.model import ActionItem, Baseline, Comment, Hold, HoldKind, OperationKind
 from state.proof import ResolutionPolicy
 from state.store import Store
@@ -28,7 +30,10 @@ _SILENCES = frozenset({HoldKind.GONE, HoldKind.ARCHIVED, HoldKind.COMMENT_REFUSE
 
 @dataclass(slots=True)
 class Findings:
-    """What a run found out before it writes; `holds` are those that were open, `endings` are written down first."""
+    """What a run found out before it writes; `holds` are those that were open, `endings` are written down first.
+
+    `fallen` are the items whose due date has passed since a run last looked.
+    """
 
     plan: Plan
     holds: Sequence[Hold] = ()
@@ -37,6 +42,7 @@ class Findings:
     unknown: list[Hold] = field(default_factory=list)
     audited: bool = False
     endings: Sequence[Ending] = ()
+    fallen: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,13 +67,14 @@ class Inquiry:
         ahead: dict[str, Ending] = {}
         for each in endings(self.store, there, self.policy, self.clock(), run):
             ahead.setdefault(each.item.ref, each)
-        return self._look(run, trackers, self._changed(holds), holds, open_, extent, there, ahead)
+        fallen = self.store.ask(items.fallen_due, self.clock().date())
+        return self._look(run, trackers, self._changed(holds), holds, open_, extent, there, ahead, fallen)
 
     def again(self, run: str, trackers: Mapping[str, Tracker], refs: Iterable[str]) -> Findings:
         """What these items and their tickets call for now."""
-        items, open_ = self.store.items(refs).values(), self.store.open_intents(None)
+        some, open_ = self.store.items(refs).values(), self.store.open_intents(None)
         there = standing(self.store)
-        return self._look(run, trackers, items, self.store.holds(None), open_, lambda _: Extent.CHANGED, there, {})
+        return self._look(run, trackers, some, self.store.holds(None), open_, lambda _: Extent.CHANGED, there, {})
 
     def in_doubt(self, intents: Sequence[Intent]) -> frozenset[str]:
         """The items of which it is not known whether something was written for them, in whichever tracker."""
@@ -77,21 +84,24 @@ class Inquiry:
         self,
         run: str,
         trackers: Mapping[str, Tracker],
-        items: Iterable[ActionItem],
+        some: Iterable[ActionItem],
         holds: Sequence[Hold],
         open_: Sequence[Intent],
         extent: Callable[[Feed], Extent],
         there: Standing,
         ahead: Mapping[str, Ending],
+        fallen: Sequence[ActionItem] = (),
     ) -> Findings:
         """What these items call for, and whatever else the trackers show as far as `extent` says to look."""
         unknown, meant = self._unknown(open_), _meant(open_)
         doubt, keys = _items(unknown), {i.key for i in unknown}
         alone = _items(i for i in unknown if i.kind is not OperationKind.COMMENT)
-        found = Findings(Plan(()), holds, endings=tuple(ahead.values()))
-        judged = due(self.store, self.resolution, self.clock(), holds)
-        changed = {item.ref: item for item in items} | judged | {ref: each.item for ref, each in ahead.items()}
-        changed = {ref: item for ref, item in changed.items() if ref not in alone}
+        now = self.clock()
+        late = {item.ref: item for item in fallen if item.status in UNFINISHED}
+        found = Findings(Plan(()), holds, endings=tuple(ahead.values()), fallen=[item.ref for item in fallen])
+        judged = due(self.store, self.resolution, now, holds)
+        changed = late | {item.ref: item for item in some} | judged | {ref: each.item for ref, each in ahead.items()}
+        changed = {ref: item.as_late_on(now.date()) for ref, item in changed.items() if ref not in alone}
         linked = self.store.links(list(changed))
         mine = {ref: item for ref, item in changed.items() if ref in linked}
         told = [each.comment for ref, each in ahead.items() if ref in linked]
@@ -168,7 +178,7 @@ class Inquiry:
         ordered = in_order(steps)
         sightings = [s for r in found.readings.values() for s in r.sighted]
         links = {name: self.store.link_count(name) for name in trackers if ordered}
-        refused = brake(ordered, links=links, sightings=sightings, safety=self.safety)
+        refused = brake(ordered, links=links, sightings=sightings, safety=self.safety, foreseen=found.fallen)
         done = {i for s in ordered for i in s.released}
         over = {i: why for r in found.readings.values() for i, why in r.over.items() if i not in done}
         beside = [each.operation for each in found.endings]

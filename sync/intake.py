@@ -6,11 +6,12 @@ from datetime import date, datetime
 from typing import assert_never
 
 from connectors.base import BadRow, LeftOut, Row
-from state import controls, items, proofs
+from state import controls, proofs, results
 from state.effects import Because
-from state.items import Said
+from state.grouping import Grouping
 from state.model import ActionItem, Finding, ItemDraft, TestOutcome
 from state.proof import EvidenceDraft
+from state.results import Said
 from state.store import Batch, StateError, Store
 from sync.verdicts import DuePolicy, Found, Report, Taken, Terms, TestPolicy, draft_of, judge, moved, refuted, values
 
@@ -40,7 +41,7 @@ class IntakeReport:
     `passed` are passing tests that are now evidence of unfinished items, `manual` and `left_out` asked for nothing,
     `repeated` are findings that another one of the same file speaks for, and `unchanged` said nothing new. `bad` holds
     the first of the `bad_count` bad rows. When `refused`, nothing was taken in because of them. `silent` counts the
-    tests, of any file, that have said nothing for long.
+    tests, of any file, that have said nothing for long, and `grouped` the new items that share a ticket with others.
     """
 
     created: int = 0
@@ -56,6 +57,7 @@ class IntakeReport:
     bad: list[BadRow] = field(default_factory=list)
     refused: bool = False
     silent: int = 0
+    grouped: int = 0
     dry_run: bool = False
 
 
@@ -68,6 +70,7 @@ def take_in(
     because: Because,
     source: Report = Report(),  # noqa: B008
     tests: TestPolicy = TestPolicy(),  # noqa: B008
+    grouping: Grouping = Grouping(),  # noqa: B008
     keep_going: bool = False,
     include_manual: bool = False,
     dry_run: bool = False,
@@ -91,7 +94,7 @@ def take_in(
     if known.all():
         report.unchanged = known.count
         return report
-    terms = Terms(policy, tests, source, today, because)
+    terms = Terms(policy, tests, source, today, because, grouping)
     done = 0
     for some in _batches(_wanted(rows, speaking, include_manual, report)):
         _take_batch(store, some, terms, report)
@@ -207,22 +210,23 @@ def _take_batch(store: Store, rows: list[Taken], terms: Terms, report: IntakeRep
     for row in rows:
         key = _key(draft_of(row))
         judge(found, row, known.get(key) if key else None, terms)
-    fresh = set(store.ask(items.unheard, [said for said, _ in found.passes])) if found.passes else set()
+    fresh = set(store.ask(results.unheard, [said for said, _ in found.passes])) if found.passes else set()
     passes = [(said, evidence) for said, evidence in found.passes if said in fresh]
     if found.failing:
         refuted(found, store.ask(proofs.of_items, [item for item, _, _ in found.failing]))
     if not report.dry_run:
-        _write(store, found, passes, terms.because)
+        _write(store, found, passes, terms)
     done = (found.created, found.updated, found.reopened, found.succeeded, len(passes))
     report.created += found.created
     report.updated += found.updated
     report.reopened += found.reopened
     report.succeeded += found.succeeded
     report.passed += len(passes)
+    report.grouped += sum(terms.grouping.key(draft) is not None for draft, _, _ in found.new)
     report.unchanged += len(rows) - sum(done)
 
 
-def _write(store: Store, found: Found, passes: Sequence[tuple[Said, EvidenceDraft]], because: Because) -> None:
+def _write(store: Store, found: Found, passes: Sequence[tuple[Said, EvidenceDraft]], terms: Terms) -> None:
     batch = Batch(
         added=found.new,
         changes=found.changes,
@@ -230,9 +234,10 @@ def _write(store: Store, found: Found, passes: Sequence[tuple[Said, EvidenceDraf
         evidence=[evidence for _, evidence in passes],
         reviews=found.reviews,
         heard=found.heard,
+        grouping=terms.grouping,
     )
     if found.new or found.changes or passes or found.reviews or found.heard:
-        store.take_in(batch, because)
+        store.take_in(batch, terms.because)
 
 
 def _items(store: Store, drafts: Iterable[ItemDraft]) -> Mapping[Key, ActionItem]:

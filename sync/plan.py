@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
 
@@ -200,11 +200,17 @@ def _rank(step: Step) -> tuple[bool, str, int, str, str]:
 
 
 def brake(
-    steps: Sequence[Step], *, links: Mapping[str, int], sightings: Sequence[Sighted], safety: Safety
+    steps: Sequence[Step],
+    *,
+    links: Mapping[str, int],
+    sightings: Sequence[Sighted],
+    safety: Safety,
+    foreseen: Collection[str] = (),
 ) -> Brake | None:
     """The first reason to refuse the steps as a whole, or none; changes are judged by tracker and all together.
 
-    `links` is how many links each tracker of the run has.
+    `links` is how many links each tracker of the run has. That the due date of the items in `foreseen` has passed, and
+    is told in their tickets, is the calendar's doing and no fault.
     """
     for seen in sightings:
         if seen.looked > 1 and seen.looked * 2 > seen.linked and not seen.there:
@@ -214,6 +220,8 @@ def brake(
     if creates > safety.max_creates:
         detail = f"{creates} tickets would be created, more than safety.max_creates = {safety.max_creates}"
         return Brake("max_creates", detail)
+    late = frozenset(foreseen)
+    steps = [step for step in steps if step.item.ref not in late or step.moved_fields() - {Field.BODY}]
     for name, count in links.items():
         if found := _too_many_changes([step for step in steps if step.tracker == name], count, safety):
             return found

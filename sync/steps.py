@@ -305,10 +305,9 @@ def unrouted(item: ActionItem, holds: Sequence[Hold], routing: str) -> Step:
     return Step(item, "", opened, held=(hold,))
 
 
-def finished(item: ActionItem, holds: Sequence[Hold]) -> Step:
-    """The step for a finished item without a ticket: it needs none any more, whatever was in the way of one."""
+def needless(item: ActionItem, holds: Sequence[Hold], why: str) -> Step:
+    """The step for an item that needs no ticket of its own, and why; whatever was in the way of one is over."""
     over = [h for h in holds if h.kind in _OBSTACLES]
-    why = "the item is finished and needs no ticket"
     return Step(item, "", tuple(release(h, why) for h in over), released={h.id: why for h in over})
 
 

@@ -10,7 +10,7 @@ from state.store import Store
 from state.ticket import Marker
 from sync.plan import Step, opening
 from sync.reading import Reading
-from sync.steps import begin, finished, unrouted
+from sync.steps import begin, needless, unrouted
 from sync.unknown import Carrying, carrying, many_told, nobodys, resembling, several, taken
 
 _STOPS = frozenset({HoldKind.MANY_TICKETS, HoldKind.GONE, HoldKind.UNKNOWN_TICKET})
@@ -39,7 +39,9 @@ class Ticketless:
         routing = self.rules.routing
         for item in items:
             if item.status not in UNFINISHED:
-                yield finished(item, held.get(item.ref, ()))
+                yield needless(item, held.get(item.ref, ()), "the item is finished and needs no ticket")
+            elif item.part_of is not None:
+                yield needless(item, held.get(item.ref, ()), f"the ticket of {item.part_of} lists it")
             elif (name := self.rules.route(item)) is None:
                 yield unrouted(item, held.get(item.ref, ()), routing)
             else:

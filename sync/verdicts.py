@@ -6,11 +6,13 @@ from datetime import UTC, date, datetime, time, timedelta
 from typing import Any, assert_never
 
 from state.effects import Because, ItemChange
-from state.items import Decided, Said
+from state.grouping import Grouping
+from state.items import Decided
 from state.lifecycle import UNFINISHED
 from state.model import ActionItem, Finding, ItemDraft, Priority, SourceKind, Status, TestOutcome
 from state.proof import Evidence, EvidenceDraft, EvidenceKind, Review, Verdict
 from state.register import Test
+from state.results import Said
 
 _SHOWN = 200
 
@@ -70,6 +72,7 @@ class Terms:
     report: Report
     today: date
     because: Because
+    grouping: Grouping
 
 
 @dataclass(slots=True)

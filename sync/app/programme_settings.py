@@ -7,7 +7,8 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, StringConstraints
 from pydantic import Field as Key
 
 from state.acceptance import Authorities
-from state.model import Priority
+from state.grouping import GroupRule
+from state.model import Priority, SourceKind
 from state.proof import Demand, EvidenceKind, EvidencePolicy, ResolutionPolicy
 
 Name = Annotated[str, StringConstraints(min_length=1)]
@@ -152,8 +153,12 @@ class GroupTable(Table):
     """Which items share one ticket: those of one `by`, of the sources and controls named."""
 
     by: Literal["check", "control", "owner"]
-    source: list[Name] = []
+    source: list[SourceKind] = []
     controls: list[Name] = []
+
+    def rule(self) -> GroupRule:
+        """The same, as a value."""
+        return GroupRule(self.by, frozenset(self.source), tuple(self.controls))
 
 
 def authorities(roles: RolesTable, accept: AcceptTable) -> Authorities:

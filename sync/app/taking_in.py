@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from connectors.intake.registry import REPORTS, SourceFile, source
+from state.grouping import Grouping
 from sync.app import show
 from sync.app.failures import IN_ORDER, LATER, USAGE, Mistaken
 from sync.app.opening import configuration, open_store
@@ -46,6 +47,7 @@ def intake(shell: Shell, form: str, file: Path, asked: Asked) -> int:
             today=shell.today,
             because=shell.because(f"intake {form} {file.name}"),
             source=Report(form, file.name, rows.sha256(), file.stat().st_size),
+            grouping=Grouping(tuple(table.rule() for table in config.settings.groups), tests.reopen_days),
             tests=TestPolicy(tests.reopen_days, tests.stale_days, config.settings.evidence.valid_days),
             keep_going=asked.keep_going,
             include_manual=asked.include_manual,
@@ -98,6 +100,8 @@ def _words(report: IntakeReport, file: Path, stale_days: int) -> str:
     }
     told = ", ".join(f"{number:,} {name}" for name, number in counts.items() if number)
     lines = [f"{file.name}: {told or 'nothing in it'}"]
+    if report.grouped:
+        lines.append(f"{show.counted(report.grouped, 'new item')} in tickets that list several, as [[groups]] says")
     if report.silent:
         lines.append(
             f"{show.counted(report.silent, 'test')} said nothing for {stale_days} days, and what they found stays"
