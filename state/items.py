@@ -71,6 +71,7 @@ class Wanted:
     control: str | None = None
     overdue_on: date | None = None
     on: date | None = None
+    part_of: str | None = None
 
 
 def get(connection: Connection, refs: Iterable[str]) -> dict[str, ActionItem]:
@@ -130,6 +131,8 @@ def _wanted(wanted: Wanted) -> Select[Any]:
     if wanted.status:
         over = wanted.on is not None and Status.OPEN in wanted.status
         query = query.where(ITEM.c.status.in_(sorted({*wanted.status, *_PERHAPS} if over else wanted.status)))
+    if wanted.part_of is not None:
+        query = query.where(ITEM.c.part_of == wanted.part_of)
     if wanted.priority:
         query = query.where(ITEM.c.priority.in_(sorted(wanted.priority)))
     if wanted.overdue_on is not None:
@@ -346,9 +349,9 @@ def _shown(item: ActionItem) -> dict[str, Any]:
 
 
 def fallen_due(connection: Connection, today: date) -> list[ActionItem]:
-    """The items whose due date has passed since a run last looked, by ref, as they are once that is kept."""
+    """The items whose due date has passed since a run last looked, by ref."""
     query = select(ITEM).where(_IS_TIMELY, ITEM.c.due_date < today).order_by(ITEM.c.seq)
-    return [replace(item_of(row), overdue=True) for row in connection.execute(query)]
+    return [item_of(row) for row in connection.execute(query)]
 
 
 def mark_overdue(connection: Connection, refs: Iterable[str]) -> None:

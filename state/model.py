@@ -1,7 +1,7 @@
 """The nouns of the compliance work and of its links to tickets: frozen values without I/O."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from enum import StrEnum
 
@@ -136,6 +136,10 @@ class ActionItem:
     def is_group(self) -> bool:
         """Whether this is the item of a ticket that lists others, from which it follows."""
         return GROUP in self.origin
+
+    def as_late_on(self, day: date) -> "ActionItem":
+        """The item as it is on a day: overdue once its due date has passed."""
+        return self if self.overdue or self.due_date >= day else replace(self, overdue=True)
 
     @property
     def overdue_since(self) -> date | None:

@@ -153,7 +153,7 @@ def _unfinished() -> Any:
 
 def _unlinked() -> Select[Any]:
     linked = select(links.LINK.c.id).where(links.LINK.c.item == ITEM.c.ref, links.CURRENT)
-    return select(ITEM.c.ref).where(_unfinished(), ~linked.exists())
+    return select(ITEM.c.ref).where(_unfinished(), ITEM.c.part_of.is_(None), ~linked.exists())
 
 
 def _count(connection: Connection, query: Select[Any]) -> int:

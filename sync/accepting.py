@@ -34,6 +34,7 @@ from sync.endings import end_words, risks_due, sent_back, unclaimed
 
 _SECONDS = 60
 _ACCOUNT = "account:"
+_LISTS = "counterfoil item list --group"
 
 
 class NotDecided(StateError):
@@ -145,6 +146,8 @@ class Deciding:
     def _ask(
         self, item: ActionItem, terms: Terms, decider: Decider, because: Because, renewal_of: str = ""
     ) -> Acceptance:
+        if item.is_group:
+            raise NotDecided(f"{item.ref} lists others, whose risks are accepted one by one: {_LISTS} {item.ref}")
         if not terms.justification.strip():
             raise NotDecided("a request says why the risk is to be lived with: --because TEXT")
         asked = Acceptance(

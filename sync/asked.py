@@ -53,7 +53,7 @@ class Asking:
     def _request(self) -> Request | None:
         """The request that is news: that of a comment, else that of the ticket's own state."""
         open_ = self.item.status in UNFINISHED or self.item.status is Status.ACCEPTED_AS_RISK
-        if self.seen.asked is not None or not open_:
+        if self.seen.asked is not None or not open_ or self.item.is_group:
             return None
         claim = next((r.values.get("claim") for r in self.rulings if _asks(r)), None)
         said = self._said()

@@ -1,7 +1,7 @@
 """What a run finds out before it writes: what either side calls for, as one plan."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 

@@ -93,9 +93,10 @@ class Scope:
         return backings(self.store, self.resolution, self.now, rules, cases, self.holds)
 
     def items(self, refs: Iterable[str]) -> dict[str, ActionItem]:
-        """The items that have these refs, as they will be once what is ahead is written down."""
+        """The items that have these refs, as they will be once what is ahead is written down, the day included."""
         found = self.store.items(refs)
-        return found | {ref: self.ahead[ref].item for ref in found if ref in self.ahead}
+        ahead = {ref: self.ahead[ref].item for ref in found if ref in self.ahead}
+        return {ref: item.as_late_on(self.now.date()) for ref, item in (found | ahead).items()}
 
     def links_of(self, tickets: Sequence[Ticket]) -> dict[str, Link]:
         """The link of each ticket that has one, by the ticket's id, as it will be by then."""

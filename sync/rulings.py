@@ -95,7 +95,9 @@ def rule(change: Change, seen: Sighting, authority: Mapping[Field, Authority]) -
     match change:
         case Change(field=Field.STATUS, theirs=str(theirs)) if change.theirs_moved and theirs not in _STATUSES:
             return _undecided(change, seen, theirs)
-        case Change(field=Field.DUE_DATE, theirs=str(theirs)) if _asks_for_time(change, seen.item, authority):
+        case Change(field=Field.DUE_DATE, theirs=str(theirs)) if (
+            _asks_for_time(change, seen.item, authority) and not seen.item.is_group
+        ):
             detail = f"{seen.ticket.ref.key} asks for {theirs} in place of {seen.item.due_date}"
             return Ruling(change, hold=_field_hold(HoldKind.DUE_CHANGE, seen, change, detail))
         case Change(flow=Flow.PULL):
@@ -117,6 +119,11 @@ def _undecided(change: Change, seen: Sighting, theirs: str) -> Ruling:
     reason = seen.ticket.state.resolution or seen.ticket.state.name
     if no := refusal(seen.item.status, Status.OPEN, seen.link.ref.tracker):
         return Ruling(change, hold=_field_hold(HoldKind.CONFLICT, seen, change, no), agree=False)
+    if theirs == "acceptance_requested" and seen.item.is_group:
+        detail = (
+            f'{key} is in "{reason}", but risks are accepted one by one: `counterfoil accept request` for an item of it'
+        )
+        return Ruling(change, {"claim": None}, _field_hold(HoldKind.UNMAPPED, seen, change, detail))
     if theirs == "acceptance_requested":
         said = claim(theirs, change.base.theirs, seen.activity, seen.ticket)
         words = f': "{start_of(said.text)}"' if said and said.text else ""
@@ -139,6 +146,8 @@ def _pull(change: Change, seen: Sighting) -> Ruling:
     match change.field:
         case Field.STATUS:
             return _move(change, seen, Status(theirs or ""))
+        case Field.TITLE | Field.PRIORITY | Field.DUE_DATE if seen.item.is_group:
+            return Ruling(change)
         case Field.TITLE if theirs:
             return Ruling(change, {"title": theirs})
         case Field.PRIORITY if theirs in frozenset(Priority):

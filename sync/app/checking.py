@@ -120,7 +120,7 @@ def _astray(store: Store, rules: Rules) -> list[str]:
     """The unfinished items without a ticket that none of the routes takes."""
     if not all(route.when for route in rules.routes):
         return []
-    refs = [i.ref for i in store.list_items(Wanted(status=UNFINISHED)) if rules.route(i) is None]
+    refs = [i.ref for i in store.list_items(Wanted(status=UNFINISHED)) if i.part_of is None and rules.route(i) is None]
     linked = store.links(refs)
     return [ref for ref in refs if ref not in linked]
 

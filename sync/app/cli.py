@@ -139,12 +139,15 @@ def list_items(
     control: Annotated[str | None, typer.Option(help="Only for this control; * stands for any text.")] = None,
     tracker: Only = None,
     overdue: Annotated[bool, typer.Option("--overdue", help="Only unfinished ones past their due date.")] = False,
-    unlinked: Annotated[bool, typer.Option("--unlinked", help="Only those without a ticket.")] = False,
+    unlinked: Annotated[bool, typer.Option("--unlinked", help="Only those in no ticket.")] = False,
+    group: Annotated[
+        str | None, typer.Option(help="Only those that the ticket of this item lists.", metavar="REF", parser=reference)
+    ] = None,
 ) -> int:
     """List items, by reference."""
     from sync.app import items
 
-    wanted = items.Wanted(status, priority, owner, control, tracker, overdue, unlinked)
+    wanted = items.Wanted(status, priority, owner, control, tracker, overdue, unlinked, group)
     return items.list_items(shell, wanted)
 
 

@@ -66,6 +66,7 @@ class Wanted:
     tracker: str | None
     overdue: bool
     unlinked: bool
+    group: str | None = None
 
 
 def _title(text: str) -> str:
@@ -130,6 +131,7 @@ def _matching(store: Store, wanted: Wanted, today: date) -> Iterator[tuple[Actio
         priority=frozenset(filter(None, [wanted.priority])),
         owner=wanted.owner,
         control=wanted.control,
+        part_of=wanted.group,
         overdue_on=today if wanted.overdue else None,
         on=today,
     )
@@ -140,7 +142,7 @@ def _matching(store: Store, wanted: Wanted, today: date) -> Iterator[tuple[Actio
             link = links.get(item.ref)
             if wanted.tracker and (link is None or link.ref.tracker != wanted.tracker):
                 continue
-            if not (wanted.unlinked and link):
+            if not (wanted.unlinked and (link or item.part_of)):
                 yield item, link
 
 
@@ -204,6 +206,7 @@ def _whole(answer: dict[str, Any], warnings: list[str]) -> str:
         ("source", " ".join(filter(None, (answer["source"], answer["source_ref"])))),
         ("external ref", answer["external_ref"]),
         ("goes on from", answer["predecessor"]),
+        ("part of", answer["part_of"]),
         ("ticket", ticket and f"{ticket['tracker']}: {ticket['key']} {ticket['url']}"),
         ("warnings", "; ".join(warnings)),
     ]
@@ -251,6 +254,9 @@ def edit(shell: Shell, ref: str, said: Said, status: Status | None, reason: str)
                 raise Mistaken(f"{ref}: {why}")
             values |= {"status": status, "claim": None}
         moved = {name: value for name, value in values.items() if getattr(item, name) != value}
+        if item.is_group and (fixed := moved.keys() - {"owner", "status", "claim"}):
+            names = ", ".join(sorted(fixed)).replace("_", " ")
+            raise Mistaken(f"{ref} follows its items in {names}; see `counterfoil item list --group {ref}`")
         if not values:
             raise Mistaken("nothing to change: name a field, such as --owner or --status")
         if moved:

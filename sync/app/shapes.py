@@ -87,6 +87,7 @@ def whole_item(
         "fingerprint": each.fingerprint,
         "origin": dict(each.origin),
         "predecessor": each.predecessor,
+        "part_of": each.part_of,
         "claim_detail": said and {"kind": said.kind.value, "by": said.by, "at": moment(said.at), "text": said.text},
         "created_at": moment(each.created_at),
         "updated_at": moment(each.updated_at),

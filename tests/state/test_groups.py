@@ -2,7 +2,7 @@ from datetime import date
 
 import pytest
 
-from state.grouping import GroupRule, Grouping
+from state.grouping import Grouping, GroupRule
 from state.model import ActionItem, ItemDraft, Priority, SourceKind, Status
 from state.store import Batch
 from tests.state.conftest import Book
