@@ -98,8 +98,7 @@ def take_in(
     done = 0
     for some in _batches(_wanted(rows, speaking, include_manual, report)):
         _take_batch(store, some, terms, report)
-        done += len(some)
-        progress(done)
+        progress(done := done + len(some))
     report.silent = 0 if dry_run else store.ask(controls.silent, tests.silent_since(today))
     return report
 

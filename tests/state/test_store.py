@@ -108,6 +108,7 @@ EFFECTS: dict[str, tuple[Callable[["Book"], Effects], list[str]]] = {
     "feeds": (lambda book: Effects(feeds=[Feed("eng", Cursor(book.clock(), "etag"))]), []),
     "clean": (lambda book: Effects(clean=[("AI-000001", 1)]), []),
     "dirty": (lambda book: Effects(dirty=["AI-000001"]), []),
+    "fallen": (lambda book: Effects(fallen=["AI-000001"]), []),
     "because": (lambda book: Effects(because=book.because), []),
     "evidence": (lambda book: Effects(evidence=[(PIECE, book.because)]), ["evidence.added"]),
     "requests": (
