@@ -11,6 +11,7 @@ from connectors.intake.control_files import Unreadable
 from state.register import ControlDraft
 
 _INSERT = re.compile(r"\{\{\s*(?:insert:\s*param\s*,\s*)?([\w.\-]+)\s*\}\}")
+_ONE_LINE = frozenset({"title", "label", "value"})
 _SPACED = re.compile(r"(?<=\]) +(?=[;,.])")
 _NOT_GUIDANCE = frozenset(
     {"assessment", "assessment-objective", "assessment-method", "objective", "assessment-objects"}
@@ -28,7 +29,9 @@ def catalog(content: bytes) -> tuple[str, str, tuple[ControlDraft, ...]]:
             "controls as CSV"
         ) from None
     try:
-        read = Catalog.model_validate(_root(content))
+        read = Catalog.model_validate(_told_anew(_root(content)))
+    except RecursionError:
+        raise Unreadable("it nests too many values in each other") from None
     except ValidationError as error:
         deepest = max(error.errors(), key=lambda each: len(each["loc"]))
         where = ".".join(str(part) for part in deepest["loc"])
@@ -51,6 +54,26 @@ def _root(content: bytes) -> Any:
     if not isinstance(document, dict) or "catalog" not in document:
         raise Unreadable("it is JSON and no OSCAL catalog; other controls are taken in as CSV")
     return document["catalog"]
+
+
+def _told_anew(value: Any) -> Any:
+    """A document as the newest version of OSCAL has it, where earlier ones, or their writers, were freer.
+
+    A list is left out or has something in it; words on one line have no space around them; a parameter that has a
+    value has no choice; and what a group has beside its groups is a group of its own.
+    """
+    if isinstance(value, list):
+        return [_told_anew(each) for each in value]
+    if not isinstance(value, dict):
+        return value
+    said = {name: _told_anew(each) for name, each in value.items() if each != []}
+    said |= {name: " ".join(said[name].split()) for name in _ONE_LINE & said.keys() if isinstance(said[name], str)}
+    if "values" in said:
+        said.pop("select", None)
+    if isinstance(said.get("groups"), list) and "controls" in said and "uuid" not in said:
+        own = {"title": said.get("title", ""), "controls": said.pop("controls")}
+        said["groups"] = [own, *said["groups"]]
+    return said
 
 
 def _controls(holder: Any) -> Iterator[Any]:
@@ -125,4 +148,5 @@ def _parameter(name: str, parameters: Mapping[str, Any], depth: int) -> str:
         many = select.how_many is not None and "more" in str(getattr(select.how_many, "value", select.how_many))
         choices = "; ".join(_prose(str(choice), parameters, depth + 1) for choice in select.choice)
         return f"[{'one or more of' if many else 'one of'}: {choices}]"
-    return f"[{parameter.label or name}]"
+    narrowed = "; ".join(str(each.description) for each in parameter.constraints or () if each.description)
+    return f"[{parameter.label or name}{': ' if narrowed else ''}{narrowed}]"

@@ -101,6 +101,22 @@ def test_a_catalog_is_read_whoever_wrote_it(office: Line) -> None:
     assert office.json("controls", "show", "h-1.1")["code"] == "H-1(1)"
 
 
+def test_a_catalog_of_an_earlier_version_may_be_freer(office: Line) -> None:
+    told = catalog()
+    told["catalog"]["metadata"]["oscal-version"] = "1.0.0"
+    [group] = told["catalog"]["groups"]
+    [inner] = group["groups"]
+    outer = inner["controls"][0]
+    outer["params"][2]["select"] = {"choice": ["1 hour", "24 hours"]}
+    outer["params"][0]["constraints"] = [{"description": "at any hour"}]
+    outer |= {"title": " Tell\nthem ", "links": []}
+    group["controls"] = [{"id": "g-1", "title": "Of the group itself"}]
+    assert brought(office, json.dumps(told), "house.json")["controls"] == 3
+    shown = office.json("controls", "show", "H-1")
+    assert (shown["title"], office.json("controls", "show", "g-1")["title"]) == ("Tell them", "Of the group itself")
+    assert shown["guidance"].startswith("Tell [the on-call team: at any hour] within 24 hours:")
+
+
 def test_the_baseline_of_a_standards_body_is_read(office: Line, shared: Path) -> None:
     file = shared / "data" / "nist-800-53-rev5-low.oscal.json"
     added = office.json("framework", "add", str(file), "--id", "nist")
@@ -116,10 +132,11 @@ def test_the_baseline_of_a_standards_body_is_read(office: Line, shared: Path) ->
     [
         ("{", "not JSON"),
         ("[" * 100_000, "not JSON"),
+        ('{"catalog": ' + '{"a": ' * 900 + "1" + "}" * 901, "nests"),
         ('{"profile": {}}', "resolve it"),
         ('{"items": []}', "no OSCAL catalog"),
         (json.dumps(catalog(groups=[{"title": "x", "controls": [{"id": "a"}]}])), "title"),
-        (json.dumps(catalog(groups=[])), "groups"),
+        (json.dumps(catalog(groups=[])), "no controls"),
         ("<catalog/>", "JSON"),
         ("", "empty"),
         ("title\nx\n", "code"),
