@@ -130,6 +130,31 @@ def test_what_is_brought_for_a_control_goes_to_the_item_that_asks_for_it(store: 
     assert (late.version, late.draft.item) == (3, None)
 
 
+def test_once_what_asked_is_finished_a_version_is_for_what_the_piece_was_for(store: Store) -> None:
+    old = item(store, "CC6.1")
+    bring(store, expired(old))
+    [asking] = renew(store)
+    store.commit(None, Effects(changes=[ItemChange(asking.ref, {"status": Status.RESOLVED}, BECAUSE)]))
+    assert bring(store, replace(expired(old), expires_on=None), "EV-1").draft.item == old.ref
+
+
+def test_an_item_is_compared_again_when_something_was_brought_or_found_for_it(store: Store) -> None:
+    old = item(store, "CC6.1")
+
+    def rest() -> None:
+        store.commit(None, Effects(clean=[(old.ref, old.revision)]))
+        assert list(store.dirty_items()) == []
+
+    rest()
+    piece = bring(store, replace(LINK, item=old.ref))
+    assert list(store.dirty_items()) == [old]
+    rest()
+    assert bring(store, replace(LINK, item=old.ref)) == piece
+    assert list(store.dirty_items()) == []
+    assert evidence.look_at(store, Web(), piece, NOW, BECAUSE).news
+    assert list(store.dirty_items()) == [old]
+
+
 def test_two_at_once_make_one_item(databases: Databases) -> None:
     url = databases.made()
     with Store.open(url, clock=lambda: NOW) as one, Store.open(url, clock=lambda: NOW) as other:
