@@ -1,6 +1,6 @@
 """What a field that moved in the ticket leads to, before anything is pushed."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
 from typing import Any
@@ -201,12 +201,12 @@ def _is_said(seen: Sighting, said: Claim) -> str:
     return f"{name} closed {key}{how}"
 
 
-def pending(seen: Sighting, ours: str | None, theirs: str | None, run: str) -> Ruling | None:
+def pending(seen: Sighting, ours: str | None, theirs: str | None, run: str) -> Iterator[Ruling]:
     """What becomes of a claim made before that the work is done, where the ticket's status did not move since."""
     backing, said = seen.backing, seen.item.claim
     base = seen.link.baseline.get(Field.STATUS)
     if backing is None or said is None or base is None or not backing.is_pending:
-        return None
+        return
     tracker, closed = seen.link.ref.tracker, base.theirs == Status.RESOLVED
     change = Change(Field.STATUS, base, ours, Status.RESOLVED if closed else theirs, Flow.PULL)
     if not backing.missing:
@@ -214,14 +214,15 @@ def pending(seen: Sighting, ours: str | None, theirs: str | None, run: str) -> R
         why = f"said to be done, and nothing is missing any more: {backing.at_hand}"
         because = Because(agent, run, "", why, said.at)
         values: dict[str, Any] = {"status": Status.RESOLVED, "claim": None}
-        return Ruling(replace(change, theirs=Status.RESOLVED), values, agree=False, because=because)
-    if backing.is_over:
+        yield Ruling(replace(change, theirs=Status.RESOLVED), values, agree=False, because=because)
+    elif backing.is_over:
         days = backing.policy.reopen_after_days
         because = Because(Agent(Actor.SCHEDULE, OURS, ""), run, "", f"still missing after {days} days")
         again = Agreed(anything_but(ours), theirs) if closed else None
-        return Ruling(change, {"claim": None}, agree=False, because=because, base=again)
-    told = next((h.detail.partition(STILL)[0] for h in seen.holds if h.kind is HoldKind.EVIDENCE_MISSING), None)
-    return Ruling(change, hold=backing.hold(tracker, told or _is_said(seen, said)), agree=False)
+        yield Ruling(change, {"claim": None}, agree=False, because=because, base=again)
+    else:
+        told = next((h.detail.partition(STILL)[0] for h in seen.holds if h.kind is HoldKind.EVIDENCE_MISSING), None)
+        yield Ruling(change, hold=backing.hold(tracker, told or _is_said(seen, said)), agree=False)
 
 
 def _asks_for_time(change: Change, item: ActionItem, authority: Mapping[Field, Authority]) -> bool:

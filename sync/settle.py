@@ -12,6 +12,7 @@ from state.errors import StateError
 from state.lease import Holder
 from state.model import Agreed, Comment, Hold, HoldKind, Link, anything_but
 from state.store import Store
+from sync.resolving import refusal
 
 Side = Literal["item", "ticket"]
 _SECONDS = 60
@@ -67,6 +68,17 @@ class _Settling:
         done = replace(open_, verdict="rejected", decided_by=by, decided_at=at, decided_why=why)
         return replace(self.prefer_item(), later=[(done, self.because)])
 
+    def not_done(self) -> Effects:
+        """The item does not count as done, and its ticket goes back to that."""
+        item, now = self.store.item(self.hold.item), self.because.at
+        return refusal(
+            self.store,
+            item,
+            self.because.agent.name or self.because.agent.account,
+            now or item.updated_at,
+            self.because,
+        )
+
     def release(self) -> Effects:
         """Nothing more is to be decided; the item is compared again."""
         return self._effects(None)
@@ -101,6 +113,8 @@ _HELP: Mapping[HoldKind, str] = {
     HoldKind.MANY_TICKETS: "delete all but one ticket, then `counterfoil item link` that one (--take item if it is)",
     HoldKind.UNKNOWN_TICKET: "take its item in again, or `counterfoil item link` the ticket to the right item; "
     "--take item leaves the ticket alone, and the item, if there is one, gets another",
+    HoldKind.EVIDENCE_MISSING: "bring it (`counterfoil evidence add`) and have it reviewed (`counterfoil review`); "
+    "--take item opens the ticket again, with your reason",
     HoldKind.CONFLICT: "--take item or --take ticket",
     HoldKind.DUE_CHANGE: "a risk owner who did not ask for it gives more time: `counterfoil due approve`; --take item "
     "puts the ticket's date back",
@@ -133,6 +147,8 @@ def _effects(store: Store, hold: Hold, take: Side, because: Because) -> Effects:
             raise Undecidable(f"{hold.id} ({hold.kind}): {_HELP[hold.kind]}")
         case (HoldKind.ACCEPTANCE_REQUESTED | HoldKind.DUPLICATE, _):
             return settling.decline()
+        case (HoldKind.EVIDENCE_MISSING, _):
+            return settling.not_done()
         case (HoldKind.DUE_CHANGE, _):
             return settling.decline_time()
         case (HoldKind.CONFLICT | HoldKind.UNMAPPED, _):

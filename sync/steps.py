@@ -12,6 +12,7 @@ from state.model import (
     Agreed,
     Authority,
     Baseline,
+    ClaimKind,
     Comment,
     Field,
     Hold,
@@ -42,10 +43,10 @@ def answer(seen: Sighting, rules: Rules, run: str) -> Step:
     there = observe(seen.ticket, rules, tracker, baseline=seen.link.baseline, desired=before)
     authority = authority_over(rules.trackers[tracker].authority, there.values, seen.backing)
     moved = compare(seen.link.baseline, before.values, there.values, authority)
-    found = [rule(change, seen, authority) for change in moved]
-    if not any(change.field is Field.STATUS for change in moved):
-        found.append(pending(seen, before.values.get(Field.STATUS), there.values.get(Field.STATUS), run))
-    rulings = tuple(ruling for ruling in found if ruling is not None)
+    found = [r for change in moved if (r := rule(change, seen, authority)) is not None]
+    if not any(ruling.change.field is Field.STATUS for ruling in found):
+        found += pending(seen, before.values.get(Field.STATUS), there.values.get(Field.STATUS), run)
+    rulings = tuple(found)
     changes = tuple(_item_changes(seen, rulings, run))
     item = _with(seen.item, changes)
     wanted = desired(item, rules, tracker, seen.link.marker)
@@ -199,7 +200,7 @@ class _Answer:
                     gone[hold.id] = "the ticket is there again"
                 case HoldKind.ARCHIVED:
                     gone[hold.id] = "the ticket is no longer archived"
-                case HoldKind.EVIDENCE_MISSING:
+                case HoldKind.EVIDENCE_MISSING if not self._is_claimed:
                     gone[hold.id] = "resolved" if self.item.status is Status.RESOLVED else "no longer said to be done"
                 case HoldKind.CONFLICT if hold.field not in stuck:
                     gone[hold.id] = "both sides agree again"
@@ -210,6 +211,11 @@ class _Answer:
                 case _:
                     continue
         return gone
+
+    @property
+    def _is_claimed(self) -> bool:
+        """Whether the item is still said to be done, and has not been judged for good."""
+        return self.item.claim is not None and self.item.claim.kind is ClaimKind.RESOLVED
 
     def _heard(self) -> Iterable[tuple[Comment, Because]]:
         tracker = self.seen.link.ref.tracker

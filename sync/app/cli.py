@@ -16,6 +16,7 @@ from sync.app.asking import SETTINGS, ConfigFile, Ref, command, hung_up, referen
 from sync.app.cli_accept import accept_app, due_app
 from sync.app.cli_evidence import evidence_app
 from sync.app.cli_register import controls_app, framework_app, risk_app
+from sync.app.cli_resolve import resolve_app
 from sync.app.shell import Shell
 
 app = typer.Typer(name="counterfoil", **SETTINGS)
@@ -30,6 +31,7 @@ app.add_typer(state_app, name="state")
 app.add_typer(accept_app, name="accept")
 app.add_typer(due_app, name="due")
 app.add_typer(evidence_app, name="evidence")
+app.add_typer(resolve_app)
 app.add_typer(framework_app, name="framework")
 app.add_typer(controls_app, name="controls")
 app.add_typer(risk_app, name="risk")
@@ -162,7 +164,7 @@ def show(shell: Shell, ref: Ref) -> int:
 @command(
     item_app,
     "counterfoil item edit AI-12 --due 2027-01-31",
-    'counterfoil item edit 12 --status resolved --reason "..."',
+    "counterfoil item edit 12 --status in_progress",
 )
 def edit(
     shell: Shell,
@@ -174,7 +176,7 @@ def edit(
     due: Day = None,
     controls: Controls = None,
     risks: Risks = None,
-    status: Annotated[Status | None, typer.Option(help="resolved needs --reason; accepted_as_risk is refused.")] = None,
+    status: Annotated[Status | None, typer.Option(help="open or in_progress.")] = None,
     reason: Reason = "",
 ) -> int:
     """Change an item; what is not named stays, and the next sync carries it to the ticket."""

@@ -62,22 +62,28 @@ def _resolve(host: str, port: int, seconds: float) -> list[str]:
 def add(shell: Shell, ref: str, source: str, said: Said) -> int:
     """Keep one piece, or a new version of one."""
     config = configuration(shell)
-    by, because = identity.bringer(shell, config)
     with open_store(shell, config, writes=True) as store:
-        draft = _draft(store, ref, said, by, shell)
-        if _ADDRESS.match(source):
-            draft = replace(draft, url=_address(source), kind=kind_of_address(source))
-        else:
-            named = replace(draft, name=safe_name(Path(source).name))
-            draft = work.with_bytes(named, vault(config), _read(Path(source)))
-        draft = replace(draft, kind=said.kind or draft.kind).lasting(config.settings.evidence.valid_days)
-        piece = _PIECE.fullmatch(ref)
-        kept, new = work.bring(store, draft, because, piece=piece[1] if piece else None)
-        if new and kept.draft.url and (looks := guard(config)):
-            work.look_at(store, looks, kept, shell.clock(), because)
+        kept, new = take(shell, config, store, ref, source, said)
         answer = {**_whole(store, config, kept.ref, shell.today), "new": new}
     shell.answer(answer, lambda: _added(answer["versions"][-1], new=new))
     return IN_ORDER
+
+
+def take(shell: Shell, config: Configuration, store: Store, ref: str, source: str, said: Said) -> tuple[Evidence, bool]:
+    """Keep a file or a web address for an item, a control or a piece, and say whether it is new."""
+    by, because = identity.bringer(shell, config)
+    draft = _draft(store, ref, said, by, shell)
+    if _ADDRESS.match(source):
+        draft = replace(draft, url=_address(source), kind=kind_of_address(source))
+    else:
+        named = replace(draft, name=safe_name(Path(source).name))
+        draft = work.with_bytes(named, vault(config), _read(Path(source)))
+    draft = replace(draft, kind=said.kind or draft.kind).lasting(config.settings.evidence.valid_days)
+    piece = _PIECE.fullmatch(ref)
+    kept, new = work.bring(store, draft, because, piece=piece[1] if piece else None)
+    if new and kept.draft.url and (looks := guard(config)):
+        work.look_at(store, looks, kept, shell.clock(), because)
+    return kept, new
 
 
 def _draft(store: Store, ref: str, said: Said, by: str, shell: Shell) -> EvidenceDraft:

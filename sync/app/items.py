@@ -245,8 +245,10 @@ def edit(shell: Shell, ref: str, said: Said, status: Status | None, reason: str)
     config = configuration(shell)
     because = replace(identity.author(shell, config), reason=reason or "item edit")
     values = said.values()
-    if status is Status.RESOLVED and not reason:
-        raise Mistaken("resolving an item by hand needs --reason: what shows that it is done?")
+    if status is Status.RESOLVED:
+        raise Mistaken(
+            f"what is done is said with `counterfoil resolve {ref} --reason TEXT`, and what shows it with that"
+        )
     with open_store(shell, config, writes=True) as store:
         item = store.item(ref)
         if status is not None and status is not item.status:

@@ -330,7 +330,7 @@ def test_what_expired_is_asked_for_anew_once_and_brought_for_what_asks(desk: Lin
     assert version["expires_on"] == day(30)
     desk.json("evidence", "add", "1", str(log), "--expires", day(-1), "--shows", "keys were rotated")
     assert desk.json("evidence", "check")["renewals"] == []
-    desk.json("item", "edit", "1", "--status", "resolved", "--reason", "seen")
+    desk.json("resolve", "1", "--reason", "seen")
     assert desk.json("evidence", "check")["renewals"] == ["AI-000002"]
     assert desk.json("evidence", "check")["renewals"] == []
     asking = desk.json("item", "show", "2")
@@ -346,7 +346,7 @@ def test_a_sync_asks_for_what_expired_and_the_next_makes_its_ticket(office: Offi
     (tmp_path / "run.log").write_bytes(BYTES)
     line.add("Rotate the deploy keys", "--control", "CC6.1")
     line.json("evidence", "add", "1", str(tmp_path / "run.log"), "--expires", day(-1))
-    line.json("item", "edit", "1", "--status", "resolved", "--reason", "seen")
+    line.json("resolve", "1", "--reason", "seen")
     before = line.json("plan")["digest"]
     done = line.json("sync", "--expect", before)
     assert done["created"] == 0

@@ -77,12 +77,11 @@ def test_an_empty_owner_means_nobody(desk: Line) -> None:
     assert desk.json("item", "edit", ref, "--owner", "")["owner"] is None
 
 
-def test_resolving_by_hand_needs_a_reason(desk: Line) -> None:
+def test_what_is_done_is_no_edit(desk: Line) -> None:
     ref = desk.add("Rotate the keys")
-    refused = desk("item", "edit", ref, "--status", "resolved")
-    assert refused.code == 2
-    assert "--reason" in refused.err
-    assert desk.json("item", "edit", ref, "--status", "resolved", "--reason", "seen the log")["status"] == "resolved"
+    refused = desk("item", "edit", ref, "--status", "resolved", "--reason", "seen the log")
+    assert (refused.code, desk.json("item", "show", ref)["status"]) == (2, "open")
+    assert f"counterfoil resolve {ref} --reason" in refused.err
 
 
 def test_a_risk_is_not_accepted_by_an_edit(desk: Line) -> None:
@@ -126,7 +125,7 @@ def test_a_second_item_with_the_same_external_reference_is_refused(desk: Line) -
 def test_the_list_is_filtered(desk: Line) -> None:
     late = desk.add("Rotate the keys", "--due", "2020-01-01", "--control", "CC6.1", "--owner", "mia@acme.example")
     done = desk.add("Close the port", "--priority", "high", "--control", "CC7.2")
-    desk("item", "edit", done, "--status", "resolved", "--reason", "seen")
+    desk("resolve", done, "--reason", "seen")
     for options, found in [
         (("--overdue",), [late]),
         (("--status", "resolved"), [done]),

@@ -216,7 +216,7 @@ def test_a_control_is_implemented_by_what_people_do_and_shows_why(office: Line) 
     assert stands(office, "CC6.1") == ("in_progress", f"open: {ref}")
     (office.folder / "mfa.log").write_text("on\n")
     assert office("evidence", "add", ref, str(office.folder / "mfa.log"), "--shows", "it is on").code == 0
-    office("item", "edit", ref, "--status", "resolved", "--reason", "seen")
+    office("resolve", ref, "--reason", "seen")
     assert stands(office, "CC6.1") == ("implemented", "evidence: EV-000001")
     shown = office.json("controls", "show", "CC6.1")
     assert [i["ref"] for i in shown["items"]] == [ref]
@@ -244,7 +244,7 @@ def test_a_risk_is_scored_again_after_its_last_item_beside_the_old_score(office:
     )
     assert (added["id"], added["current"]["level"], added["is_due"]) == ("R-0001", 16, False)
     ref = office.add("Enable MFA", "--risk", "r-0001")
-    office("item", "edit", ref, "--status", "resolved", "--reason", "seen")
+    office("resolve", ref, "--reason", "seen")
     [due] = office.json("risk", "list", "--due")
     assert due["due_why"] == f"its last item has ended: {ref} (resolved)"
     assert office("risk", "score", "R-0001", "2x4", "--reason", " ").code == 2
@@ -268,7 +268,7 @@ def test_a_review_that_is_due_becomes_one_item_which_does_not_bring_it_on_again(
     scored = office("risk", "score", "R-0001", "1x1", "--reason", "backups")
     assert "--next-review" in scored.out
     office("risk", "score", "R-0001", "1x1", "--reason", "backups", "--next-review", "2031-01-31")
-    office("item", "edit", ref, "--status", "resolved", "--reason", "scored")
+    office("resolve", ref, "--reason", "scored")
     assert office.json("risk", "list", "--due") == []
 
 

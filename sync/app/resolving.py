@@ -1,0 +1,78 @@
+"""What people say about work that is done, as commands."""
+
+from dataclasses import replace
+
+from state.lease import this_process
+from state.model import Status
+from state.store import Store
+from sync.app import evidence, identity, shapes, show
+from sync.app import evidence_shapes as pieces
+from sync.app.failures import IN_ORDER, PERSON, Mistaken
+from sync.app.opening import configuration, open_store
+from sync.app.settings import Configuration
+from sync.app.shell import Shell
+from sync.resolving import Resolving
+
+
+def _resolving(shell: Shell, config: Configuration, store: Store) -> Resolving:
+    return Resolving(store, config.settings.resolve.resolution(), shell.clock, this_process())
+
+
+def resolve(shell: Shell, ref: str, reason: str, sources: list[str]) -> int:
+    """Say that an item is done."""
+    config = configuration(shell)
+    if not reason.strip():
+        raise Mistaken("saying that something is done needs --reason: what was done?")
+    by, because = identity.bringer(shell, config)
+    with open_store(shell, config, writes=True) as store:
+        store.item(ref)
+        kept = [evidence.take(shell, config, store, ref, each, _UNSAID)[0] for each in sources]
+        item, missing = _resolving(shell, config, store).claim(ref, by, replace(because, reason=reason))
+        link, holds = store.link(ref), store.holds(ref)
+    answer = {
+        "item": shapes.item(item, link, holds),
+        "missing": list(missing),
+        "evidence": [pieces.piece(each, shell.today) for each in kept],
+    }
+    shell.answer(answer, lambda: _told(ref, missing, link.ref.key if link else ""))
+    return IN_ORDER if item.status is Status.RESOLVED else PERSON
+
+
+_UNSAID = evidence.Said("", None, None, None, None, ())
+
+
+def _told(ref: str, missing: tuple[str, ...], key: str) -> str:
+    where = f"; the next sync closes {key}" if key else ""
+    if not missing:
+        return f"{ref} is resolved{where}"
+    asks = f"; the next sync asks for it on {key}" if key else ""
+    ways = f"`counterfoil evidence add {ref} FILE|URL`, `counterfoil review {ref} --accept`"
+    head = f"{ref} is said to be done, and does not count as resolved yet{asks}. Still missing:"
+    return show.rendered(head, show.bullets([*missing, ways]))
+
+
+def review(shell: Shell, ref: str, *, accept: bool, reject: str | None, reason: str, on_behalf_of: str | None) -> int:
+    """Accept or refuse what is to show that an item is done."""
+    config = configuration(shell)
+    if accept is (reject is not None):
+        raise Mistaken("a review needs one of --accept and --reject REASON")
+    if reject is not None and not reject.strip():
+        raise Mistaken("--reject needs a reason, which is recorded and told on the ticket")
+    who = identity.acting(config, on_behalf_of)
+    identity.must_review(config, who)
+    because = who.because(shell, reject or reason or "review")
+    names = identity.every_name(config, who)
+    with open_store(shell, config, writes=True) as store:
+        say = _resolving(shell, config, store)
+        some = (say.accept if accept else say.reject)(ref, who.email, names, because)
+        item, link, holds = store.item(ref), store.link(ref), store.holds(ref)
+    answer = {
+        "item": shapes.item(item, link, holds),
+        "verdict": "accepted" if accept else "rejected",
+        "reviewed": [{"ref": each.ref, "version": each.version} for each in some],
+    }
+    refs = ", ".join(each.ref for each in some) or "nothing that was brought"
+    told = f"{refs} for {ref} {answer['verdict']}"
+    after = "; run: counterfoil sync" if link else ""
+    shell.answer(answer, lambda: f"{told}; {ref} is {item.status.value.replace('_', ' ')}{after}")
+    return IN_ORDER

@@ -1,0 +1,173 @@
+"""What people on our side say about work that is done: that it is, that what shows it will do, or that it is not."""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from state import comments, proofs
+from state.effects import Because, Effects, ItemChange
+from state.errors import StateError
+from state.lease import Holder
+from state.lifecycle import UNFINISHED
+from state.model import ActionItem, Agreed, Claim, ClaimKind, Comment, Field, Hold, HoldKind, Link, Status, anything_but
+from state.proof import Evidence, ResolutionPolicy, Review, Verdict
+from state.store import Store
+from sync.backing import TOPIC, Backing
+
+_SECONDS = 60
+
+
+class NotResolved(StateError):
+    """That cannot be said of this item; the message says why, and what can be done."""
+
+
+@dataclass(frozen=True, slots=True)
+class Resolving:
+    """What is said with: the policy that decides, and `holder`, who keeps a run from beginning meanwhile."""
+
+    store: Store
+    policy: ResolutionPolicy
+    clock: Callable[[], datetime]
+    holder: Holder
+
+    def claim(self, ref: str, by: str, because: Because) -> tuple[ActionItem, tuple[str, ...]]:
+        """Say that an item is done: resolved, or where something is missing, claimed; the item, and what is missing.
+
+        The next sync closes the ticket of a resolved item, and asks in that of another. Raises `NotResolved`.
+        """
+        with self._alone():
+            item = self.store.item(ref)
+            if item.status not in UNFINISHED:
+                raise NotResolved(
+                    f"{ref} is {item.status.value} already; `counterfoil item show {ref}` says since when"
+                )
+            backing = self._backing(item)
+            if backing.missing:
+                claim = item.claim if backing.is_pending else None
+                said = claim or Claim(ClaimKind.RESOLVED, by, self.clock(), because.reason)
+                self.store.commit(None, self._asking(backing, said, because))
+            else:
+                self.store.commit(None, self._resolved(backing, because))
+            return self.store.item(ref), backing.missing
+
+    def accept(self, ref: str, by: str, names: frozenset[str], because: Because) -> list[Evidence]:
+        """Accept what was brought for an item by others, as far as nobody has reviewed it; raises `NotResolved`.
+
+        An item that is said to be done is resolved by that with the next sync, or now where it has no ticket.
+        """
+        waiting = [e for e in self._evidence(ref) if not e.superseded and (e.review is None or e.doubted)]
+        mine = [e for e in waiting if e.draft.is_by(names)]
+        if not waiting or len(mine) == len(waiting):
+            why = (
+                f"{by} brought what is there, and nobody reviews that themselves" if mine else "there is none to review"
+            )
+            raise NotResolved(f"{ref}: {why}; `counterfoil evidence list {ref}` shows it")
+        others = [e for e in waiting if e not in mine]
+        with self._alone():
+            self._review(others, Review(Verdict.ACCEPTED, by, self.clock(), because.reason), because)
+            item = self.store.item(ref)
+            backing = self._backing(item)
+            if backing.is_pending and not backing.missing and self.store.link(ref) is None:
+                at = item.claim.at if item.claim is not None else None
+                self.store.commit(None, self._resolved(backing, replace(because, at=at)))
+        return others
+
+    def reject(self, ref: str, by: str, names: frozenset[str], because: Because) -> list[Evidence]:
+        """Refuse what is to show that an item is done: it is in progress, and the next sync opens its ticket again.
+
+        What the reviewer brought themselves is left as it is. Raises `NotResolved`.
+        """
+        with self._alone():
+            item = self.store.item(ref)
+            if item.status is Status.ACCEPTED_AS_RISK:
+                raise NotResolved(f"the risk of {ref} is accepted; `counterfoil accept revoke {ref}` ends that")
+            refused = [
+                e
+                for e in self._evidence(ref)
+                if not e.superseded
+                and not (e.review is not None and e.review.verdict is Verdict.REJECTED)
+                and not e.draft.is_by(names)
+            ]
+            claimed = item.status is Status.RESOLVED or self._backing(item).is_pending
+            if not refused and not claimed:
+                raise NotResolved(f"{ref} is not said to be done, and nothing was brought that others could review")
+            self._review(refused, Review(Verdict.REJECTED, by, self.clock(), because.reason), because)
+            if claimed:
+                self.store.commit(None, refusal(self.store, item, by, self.clock(), because))
+        return refused
+
+    def _review(self, some: Sequence[Evidence], found: Review, because: Because) -> None:
+        with self.store.writing() as w:
+            for each in some:
+                proofs.review(w.connection, w.ledger, each, found, because)
+
+    def _evidence(self, ref: str) -> list[Evidence]:
+        self.store.item(ref)
+        return self.store.ask(proofs.of_items, [ref]).get(ref, [])
+
+    def _backing(self, item: ActionItem) -> Backing:
+        link = self.store.link(item.ref)
+        standing = self.store.ask(comments.about, TOPIC, [item.ref], link.ref.tracker) if link is not None else {}
+        asked = next((hold.opened_at for hold in _missing(self.store, item.ref)), None)
+        evidence = self._evidence(item.ref)
+        return Backing(item, self.policy, self.clock(), evidence, asked_at=asked, standing=standing.get(item.ref))
+
+    def _asking(self, backing: Backing, said: Claim, because: Because) -> Effects:
+        item, link = backing.item, self.store.link(backing.item.ref)
+        tracker = "" if link is None else link.ref.tracker
+        told = None if link is None else backing.says(backing.asking(), tracker)
+        return Effects(
+            changes=[ItemChange(item.ref, {"status": Status.IN_PROGRESS, "claim": said}, because, seen=item.revision)],
+            held=[(backing.hold(tracker, f"{said.by} says that the work is done"), because)],
+            comments=[] if told is None else [(told, because)],
+        )
+
+    def _resolved(self, backing: Backing, because: Because) -> Effects:
+        item = backing.item
+        held = _missing(self.store, item.ref)
+        told = [backing.says(backing.answered(), h.tracker) for h in held if h.tracker and backing.standing is not None]
+        return Effects(
+            changes=[ItemChange(item.ref, {"status": Status.RESOLVED, "claim": None}, because, seen=item.revision)],
+            released={hold.id: because for hold in held},
+            comments=[(each, because) for each in told if each is not None],
+        )
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        """No run is under way meanwhile, which could not take notice of it any more."""
+        lease = self.store.take_lease(self.holder, _SECONDS)
+        try:
+            yield
+        finally:
+            self.store.release_lease(lease)
+
+
+def refusal(store: Store, item: ActionItem, by: str, now: datetime, because: Because) -> Effects:
+    """An item does not count as done: it is in progress, and its ticket goes back to that and is told why."""
+    link = store.link(item.ref)
+    held = _missing(store, item.ref)
+    values = {"status": Status.IN_PROGRESS, "claim": None}
+    effects = Effects(
+        changes=[ItemChange(item.ref, values, because)],
+        released={hold.id: because for hold in held},
+        dirty=[item.ref],
+    )
+    if link is None:
+        return effects
+    text = f"**{item.ref} is not resolved.** {by}: {because.reason}"
+    said = Comment("", item.ref, "counterfoil", text, now, inbound=False, tracker=link.ref.tracker, topic=TOPIC)
+    return replace(effects, touched=[_sent_back(link)], comments=[(said, because)])
+
+
+def _sent_back(link: Link) -> Link:
+    """The link by which a ticket that says that the work is done goes back to where its item is."""
+    agreed = link.baseline.get(Field.STATUS)
+    if agreed is None or agreed.theirs != Status.RESOLVED:
+        return link
+    again = Agreed(anything_but(Status.IN_PROGRESS.value), agreed.theirs)
+    return replace(link, baseline={**link.baseline, Field.STATUS: again}, item_revision=0)
+
+
+def _missing(store: Store, ref: str) -> list[Hold]:
+    return [hold for hold in store.holds(ref) if hold.kind is HoldKind.EVIDENCE_MISSING]

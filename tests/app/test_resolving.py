@@ -1,0 +1,105 @@
+"""What people say about work that is done, on the command line."""
+
+from pathlib import Path
+
+import pytest
+
+from sync.app.identity import system_user
+from tests.app.conftest import BELIEVED, Line
+
+
+@pytest.fixture
+def room(desk: Line) -> Line:
+    """A desk with the usual policy, where the system's user is Mia, and Rita reviews, for whom Mia may act."""
+    people = f'[[people]]\nemail = "mia@acme.example"\nlogin = "{system_user()}"\n'
+    rita = '[[people]]\nemail = "rita@acme.example"\nlogin = "rita"\n'
+    roles = '[roles]\nreviewer = ["rita@acme.example", "mia@acme.example"]\ndelegate = ["mia@acme.example"]\n'
+    desk.config.write_text(desk.config.read_text().replace(BELIEVED, "") + people + rita + roles)
+    return desk
+
+
+@pytest.fixture
+def log(tmp_path: Path) -> Path:
+    file = tmp_path / "rotation.log"
+    file.write_bytes(b"all rotated\n")
+    return file
+
+
+def test_what_is_done_and_backed_is_resolved_with_what_shows_it(room: Line, log: Path) -> None:
+    ref = room.add("Rotate the deploy keys")
+    done = room("resolve", ref, "--reason", "rotated", "--evidence", str(log), "--json")
+    assert (done.code, done.json["item"]["status"], done.json["missing"]) == (0, "resolved", [])
+    assert done.json["evidence"][0]["name"] == "rotation.log"
+    assert room("resolve", ref, "--reason", "again").code == 2
+
+
+def test_what_is_done_and_not_backed_is_a_claim_that_names_what_is_missing(room: Line, log: Path) -> None:
+    ref = room.add("Rotate the deploy keys", "--priority", "high")
+    said = room("resolve", ref, "--reason", "rotated", "--evidence", str(log))
+    assert said.code == 5
+    assert "a review of EV-000001" in said.out
+    item = room.json("item", "show", ref)
+    assert (item["status"], item["claim"], item["claim_detail"]["by"]) == (
+        "in_progress",
+        "resolved",
+        "mia@acme.example",
+    )
+    assert [hold["kind"] for hold in item["holds"]] == ["evidence_missing"]
+
+
+def test_a_review_by_somebody_else_resolves_an_item_without_a_ticket_at_the_time_of_the_claim(
+    room: Line, log: Path
+) -> None:
+    ref = room.add("Rotate the deploy keys", "--priority", "high")
+    room.json("resolve", ref, "--reason", "rotated", "--evidence", str(log))
+    at = room.json("item", "show", ref)["claim_detail"]["at"]
+    alone = room("review", ref, "--accept")
+    assert (alone.code, "nobody reviews that themselves" in alone.err) == (2, True)
+    room.config.write_text(room.config.read_text().replace(f'login = "{system_user()}"', 'login = "someone"'))
+    room.config.write_text(room.config.read_text().replace('login = "rita"', f'login = "{system_user()}"'))
+    seen = room("review", ref, "--accept", "--reason", "seen", "--json")
+    assert (seen.code, seen.json["verdict"], seen.json["reviewed"]) == (
+        0,
+        "accepted",
+        [{"ref": "EV-000001", "version": 1}],
+    )
+    item = room.json("item", "show", ref)
+    assert (item["status"], item["resolved_at"], item["holds"]) == ("resolved", at, [])
+
+
+def test_a_refusal_puts_a_resolved_item_back_and_takes_what_was_brought_for_nothing(room: Line, log: Path) -> None:
+    ref = room.add("Rotate the deploy keys")
+    room.json("resolve", ref, "--reason", "rotated", "--evidence", str(log))
+    room.config.write_text(room.config.read_text().replace(f'login = "{system_user()}"', 'login = "someone"'))
+    room.config.write_text(room.config.read_text().replace('login = "rita"', f'login = "{system_user()}"'))
+    assert room.json("review", ref, "--reject", "of another system")["item"]["status"] == "in_progress"
+    again = room("resolve", ref, "--reason", "it is done")
+    assert "EV-000001 rejected: of another system" in again.out
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("resolve", "1"), "--reason"),
+        (("review", "1"), "--accept"),
+        (("review", "1", "--accept", "--reject", "no"), "--accept"),
+        (("review", "1", "--reject", " "), "reason"),
+        (("review", "1", "--accept"), "none to review"),
+        (("review", "1", "--reject", "no"), "not said to be done"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",
+)
+def test_what_makes_no_sense_is_refused_and_writes_nothing(room: Line, words: tuple[str, ...], said: str) -> None:
+    room.add("Rotate the keys")
+    before = room.json("audit", "verify")
+    refused = room(*words)
+    assert (refused.code, refused.out) == (2, "")
+    assert said in refused.err
+    assert room.json("audit", "verify") == before
+
+
+def test_who_is_no_reviewer_does_not_review(room: Line) -> None:
+    room.add("Rotate the keys")
+    room.config.write_text(room.config.read_text().replace('reviewer = ["rita@acme.example", "mia@acme.example"]', ""))
+    refused = room("review", "1", "--accept")
+    assert (refused.code, "may not review" in refused.err) == (2, True)

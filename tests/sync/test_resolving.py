@@ -1,0 +1,125 @@
+"""What people on our side say about work that is done, and what the next sync makes of it in the ticket."""
+
+from typing import Any
+
+import pytest
+
+from state.lease import this_process
+from state.model import HoldKind, Priority, Status
+from state.ticket import Category
+from sync.resolving import NotResolved, Resolving
+from sync.settle import settle
+from tests.sync.test_backing import asking, bring, closed, holds, told
+from tests.sync.test_engine import comes_to_rest
+
+__all__ = ["asking"]
+
+OLGA = "olga@acme.example"
+
+
+def resolving(world: Any) -> Resolving:
+    return Resolving(world.store, world.resolution, world.clock, this_process())
+
+
+def test_what_is_said_to_be_done_here_and_backed_closes_its_ticket(asking: Any) -> None:
+    item = asking.add(priority=Priority.MEDIUM)
+    asking.sync()
+    bring(asking, item.ref)
+    resolving(asking).claim(item.ref, OLGA, asking.because("seen"))
+    assert asking.item(item.ref).status is Status.RESOLVED
+    asking.sync()
+    assert asking.ticket(item.ref).state.category is Category.DONE
+    assert (told(asking, item), holds(asking)) == ([], [])
+    comes_to_rest(asking, 1)
+
+
+def test_what_is_said_to_be_done_here_and_not_backed_is_asked_for_in_the_ticket_until_it_is_there(asking: Any) -> None:
+    item = asking.add(priority=Priority.MEDIUM)
+    asking.sync()
+    _, missing = resolving(asking).claim(item.ref, OLGA, asking.because("it is done"))
+    assert missing == ("1 piece of evidence asked for, 0 here",)
+    claimed = asking.item(item.ref).claim.at
+    asking.sync()
+    assert asking.ticket(item.ref).state.category is Category.INDETERMINATE
+    assert len(told(asking, item)) == 1
+    comes_to_rest(asking, 1)
+    asking.far.move_to(asking.link(item.ref).ref, "In Review")
+    asking.sync()
+    assert asking.item(item.ref).claim.by == OLGA
+    bring(asking, item.ref)
+    asking.sync()
+    assert (asking.item(item.ref).resolved_at, holds(asking)) == (claimed, [])
+    assert asking.ticket(item.ref).state.category is Category.DONE
+    assert "is resolved" in told(asking, item)[0]
+    comes_to_rest(asking, 1)
+
+
+def test_what_is_said_to_be_done_here_is_said_no_more_after_its_days(asking: Any) -> None:
+    item = asking.add()
+    asking.sync()
+    resolving(asking).claim(item.ref, OLGA, asking.because("it is done"))
+    asking.sync()
+    asking.clock.sleep(15 * 86_400)
+    asking.sync()
+    assert (asking.item(item.ref).claim, asking.item(item.ref).status) == (None, Status.IN_PROGRESS)
+    assert (holds(asking), len(told(asking, item))) == ([], 1)
+    comes_to_rest(asking, 1)
+
+
+def test_a_review_settles_a_claim_with_the_next_sync(asking: Any) -> None:
+    item = closed(asking)
+    bring(asking, item.ref)
+    asking.sync()
+    names = frozenset({OLGA})
+    (piece,) = resolving(asking).accept(item.ref, OLGA, names, asking.because("seen"))
+    assert piece.ref == "EV-000001"
+    asking.sync()
+    assert asking.item(item.ref).status is Status.RESOLVED
+    comes_to_rest(asking, 1)
+
+
+@pytest.mark.parametrize("when", ["claimed", "resolved"])
+@pytest.mark.parametrize("how", ["review", "settle"])
+def test_a_refusal_opens_the_ticket_again_once_and_says_why(asking: Any, when: str, how: str) -> None:
+    item = closed(asking)
+    if when == "resolved":
+        bring(asking, item.ref)
+        resolving(asking).accept(item.ref, OLGA, frozenset({OLGA}), asking.because("seen"))
+        asking.sync()
+        assert asking.item(item.ref).status is Status.RESOLVED
+    if how == "review":
+        resolving(asking).reject(item.ref, OLGA, frozenset({OLGA}), asking.because("the log is of another system"))
+    elif when == "resolved":
+        return
+    else:
+        (hold,) = asking.store.holds()
+        why = asking.because("the log is of another system")
+        settle(asking.store, hold, "item", why, holder=this_process())
+    assert (asking.item(item.ref).status, asking.item(item.ref).claim) == (Status.IN_PROGRESS, None)
+    asking.sync()
+    assert asking.ticket(item.ref).state.category is Category.INDETERMINATE
+    (text,) = told(asking, item)
+    assert "the log is of another system" in text
+    assert holds(asking) == []
+    comes_to_rest(asking, 1)
+    asking.far.move_to(asking.link(item.ref).ref, "Done", "Done")
+    asking.sync()
+    assert holds(asking) == [HoldKind.EVIDENCE_MISSING]
+
+
+def test_a_person_may_say_that_a_ticket_closed_for_an_unknown_reason_is_done(asking: Any) -> None:
+    item = closed(asking, "Cannot Reproduce", priority=Priority.LOW)
+    assert holds(asking) == [HoldKind.UNMAPPED]
+    resolving(asking).claim(item.ref, OLGA, asking.because("tried on three machines"))
+    asking.sync()
+    assert (asking.item(item.ref).status, holds(asking)) == (Status.RESOLVED, [])
+    comes_to_rest(asking, 1)
+
+
+def test_what_is_resolved_or_not_said_to_be_done_is_refused_in_words(asking: Any) -> None:
+    item = asking.add(priority=Priority.LOW)
+    with pytest.raises(NotResolved, match="not said to be done"):
+        resolving(asking).reject(item.ref, OLGA, frozenset({OLGA}), asking.because("no"))
+    resolving(asking).claim(item.ref, OLGA, asking.because("done"))
+    with pytest.raises(NotResolved, match="already"):
+        resolving(asking).claim(item.ref, OLGA, asking.because("done"))
