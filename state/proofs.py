@@ -1,6 +1,6 @@
 """Evidence as rows: pieces in versions, reviews of them, and what their links were found to be."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import asdict, replace
 from datetime import date
 from typing import Any
@@ -20,6 +20,7 @@ REVIEW = ReviewRow.__table__  # type: ignore[attr-defined]
 CHECK = LinkCheckRow.__table__  # type: ignore[attr-defined]
 
 _Key = tuple[int, int]
+_Id = tuple[str, str, str | None]
 
 
 def ref_of(seq: int) -> str:
@@ -43,16 +44,33 @@ def add(
     What came from the same place under the same id is a new version if its bytes or its address are others, and else
     the one that is here. What has no id is the one that is here if it says and is the same.
     """
+    known = _by_ids(connection, [draft for draft, _ in drafts if draft.remote_id])
+    numbers = _numbers(connection, {_id(draft) for draft, _ in drafts if draft.remote_id} - known.keys())
     stored: list[tuple[Evidence, bool]] = []
+    waiting: dict[_Id, tuple[Evidence, Because]] = {}
     for draft, because in drafts:
-        known = _by_id(connection, draft) if draft.remote_id else _alike(connection, draft)
-        if known is None or (draft.remote_id and not _is_same(known.draft, draft)):
-            seq = number(known.ref) if known else next_numbers(connection, "evidence", 1)[0]
-            new = Evidence(ref_of(seq), known.version + 1 if known else 1, draft)
-            stored.append((_put(connection, ledger, new, because), True))
+        if (key := _id(draft)) in waiting:
+            _put(connection, ledger, list(waiting.values()))
+            waiting.clear()
+        before = known.get(key) if draft.remote_id else _alike(connection, draft)
+        if before is not None and not (draft.remote_id and not _is_same(before.draft, draft)):
+            known[key] = _arrive(connection, ledger, before, draft, because)
+            stored.append((known[key], False))
+        elif draft.remote_id:
+            ref = before.ref if before else ref_of(next(numbers))
+            known[key] = Evidence(ref, before.version + 1 if before else 1, draft)
+            waiting[key] = known[key], because
+            stored.append((known[key], True))
         else:
-            stored.append((_arrive(connection, ledger, known, draft, because), False))
+            new = Evidence(ref_of(next_numbers(connection, "evidence", 1)[0]), 1, draft)
+            _put(connection, ledger, [(new, because)])
+            stored.append((new, True))
+    _put(connection, ledger, list(waiting.values()))
     return stored
+
+
+def _numbers(connection: Connection, new: Collection[_Id]) -> Iterator[int]:
+    return iter(next_numbers(connection, "evidence", len(new)) if new else ())
 
 
 def add_version(
@@ -62,16 +80,20 @@ def add_version(
     newest = versions(connection, ref)[-1]
     if _said(newest.draft) == _said(draft):
         return newest, False
-    return _put(connection, ledger, Evidence(newest.ref, newest.version + 1, draft), because), True
+    new = Evidence(newest.ref, newest.version + 1, draft)
+    _put(connection, ledger, [(new, because)])
+    return new, True
 
 
-def _put(connection: Connection, ledger: Ledger, new: Evidence, because: Because) -> Evidence:
-    if new.draft.item is None and not new.draft.controls:
+def _put(connection: Connection, ledger: Ledger, new: Sequence[tuple[Evidence, Because]]) -> None:
+    if any(each.draft.item is None and not each.draft.controls for each, _ in new):
         raise StateError("evidence supports an item or a control; name one")
-    connection.execute(insert(EVIDENCE).values(seq=number(new.ref), version=new.version, **_columns(new.draft)))
-    _note(ledger, "evidence.added", new, because, after=_shown(new))
-    _touch(connection, new)
-    return new
+    rows = [{"seq": number(each.ref), "version": each.version, **_columns(each.draft)} for each, _ in new]
+    if rows:
+        connection.execute(insert(EVIDENCE), rows)
+    for each, because in new:
+        _note(ledger, "evidence.added", each, because, after=_shown(each))
+    _touch(connection, [each for each, _ in new])
 
 
 def _arrive(
@@ -86,10 +108,19 @@ def _arrive(
     return replace(known, draft=replace(known.draft, stored=True))
 
 
-def _by_id(connection: Connection, draft: EvidenceDraft) -> Evidence | None:
-    same = and_(EVIDENCE.c.origin == draft.origin, EVIDENCE.c.remote_id == draft.remote_id, _of(draft.item))
-    row = connection.execute(select(EVIDENCE).where(same).order_by(EVIDENCE.c.version.desc()).limit(1)).first()
-    return _read(connection, [row])[0] if row is not None else None
+def _id(draft: EvidenceDraft) -> _Id:
+    return draft.origin, draft.remote_id, draft.item
+
+
+def _by_ids(connection: Connection, drafts: Sequence[EvidenceDraft]) -> dict[_Id, Evidence]:
+    """The newest version of what came from the same places under the same ids."""
+    wanted = {_id(draft) for draft in drafts}
+    newest: dict[_Id, Row[Any]] = {}
+    for some in chunks({draft.remote_id for draft in drafts}):
+        for row in connection.execute(_ordered().where(EVIDENCE.c.remote_id.in_(some))):
+            newest[row.origin, row.remote_id, row.item] = row
+    here = [key for key in newest if key in wanted]
+    return dict(zip(here, _read(connection, [newest[key] for key in here]), strict=True))
 
 
 def _alike(connection: Connection, draft: EvidenceDraft) -> Evidence | None:
@@ -116,14 +147,27 @@ def _said(draft: EvidenceDraft) -> tuple[object, ...]:
 
 def review(connection: Connection, ledger: Ledger, evidence: Evidence, found: Review, because: Because) -> None:
     """Keep what a reviewer found of this version."""
-    values = asdict(found) | {"verdict": found.verdict.value}
-    [seq] = next_numbers(connection, "review", 1)
-    connection.execute(
-        insert(REVIEW).values(seq=seq, evidence=number(evidence.ref), version=evidence.version, **values)
-    )
-    after = _named(evidence) | {"verdict": found.verdict, "by": found.by, "reason_sha256": digest(found.reason)}
-    _note(ledger, "evidence.reviewed", evidence, because, after=after)
-    _touch(connection, evidence)
+    review_all(connection, ledger, [(evidence, found)], because)
+
+
+def review_all(
+    connection: Connection, ledger: Ledger, found: Sequence[tuple[Evidence, Review]], because: Because
+) -> None:
+    """Keep what was found of each of these versions."""
+    if not found:
+        return
+    numbers = next_numbers(connection, "review", len(found))
+    rows = [
+        {"seq": seq, "evidence": number(evidence.ref), "version": evidence.version}
+        | asdict(said)
+        | {"verdict": said.verdict.value}
+        for seq, (evidence, said) in zip(numbers, found, strict=True)
+    ]
+    connection.execute(insert(REVIEW), rows)
+    for evidence, said in found:
+        after = _named(evidence) | {"verdict": said.verdict, "by": said.by, "reason_sha256": digest(said.reason)}
+        _note(ledger, "evidence.reviewed", evidence, because, after=after)
+    _touch(connection, [evidence for evidence, _ in found])
 
 
 def check(connection: Connection, ledger: Ledger, evidence: Evidence, found: LinkCheck, because: Because) -> bool:
@@ -137,7 +181,7 @@ def check(connection: Connection, ledger: Ledger, evidence: Evidence, found: Lin
     connection.execute(insert(CHECK).values(seq=seq, evidence=number(evidence.ref), version=evidence.version, **values))
     after = _named(evidence) | {"health": found.health, "sha256": found.sha256}
     _note(ledger, "evidence.checked", evidence, because, before=before and before.health, after=after)
-    _touch(connection, evidence)
+    _touch(connection, [evidence])
     return True
 
 
@@ -254,9 +298,10 @@ def _note(ledger: Ledger, action: str, evidence: Evidence, because: Because, *, 
         ledger.note(action, about, because, before=before, after=after)
 
 
-def _touch(connection: Connection, evidence: Evidence) -> None:
-    """Keep that something happened to the controls that the piece supports."""
-    touched(connection, filter(None, [evidence.draft.item]), evidence.draft.controls)
+def _touch(connection: Connection, evidence: Sequence[Evidence]) -> None:
+    """Keep that something happened to the controls that the pieces support."""
+    drafts = [each.draft for each in evidence]
+    touched(connection, [draft.item for draft in drafts if draft.item], {name for d in drafts for name in d.controls})
 
 
 def _named(evidence: Evidence) -> dict[str, Any]:

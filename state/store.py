@@ -145,8 +145,7 @@ class Store(Known):
             added = items.add(w.connection, w.ledger, w.now, batch.added, because)
             new = results.record(w.connection, w.ledger, batch.results, because)
             proofs.add(w.connection, w.ledger, [(each, because) for each in batch.evidence])
-            for evidence, review in batch.reviews:
-                proofs.review(w.connection, w.ledger, evidence, review, because)
+            proofs.review_all(w.connection, w.ledger, batch.reviews, because)
             about = {each.fingerprint: each.ref for each in added if each.fingerprint}
             controls.heard(w.connection, (replace(t, item=about.get(t.fingerprint, t.item)) for t in batch.heard))
             drafts = [draft for draft, _, _ in batch.added]

@@ -38,10 +38,11 @@ class IntakeReport:
     """What taking in one file did, in rows.
 
     `reopened` and `succeeded` are items whose tests fail again: the same item, or a new one that goes on from it.
-    `passed` are passing tests that are now evidence of unfinished items, `manual` and `left_out` asked for nothing,
-    `repeated` are findings that another one of the same file speaks for, and `unchanged` said nothing new. `bad` holds
-    the first of the `bad_count` bad rows. When `refused`, nothing was taken in because of them. `silent` counts the
-    tests, of any file, that have said nothing for long, and `grouped` the new items that share a ticket with others.
+    `passed` are passing tests that are now evidence of unfinished items, and `withdrawn` counts what such tests proved
+    before they failed again. `manual` and `left_out` asked for nothing, `repeated` are findings that another one of the
+    same file speaks for, and `unchanged` said nothing new. `bad` holds the first of the `bad_count` bad rows. When
+    `refused`, nothing was taken in because of them. `silent` counts the tests, of any file, that have said nothing for
+    long, and `grouped` the new items that share a ticket with others.
     """
 
     created: int = 0
@@ -50,6 +51,7 @@ class IntakeReport:
     succeeded: int = 0
     unchanged: int = 0
     passed: int = 0
+    withdrawn: int = 0
     manual: int = 0
     left_out: int = 0
     repeated: int = 0
@@ -222,6 +224,7 @@ def _take_batch(store: Store, rows: list[Taken], terms: Terms, report: IntakeRep
     report.succeeded += found.succeeded
     report.passed += len(passes)
     report.grouped += sum(terms.grouping.key(draft) is not None for draft, _, _ in found.new)
+    report.withdrawn += len(found.reviews)
     report.unchanged += len(rows) - sum(done)
 
 

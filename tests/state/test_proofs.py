@@ -231,3 +231,24 @@ def test_more_pieces_are_read_than_one_statement_names(book: "Book") -> None:
     add(book, *(replace(ATTACHED, remote_id=str(n)) for n in range(PAGE + 1)))
     assert len(book.store.ask(proofs.everything)) == PAGE + 1
     assert newest(book, f"EV-{PAGE + 1}").draft.remote_id == str(PAGE)
+
+
+def test_what_is_said_several_times_at_once_is_kept_as_if_one_after_the_other(book: "Book") -> None:
+    item = book.item()
+    first = EvidenceDraft(
+        EvidenceKind.FILE, "MFA is on", "scan", book.clock(), item=item.ref, origin="scan", remote_id="a"
+    )
+    said = [replace(first, sha256="1" * 64), replace(first, sha256="1" * 64, stored=True)]
+    said += [said[1], replace(first, sha256="2" * 64), replace(first, remote_id="b")]
+    with book.store.writing() as w:
+        kept = proofs.add(w.connection, w.ledger, [(each, book.because) for each in said])
+    places = [(each.ref, each.version, each.draft.stored, new) for each, new in kept]
+    assert places == [
+        ("EV-000001", 1, False, True),
+        ("EV-000001", 1, True, False),
+        ("EV-000001", 1, True, False),
+        ("EV-000001", 2, False, True),
+        ("EV-000002", 1, False, True),
+    ]
+    assert [each.draft.stored for each in book.store.ask(proofs.everything)] == [True, False, False]
+    assert book.actions(since=1) == ["evidence.added", "evidence.stored", "evidence.added", "evidence.added"]

@@ -348,8 +348,7 @@ def test_a_failure_takes_back_what_the_same_test_proved_before(store: Store) -> 
     take(store, [finding(name, TestOutcome.PASS, NOW + day) for name in "ab"], source=FILE)
     take(store, [finding(at=NOW)], source=FILE)
     assert evidence(store)[0].supports(TODAY)
-    for _ in range(2):
-        take(store, [finding(at=NOW + 2 * day)], source=FILE_2)
+    assert [take(store, [finding(at=NOW + 2 * day)], source=FILE_2).withdrawn for _ in range(2)] == [1, 0]
     [kept] = evidence(store)
     assert not kept.supports(TODAY)
     assert kept.review == Review(Verdict.REJECTED, "scan", NOW + 2 * day, "the same test failed after that")
