@@ -97,23 +97,26 @@ def _sections(stream: BinaryIO, name: str, head: Collection[str], body: str) -> 
     """Yield each section at its end, with the values of its head and the number of elements in its body."""
     whole, element = f"{name}.item", f"{name}.item.{body}.item"
     kept = {f"{whole}.{key}": key for key in head}
+    known = {whole, element, *kept}
     section, building, builder = Section(), "", ijson.ObjectBuilder()
     for prefix, event, value in ijson.parse(stream):
         if building:
             builder.event(event, value)
             if prefix == building and event in _ENDS:
                 section.head[kept[building]], building = builder.value, ""
+        elif prefix not in known:
+            continue
         elif prefix == element:
             section.count += event not in _INSIDE
-        elif prefix == whole and event in {"start_map", "end_map"}:
-            if event == "end_map":
-                yield section
-            section = Section()
         elif prefix in kept and event in _STARTS:
             building, builder = prefix, ijson.ObjectBuilder()
             builder.event(event, value)
         elif prefix in kept:
             section.head[kept[prefix]] = value
+        elif event == "start_map":
+            section = Section()
+        elif event == "end_map":
+            yield section
 
 
 def _first_byte(stream: BinaryIO) -> bytes:
