@@ -30,6 +30,9 @@ def test_the_commands_are_these() -> None:
         *(f"accept {word}" for word in ("request", "list", "show", "approve", "reject", "revoke", "renew")),
         *("due list", "due approve", "due reject"),
         *(f"evidence {word}" for word in ("add", "list", "show", "review", "verify", "check")),
+        *(f"framework {word}" for word in ("add", "list", "gaps", "map")),
+        *(f"controls {word}" for word in ("list", "show", "exempt", "include")),
+        *(f"risk {word}" for word in ("add", "list", "show", "edit", "score", "import", "due")),
         *("holds list", "holds settle", "audit log", "audit verify", "state copy", "state reclaim"),
     }
 
