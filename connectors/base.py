@@ -33,7 +33,8 @@ class Capabilities:
     `visibility_lag_seconds` is how long a change may stay invisible to `changes` and `find`. Limits are in
     characters. `stale_feed` says that `changes` may show a ticket older than `fetch` does. `assignment_starts_work`
     says that a person who takes an open ticket has begun work on it.
-    `attachments` says that it keeps files and gives their bytes.
+    `attachments` says that it keeps files and gives their bytes. `vouches` says that who wrote a comment is told by an
+    id that is never another's, together with whether it was edited since.
     `content_per_minute` and `content_per_hour` bound creates and comments, `None` where there is no bound.
     `parallel` is how many creates may be under way at once, each in a thread of its own.
     `account_kind` names the people table's column of account ids.
@@ -51,6 +52,7 @@ class Capabilities:
     assignment_starts_work: bool = False
     visibility_lag_seconds: int = 120
     attachments: bool = False
+    vouches: bool = False
     content_per_minute: int | None = None
     content_per_hour: int | None = None
 

@@ -479,6 +479,7 @@ def _capabilities(settings: JiraSettings) -> Capabilities:
         parallel=AT_ONCE if settings.on_cloud else 1,
         stale_feed=settings.on_cloud,
         attachments=True,
+        vouches=settings.on_cloud,
         visibility_lag_seconds=120 if wait is None else wait,
         content_per_minute=settings.content_per_minute,
         content_per_hour=settings.content_per_hour,

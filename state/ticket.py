@@ -229,9 +229,9 @@ class Activity:
 
     `id` is the tracker's own id of the event. A comment has `text` (plain or Markdown), if it is one of ours,
     `marker_key`, and if it was edited, `edited_at`; a `confined` one is not for everybody who sees the ticket, and
-    comes without its words. A field change has `field` (a `Field` value, `resolution`, or the tracker's own name),
-    `before` and `after` as the tracker spells them. An attachment and a link have an `artefact`, where the tracker says
-    what it is; a link's `field` says of which sort.
+    comes without its words; `by_email` says that it came by e-mail. A field change has `field` (a `Field` value,
+    `resolution`, or the tracker's own name), `before` and `after` as the tracker spells them. An attachment and a link
+    have an `artefact`, where the tracker says what it is; a link's `field` says of which sort.
     """
 
     id: str
@@ -245,6 +245,7 @@ class Activity:
     marker_key: str | None = None
     edited_at: datetime | None = None
     confined: bool = False
+    by_email: bool = False
     artefact: Artefact | None = None
 
 

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from datetime import date, datetime
 
 from state import acceptances, proofs
@@ -24,7 +24,7 @@ from state.acceptance import (
 )
 from state.effects import Because, Effects
 from state.errors import StateError
-from state.lease import Holder
+from state.lease import Holder, this_process
 from state.lifecycle import UNFINISHED
 from state.model import ActionItem, Comment, Field, Link
 from state.proof import EvidenceKind
@@ -35,6 +35,10 @@ from sync.endings import end_words, risks_due, sent_back, unclaimed
 _SECONDS = 60
 _ACCOUNT = "account:"
 _LISTS = "counterfoil item list --group"
+
+
+Move = tuple[Acceptance, Acceptance, Because]
+"""What becomes of an acceptance: as it was, as it is, and because of what."""
 
 
 class NotDecided(StateError):
@@ -49,7 +53,7 @@ class Deciding:
     authorities: Authorities
     kinds: Mapping[str, str]
     clock: Callable[[], datetime]
-    holder: Holder
+    holder: Holder = field(default_factory=this_process)
 
     def request(self, ref: str, terms: Terms, decider: Decider, because: Because) -> Acceptance:
         """Ask for an item's risk to be accepted, or complete what is asked for already.
@@ -82,20 +86,32 @@ class Deciding:
         """
         with self.alone():
             asked = self._find(ref, AcceptanceState.REQUESTED)
-            item = self._bound(asked)
-            self._may(asked, item, decider)
-            if why := again(decider, asked.approvals):
-                raise NotDecided(f"{asked.ref}: {why}")
-            terms = _completed(asked.terms, changed)
-            if asked.approvals and terms != asked.terms:
-                raise NotDecided(f"{asked.ref}: somebody approved it on its terms already, so they stand as they are")
-            if wrong := flaws(terms, item.priority, self.authorities, self._today):
-                raise NotDecided(
-                    f"{asked.ref} cannot be approved: {', '.join(wrong)}; say it with the command's options"
-                )
-            made = self._decision(DecisionVerdict.APPROVE, item, decider, reason)
-            after = replace(asked, terms=terms, decisions=(*asked.decisions, made))
-            return self._approved(asked, after, item, because)
+            moves = self.approval(asked, changed, decider, because, reason)
+            self.store.commit(None, Effects(acceptances=moves))
+            return moves[-1][1]
+
+    def approval(
+        self,
+        asked: Acceptance,
+        changed: Terms,
+        decider: Decider,
+        because: Because,
+        reason: str,
+        event: str = "",
+        snapshot: str = "",
+    ) -> tuple[Move, ...]:
+        """What becomes of a request, and of what it renews, by an approval; writes nothing. Raises `NotDecided`."""
+        item = self._bound(asked)
+        self._may(asked, item, decider)
+        if why := again(decider, asked.approvals):
+            raise NotDecided(f"{asked.ref}: {why}")
+        terms = _completed(asked.terms, changed)
+        if asked.approvals and terms != asked.terms:
+            raise NotDecided(f"{asked.ref}: somebody approved it on its terms already, so they stand as they are")
+        if wrong := flaws(terms, item.priority, self.authorities, self._today):
+            raise NotDecided(f"{asked.ref} cannot be approved: {', '.join(wrong)}; say it with the command's options")
+        made = replace(self._decision(DecisionVerdict.APPROVE, item, decider, reason), event=event, snapshot=snapshot)
+        return self._approved(asked, replace(asked, terms=terms, decisions=(*asked.decisions, made)), item, because)
 
     def reject(self, ref: str, reason: str, decider: Decider, because: Because) -> Acceptance:
         """Refuse a request; the ticket that asked goes back to where the item is. Raises `NotDecided`."""
@@ -172,20 +188,17 @@ class Deciding:
         self.store.commit(None, Effects(acceptances=[(asked, after, because)]))
         return after
 
-    def _approved(self, asked: Acceptance, after: Acceptance, item: ActionItem, because: Because) -> Acceptance:
-        """Keep an approval; where it is the last that was needed, the acceptance is active from now on."""
+    def _approved(self, asked: Acceptance, after: Acceptance, item: ActionItem, because: Because) -> tuple[Move, ...]:
+        """A further approval; where it is the last that was needed, the acceptance is active from now on."""
         if len(after.approvals) < self.authorities.needed(item.priority):
-            self.store.commit(None, Effects(acceptances=[(asked, after, because)]))
-            return after
-        after = replace(after, state=AcceptanceState.ACTIVE, active_from=self.clock())
-        moves = [(asked, after, because)]
+            return ((asked, after, because),)
+        last = (asked, replace(after, state=AcceptanceState.ACTIVE, active_from=self.clock()), because)
         old = self.store.ask(acceptances.active, item.ref)
-        if old is not None:
-            why = f"renewed by {asked.ref}"
-            renewed = replace(old, state=AcceptanceState.RENEWED, ended_at=self.clock(), ended_why=why)
-            moves.insert(0, (old, renewed, replace(because, reason=why)))
-        self.store.commit(None, Effects(acceptances=moves))
-        return after
+        if old is None:
+            return (last,)
+        why = f"renewed by {asked.ref}"
+        renewed = replace(old, state=AcceptanceState.RENEWED, ended_at=self.clock(), ended_why=why)
+        return (old, renewed, replace(because, reason=why)), last
 
     def _end(
         self,

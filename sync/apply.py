@@ -161,7 +161,7 @@ class Apply:
                 comments=[*step.heard, *((c, self.work.because) for c in (*step.said, *say, *step.standing))],
                 dirty=[step.item.ref] if writes else (),
                 requests=step.asked.requests,
-                acceptances=step.asked.withdrawn,
+                acceptances=step.asked.moved,
                 later=step.asked.later,
             ),
         )

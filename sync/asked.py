@@ -45,10 +45,17 @@ class Asking:
         loud = request is not None and not any(_asks(r) for r in self.rulings)
         return Asked(
             () if request is None else (request,),
-            tuple(self._withdrawn()),
+            tuple(self._withdrawn()) or self._approved(),
             (*self._later(), *self._no_longer(over)),
             (self._hold(request[0]),) if request is not None and loud else (),
         )
+
+    def _approved(self) -> tuple[tuple[Acceptance, Acceptance, Because], ...]:
+        """What comments approve, unless the ticket made another item of it meanwhile."""
+        open_ = self.item.status in UNFINISHED or self.item.accepted is not None
+        asked = self.seen.asked
+        same = asked is not None and asked.fingerprint == fingerprint(self.item)
+        return self.seen.approved if open_ and same else ()
 
     def _request(self) -> Request | None:
         """The request that is news: that of a comment, else that of the ticket's own state."""

@@ -106,7 +106,7 @@ class Inquiry:
         mine = {ref: item for ref, item in changed.items() if ref in linked}
         told = [each.comment for ref, each in ahead.items() if ref in linked]
         waiting = self._waiting([*self.store.waiting_comments(), *told], doubt, holds)
-        about = (self.resolution, frozenset(judged))
+        about = (self.resolution, frozenset(judged), self.policy)
         known = (mine, waiting, holds, alone, meant, self._reading, there, ahead, *about)
         self._read(found, trackers, extent, lambda tracker, far: self._scope(run, tracker, far, known))
         new = [item for ref, item in changed.items() if ref not in linked]

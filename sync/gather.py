@@ -8,10 +8,12 @@ from itertools import islice
 from mapping.read import observe
 from mapping.render import desired
 from mapping.speech import comment_key
+from state.acceptance import Acceptance
 from state.comments import UNKNOWN
 from state.effects import Feed
 from state.model import ActionItem, Comment, Field, Link, Status
 from state.ticket import Activity, ActivityKind, Category, Missing, Ticket, TicketRef
+from sync.accepting import Deciding
 from sync.backing import recalled
 from sync.diff import Change, compare
 from sync.plan import Sighted
@@ -21,6 +23,7 @@ from sync.rulings import Sighting
 from sync.steps import answer, vanished
 from sync.strays import look_again, recall, strangers
 from sync.unknown import overtaken
+from sync.voting import Ballot, Votes
 
 CHUNK = 100
 """How many tickets are compared at a time."""
@@ -253,7 +256,18 @@ def _sighting(scope: Scope, item: ActionItem, link: Link, ticket: Ticket, *, oth
     holds = tuple(scope.store.holds(item.ref))
     waiting, said = _spoken(scope, item, activity)
     asked = scope.asked(item.ref)
-    return Sighting(item, link, ticket, activity, holds, frozenset(known), waiting, said, asked)
+    votes = _votes(scope, item, link, asked, [act for act in activity if act.id not in known])
+    seen = Sighting(item, link, ticket, activity, holds, frozenset(known), waiting, said, asked)
+    return replace(seen, approved=votes.taken, doubted=votes.warnings)
+
+
+def _votes(scope: Scope, item: ActionItem, link: Link, asked: Acceptance | None, news: Sequence[Activity]) -> Votes:
+    """What new comments approve, where the policy lets them."""
+    if asked is None or not scope.policy.by_comment:
+        return Votes()
+    kinds = {name: rules.account_kind for name, rules in scope.rules.trackers.items()}
+    deciding = Deciding(scope.store, scope.policy.authorities, kinds, lambda: scope.now)
+    return Ballot(scope.tracker, scope.rules, deciding, item, link, asked, scope.run).count(news)
 
 
 def _spoken(

@@ -48,10 +48,10 @@ def release(hold: Hold, why: str) -> Operation:
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What a ticket asks a risk owner for, what it asks for no longer, and the holds that its requests open."""
+    """What a ticket asks a risk owner for, what became of earlier requests, and the holds that requests open."""
 
     requests: tuple[tuple[Acceptance, Because], ...] = ()
-    withdrawn: tuple[tuple[Acceptance, Acceptance, Because], ...] = ()
+    moved: tuple[tuple[Acceptance, Acceptance, Because], ...] = ()
     later: tuple[tuple[DueChange, Because], ...] = ()
     held: tuple[Hold, ...] = ()
 

@@ -7,7 +7,7 @@ from enum import IntEnum, auto
 
 from connectors.base import Tracker
 from mapping.rules import Rules
-from state.acceptance import Acceptance, AcceptanceState
+from state.acceptance import Acceptance, AcceptancePolicy, AcceptanceState
 from state.effects import Feed
 from state.model import ActionItem, Baseline, Comment, Hold, Link
 from state.proof import ResolutionPolicy
@@ -67,7 +67,7 @@ class Scope:
     item. `holds` are those that are open. `extent` says how far to look beyond `changed`. `standing` are acceptances
     that something may still become of, and `ahead` is what is to be written down of some before anything else, by item.
     `resolution` says what has to be at hand where somebody says that work is done, and `judged` are the items of which
-    that is to be said anew.
+    that is to be said anew. `policy` says how risks are accepted.
     """
 
     store: Store
@@ -86,6 +86,7 @@ class Scope:
     ahead: Mapping[str, Ending] = field(default_factory=dict)
     resolution: ResolutionPolicy = field(default_factory=ResolutionPolicy)
     judged: frozenset[str] = frozenset()
+    policy: AcceptancePolicy = field(default_factory=AcceptancePolicy)
 
     def backings(self, cases: Iterable[tuple[ActionItem, Ticket]]) -> dict[str, Backing]:
         """What is at hand for those of the items that are said to be done."""

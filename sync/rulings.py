@@ -44,8 +44,8 @@ class Sighting:
 
     `activity` is what people did since `link.seen_at`, `holds` are the item's open ones, `heard` the tracker's ids of
     comments already stored, `waiting` the comments yet to be sent, `said` those found to stand in the ticket already.
-    `asked` is the request to accept the risk that nobody has decided yet, `backing` what is at hand where the item is
-    said to be done.
+    `asked` is the request to accept the risk that nobody has decided yet, `approved` what comments made of it, and
+    `doubted` why others were not taken for that. `backing` is what is at hand where the item is said to be done.
     """
 
     item: ActionItem
@@ -57,6 +57,8 @@ class Sighting:
     waiting: tuple[Comment, ...] = ()
     said: tuple[Comment, ...] = ()
     asked: Acceptance | None = None
+    approved: tuple[tuple[Acceptance, Acceptance, Because], ...] = ()
+    doubted: tuple[str, ...] = ()
     backing: Backing | None = None
 
 

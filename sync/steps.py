@@ -109,9 +109,13 @@ class _Answer:
             asked=asked,
             released=released,
             answered=answered,
-            warnings=(*self.wanted.warnings, *self.there.warnings, *(r.warning for r in self.rulings if r.warning)),
+            warnings=tuple(self._warnings()),
         )
         return replace(step, operations=tuple(self._operations(step, pushes)))
+
+    def _warnings(self) -> Iterable[str]:
+        told = (r.warning for r in self.rulings if r.warning)
+        return (*self.wanted.warnings, *self.there.warnings, *told, *self.seen.doubted)
 
     def _is_settled(self, change: Change) -> bool:
         """Whether there is nothing to write: both sides say the same, or the item says nothing, which wipes nothing."""
@@ -240,6 +244,8 @@ class _Answer:
         if taken or step.heard or step.said:
             moved = [r.change for r in taken if r.because is None or "status" in r.values]
             yield operation(OperationKind.PULL, self._pull_reason(taken, step), moved)
+        for before, after, _ in step.asked.moved:
+            yield operation(OperationKind.ACCEPTANCE, f"{before.ref}: {after.state}")
         for hold in step.held:
             yield operation(OperationKind.HOLD, f"{hold.kind}: {hold.detail}")
         for hold_id, why in {**step.released, **step.answered}.items():

@@ -37,6 +37,7 @@ __all__ = ["CAPS", "OURS", "FarSide", "MemoryTracker"]
 CAPS = Capabilities(
     fields=frozenset(Field),
     account_kind="memory",
+    vouches=True,
     body_format=BodyFormat.MARKDOWN,
     title_limit=255,
     body_limit=65_536,

@@ -8,6 +8,7 @@ import pytest
 
 from connectors.sandbox.memory import CAPS, FarSide, MemoryTracker
 from mapping.rules import Route, Rules
+from state.acceptance import AcceptancePolicy
 from state.effects import Because, Effects, ItemChange
 from state.lease import Holder, this_process
 from state.model import ActionItem, Actor, Agent, Authority, Field, ItemDraft, Link, Person, Priority
@@ -56,6 +57,8 @@ class World:
     crash: Callable[[str], None] = lambda _: None
     at_once: AtOnce = in_turn
     resolution: ResolutionPolicy = NOTHING
+    policy: AcceptancePolicy = field(default_factory=AcceptancePolicy)
+    people: tuple[Person, ...] = PEOPLE
     runs: int = 0
     url: str = ""
 
@@ -65,7 +68,7 @@ class World:
             labels=self.labels,
             authority=self.authority,
         )
-        return Rules({"eng": table}, self.routes, PEOPLE)
+        return Rules({"eng": table}, self.routes, self.people)
 
     def engine(self) -> Engine:
         return Engine(
@@ -80,6 +83,7 @@ class World:
             crash=self.crash,
             at_once=self.at_once,
             resolution=self.resolution,
+            policy=self.policy,
         )
 
     def plan(self, *, full: bool = False) -> Plan:
