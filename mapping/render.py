@@ -273,6 +273,8 @@ def _parts(item: ActionItem, description: str, left_out: int) -> list[str]:
     if item.risks:
         facts.append(f"**Risks** {', '.join(map(escape, item.risks))}")
     facts.append(f"**Source** {source}")
+    if item.predecessor:
+        facts.append(f"**Goes on from** {item.predecessor}")
     if item.accepted:
         facts.append(f"**Accepted as a risk** until {item.accepted.until.isoformat()}, by {item.accepted.ref}")
     foot = (

@@ -73,6 +73,15 @@ def test_the_block_is_made_for_people(make_item: MakeItem, make_rules: MakeRules
     assert desired(make_item(), make_rules(), "t", marker).block == MARKDOWN_BLOCK
 
 
+@pytest.mark.parametrize("form", BodyFormat)
+def test_the_block_names_the_item_that_it_goes_on_from(
+    make_item: MakeItem, make_rules: MakeRules, marker: Marker, form: BodyFormat
+) -> None:
+    item = replace(make_item(), predecessor="AI-000007")
+    block = desired(item, make_rules(form), "t", marker).block
+    assert "AI-000007" in json.dumps(block)
+
+
 def test_the_canonical_values_are_those_of_the_item(make_item: MakeItem, make_rules: MakeRules, marker: Marker) -> None:
     wanted = desired(make_item(owner="MIA@acme.example"), make_rules(labels=("audit",)), "t", marker)
     assert wanted.values == {

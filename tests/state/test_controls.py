@@ -32,6 +32,14 @@ def _hear(book: "Book", *tests: Test) -> None:
         controls.heard(w.connection, tests)
 
 
+def test_a_test_that_names_no_item_is_about_the_item_that_it_was_about_before(book: "Book") -> None:
+    item = book.item()
+    _hear(book, replace(MFA, item=item.ref))
+    _hear(book, replace(MFA, outcome=TestOutcome.PASS, observed_at=WHEN + timedelta(days=1)))
+    [word] = book.store.ask(controls.latest_words)
+    assert (word.outcome, word.item) == (TestOutcome.PASS, item.ref)
+
+
 def test_a_framework_and_its_controls_are_kept_in_the_order_of_the_file(book: "Book") -> None:
     assert _add(book) == (2, 0, ())
     assert book.store.ask(controls.frameworks) == [SOC2]
