@@ -40,6 +40,11 @@ class Known:
         hashed = hashlib.sha256(named.encode()).digest()
         return base64.b32encode(hashed).decode().lower()[:_KEY_LENGTH]
 
+    def remembered(self, name: str) -> str | None:
+        """What `state.store.Store.remember` last kept under this name."""
+        with self._database.asking() as connection:
+            return connection.execute(select(META.c.value).where(META.c.name == name)).scalar()
+
     def ask(self, question: Callable[Concatenate[Connection, P], T], *args: P.args, **named: P.kwargs) -> T:
         """The answer of a table's own function, such as `links.count`, in one short transaction."""
         with self._database.asking() as connection:

@@ -14,6 +14,7 @@ from state.errors import UnknownRef
 from state.items import ITEM
 from state.lifecycle import UNFINISHED, lint, missing
 from state.model import ActionItem, AuditRecord, Comment, Hold, HoldKind, Link, Outcome, Priority, Status, TestOutcome
+from state.outlook import is_single
 from state.results import Result
 from state.rows import item_of
 from state.series import pages
@@ -89,7 +90,7 @@ def status(store: Store, today: date, *, warned: int = 20, soon: int = 14) -> Ov
         over = _over(connection, today)
         counts, first = _warnings(connection, today, warned)
         records, head = audit.head(connection)
-        overdue = _count(connection, select(ITEM.c.ref).where(_unfinished(), ITEM.c.due_date < today))
+        overdue = _count(connection, select(ITEM.c.ref).where(_unfinished(), is_single(), ITEM.c.due_date < today))
         return Overview(
             items=_by_status(connection, over),
             overdue=overdue + sum(item.due_date < today for item in over),
@@ -172,7 +173,8 @@ def _only(connection: Connection, state: AcceptanceState) -> tuple[Acceptance, .
 
 
 def _by_status(connection: Connection, over: Sequence[ActionItem]) -> dict[tuple[Status, Priority], int]:
-    query = select(ITEM.c.status, ITEM.c.priority, func.count().label("n")).group_by(ITEM.c.status, ITEM.c.priority)
+    query = select(ITEM.c.status, ITEM.c.priority, func.count().label("n")).where(is_single())
+    query = query.group_by(ITEM.c.status, ITEM.c.priority)
     counts = {(Status(row.status), Priority(row.priority)): row.n for row in connection.execute(query)}
     for item in over:
         counts[Status.ACCEPTED_AS_RISK, item.priority] -= 1
@@ -205,7 +207,7 @@ def _warnings(connection: Connection, today: date, most: int) -> tuple[dict[str,
 
 def _unfinished_rows(connection: Connection) -> Iterator[Any]:
     columns = (ITEM.c.seq, ITEM.c.ref, ITEM.c.title, ITEM.c.owner, ITEM.c.due_date)
-    query = select(*columns).where(_unfinished()).order_by(ITEM.c.seq).limit(_PAGE)
+    query = select(*columns).where(_unfinished(), is_single()).order_by(ITEM.c.seq).limit(_PAGE)
     found = pages(
         lambda some: connection.execute(some).all(), query, lambda last: query.where(ITEM.c.seq > last.seq), _PAGE
     )

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import NamedTuple, Self
 
-from sqlalchemy import Connection, insert, select
+from sqlalchemy import Connection, insert, select, update
 
 from state import comments, controls, groups, items, journal, lease, links, proofs, results, waiting, whereabouts
 from state.audit import Ledger
@@ -169,6 +169,12 @@ class Store(Known):
         """Go on here, after the installation was to go to another database."""
         with self.writing(here=False) as w:
             whereabouts.reclaim(w.connection, w.ledger, because)
+
+    def remember(self, name: str, value: str) -> None:
+        """Keep a fact about this installation under its name, in place of what was known before."""
+        with self.writing() as w:
+            if not w.connection.execute(update(META).where(META.c.name == name).values(value=value)).rowcount:
+                w.connection.execute(insert(META).values(name=name, value=value))
 
     def unlink(self, item: str, because: Because) -> Link | None:
         """Forget an item's ticket, close what waits about it, and return the link that was, if any.

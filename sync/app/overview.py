@@ -5,8 +5,9 @@ from typing import Any
 
 from state import queries
 from state.model import Hold, Priority, Status
+from state.outlook import outlook as look
 from state.queries import Overview
-from sync.app import shapes, show
+from sync.app import morning, shapes, show
 from sync.app.failures import IN_ORDER
 from sync.app.opening import configuration, open_store
 from sync.app.shell import Shell
@@ -19,15 +20,19 @@ def status(shell: Shell) -> int:
     config = configuration(shell)
     with open_store(shell, config) as store:
         view = queries.status(store, shell.today, soon=config.settings.accept.warn_days)
-        holds = store.holds()
+        outlook = store.ask(look, shell.today, stale_days=config.settings.tests.stale_days)
+        holds, last = store.holds(), morning.last_sync(store)
     trackers = list(dict.fromkeys([*config.settings.trackers, *view.links, *view.synced]))
     answer = _shape(view, holds, trackers)
     answer |= {
         "acceptances_requested": [shapes.acceptance(each, shell.today) for each in view.requested],
         "acceptances_ending": [shapes.acceptance(each, shell.today) for each in view.ending],
         "due_requested": [shapes.due_change(each) for each in view.later],
+        "last_sync": last,
+        **morning.shape(outlook, shell.today),
     }
-    shell.answer(answer, lambda: _words(view, holds, trackers))
+    also = tuple(morning.words(outlook, shell.today))
+    shell.answer(answer, lambda: _words(view, holds, trackers, also, morning.sync_words(last)))
     return IN_ORDER
 
 
@@ -50,7 +55,7 @@ def _shape(view: Overview, holds: Sequence[Hold], trackers: Sequence[str]) -> di
     }
 
 
-def _words(view: Overview, holds: Sequence[Hold], trackers: Sequence[str]) -> str:
+def _words(view: Overview, holds: Sequence[Hold], trackers: Sequence[str], also: Sequence[object], last: str) -> str:
     counts = [
         (
             s.value,
@@ -73,8 +78,10 @@ def _words(view: Overview, holds: Sequence[Hold], trackers: Sequence[str]) -> st
     parts: list[object] = [
         show.table(("", *(p.value for p in Priority), "all"), counts, title="Items"),
         show.bullets(now),
+        *also,
         show.heading("Trackers"),
-        show.table(("tracker", "tickets", "last sync (UTC)"), synced),
+        show.table(("tracker", "tickets", "last read (UTC)"), synced),
+        show.bullets([last]),
         show.heading(f"Waits for a person: {len(holds)}"),
         show.holds(holds),
     ]

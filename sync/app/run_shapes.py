@@ -1,13 +1,19 @@
 """The JSON that plans and runs answer with, as documented in docs/json.md."""
 
+import json
 from collections.abc import Iterable
 from dataclasses import asdict
+from datetime import datetime
 from typing import Any
 
 from state.model import Hold
-from sync.app.shapes import hold
+from sync.app.shapes import hold, moment
 from sync.engine import Report
 from sync.plan import Operation, Plan
+
+LAST_SYNC = "last_sync"
+"""Under which name a database remembers how the last sync ended."""
+_PROBLEMS = 5
 
 
 def plan(made: Plan) -> dict[str, Any]:
@@ -35,6 +41,13 @@ def report(done: Report, holds: Iterable[Hold]) -> dict[str, Any]:
         **asdict(done.tally),
         "requests": dict(done.requests),
     }
+
+
+def ended(done: Report, at: datetime) -> str:
+    """How a sync ended, as `status` tells of it later."""
+    told = {"run": done.run, "at": moment(at), "exit_code": done.exit_code, **asdict(done.tally)}
+    refused = None if done.plan.refused is None else done.plan.refused.detail
+    return json.dumps({**told, "refused": refused, "problems": [*done.plan.problems, *done.problems][:_PROBLEMS]})
 
 
 def _operation(each: Operation) -> dict[str, Any]:

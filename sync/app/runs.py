@@ -118,6 +118,7 @@ def sync(shell: Shell, *, expect: str | None, force: str | None, full: bool, onl
         if report.plan.refused is None:
             report = replace(report, warnings=(*report.warnings, *_renewed(shell, engine.store)))
         holds = engine.store.holds()
+        engine.store.remember(run_shapes.LAST_SYNC, run_shapes.ended(report, shell.clock()))
     shell.answer(run_shapes.report(report, holds), lambda: _report_words(report, holds))
     return report.exit_code
 

@@ -32,6 +32,7 @@ READING = {
         "has_links",
         "link_refs",
         "generations",
+        "remembered",
         "feed",
         "open_intents",
         "content_at",
@@ -71,6 +72,7 @@ WALK: dict[str, tuple[Callable[["Book"], object], list[str]]] = {
         ["comment.added"],
     ),
     "leave": (lambda book: book.store.leave("sqlite:///new.db", HERE, book.because), ["state.moved"]),
+    "remember": (lambda book: book.store.remember("last_sync", "{}"), []),
     "reclaim": (_move_and_return, ["state.moved", "state.reclaimed"]),
     "unlink": (lambda book: book.store.unlink("AI-000001", book.because), ["ticket.unlinked", "hold.settled"]),
 }
