@@ -49,6 +49,7 @@ def test_the_last_item_that_ends_makes_its_risk_due_once(store: Store) -> None:
 
 def test_a_risk_that_is_accepted_ends_its_item_too(store: Store) -> None:
     _change(store, "AI-000001", status=Status.RESOLVED)
+    assert reevaluate(store, KIM) == {}
     with store.writing() as w:
         accepted = Accepted("RA-000001", date(2027, 1, 1), "f")
         items.accept(w.connection, w.ledger, w.now, "AI-000002", accepted, KIM)

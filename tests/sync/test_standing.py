@@ -158,6 +158,7 @@ def test_what_answers_a_control_answers_it_with_items_tests_and_evidence(program
 def test_an_accepted_risk_is_not_treated_and_ends_on_its_day_although_nobody_did_anything(programme: Programme) -> None:
     item = programme.item("CC6.1")
     programme.prove(item)
+    assert programme.stands() == (IN_PROGRESS, f"open: {item.ref}")
     with programme.store.writing() as w:
         accepted = Accepted("RA-000001", TODAY + timedelta(days=2), "f")
         items.accept(w.connection, w.ledger, w.now, item.ref, accepted, KIM)
