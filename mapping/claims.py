@@ -1,5 +1,6 @@
 """What a change of a ticket claims about its item, by whom and in which words; never a decision."""
 
+import re
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
 
@@ -14,6 +15,7 @@ _KINDS: Mapping[str, ClaimKind] = {
     Status.RESOLVED.value: ClaimKind.RESOLVED,
     ACCEPTANCE_REQUESTED: ClaimKind.ACCEPTANCE_REQUESTED,
 }
+_ORIGINAL = re.compile(r"\bduplicate(?:s| of)[:\s]+\[?([^\s\])>,;]+)", re.IGNORECASE)
 _DECISIVE = (Field.STATUS.value, "resolution")
 
 
@@ -29,6 +31,16 @@ def claim(observed: str | None, before: str | None, activity: Sequence[Activity]
     if event is None:
         return None if any(_decides(event) for event in activity) else Claim(kind, at=ticket.updated)
     return Claim(kind, by=event.by.id, at=event.at, text=_explanation(event, activity))
+
+
+def original(activity: Sequence[Activity], ticket: Ticket) -> str | None:
+    """What people call the ticket of which this one is the duplicate, by the last link or comment that says it."""
+    found = None
+    for act in sorted(activity, key=lambda act: act.at):
+        words = act.text if act.kind is ActivityKind.COMMENT else act.after or ""
+        if not act.by.ours and act.marker_key is None and (said := _ORIGINAL.search(words)):
+            found = said[1].rstrip(".:!?")
+    return f"{ticket.project}{found}" if found is not None and found.startswith("#") else found
 
 
 def _deciding(activity: Sequence[Activity], kind: ClaimKind) -> Activity | None:

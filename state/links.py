@@ -69,6 +69,12 @@ def by_key(connection: Connection, tracker: str, keys: Iterable[str]) -> dict[st
     return {link.marker.key: link for link in _current(connection, _BY_KEY, keys, in_tracker=tracker)}
 
 
+def called(connection: Connection, tracker: str, key: str) -> Link | None:
+    """The current link of the ticket that people call so."""
+    row = connection.execute(select(LINK).where(LINK.c.tracker == tracker, LINK.c.ticket_key == key, CURRENT)).first()
+    return None if row is None else link_of(row)
+
+
 def _current(connection: Connection, query: Select[Any], values: Iterable[str], **same: str) -> Iterator[Link]:
     for some in chunks(dict.fromkeys(values)):
         yield from map(link_of, connection.execute(query, {"some": some, **same}))

@@ -4,10 +4,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 
+from mapping.claims import original
 from mapping.read import is_unexplained
 from mapping.rules import TrackerRules
 from mapping.speech import comment_key
-from state import comments, proofs
+from state import comments, links, proofs
 from state.comments import UNKNOWN
 from state.lifecycle import UNFINISHED
 from state.model import ActionItem, ClaimKind, Comment, Field, Hold, HoldKind, Status
@@ -38,6 +39,11 @@ class Backing:
     unexplained: bool = False
     asked_at: datetime | None = None
     standing: Comment | None = None
+
+    def follows(self, original: "Original") -> bool:
+        """Whether the item ends with the one that it repeats, which is resolved: what shows that shows it here too."""
+        both = replace(self, evidence=(*self.evidence, *original.evidence))
+        return original.item.status is Status.RESOLVED and not both.missing
 
     @property
     def missing(self) -> tuple[str, ...]:
@@ -121,6 +127,33 @@ class Backing:
         return (self.asked_at or self.now).date() + timedelta(days=self.policy.reopen_after_days)
 
 
+@dataclass(frozen=True, slots=True)
+class Original:
+    """The item of whose ticket another is the duplicate, what people call that ticket, and what it is backed by."""
+
+    item: ActionItem
+    key: str
+    evidence: Sequence[Evidence] = ()
+
+
+def original_of(
+    store: Store, tracker: str, ticket: Ticket, holds: Iterable[Hold], activity: Iterable[Activity]
+) -> Original | None:
+    """The item that a ticket repeats, as far as somebody said so and it has a ticket here."""
+    ref = next((h.ours for h in holds if h.kind is HoldKind.DUPLICATE and _is_ref(h.ours)), None)
+    link = store.link(ref) if ref is not None else None
+    if link is None and ticket.state.category is Category.DONE and (key := original(list(activity), ticket)):
+        link = store.ask(links.called, tracker, key)
+    if link is None or link.ref == ticket.ref:
+        return None
+    evidence = store.ask(proofs.of_items, [link.item]).get(link.item, ())
+    return Original(store.item(link.item), link.ref.key, evidence)
+
+
+def _is_ref(text: str | None) -> bool:
+    return text is not None and text.startswith("AI-")
+
+
 def backings(
     store: Store,
     policy: ResolutionPolicy,
@@ -166,8 +199,29 @@ def recalled(backing: Backing, installation: str, tracker: str, activity: Iterab
     return replace(backing, standing=known)
 
 
-def due(store: Store, policy: ResolutionPolicy, now: datetime, holds: Iterable[Hold]) -> dict[str, ActionItem]:
-    """The items of which something else is to be said than when their evidence was last asked for."""
+def due(store: Store, policy: ResolutionPolicy, now: datetime, holds: Sequence[Hold]) -> dict[str, ActionItem]:
+    """The items of which something else is to be said than when their tickets were last looked at."""
+    return _to_judge(store, policy, now, holds) | _following(store, policy, now, holds)
+
+
+def _following(store: Store, policy: ResolutionPolicy, now: datetime, holds: Iterable[Hold]) -> dict[str, ActionItem]:
+    """The items that end with the one that they repeat."""
+    held = {h.item: h.ours or "" for h in holds if h.kind is HoldKind.DUPLICATE and _is_ref(h.ours)}
+    if not held:
+        return {}
+    items, evidence = store.items([*held, *held.values()]), store.ask(proofs.of_items, [*held, *held.values()])
+    found = {}
+    for ref, ours in held.items():
+        repeated = Original(items[ours], "", evidence.get(ours, ()))
+        if items[ref].status in UNFINISHED and Backing(items[ref], policy, now, evidence.get(ref, ())).follows(
+            repeated
+        ):
+            found[ref] = items[ref]
+    return found
+
+
+def _to_judge(store: Store, policy: ResolutionPolicy, now: datetime, holds: Iterable[Hold]) -> dict[str, ActionItem]:
+    """The items of which something else is missing than when it was last asked for, or for too long."""
     held = {hold.item: hold for hold in holds if hold.kind is HoldKind.EVIDENCE_MISSING}
     if not held:
         return {}

@@ -14,7 +14,7 @@ from state.effects import Feed
 from state.model import ActionItem, Comment, Field, Link, Status
 from state.ticket import Activity, ActivityKind, Category, Missing, Ticket, TicketRef
 from sync.accepting import Deciding
-from sync.backing import recalled
+from sync.backing import original_of, recalled
 from sync.diff import Change, compare
 from sync.plan import Sighted
 from sync.position import advanced, located
@@ -232,8 +232,10 @@ def _answer(scope: Scope, tickets: Sequence[Ticket], reading: Reading) -> None:
             continue
         seen = _sighting(scope, item, link, ticket, others=others)
         if (backing := backings.get(item.ref)) is not None:
-            known = recalled(backing, scope.store.installation, scope.tracker.name, seen.activity)
-            seen = replace(seen, backing=known)
+            name = scope.tracker.name
+            known = recalled(backing, scope.store.installation, name, seen.activity)
+            repeated = original_of(scope.store, name, ticket, seen.holds, seen.activity)
+            seen = replace(seen, backing=known, original=repeated)
         step = answer(seen, scope.rules, scope.run)
         if step.operations or step.warnings:
             reading.calls_for(step)

@@ -6,6 +6,7 @@ from datetime import date
 from typing import Any
 
 from mapping.claims import claim
+from mapping.read import DUPLICATE
 from state.acceptance import Acceptance
 from state.effects import Because
 from state.lifecycle import OURS, UNFINISHED, refusal
@@ -27,7 +28,7 @@ from state.model import (
     anything_but,
 )
 from state.ticket import Activity, ActivityKind, Category, Ticket
-from sync.backing import STILL, Backing
+from sync.backing import STILL, Backing, Original
 from sync.diff import Change, Flow, Values
 
 _STATUSES = frozenset(Status)
@@ -45,7 +46,8 @@ class Sighting:
     `activity` is what people did since `link.seen_at`, `holds` are the item's open ones, `heard` the tracker's ids of
     comments already stored, `waiting` the comments yet to be sent, `said` those found to stand in the ticket already.
     `asked` is the request to accept the risk that nobody has decided yet, `approved` what comments made of it, and
-    `doubted` why others were not taken for that. `backing` is what is at hand where the item is said to be done.
+    `doubted` why others were not taken for that. `backing` is what is at hand where the item is said to be done, and
+    `original` the item whose ticket this one repeats.
     """
 
     item: ActionItem
@@ -60,6 +62,7 @@ class Sighting:
     approved: tuple[tuple[Acceptance, Acceptance, Because], ...] = ()
     doubted: tuple[str, ...] = ()
     backing: Backing | None = None
+    original: Original | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,8 +137,11 @@ def _undecided(change: Change, seen: Sighting, theirs: str) -> Ruling:
         detail = f"{who} {did} {key} as {reason}{words}; a risk is accepted by a named approver, never by a ticket"
         hold = _field_hold(HoldKind.ACCEPTANCE_REQUESTED, seen, change, detail)
         return Ruling(change, {"claim": said}, hold)
-    if theirs == "duplicate":
+    if theirs == DUPLICATE:
         hold = _field_hold(HoldKind.DUPLICATE, seen, change, f"{key} was closed as {reason}")
+        if (known := seen.original) is not None:
+            detail = f"{hold.detail} of {known.key} ({known.item.ref}), and is resolved when that is"
+            hold = replace(hold, ours=known.item.ref, detail=detail)
         return Ruling(change, {"claim": None}, hold)
     tracker = seen.link.ref.tracker
     table = "resolution" if seen.ticket.state.resolution else "status"
@@ -207,6 +213,8 @@ def pending(seen: Sighting, ours: str | None, theirs: str | None, run: str) -> I
     """What becomes of a claim made before that the work is done, where the ticket's status did not move since."""
     backing, said = seen.backing, seen.item.claim
     base = seen.link.baseline.get(Field.STATUS)
+    if backing is not None and base is not None and base.theirs == DUPLICATE and said is None:
+        yield from _following(seen, backing, Change(Field.STATUS, base, ours, theirs, Flow.PULL), run)
     if backing is None or said is None or base is None or not backing.is_pending:
         return
     tracker, closed = seen.link.ref.tracker, base.theirs == Status.RESOLVED
@@ -225,6 +233,15 @@ def pending(seen: Sighting, ours: str | None, theirs: str | None, run: str) -> I
     else:
         told = next((h.detail.partition(STILL)[0] for h in seen.holds if h.kind is HoldKind.EVIDENCE_MISSING), None)
         yield Ruling(change, hold=backing.hold(tracker, told or _is_said(seen, said)), agree=False)
+
+
+def _following(seen: Sighting, backing: Backing, change: Change, run: str) -> Iterator[Ruling]:
+    """A duplicate ends with its original, whose ticket it leaves to tell why."""
+    known = seen.original
+    if known is not None and backing.follows(known):
+        why = f"{seen.ticket.ref.key} is a duplicate of {known.key}, and {known.item.ref} is resolved"
+        because = Because(Agent(Actor.SCHEDULE, OURS, ""), run, "", why)
+        yield Ruling(change, {"status": Status.RESOLVED, "claim": None}, because=because)
 
 
 def _asks_for_time(change: Change, item: ActionItem, authority: Mapping[Field, Authority]) -> bool:

@@ -206,6 +206,8 @@ class _Answer:
                     gone[hold.id] = "the ticket is no longer archived"
                 case HoldKind.EVIDENCE_MISSING if not self._is_claimed:
                     gone[hold.id] = "resolved" if self.item.status is Status.RESOLVED else "no longer said to be done"
+                case HoldKind.DUPLICATE if self.item.status is Status.RESOLVED:
+                    gone[hold.id] = "resolved with its original"
                 case HoldKind.CONFLICT if hold.field not in stuck:
                     gone[hold.id] = "both sides agree again"
                 case kind if kind in _REQUESTS and (hold.field, hold.theirs) not in undecided:

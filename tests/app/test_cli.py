@@ -28,6 +28,7 @@ def test_the_commands_are_these() -> None:
         *("init", "check", "intake", "plan", "sync", "status", "explain", "demo"),
         *("item add", "item list", "item show", "item edit", "item comment", "item link", "item unlink"),
         *(f"accept {word}" for word in ("request", "list", "show", "approve", "reject", "revoke", "renew")),
+        *("resolve", "review"),
         *("due list", "due approve", "due reject"),
         *(f"evidence {word}" for word in ("add", "list", "show", "review", "verify", "check")),
         *(f"framework {word}" for word in ("add", "list", "gaps", "map")),

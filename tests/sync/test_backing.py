@@ -297,3 +297,43 @@ def test_what_is_planned_is_what_is_done(asking: Any) -> None:
     plan = asking.plan()
     assert asking.sync(expect=plan.digest).plan.digest == plan.digest
     assert asking.item(item.ref).status is Status.RESOLVED
+
+
+@pytest.mark.parametrize("how", ["Duplicate of MEM-1.", "see there", "This one duplicates MEM-77"])
+def test_a_duplicate_ends_with_its_original_where_that_is_known(asking: Any, how: str) -> None:
+    first, second = (asking.add(f"Rotate the root key {n}", priority=Priority.MEDIUM) for n in "ab")
+    asking.sync()
+    ref = asking.link(second.ref).ref
+    asking.far.comment(ref, how, by="tom")
+    asking.far.move_to(ref, "Done", "Duplicate", by="tom")
+    asking.sync()
+    (hold,) = asking.store.holds()
+    known = "MEM-1" in how
+    assert (hold.kind, hold.ours == first.ref, first.ref in hold.detail) == (HoldKind.DUPLICATE, known, known)
+    comes_to_rest(asking, 2)
+    bring(asking, first.ref)
+    asking.far.move_to(asking.link(first.ref).ref, "Done", "Done")
+    state = asking.ticket(second.ref).state
+    for _ in range(2):
+        asking.sync()
+    assert asking.item(first.ref).status is Status.RESOLVED
+    assert asking.item(second.ref).status is (Status.RESOLVED if known else Status.OPEN)
+    assert holds(asking) == ([] if known else [HoldKind.DUPLICATE])
+    assert asking.ticket(second.ref).state == state
+    comes_to_rest(asking, 2)
+
+
+def test_a_duplicate_of_what_was_asked_less_for_waits_for_what_is_asked_of_it(asking: Any) -> None:
+    first = asking.add("Rotate the root key", priority=Priority.LOW)
+    second = asking.add("Rotate the root key of billing", priority=Priority.HIGH)
+    asking.sync()
+    keys = {asking.link(each.ref).ref.key: each for each in (first, second)}
+    (key,) = [name for name, each in keys.items() if each is first]
+    asking.far.comment(asking.link(second.ref).ref, f"Duplicate of {key}", by="tom")
+    asking.far.move_to(asking.link(second.ref).ref, "Done", "Duplicate", by="tom")
+    asking.far.move_to(asking.link(first.ref).ref, "Done", "Done")
+    asking.sync()
+    assert asking.item(first.ref).status is Status.RESOLVED
+    comes_to_rest(asking, 2)
+    assert asking.item(second.ref).status is Status.OPEN
+    assert holds(asking) == [HoldKind.DUPLICATE]
