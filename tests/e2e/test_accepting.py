@@ -99,3 +99,16 @@ def test_a_refused_request_leaves_the_ticket_open_with_the_reason(installation: 
     assert not is_closed(installation, key)
     assert told(installation, key, "the data is too sensitive") == 1
     assert installation.run("sync")["operations"] == []
+
+
+@pytest.mark.usefixtures("ruth")
+def test_who_opened_the_ticket_is_known_and_does_not_decide(installation: Any) -> None:
+    with (installation.folder / "counterfoil.toml").open("a", encoding="utf-8") as config:
+        config.write(RULES)
+    key = installation.open_ticket("Buckets are not encrypted")
+    ref = installation.run("item", "add", "Encrypt the backup bucket of billing")["ref"]
+    installation.run("accept", "request", ref, "--because", "not this year", "--until", "2027-01-31")
+    assert installation.run("accept", "show", ref)["may_decide"] == ["mia@acme.example"]
+    installation.run("item", "link", ref, key, "--tracker", "work", expect=None)
+    installation.run("sync", "--full", expect=None)
+    assert installation.run("accept", "show", ref)["may_decide"] == []
