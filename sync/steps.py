@@ -143,7 +143,7 @@ class _Answer:
         item = self.item
         facts = {
             "priority": item.priority.value,
-            "due": item.due_date.isoformat(),
+            "due": item.due_date.isoformat() + (", which is past" if item.overdue_since else ""),
             "owner": item.owner or "nobody",
             "controls": ", ".join(item.controls) or "none",
             "risks": ", ".join(item.risks) or "none",

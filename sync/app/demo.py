@@ -5,6 +5,7 @@ import json
 from collections.abc import Callable, Sequence
 from contextlib import redirect_stdout
 from dataclasses import dataclass, field
+from datetime import timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -13,7 +14,8 @@ from connectors.sandbox.showcase import BRING_BACK, PEOPLE, Place, showcase
 from sync.app import demo_data, show
 from sync.app.cli import run
 from sync.app.failures import BUG, IN_ORDER, Mistaken
-from sync.app.shell import Shell
+from sync.app.identity import system_user
+from sync.app.shell import AHEAD, Shell, utc_now
 
 _ROUTES = """
 [[routes]]                           # what is urgent and about access goes to the platform team
@@ -26,11 +28,18 @@ tracker = "{tracker}"
 [intake.ocsf]
 frameworks = ["{framework}"]
 
-[resolve]                            # what is closed as done is believed
-critical = {{ pieces = 0 }}
-high = {{ pieces = 0 }}
-medium = {{ pieces = 0 }}
+[[people]]                           # whoever runs this
+email = "ada@acme.example"
+login = {login}
+
+[roles]
+reviewer = ["ada@acme.example"]
+
+[roles.risk_owner]
+medium = ["ada@acme.example"]
+low = ["ada@acme.example"]
 """
+_DAYS = 40
 _SEE = "What one can look at from here"
 _PAPER = 110
 
@@ -80,7 +89,7 @@ def picture(file: Path) -> int:
         with TemporaryDirectory() as passing, redirect_stdout(io.StringIO()) as text:
             code = demo(Shell(file), Path(passing) / "demo")
         told = text.getvalue()
-        middle = told[told.index("== Meanwhile") : told.index("== The third sync")]
+        middle = told[told.index("== Meanwhile") : told.index("== A closed ticket")]
         file.write_text(show.drawn(middle.rstrip(), "counterfoil demo"), encoding="utf-8")
     finally:
         show.PAPER.reset(paper)
@@ -115,11 +124,15 @@ def _set_up(folder: Path, places: tuple[Place, Place], shell: Shell) -> None:
         secret = folder / f"{place.name}.token"
         secret.touch(mode=0o600)
         secret.write_text(place.token + "\n", encoding="utf-8")
-    routes = _ROUTES.format(host=host.name, tracker=tracker.name, framework=demo_data.FRAMEWORK)
+    routes = _ROUTES.format(
+        host=host.name, tracker=tracker.name, framework=demo_data.FRAMEWORK, login=json.dumps(system_user())
+    )
     text = "# Written by `counterfoil demo`.\n" + "".join((tracker.table, host.table, routes, PEOPLE))
     (folder / "counterfoil.toml").write_text(text, encoding="utf-8")
     (folder / "findings.ocsf.json").write_text(demo_data.findings(shell.clock()), encoding="utf-8")
     (folder / "items.csv").write_text(demo_data.items(), encoding="utf-8")
+    (folder / "soc2.csv").write_text(demo_data.CONTROLS, encoding="utf-8")
+    (folder / "rotation.log").write_text(demo_data.PROOF, encoding="utf-8")
 
 
 def _play(stage: _Stage, folder: Path, places: tuple[Place, Place]) -> bool:
@@ -132,28 +145,84 @@ def _play(stage: _Stage, folder: Path, places: tuple[Place, Place]) -> bool:
     stage.say("Items come in: a scanner's findings, and an auditor's list")
     stage.command("intake", "ocsf", str(folder / "findings.ocsf.json"))
     stage.command("intake", "csv", str(folder / "items.csv"))
+    stage.command("framework", "add", str(folder / "soc2.csv"), "--id", demo_data.FRAMEWORK)
+    stage.command("risk", "add", "Staff give away their password", "--id", "R-05", "--current", "4x3")
     stage.say("What a sync would do, and the sync")
     stage.command("plan")
     stage.command("sync")
-    waiting = _work(stage, tracker, host)
+    done, declined, refused = _work(stage, tracker, host)
     stage.say("The second sync carries it back")
     stage.command("plan")
     stage.command("sync", expect=(5,))
     stage.command("status")
     stage.say("Why one item looks as it does")
-    stage.command("explain", waiting)
-    stage.say("The third sync has nothing left to do; what waits for a person still waits")
-    third = stage.ask("plan")
-    stage.command("sync", expect=(5,))
+    stage.command("explain", declined)
+    _decide(stage, folder, done, declined, refused)
+    _mend(stage, folder)
+    stage.say("The third sync tells the trackers: tickets are resolved, one is accepted for a time, one open again")
+    stage.command("sync")
+    _regress(stage, folder)
+    stage.say("The last sync has nothing left to do")
+    last = stage.ask("plan")
+    stage.command("sync")
     stage.command("audit", "verify")
-    return not third["operations"]
+    _wait(stage)
+    return not last["operations"]
 
 
-def _work(stage: _Stage, tracker: Place, host: Place) -> str:
-    """What people do meanwhile, on both sides; the item whose engineer asks for the risk to be accepted."""
+def _decide(stage: _Stage, folder: Path, done: str, declined: str, refused: str) -> None:
+    """A claim is backed by evidence; one risk is accepted for a time, and another is not."""
+    stage.say("A closed ticket is a claim: evidence settles it, and named people decide about risks")
+    stage.command("evidence", "add", done, str(folder / "rotation.log"), "--shows", "The old keys are gone")
+    stage.command("accept", "reject", refused, "--reason", "It takes an hour to mend")
+    until = (utc_now() + timedelta(days=_DAYS - 10)).date().isoformat()
+    terms = ("--until", until, "--likelihood", "2", "--impact", "2", "--compensating", "Nobody but Mia logs in there")
+    stage.command("accept", "approve", declined, *terms)
+
+
+def _mend(stage: _Stage, folder: Path) -> None:
+    """A control goes from failing to implemented, and a risk is scored again."""
+    stage.say("The databases are encrypted: the scanner sees it, a reviewer agrees, and the control is implemented")
+    stage.command("controls", "list", "--framework", demo_data.FRAMEWORK)
+    _scan(stage, folder, "findings-2.ocsf.json", mended=(demo_data.MENDED,))
+    for row in stage.ask("item", "list", "--control", demo_data.CONTROL):
+        stage.command("review", row["ref"], "--accept")
+        stage.command("resolve", row["ref"], "--reason", "Restored from an encrypted snapshot")
+    stage.command("controls", "show", demo_data.CONTROL)
+    stage.say("The last item of a risk ends, and the risk is scored again")
+    [last] = [row for row in stage.ask("item", "list") if row["external_ref"] == demo_data.LAST]
+    stage.command("resolve", last["ref"], "--reason", "Held on Monday, all but two reported it")
+    stage.command("risk", "score", "R-05", "2x3", "--reason", "Most people report the mail by now")
+
+
+def _regress(stage: _Stage, folder: Path) -> None:
+    """What was mended fails again."""
+    stage.say("The scanner finds what was mended broken again: the same items and tickets are open again")
+    _scan(stage, folder, "findings-3.ocsf.json")
+    stage.command("sync")
+
+
+def _scan(stage: _Stage, folder: Path, name: str, mended: Sequence[str] = ()) -> None:
+    (folder / name).write_text(demo_data.findings(utc_now(), mended), encoding="utf-8")
+    stage.command("intake", "ocsf", str(folder / name))
+
+
+def _wait(stage: _Stage) -> None:
+    """What time alone brings about, looked at ahead of it."""
+    stage.say(f"In {_DAYS} days the acceptance is over, whether or not anything runs; the next sync then says so")
+    later = AHEAD.set(timedelta(days=_DAYS))
+    try:
+        stage.command("accept", "list")
+        stage.command("plan")
+    finally:
+        AHEAD.reset(later)
+
+
+def _work(stage: _Stage, tracker: Place, host: Place) -> tuple[str, str, str]:
+    """What people do meanwhile, on both sides; the items that are said to be done, and to be lived with, twice."""
     rows = stage.ask("item", "list", "--status", "open")
     at = {place.name: [row for row in rows if row["ticket"]["tracker"] == place.name] for place in (tracker, host)}
-    started, done, declined, here, *_ = at[tracker.name]
+    started, done, declined, refused, here, *_ = at[tracker.name]
     edited, talked, wiped, *_ = at[host.name]
     mia, dev = tracker.engineer, host.engineer
 
@@ -167,6 +236,7 @@ def _work(stage: _Stage, tracker: Place, host: Place) -> str:
             f"{key(declined)}: closes it as won't do",
             lambda: mia.wont_do(key(declined), "The host is switched off in March, we live with it until then."),
         ),
+        (f"{key(refused)}: too", lambda: mia.wont_do(key(refused), "No time this quarter.")),
         (f"{key(edited)}: edits the title", lambda: dev.edit_title(key(edited), "FYI only")),
         (f"{key(talked)}: comments", lambda: dev.comment(key(talked), "Waiting for the vendor, expect Thursday.")),
         (f"{key(wiped)}: overwrites the text, marker and all", lambda: dev.set_body(key(wiped), "see the runbook")),
@@ -177,7 +247,7 @@ def _work(stage: _Stage, tracker: Place, host: Place) -> str:
     stage.say("And on our side somebody adds a comment and names another owner")
     stage.command("item", "comment", here["ref"], "The auditor comes back to this one in December.")
     stage.command("item", "edit", here["ref"], "--owner", "omar@acme.example")
-    return str(declined["ref"])
+    return str(done["ref"]), str(declined["ref"]), str(refused["ref"])
 
 
 def _farewell(folder: Path) -> str:

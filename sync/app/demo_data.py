@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+from collections.abc import Collection
 from datetime import datetime
 from typing import Any
 
@@ -30,6 +31,17 @@ _CHECKS = (
     ("ebs_snapshots", "Snapshot the volume every day", "Low", "A1.2", "Attach the daily backup policy."),
     ("vpc_flow_logs", "Keep the network's flow logs", "Low", "CC7.2", "Send flow logs to the archive."),
 )
+MENDED = "rds_encryption"
+"""The check whose findings are mended while the demo runs."""
+CONTROL = f"{FRAMEWORK}:CC6.7"
+"""The control that this is about."""
+CONTROLS = "code,title\nCC6.7,Data at rest is encrypted\nCC7.3,Incidents are escalated\nCC9.2,Vendors are looked at\n"
+"""A framework's controls as CSV."""
+PROOF = "2026-11-20 08:12 rotated key AKIA...7Q of payments-prod, the old one is deleted\n"
+"""What an engineer brings as evidence."""
+LAST = "AUD-09"
+"""The last item of the risk R-05."""
+
 _RESOURCES = ("payments-prod", "website-prod")
 _PASSING = ("s3_bucket_public_access", "docs-internal")
 
@@ -47,9 +59,13 @@ _ITEMS = (
 )
 
 
-def findings(now: datetime) -> str:
-    """A scanner's findings as OCSF: two resources for each check that fails, and one check that passes."""
-    failing = [_finding(check, resource, "FAIL", now) for check in _CHECKS for resource in _RESOURCES]
+def findings(now: datetime, mended: Collection[str] = ()) -> str:
+    """A scanner's findings as OCSF: two resources for each check, which fails unless `mended`, and one that passes."""
+    failing = [
+        _finding(check, resource, "PASS" if check[0] in mended else "FAIL", now)
+        for check in _CHECKS
+        for resource in _RESOURCES
+    ]
     passing = [_finding(check, _PASSING[1], "PASS", now) for check in _CHECKS if check[0] == _PASSING[0]]
     return json.dumps([*failing, *passing], indent=1) + "\n"
 

@@ -44,10 +44,11 @@ def tracker_settings(config: Configuration) -> dict[str, TrackerSettings]:
             known = settings_class(str(table["kind"])).model_fields
             wrong = error.errors(include_input=False)
             found += [from_validation(each, ("trackers", name), _keys(known, each["loc"])) for each in wrong]
+    there = kinds()
     for index, person in enumerate(config.settings.people):
-        strange = (person.model_extra or {}).keys() - kinds()
+        strange = (person.model_extra or {}).keys() - there
         found += [
-            (("people", index, key), f"is not a key; {did_you_mean(key, ['email', 'login', *kinds()])}")
+            (("people", index, key), f"is not a key; {did_you_mean(key, ['email', 'login', *there])}")
             for key in sorted(strange)
         ]
     config.refuse(found)

@@ -6,8 +6,9 @@ import logging
 import os
 import sys
 from collections.abc import Callable
+from contextvars import ContextVar
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +16,13 @@ from state.effects import Because
 from state.model import Actor, Agent
 from sync.app import logs
 
+AHEAD: ContextVar[timedelta] = ContextVar("AHEAD", default=timedelta(0))
+"""How far ahead of this machine's clock commands look, so that the demo can show what time alone brings about."""
+
 
 def utc_now() -> datetime:
     """The time by this machine's clock."""
-    return datetime.now(UTC)
+    return datetime.now(UTC) + AHEAD.get()
 
 
 def run_id(now: datetime, entropy: bytes) -> str:

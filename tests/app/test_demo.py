@@ -12,11 +12,17 @@ def test_the_demo_does_the_main_job_and_comes_to_rest(line: Line, tmp_path: Path
     assert folder == tmp_path / "counterfoil-demo-1"
     assert answer.json["at_rest"] is True
     steps = {" ".join(step["command"]): step["answer"] for step in answer.json["steps"]}
-    first, second, third = (step["answer"] for step in answer.json["steps"] if step["command"] == ["sync"])
+    first, second, third, fourth, last = (s["answer"] for s in answer.json["steps"] if s["command"] == ["sync"])
     assert (first["created"], first["failed"], first["deferred"]) == (26, 0, 0)
-    assert (second["pulled"], second["updated"], second["commented"], second["held"]) == (4, 2, 2, 1)
-    assert third["operations"] == []
+    assert (second["pulled"], second["updated"], second["commented"], second["held"]) == (5, 2, 3, 3)
+    assert (third["failed"], fourth["failed"]) == (0, 0)
+    assert last["operations"] == []
     assert steps["audit verify"]["ok"] is True
+    assert steps["controls list --framework SOC2"][0]["status"] == "failing"
+    assert steps["controls show SOC2:CC6.7"]["status"] == "implemented"
+    assert steps[f"intake ocsf {folder / 'findings-3.ocsf.json'}"]["reopened"] == 3
+    assert [each["state"] for each in steps["accept list"]] == ["lapsed"]
+    assert {"acceptance", "update"} <= {each["kind"] for each in steps["plan"]["operations"]}
     assert line("status", "--config", str(folder / "counterfoil.toml")).code == 0
 
 
