@@ -97,7 +97,7 @@ def picture(file: Path) -> int:
 
 
 def demo(shell: Shell, folder: Path | None) -> int:
-    """Run the main job and leave the folder; exit 1 if the third sync still had something to write."""
+    """Run the main job and leave the folder; exit 1 if the last sync still had something to write."""
     made = _folder(folder)
     stage = _Stage(made / "counterfoil.toml", quiet=shell.as_json)
     with showcase(made / "trackers") as places:
