@@ -331,4 +331,7 @@ def _own_text(node: Mapping[str, Any]) -> str:
     attributes = mapping(node.get("attrs"))
     if node.get("type") == "hardBreak":
         return "\n"
-    return str(node.get("text") or attributes.get("text") or attributes.get("url") or "")
+    text = str(node.get("text") or attributes.get("text") or attributes.get("url") or "")
+    leads = (mapping(mark.get("attrs")).get("href") for mark in rows(node.get("marks")) if mark.get("type") == "link")
+    href = str(next(leads, None) or "")
+    return text if href in text else f"{text} ({href})"

@@ -102,13 +102,41 @@ def _reword(connection: Connection, ledger: Ledger, each: Comment, because: Beca
     return after
 
 
+def revise(connection: Connection, ledger: Ledger, changed: Sequence[tuple[Comment, Because]]) -> None:
+    """Keep what stored comments have become in the tracker; each record tells the words before and after by their hash.
+
+    The words of one that was deleted stay.
+    """
+    for each, because in changed:
+        stored = _known(connection, each)
+        if (stored.text, stored.deleted_at) == (each.text, each.deleted_at):
+            continue
+        after = replace(stored, text=each.text, edited_at=each.edited_at, deleted_at=each.deleted_at)
+        _update(connection, after)
+        lasts = "comment.restored" if stored.text == each.text else "comment.edited"
+        _note(
+            ledger,
+            "comment.deleted" if each.deleted_at else lasts,
+            after,
+            because,
+            before={"text_sha256": digest(stored.text)},
+        )
+
+
+def standing(connection: Connection, item: str, tracker: str) -> dict[str, Comment]:
+    """What was said about an item that stands or stood in the tracker, on either side, by the tracker's id of it."""
+    where = (COMMENT.c.item == item) & (COMMENT.c.tracker == tracker) & (COMMENT.c.remote_id != "")
+    rows = connection.execute(select(COMMENT).where(where).order_by(COMMENT.c.seq))
+    return {row.remote_id: comment_of(row) for row in rows}
+
+
 def _update(connection: Connection, each: Comment) -> None:
     connection.execute(update(COMMENT).where(COMMENT.c.seq == _number(each.id)).values(**_columns(each)))
 
 
-def _note(ledger: Ledger, action: str, each: Comment, because: Because) -> None:
+def _note(ledger: Ledger, action: str, each: Comment, because: Because, before: object = None) -> None:
     after = {"id": each.id, "author": each.author, "tracker": each.tracker, "remote_id": each.remote_id}
-    ledger.note(action, each.item, because, after=after | {"text_sha256": digest(each.text)})
+    ledger.note(action, each.item, because, before=before, after=after | {"text_sha256": digest(each.text)})
 
 
 def _known(connection: Connection, each: Comment) -> Comment:

@@ -114,7 +114,8 @@ class Effects:
     says which side a person took, `item` or `ticket`. `clean` ends the comparing of items that still have the revision
     given, and `dirty` marks items to be compared again;
     `fallen` are those whose due date has passed. `because` is for the records of what has none of its own, such
-    as a touched link whose ticket moved. `evidence` is kept, each piece once. `requests` are acceptances asked for,
+    as a touched link whose ticket moved. `revised` are stored comments
+    as they are in the tracker by now. `evidence` is kept, each piece once. `requests` are acceptances asked for,
     `acceptances` are those that something became of, as they were and as they are; their items go with them. `later`
     are due dates asked for, or decided about, `due_risks` those to be scored again, by id, with the reason.
     """
@@ -130,6 +131,7 @@ class Effects:
     released: Mapping[str, Because] = field(default_factory=dict)
     took: Mapping[str, str] = field(default_factory=dict)
     comments: Sequence[tuple[Comment, Because]] = ()
+    revised: Sequence[tuple[Comment, Because]] = ()
     notes: Sequence[Note] = ()
     feeds: Sequence[Feed] = ()
     clean: Sequence[tuple[str, int]] = ()

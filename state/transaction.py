@@ -37,6 +37,7 @@ class Transaction:
             holds=waiting.place(self.connection, self.ledger, self.now, effects.held),
             comments=comments.put(self.connection, self.ledger, effects.comments),
         )
+        comments.revise(self.connection, self.ledger, effects.revised)
         waiting.release(self.connection, self.ledger, self.now, effects.released, effects.took)
         self._programme(effects)
         self._notes(effects)

@@ -12,12 +12,14 @@ from connectors.errors import (
     Stale,
     TrackerError,
     Unassignable,
+    Unavailable,
 )
 from mapping.read import observe
 from mapping.render import desired
-from state.effects import Effects, Intent, Note
+from state.effects import Because, Effects, Intent, Note
 from state.errors import Moved
 from state.model import Agreed, Comment, Field, Hold, HoldKind, Link, OperationKind, Outcome
+from state.proof import EvidenceDraft
 from state.series import chunks
 from state.ticket import KEEP, Patch, Ticket
 from sync.creating import Creating
@@ -121,10 +123,13 @@ class Apply:
         halted = step.tracker in self.work.stopped
         intent = self._intent(step) if step.patch is not None and not halted else None
         try:
-            link, said = self._take(step, link, intent)
+            link, said = self._take(step, link, intent, self._evidence(step, link, halted=halted))
         except Moved:
-            self.work.tally.deferred += 1
-            self.work.commit("failure", Effects(dirty=[step.item.ref]))
+            self._put_off(step)
+            return
+        except TrackerError as error:
+            self._put_off(step)
+            self.work.note_failure(step.tracker, error)
             return
         writes = step.patch is not None or bool(said) or bool(step.waiting)
         if not writes:
@@ -141,7 +146,22 @@ class Apply:
         else:
             self.work.went_well(step.tracker)
 
-    def _take(self, step: Step, link: Link, intent: Intent | None) -> tuple[Link, tuple[Comment, ...]]:
+    def _put_off(self, step: Step) -> None:
+        """Leave the whole item to the next run."""
+        self.work.tally.deferred += 1
+        self.work.commit("failure", Effects(dirty=[step.item.ref]))
+
+    def _evidence(self, step: Step, link: Link, *, halted: bool) -> Sequence[tuple[EvidenceDraft, Because]]:
+        """What the ticket gives as evidence, its bytes read; nothing is read from a tracker that takes no more."""
+        if not step.captured:
+            return ()
+        if halted and any(each.attachment for each in step.captured):
+            raise Unavailable(f"{link.ref.key}: its attachments are read in a later run")
+        return self.work.keeping.kept(step.captured, self.work.trackers[step.tracker], link.ref, self.work.warn)
+
+    def _take(
+        self, step: Step, link: Link, intent: Intent | None, evidence: Sequence[tuple[EvidenceDraft, Because]]
+    ) -> tuple[Link, tuple[Comment, ...]]:
         """Everything about the item that needs no network, in one transaction with the intent of its push."""
         writes = step.patch is not None or step.speaks
         if step.ticket is not None:
@@ -159,13 +179,15 @@ class Apply:
                 held=[(h, self.work.because) for h in step.held],
                 released=self.work.ended(step.released.items()),
                 comments=[*step.heard, *((c, self.work.because) for c in (*step.said, *say, *step.standing))],
+                revised=step.revised,
+                evidence=evidence,
                 dirty=[step.item.ref] if writes else (),
                 requests=step.asked.requests,
                 acceptances=step.asked.moved,
                 later=step.asked.later,
             ),
         )
-        self.work.tally.pulled += bool(step.changes or step.heard)
+        self.work.tally.pulled += bool(step.changes or step.heard or step.revised or step.captured)
         self.work.tally.held += len(step.held)
         return link, tuple(c for c in stored if c.due)
 

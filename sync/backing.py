@@ -12,7 +12,7 @@ from state import comments, links, proofs
 from state.comments import UNKNOWN
 from state.lifecycle import UNFINISHED
 from state.model import ActionItem, ClaimKind, Comment, Field, Hold, HoldKind, Status
-from state.proof import Demand, Evidence, ResolutionPolicy, missing
+from state.proof import Demand, Evidence, EvidenceDraft, ResolutionPolicy, missing
 from state.store import Store
 from state.ticket import Activity, Category, Ticket
 
@@ -44,6 +44,11 @@ class Backing:
         """Whether the item ends with the one that it repeats, which is resolved: what shows that shows it here too."""
         both = replace(self, evidence=(*self.evidence, *original.evidence))
         return original.item.status is Status.RESOLVED and not both.missing
+
+    def with_more(self, drafts: Iterable[EvidenceDraft]) -> "Backing":
+        """The same with what comes with this very look at the ticket, and has no ref yet."""
+        new = (Evidence(draft.url or draft.name, 1, draft) for draft in drafts)
+        return replace(self, evidence=(*self.evidence, *new))
 
     @property
     def missing(self) -> tuple[str, ...]:

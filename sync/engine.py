@@ -19,6 +19,7 @@ from sync.adopt import adoption
 from sync.apply import Apply
 from sync.backing import Backing, backings
 from sync.findings import Findings, Inquiry, told
+from sync.keeping import Keeping
 from sync.plan import Brake, Plan, Safety
 from sync.position import advanced
 from sync.recover import Recovery
@@ -73,6 +74,7 @@ class Engine:
     crash: Callable[[str], None] = lambda _: None
     progress: Callable[[str, int, int], None] = lambda *_: None
     at_once: AtOnce = in_turn
+    keeping: Keeping = field(default_factory=Keeping)
     policy: AcceptancePolicy = field(default_factory=AcceptancePolicy)
     resolution: ResolutionPolicy = field(default_factory=ResolutionPolicy)
 
@@ -162,7 +164,7 @@ class Engine:
         return self._report(run, found, work, len(self._inquiry.in_doubt(open_)))
 
     def _work(self, lease: Lease, trackers: Mapping[str, Tracker], because: Because) -> Work:
-        tools = (self.clock, self.sleep, self.crash, self.progress, self.at_once)
+        tools = (self.clock, self.sleep, self.crash, self.progress, self.at_once, self.keeping)
         return Work(self.store, lease, trackers, self.rules, because, *tools)
 
     def _refusal(self, work: Work, found: Findings, force: str | None) -> Brake | None:

@@ -8,15 +8,18 @@ from itertools import islice
 from mapping.read import observe
 from mapping.render import desired
 from mapping.speech import comment_key
+from state import comments, proofs
 from state.acceptance import Acceptance
 from state.comments import UNKNOWN
-from state.effects import Feed
+from state.effects import Because, Feed
 from state.model import ActionItem, Comment, Field, Link, Status
 from state.ticket import Activity, ActivityKind, Category, Missing, Ticket, TicketRef
 from sync.accepting import Deciding
 from sync.backing import original_of, recalled
+from sync.capturing import Capturing
 from sync.diff import Change, compare
-from sync.plan import Sighted
+from sync.hearing import revised
+from sync.plan import Capture, Sighted
 from sync.position import advanced, located
 from sync.reading import Extent, Reading, Scope
 from sync.rulings import Sighting
@@ -235,6 +238,7 @@ def _answer(scope: Scope, tickets: Sequence[Ticket], reading: Reading) -> None:
             name = scope.tracker.name
             known = recalled(backing, scope.store.installation, name, seen.activity)
             repeated = original_of(scope.store, name, ticket, seen.holds, seen.activity)
+            known = known.with_more(each.draft for each in seen.captured)
             seen = replace(seen, backing=known, original=repeated)
         step = answer(seen, scope.rules, scope.run)
         if step.operations or step.warnings:
@@ -250,17 +254,18 @@ def _sighting(scope: Scope, item: ActionItem, link: Link, ticket: Ticket, *, oth
         since = (link.seen_at or link.linked_at).replace(microsecond=0)
         told = scope.tracker.activity(ticket.ref, since)
         activity = [a for a in told if a.at >= since or a.kind is not ActivityKind.COMMENT]
+        new = _news(scope, link, ticket, told, activity)
         requests = [a for a in activity if a.kind is ActivityKind.LINK]
         ticket = replace(ticket, linked_change_open=any(a.after == "open" for a in requests))
     else:
-        activity, ticket = [], _as_known(link, ticket)
+        activity, ticket, new = [], _as_known(link, ticket), ((), ())
     known = scope.store.known_comments(scope.tracker.name, [a.id for a in activity])
     holds = tuple(scope.store.holds(item.ref))
     waiting, said = _spoken(scope, item, activity)
     asked = scope.asked(item.ref)
     votes = _votes(scope, item, link, asked, [act for act in activity if act.id not in known])
     seen = Sighting(item, link, ticket, activity, holds, frozenset(known), waiting, said, asked)
-    return replace(seen, approved=votes.taken, doubted=votes.warnings)
+    return replace(seen, approved=votes.taken, doubted=votes.warnings, revised=new[0], captured=new[1])
 
 
 def _votes(scope: Scope, item: ActionItem, link: Link, asked: Acceptance | None, news: Sequence[Activity]) -> Votes:
@@ -270,6 +275,22 @@ def _votes(scope: Scope, item: ActionItem, link: Link, asked: Acceptance | None,
     kinds = {name: rules.account_kind for name, rules in scope.rules.trackers.items()}
     deciding = Deciding(scope.store, scope.policy.authorities, kinds, lambda: scope.now)
     return Ballot(scope.tracker, scope.rules, deciding, item, link, asked, scope.run).count(news)
+
+
+def _news(
+    scope: Scope, link: Link, ticket: Ticket, told: Sequence[Activity], activity: Sequence[Activity]
+) -> tuple[tuple[tuple[Comment, Because], ...], tuple[Capture, ...]]:
+    """What became of comments that are stored, and the evidence that the ticket gives."""
+    stored = scope.store.ask(comments.standing, link.item, link.ref.tracker)
+    known = scope.store.ask(proofs.of_items, [link.item]).get(link.item, ())
+    changed = tuple(revised(link, ticket, told, stored, scope.run))
+    edited = {comment.remote_id for comment, _ in changed if comment.deleted_at is None}
+    fresh = edited | {act.id for act in activity if act.id not in stored}
+    said = [act for act in told if act.kind is ActivityKind.COMMENT and act.id in fresh]
+    look = Capturing(link, ticket, activity, scope.rules, scope.run, said, known)
+    if look.asks_for_links():
+        look = replace(look, links=scope.tracker.links(ticket, told))
+    return changed, look.captured()
 
 
 def _spoken(

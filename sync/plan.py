@@ -10,6 +10,7 @@ from datetime import datetime
 from state.acceptance import Acceptance, DueChange
 from state.effects import Because, ItemChange
 from state.model import ActionItem, Baseline, Comment, Field, Hold, Link, OperationKind, Priority
+from state.proof import EvidenceDraft
 from state.ticket import Draft, Patch, Ticket
 
 _PRIORITIES = list(Priority)
@@ -57,10 +58,21 @@ class Asked:
 
 
 @dataclass(frozen=True, slots=True)
+class Capture:
+    """A piece of evidence that a ticket gives: with its bytes as `content`, or those of its `attachment` of this id."""
+
+    draft: EvidenceDraft
+    because: Because
+    content: bytes = b""
+    attachment: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Step:
     """All that a run does about one item, and what is needed to do it; without a tracker, about one that has no ticket.
 
     `item` is the item as it will be once `changes` are made, `link` and `ticket` are as they were found.
+    `heard` are comments that are new, `revised` those that were changed or deleted since, and `captured` is evidence.
     `pulled` is the baseline after the pull, `pushed` after the patch or the draft too. `generation` counts the tickets
     that the item has had in the tracker, the one to be made of `draft` included. `say` are new comments of ours
     and `waiting` those stored already; both are to be sent; `said` are found to stand in the ticket already. `standing`
@@ -81,6 +93,8 @@ class Step:
     patch: Patch | None = None
     pushed: Baseline = field(default_factory=dict)
     heard: tuple[tuple[Comment, Because], ...] = ()
+    revised: tuple[tuple[Comment, Because], ...] = ()
+    captured: tuple[Capture, ...] = ()
     said: tuple[Comment, ...] = ()
     say: tuple[str, ...] = ()
     waiting: tuple[Comment, ...] = ()

@@ -30,6 +30,7 @@ from state.model import (
 from state.ticket import Activity, ActivityKind, Category, Ticket
 from sync.backing import STILL, Backing, Original
 from sync.diff import Change, Flow, Values
+from sync.plan import Capture
 
 _STATUSES = frozenset(Status)
 _MOVES_STATUS: Mapping[str, tuple[str, ...]] = {
@@ -45,6 +46,7 @@ class Sighting:
 
     `activity` is what people did since `link.seen_at`, `holds` are the item's open ones, `heard` the tracker's ids of
     comments already stored, `waiting` the comments yet to be sent, `said` those found to stand in the ticket already.
+    `revised` are stored comments that were changed or deleted since, `captured` is evidence that the ticket gives.
     `asked` is the request to accept the risk that nobody has decided yet, `approved` what comments made of it, and
     `doubted` why others were not taken for that. `backing` is what is at hand where the item is said to be done, and
     `original` the item whose ticket this one repeats.
@@ -63,6 +65,8 @@ class Sighting:
     doubted: tuple[str, ...] = ()
     backing: Backing | None = None
     original: Original | None = None
+    revised: tuple[tuple[Comment, Because], ...] = ()
+    captured: tuple[Capture, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

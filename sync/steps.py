@@ -1,5 +1,6 @@
 """What one item and its ticket call for: a comparison turned into the operations that answer it."""
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -101,6 +102,8 @@ class _Answer:
             patch=self._patch(pushes),
             pushed={**pulled, **{c.field: Agreed(c.ours, c.ours) for c in pushes}},
             heard=heard,
+            revised=self.seen.revised,
+            captured=self.seen.captured,
             said=self.seen.said,
             say=tuple(say),
             waiting=() if archived else tuple(c for c in self.seen.waiting if not (standing and c.topic == TOPIC)),
@@ -243,7 +246,7 @@ class _Answer:
             return Operation(kind, self.item.ref, step.tracker, reason, moves, assumes)
 
         taken = [r for r in self.rulings if r.hold is None and r.values]
-        if taken or step.heard or step.said:
+        if taken or step.heard or step.revised or step.captured or step.said:
             moved = [r.change for r in taken if r.because is None or "status" in r.values]
             yield operation(OperationKind.PULL, self._pull_reason(taken, step), moved)
         for before, after, _ in step.asked.moved:
@@ -262,6 +265,11 @@ class _Answer:
         if step.heard:
             names = sorted({c.author for c, _ in step.heard})
             parts.append(f"{len(step.heard)} new comment(s) by {', '.join(names)}")
+        if step.revised:
+            parts.append(f"{len(step.revised)} comment(s) changed or deleted since")
+        if step.captured:
+            kinds = Counter(each.draft.kind.replace("_", " ") for each in step.captured)
+            parts.append("evidence: " + ", ".join(f"{count} {kind}" for kind, count in sorted(kinds.items())))
         if step.said:
             parts.append(f"{len(step.said)} comment(s) of ours, there already")
         return "; ".join(parts)

@@ -24,6 +24,7 @@ from state.lease import Holder, lost
 from state.model import Comment, OperationKind, Outcome
 from state.store import Store
 from state.ticket import TicketRef
+from sync.keeping import Keeping
 from sync.pace import next_at
 from sync.watched import Watched
 
@@ -116,6 +117,7 @@ class Work:
     crash: Callable[[str], None]
     progress: Callable[[str, int, int], None]
     at_once: AtOnce = in_turn
+    keeping: Keeping = field(default_factory=Keeping)
     tally: Tally = field(default_factory=Tally)
     stopped: dict[str, TrackerError] = field(default_factory=dict)
     refused: list[str] = field(default_factory=list)

@@ -219,7 +219,7 @@ def _whole(answer: dict[str, Any], warnings: list[str]) -> str:
     if answer["evidence"]:
         parts += [show.heading("Evidence"), show.bullets(map(evidence_shapes.line, answer["evidence"]))]
     if answer["comments"]:
-        said = [f"{show.minute(c['at'])} {c['author']}: {c['text']}" for c in answer["comments"]]
+        said = [f"{show.minute(c['at'])} {c['author']}{_since(c)}: {c['text']}" for c in answer["comments"]]
         parts += [show.heading("Comments"), show.bullets(said)]
     if answer["holds"]:
         parts += [
@@ -274,6 +274,13 @@ def _edited(ref: str, moved: Mapping[str, Any], link: Link | None) -> str:
     names = ", ".join(name.replace("_", " ") for name in moved if name != "claim")
     where = f" to {link.ref.key}" if link else ""
     return f"{ref}: {names} changed; the next sync carries it{where}"
+
+
+def _since(said: Mapping[str, Any]) -> str:
+    """What became of a comment in the tracker."""
+    if said["deleted_at"]:
+        return f" (deleted there, {show.minute(said['deleted_at'])})"
+    return f" (edited {show.minute(said['edited_at'])})" if said["edited_at"] else ""
 
 
 def comment(shell: Shell, ref: str, text: str) -> int:

@@ -17,6 +17,7 @@ from state.store import Store, this_process
 from sync.app import identity, run_shapes, show
 from sync.app.complaints import did_you_mean
 from sync.app.crashing import ANSWERED, crash_hook
+from sync.app.evidence import vault
 from sync.app.failures import BRAKE, CHANGES, IN_ORDER, LATER, PERSON, Mistaken
 from sync.app.opening import configuration, must_be_ours, open_store
 from sync.app.progress import progress
@@ -26,6 +27,7 @@ from sync.app.shell import Shell
 from sync.app.threads import at_once
 from sync.engine import Engine, ExpectationFailed, Report
 from sync.evidence import renewals
+from sync.keeping import Keeping
 from sync.plan import Forecast, Operation, Plan, Safety
 
 _SHOWN = 200
@@ -69,9 +71,15 @@ def _engine(
         crash=crash,
         progress=tell,
         at_once=at_once,
+        keeping=_keeping(config),
         policy=identity.acceptance(config),
         resolution=config.settings.resolve.resolution(),
     )
+
+
+def _keeping(config: Configuration) -> Keeping:
+    said = config.settings.evidence
+    return Keeping(vault(config), said.copy_attachments, said.largest_mb * 1024**2, said.valid_days)
 
 
 def plan(shell: Shell, *, out: Path | None, check: bool, full: bool, only: str | None) -> int:

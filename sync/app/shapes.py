@@ -108,6 +108,8 @@ def comment(each: Comment) -> dict[str, Any]:
         "inbound": each.inbound,
         "tracker": each.tracker or None,
         "sent": bool(each.remote_id) and not each.inbound,
+        "edited_at": each.edited_at and moment(each.edited_at),
+        "deleted_at": each.deleted_at and moment(each.deleted_at),
     }
 
 

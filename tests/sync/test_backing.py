@@ -80,7 +80,7 @@ def test_what_is_asked_for_resolves_the_item_at_the_time_of_the_claim_and_nobody
     asking.clock.sleep(86_400)
     evidence = bring(asking, item.ref)
     asking.sync()
-    assert "- a review of EV-000001" in told(asking, item)[0]
+    assert "- a review of EV-000002" in told(asking, item)[0]
     assert asking.item(item.ref).status is Status.IN_PROGRESS
     review(asking, evidence, Verdict.ACCEPTED)
     before = asking.ticket(item.ref).state
@@ -98,7 +98,7 @@ def test_what_is_asked_for_resolves_the_item_at_the_time_of_the_claim_and_nobody
     records = [json.loads(r.body) for r in asking.store.log([item.ref])]
     (last,) = [r for r in records if r["field"] == "status" and r["after"] == "resolved"]
     assert (last["actor"]["account"], datetime.fromisoformat(last["at"])) == ("mia", claimed)
-    assert "EV-000001" in last["reason"]
+    assert "EV-000002" in last["reason"]
     comes_to_rest(asking, 1)
 
 
@@ -226,10 +226,10 @@ def test_evidence_that_expires_while_a_claim_waits_is_missing_again(asking: Any)
     item = closed(asking)
     bring(asking, item.ref, expires_on=asking.clock().date() + timedelta(days=2))
     asking.sync()
-    assert "a review of EV-000001" in told(asking, item)[0]
+    assert "a review of EV-000002" in told(asking, item)[0]
     asking.clock.sleep(4 * 86_400)
     asking.sync()
-    assert "0 here (EV-000001 expired on" in told(asking, item)[0]
+    assert "0 here (EV-000002 expired on" in told(asking, item)[0]
     comes_to_rest(asking, 1)
 
 
