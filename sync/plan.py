@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
 
@@ -108,6 +108,19 @@ class Step:
     def content(self) -> int:
         """How many tickets and comments the step makes."""
         return (self.draft is not None) + len(self.say) + len(self.waiting) + len(self.standing)
+
+    def gathered(self) -> Iterator[str]:
+        """What is taken in beside fields, in words."""
+        if self.heard:
+            names = sorted({comment.author for comment, _ in self.heard})
+            yield f"{len(self.heard)} new comment(s) by {', '.join(names)}"
+        if self.revised:
+            yield f"{len(self.revised)} comment(s) changed or deleted since"
+        if self.captured:
+            kinds = Counter(each.draft.kind.replace("_", " ") for each in self.captured)
+            yield "evidence: " + ", ".join(f"{count} {kind}" for kind, count in sorted(kinds.items()))
+        if self.said:
+            yield f"{len(self.said)} comment(s) of ours, there already"
 
     @property
     def speaks(self) -> bool:

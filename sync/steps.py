@@ -1,6 +1,5 @@
 """What one item and its ticket call for: a comparison turned into the operations that answer it."""
 
-from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -262,17 +261,7 @@ class _Answer:
 
     def _pull_reason(self, taken: Sequence[Ruling], step: Step) -> str:
         parts = [_taken(r) or f"{r.change.field} is now {shown(r.change.theirs)}{self._by(r.change)}" for r in taken]
-        if step.heard:
-            names = sorted({c.author for c, _ in step.heard})
-            parts.append(f"{len(step.heard)} new comment(s) by {', '.join(names)}")
-        if step.revised:
-            parts.append(f"{len(step.revised)} comment(s) changed or deleted since")
-        if step.captured:
-            kinds = Counter(each.draft.kind.replace("_", " ") for each in step.captured)
-            parts.append("evidence: " + ", ".join(f"{count} {kind}" for kind, count in sorted(kinds.items())))
-        if step.said:
-            parts.append(f"{len(step.said)} comment(s) of ours, there already")
-        return "; ".join(parts)
+        return "; ".join((*parts, *step.gathered()))
 
     def _by(self, change: Change) -> str:
         act = deed(self.seen, change)
