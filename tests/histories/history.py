@@ -12,10 +12,12 @@ from state.effects import Effects
 from state.errors import LeaseHeld, LeaseLost
 from state.lease import Holder, this_process
 from state.model import Authority, Field, Hold, Link, Priority
+from state.proof import EvidenceDraft, EvidenceKind, ResolutionPolicy
 from state.ticket import BodyFormat, TicketRef
 from sync.accepting import Deciding, NotDecided
 from sync.adopt import NotAdoptable
 from sync.engine import Report
+from sync.resolving import NotResolved, Resolving
 from sync.settle import Side, Undecidable, settle
 from tests.histories.books import Books
 from tests.histories.installation import Installation
@@ -165,6 +167,25 @@ class History:
             with self.books.witnessing():
                 acts[verdict]()
         except (NotDecided, LeaseHeld):
+            return
+        self.said.get(ref, {}).pop("status", None)
+
+    def prove(self, ref: str, act: str) -> None:
+        """Somebody says that an item is done, brings what shows it, or reviews that, where the rules let them."""
+        store, because = self.world.store, self.world.because("proven")
+        said = Resolving(store, ResolutionPolicy(), self.world.clock, ELSEWHERE)
+        brought = EvidenceDraft(EvidenceKind.LINK, "the run", "mia@acme.example", self.world.clock(), item=ref)
+        brought = replace(brought, url=f"https://ci.acme.example/{len(self.said)}")
+        acts: Mapping[str, Callable[[], object]] = {
+            "claim": lambda: said.claim(ref, "mia@acme.example", because),
+            "bring": lambda: store.commit(None, Effects(evidence=[(brought, because)])),
+            "accept": lambda: said.accept(ref, "olga@acme.example", frozenset({"olga@acme.example"}), because),
+            "reject": lambda: said.reject(ref, "olga@acme.example", frozenset({"olga@acme.example"}), because),
+        }
+        try:
+            with self.books.witnessing():
+                acts[act]()
+        except (NotResolved, LeaseHeld):
             return
         self.said.get(ref, {}).pop("status", None)
 

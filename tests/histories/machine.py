@@ -54,6 +54,7 @@ CREW = (PEOPLE, PEOPLE[:1], (*PEOPLE, Person("sam@acme.example", {"memory": "str
 ROUTES = (BY_PRIORITY, (Route("eng"),), (Route("ops"),), (Route("eng", {"priority": ("high", "critical")}),))
 SPANS = (timedelta(seconds=90), timedelta(hours=1), timedelta(days=1))
 
+PROOFS = ("claim", "bring", "bring", "accept", "accept", "reject")
 VERDICTS = ("ask", "approve", "approve", "approve too", "reject", "revoke", "renew")
 
 which = st.integers(0, 5)
@@ -185,6 +186,10 @@ class Histories(RuleBasedStateMachine):
     @rule(number=which, verdict=st.sampled_from(VERDICTS))
     def decide(self, number: int, verdict: str) -> None:
         self.h.decide(self._ref(number), verdict)
+
+    @rule(number=which, act=st.sampled_from(PROOFS))
+    def prove(self, number: int, act: str) -> None:
+        self.h.prove(self._ref(number), act)
 
     # The far side.
 
