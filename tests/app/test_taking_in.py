@@ -1,10 +1,12 @@
 import json
 import os
+from datetime import UTC, datetime
 from hashlib import sha256
 from pathlib import Path
 
 import pytest
 
+from sync.app import demo_data
 from sync.app.identity import system_user
 from tests.app.conftest import Line
 
@@ -76,3 +78,21 @@ def test_a_report_is_dated_by_its_file_and_known_by_its_hash(desk: Line, tmp_pat
     assert (answer["passed"], answer["silent"]) == (1, 0)
     [record] = [r for r in desk.json("audit", "log") if r["action"] == "evidence.added"]
     assert record["after"]["sha256"] == sha256(file.read_bytes()).hexdigest()
+
+
+def test_findings_of_one_check_share_a_ticket_where_the_configuration_groups_them(desk: Line) -> None:
+    with desk.config.open("a", encoding="utf-8") as config:
+        config.write('\n[[groups]]\nby = "check"\nsource = ["automated_test"]\n')
+    file = desk.folder / "findings.ocsf.json"
+    file.write_text(demo_data.findings(datetime(2026, 11, 20, 12, tzinfo=UTC)), encoding="utf-8")
+    answer = desk.json("intake", "ocsf", str(file))
+    assert (answer["created"], answer["grouped"]) == (16, 16)
+    items = desk.json("item", "list")
+    [group] = [item for item in items if item["title"] == "Settle what the check iam_root_mfa found"]
+    members = desk.json("item", "list", "--group", group["ref"])
+    assert [len(items), len(members)] == [24, 2]
+    assert desk.json("item", "show", members[0]["ref"])["part_of"] == group["ref"]
+    assert desk.json("status")["unlinked"] == 8
+    refused = desk("item", "edit", group["ref"], "--due", "2027-01-01")
+    assert (refused.code, "follows its items in due date" in refused.err) == (2, True)
+    assert desk.json("intake", "ocsf", str(file))["grouped"] == 0
