@@ -18,7 +18,7 @@ from mapping.read import observe
 from mapping.render import desired
 from state.effects import Because, Effects, Intent, Note
 from state.errors import Moved
-from state.model import Agreed, Comment, Field, Hold, HoldKind, Link, OperationKind, Outcome
+from state.model import Agreed, Baseline, Comment, Field, Hold, HoldKind, Link, OperationKind, Outcome
 from state.proof import EvidenceDraft
 from state.series import chunks
 from state.ticket import KEEP, Patch, Ticket
@@ -211,7 +211,8 @@ class Apply:
             if not isinstance(error, Ambiguous) and not error.partly:
                 self.work.commit("failure", Effects(finished={intent.id: Outcome("refused", str(error))}))
             raise
-        return self._pushed(step, link, intent, sent, ticket)
+        step = step if sent.assignee is patch.assignee else _unassigned(step)
+        return self._pushed(step, link, intent, ticket)
 
     def _update(self, tracker: Tracker, step: Step, link: Link, patch: Patch) -> tuple[Patch, Ticket | None]:
         """Write the patch, and without its assignee if the tracker refuses that person; what was written in the end."""
@@ -227,7 +228,7 @@ class Apply:
                 second.partly |= error.partly
                 raise
 
-    def _pushed(self, step: Step, link: Link, intent: Intent, sent: Patch, ticket: Ticket | None) -> Link:
+    def _pushed(self, step: Step, link: Link, intent: Intent, ticket: Ticket | None) -> Link:
         """Agree on what was pushed, or on what the ticket shows of it, if that was told."""
         link, strange = replace(link, baseline=step.pushed, ticket_revision=""), True
         if ticket is not None:
@@ -235,7 +236,7 @@ class Apply:
             self.work.written.setdefault(step.tracker, []).append(ticket.updated)
         elif not step.speaks:
             self.untold.setdefault(step.tracker, []).append((step, link))
-        moves = [m for m in _moves(step) if m.field is not Field.ASSIGNEE or sent.assignee is not KEEP]
+        moves = _moves(step)
         taken = {f: agreed.theirs for f, agreed in link.baseline.items()}
         done = [m for m in moves if m.field not in _SEEN or taken.get(m.field) == m.after]
         if Field.LABELS in {m.field for m in moves} - {m.field for m in done}:
@@ -261,7 +262,7 @@ class Apply:
         there = observe(ticket, self.work.rules, step.tracker, baseline=step.pushed, desired=wanted).values
         ours = {m.field for m in _moves(step)}
         agreed = {f: Agreed(a.ours, there.get(f, a.theirs)) if f in ours else a for f, a in step.pushed.items()}
-        strange = any(there[f] != a.theirs for f, a in step.pulled.items() if f in there and f not in ours)
+        strange = any(there[f] != a.theirs for f, a in step.pushed.items() if f in there and f not in ours)
         strange |= ticket.comments is None or ticket.comments != link.comments
         revision, seen_at = ("", link.seen_at) if strange else (ticket.revision, ticket.updated)
         link = replace(link, ref=ticket.ref, url=ticket.url, baseline=agreed, ticket_revision=revision, seen_at=seen_at)
@@ -347,6 +348,14 @@ def _is_found(step: Step) -> bool:
 def _moves(step: Step) -> list[FieldMove]:
     """The fields that the step's patch changes."""
     return [m for o in step.operations if o.kind is OperationKind.UPDATE for m in o.fields]
+
+
+def _unassigned(step: Step) -> Step:
+    """The step where the tracker refused the person: the assignee is not written, and both sides stay apart on it."""
+    refused = {m.field: m for m in _moves(step) if m.field is Field.ASSIGNEE}
+    apart: Baseline = {f: replace(step.pushed[f], theirs=m.before) for f, m in refused.items()}
+    done = (replace(o, fields=tuple(m for m in o.fields if m not in refused.values())) for o in step.operations)
+    return replace(step, operations=tuple(done), pushed={**step.pushed, **apart})
 
 
 def _refusals(step: Step, moves: Sequence[FieldMove], error: Rejected) -> list[Hold]:

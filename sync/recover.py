@@ -36,14 +36,15 @@ class Recovery:
         A create or a comment counts as not sent only after two negative answers, the last of them once `wait` has
         passed since the intent; that item is left alone until then, and the rest of the run goes on. Of a comment on
         a ticket that is gone there is no answer until that is there again or the item is parted from it. An update is
-        looked for in its ticket once it can no longer happen late. Where our clock was put back, all begin to wait now.
+        looked for in its ticket once it can no longer happen late. What is still open where our clock was put back
+        begins to wait now.
         """
         name = self.tracker.name
-        if ahead := {i.id: i.begun_there for i in self.work.store.open_intents(name) if i.begun_at > self.now}:
-            self.work.commit("recovery", Effects(resent=ahead))
         found = self._ask(self.work.store.open_intents(name))
         found += self._ask([i for i in self.work.store.open_intents(name) if self._aged(i)])
         self._updates([i for i in self.work.store.open_intents(name) if i.kind is OperationKind.UPDATE])
+        if ahead := {i.id: i.begun_there for i in self.work.store.open_intents(name) if i.begun_at > self.now}:
+            self.work.commit("recovery", Effects(resent=ahead))
         return found
 
     def _ask(self, intents: list[Intent]) -> int:
@@ -216,14 +217,14 @@ class Recovery:
 def is_over(intent: Intent, tracker: Tracker, wait: timedelta, now: datetime) -> bool:
     """Whether what was sent cannot happen any more, as `wait` has passed since it began.
 
-    Both clocks have to say so, as ours may have been put forward. Where the tracker did not tell its time, then or now,
-    ours has to do.
+    Both clocks have to say so, as ours may have been put forward. Where ours was put back, the tracker's has to do, and
+    ours where the tracker did not tell its time, then or now.
     """
-    there = tracker.time()
-    passed = [now - intent.begun_at]
-    if intent.begun_there is not None and there is not None:
-        passed.append(there - intent.begun_there + GRAIN)
-    return min(passed) >= wait
+    here, theirs = now - intent.begun_at, tracker.time()
+    if intent.begun_there is None or theirs is None:
+        return here >= wait
+    there = theirs - intent.begun_there + GRAIN
+    return (there if here < timedelta(0) else min(here, there)) >= wait
 
 
 def doubts(intents: Iterable[Intent], waits: Mapping[str, int]) -> tuple[str, ...]:

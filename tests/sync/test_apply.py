@@ -162,6 +162,56 @@ def test_a_person_whom_the_tracker_refused_is_not_recorded_as_assigned(world: An
     assert sorted(b["field"] for b in bodies) == ["body", "priority"]
 
 
+def test_a_person_whom_the_tracker_refused_twice_leaves_the_owner_as_we_said(world: Any) -> None:
+    world.tracker = Silent("eng", far_side=world.far)
+    item = world.add(owner="mia@acme.example")
+    world.sync()
+    world.far.people = frozenset({"mia"})
+    world.edit(item.ref, owner="tom@acme.example", title="Enable MFA for all admins")
+    world.crash = _dies_at("updated.before")
+    with pytest.raises(KeyboardInterrupt):
+        world.sync()
+    world.crash = lambda _: None
+    for _ in range(3):
+        world.clock.sleep(300)
+        world.sync()
+    assert (world.item(item.ref).owner, world.ticket(item.ref).assignee) == ("tom@acme.example", "mia")
+    assert world.sync().plan.steps == ()
+
+
+@pytest.mark.parametrize("shows", [True, False])
+def test_whom_somebody_assigns_while_the_tracker_refuses_ours_is_followed(world: Any, shows: bool) -> None:
+    if not shows:
+        world.tracker = Silent("eng", far_side=world.far)
+    item = world.add()
+    world.sync()
+    world.far.people = frozenset({"mia"})
+    world.edit(item.ref, owner="tom@acme.example")
+    world.crash = _at_the_first("update.before", lambda: world.far.edit(world.link(item.ref).ref, assignee="mia"))
+    world.sync()
+    world.clock.sleep(300)
+    world.sync()
+    assert world.item(item.ref).owner == "mia@acme.example"
+
+
+def _dies_at(name: str) -> Callable[[str], None]:
+    def crash(point: str) -> None:
+        if point == name:
+            raise KeyboardInterrupt
+
+    return crash
+
+
+def _at_the_first(name: str, act: Callable[[], None]) -> Callable[[str], None]:
+    left = iter([act])
+
+    def crash(point: str) -> None:
+        if point == name:
+            next(left, lambda: None)()
+
+    return crash
+
+
 def test_a_ticket_that_takes_no_more_writes_for_now_waits_and_the_others_do_not(world: Any) -> None:
     items = [world.add(f"Encrypt volume {n} of the billing system") for n in range(6)]
     world.sync()

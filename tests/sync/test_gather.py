@@ -11,7 +11,7 @@ from connectors.sandbox.memory import MemoryTracker
 from state.effects import Effects
 from state.lease import this_process
 from state.model import HoldKind, Status
-from state.ticket import Cursor, Draft, Gone, Missing, Ticket, TicketRef
+from state.ticket import ActivityKind, Cursor, Draft, Gone, Missing, Ticket, TicketRef
 from sync.engine import Report
 from sync.settle import settle
 
@@ -23,6 +23,14 @@ class Repeating(MemoryTracker):
         for page in super().changes(cursor):
             yield page
             yield page
+
+
+class Counting(MemoryTracker):
+    """Tells how many comments a ticket has."""
+
+    def _own(self, ticket: Ticket) -> Ticket:
+        count = sum(act.kind is ActivityKind.COMMENT for act in self.far_side.activity(ticket.ref))
+        return replace(super()._own(ticket), comments=count)
 
 
 class Interrupted(MemoryTracker):
@@ -87,6 +95,19 @@ def test_a_comment_made_while_we_wrote_is_heard_although_the_tracker_does_not_co
     world.crash = _at("comment.before", lambda: world.far.comment(ref, "Which tenant?"))
     world.sync()
     world.clock.sleep(300)
+    world.sync()
+    assert [c.text for c in world.store.comments(item.ref) if c.inbound] == ["Which tenant?"]
+
+
+def test_a_comment_is_heard_although_one_of_ours_was_deleted_before_we_looked_again(world: Any) -> None:
+    world.tracker = Counting("eng", far_side=world.far, caps=world.tracker.caps)
+    item = world.add()
+    world.sync()
+    ref = world.link(item.ref).ref
+    world.store.add_comment(item.ref, "olga@acme.example", "Please do this before the audit", world.because())
+    world.sync()
+    world.far.comment(ref, "Which tenant?")
+    world.far.delete_comment(ref, world.far.activity(ref)[0].id)
     world.sync()
     assert [c.text for c in world.store.comments(item.ref) if c.inbound] == ["Which tenant?"]
 

@@ -250,6 +250,37 @@ def test_what_is_in_doubt_when_the_clock_is_put_back_is_settled_soon_and_not_whe
     assert world.link(item.ref).ref.id == "1"
 
 
+@pytest.mark.parametrize("passed", [60, 300])
+def test_where_our_clock_was_put_back_the_trackers_time_tells_whether_a_write_can_still_happen(
+    world: Any, passed: int
+) -> None:
+    world.wait = 120
+    item = world.add()
+    world.far.lose_request("create")
+    world.sync()
+    world.clock.now -= timedelta(hours=1)
+    world.far.clock = lambda: world.clock() + timedelta(hours=1)
+    world.clock.sleep(passed)
+    world.tracker = MemoryTracker("eng", far_side=world.far)
+    world.sync()
+    assert (world.store.link(item.ref) is not None) is (passed > world.wait)
+
+
+def test_an_update_in_doubt_when_the_clock_is_put_back_is_settled_by_the_trackers_time(world: Any) -> None:
+    world.wait = 120
+    item = world.add()
+    world.sync()
+    world.edit(item.ref, title="Enable MFA for all admins")
+    world.far.lose_request("update")
+    world.sync()
+    world.clock.now -= timedelta(hours=1)
+    world.far.clock = lambda: world.clock() + timedelta(hours=1)
+    world.clock.sleep(300)
+    world.tracker = MemoryTracker("eng", far_side=world.far)
+    world.sync()
+    assert world.ticket(item.ref).title == "Enable MFA for all admins"
+
+
 def test_a_status_that_we_took_on_its_way_and_back_is_recorded_as_no_change(halfway: Any) -> None:
     halfway.edit("AI-000001", status=Status.RESOLVED)
     halfway.tracker.first, halfway.tracker.error = Patch(state=TransitionTo(Category.INDETERMINATE)), NoWay("no way")
