@@ -84,7 +84,8 @@ class Acceptance:
 
     `requester` is an e-mail address, or `system:account` where that person is not known here. `event` is the tracker's
     id of what they did. `fingerprint` says what the item was when it was asked for, `editors` are those who had a hand
-    in the request beside the requester. Times are UTC.
+    in the request beside the requester. Times are UTC; `requested_at` is when it was first known here, from which on it
+    waits for an answer.
     """
 
     ref: str

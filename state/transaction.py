@@ -1,7 +1,7 @@
 """Transaction: what a run writes at once, in its order, with the records of it."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from sqlalchemy import Connection
@@ -67,7 +67,8 @@ class Transaction:
         if effects.evidence:
             proofs.add(self.connection, self.ledger, effects.evidence)
         for asked, because in effects.requests:
-            acceptances.request(self.connection, self.ledger, asked, because)
+            known = replace(asked, requested_at=self.now)
+            acceptances.request(self.connection, self.ledger, known, because)
         for before, after, because in effects.acceptances:
             acceptances.put(self.connection, self.ledger, self.now, before, after, because)
         for later, because in effects.later:

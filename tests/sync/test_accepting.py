@@ -160,6 +160,19 @@ def test_a_request_that_nobody_answers_is_refused_in_the_end(world: Any) -> None
     at_rest(world)
 
 
+def test_a_request_that_was_made_while_nothing_ran_has_its_whole_time_for_an_answer(world: Any) -> None:
+    item = world.add()
+    world.sync()
+    world.far.move_to(world.link(item.ref).ref, "Done", "Won't Do", by="tom")
+    world.clock.sleep(40 * 86400)
+    world.sync()
+    at_rest(world)
+    assert the(world, item).state is AcceptanceState.REQUESTED
+    world.clock.sleep(14 * 86400)
+    world.sync()
+    assert the(world, item).state is AcceptanceState.REJECTED
+
+
 def test_a_request_is_withdrawn_when_the_ticket_no_longer_asks(world: Any) -> None:
     item = asked(world)
     world.far.move_to(world.link(item.ref).ref, "To Do", by="tom")
