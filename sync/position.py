@@ -47,12 +47,14 @@ def located(store: Store, tracker: Tracker, feed: Feed, now: datetime, lag: time
 
     Others can change a ticket of ours only once it is there, so nothing before the first is missed; what they did
     before the last one was there is read when the feed settles. The tracker's own times of these two count, and
-    without both of them all is still to be read.
+    without both of them all is still to be read; one that was missed before is not asked for again.
     """
     if feed.fresh is not None or not store.has_links(tracker.name):
         return feed
-    refs = [ref for ref, _ in store.link_refs(tracker.name)]
-    ends = {ref.id: ref for ref in (refs[0], refs[-1])}
+    refs = list(store.link_refs(tracker.name))
+    if None in (refs[0][1], refs[-1][1]):
+        return feed
+    ends = {ref.id: ref for ref, _ in (refs[0], refs[-1])}
     there = {t.ref.id: t.created for t in tracker.fetch([*ends.values()]) if isinstance(t, Ticket)}
     made = [there[id_] for id_ in ends if id_ in there]
     whole = len(made) == len(ends) and made == sorted(made)

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from connectors.sandbox.memory import CAPS, MemoryTracker
-from state.model import Status
+from state.model import HoldKind, Status
 from sync.position import located
 
 
@@ -57,3 +57,26 @@ def test_all_is_read_where_an_end_of_what_was_linked_is_gone(world: Any) -> None
     world.far.delete(world.link(first).ref)
     feed = located(world.store, world.tracker, world.store.feed("eng"), world.clock(), timedelta(0))
     assert (feed.settled, feed.fresh) == (None, None)
+
+
+def test_a_quiet_run_asks_nothing_but_the_feed_although_the_only_ticket_was_gone_before_the_feed_was_read(
+    world: Any,
+) -> None:
+    item = world.add()
+    world.crash = _dies_after_creating
+    with pytest.raises(KeyboardInterrupt):
+        world.sync()
+    world.crash = lambda _: None
+    world.far.delete(world.link(item.ref).ref)
+    for _ in range(3):
+        world.clock.sleep(300)
+        world.sync(full=True)
+    assert [h.kind for h in world.store.holds(item.ref)] == [HoldKind.GONE]
+    before = world.tracker.requests
+    world.sync()
+    assert world.tracker.requests - before == 1
+
+
+def _dies_after_creating(point: str) -> None:
+    if point == "created.after":
+        raise KeyboardInterrupt
