@@ -43,8 +43,8 @@ MESSAGE_LIMIT = 300
 CREDENTIALS = 8
 """Fewer letters than this are no credentials: hiding them would take words apart."""
 
-BYTES = "*/*"
-"""What a request accepts whose answer is a file and need not be JSON."""
+BYTES = "application/octet-stream, */*"
+"""What a request accepts, and no other does, whose answer is a file and need not be JSON."""
 
 _READS = frozenset({"GET", "HEAD", "OPTIONS"})
 _NEVER_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError, httpx.UnsupportedProtocol)

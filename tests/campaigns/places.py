@@ -55,6 +55,11 @@ tracker = "work"
 [safety]
 change_share = 1.0
 visibility_wait_seconds = 0
+
+[resolve]
+critical = {{ pieces = 0 }}
+high = {{ pieces = 0 }}
+medium = {{ pieces = 0 }}
 """
 
 

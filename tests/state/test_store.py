@@ -106,6 +106,12 @@ EFFECTS: dict[str, tuple[Callable[["Book"], Effects], list[str]]] = {
         ),
         ["comment.received"],
     ),
+    "revised": (
+        lambda book: Effects(
+            revised=[(Comment("C-000001", "AI-000001", "Ada", "Ho", book.clock(), True, "eng", "r0"), book.because)]
+        ),
+        ["comment.edited"],
+    ),
     "notes": (lambda book: Effects(notes=[Note("ticket.written", "eng:1", book.because)]), ["ticket.written"]),
     "feeds": (lambda book: Effects(feeds=[Feed("eng", Cursor(book.clock(), "etag"))]), []),
     "clean": (lambda book: Effects(clean=[("AI-000001", 1)]), []),
@@ -148,6 +154,8 @@ def busy(book: "Book") -> "Book":
     first = book.item()
     book.item()
     book.linked(first)
+    heard = Comment("", "AI-000001", "Ada", "Hey", book.clock(), True, "eng", "r0")
+    book.store.commit(None, Effects(comments=[(heard, book.because)]))
     asked = _asked(book, "AI-000002")
     book.store.commit(
         None,

@@ -6,6 +6,7 @@ import pytest
 
 from state.lease import this_process
 from state.model import HoldKind, Priority, Status
+from state.proof import EvidenceKind
 from state.ticket import Category
 from sync.resolving import NotResolved, Resolving
 from sync.settle import settle
@@ -71,8 +72,8 @@ def test_a_review_settles_a_claim_with_the_next_sync(asking: Any) -> None:
     bring(asking, item.ref)
     asking.sync()
     names = frozenset({OLGA})
-    (piece,) = resolving(asking).accept(item.ref, OLGA, names, asking.because("seen"))
-    assert piece.ref == "EV-000001"
+    accepted = resolving(asking).accept(item.ref, OLGA, names, asking.because("seen"))
+    assert [piece.draft.kind for piece in accepted] == [EvidenceKind.TICKET_SNAPSHOT, EvidenceKind.FILE]
     asking.sync()
     assert asking.item(item.ref).status is Status.RESOLVED
     comes_to_rest(asking, 1)
