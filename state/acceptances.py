@@ -24,7 +24,7 @@ from state.errors import StateError, UnknownRef
 from state.lifecycle import UNFINISHED
 from state.model import Accepted, HoldKind
 from state.programme_tables import AcceptanceRow, DecisionRow, DueChangeRow
-from state.series import chunks, next_numbers
+from state.series import chunks, next_numbers, number_in
 
 ACCEPTANCE = AcceptanceRow.__table__  # type: ignore[attr-defined]
 DECISION = DecisionRow.__table__  # type: ignore[attr-defined]
@@ -36,10 +36,7 @@ STANDING = frozenset({AcceptanceState.REQUESTED, AcceptanceState.ACTIVE})
 
 def number(ref: str) -> int:
     """The number of the acceptance with this ref; raises `UnknownRef`."""
-    digits = ref.upper().removeprefix("RA-")
-    if not (digits.isascii() and digits.isdigit() and len(digits) < 16):
-        raise UnknownRef(ref)
-    return int(digits)
+    return number_in(ref, "RA-")
 
 
 def request(connection: Connection, ledger: Ledger, asked: Acceptance, because: Because) -> Acceptance:

@@ -11,7 +11,7 @@ from state.errors import UnknownRef
 from state.links import CURRENT, LINK
 from state.model import Comment
 from state.rows import comment_of
-from state.series import chunks, next_numbers
+from state.series import chunks, next_numbers, number_in
 from state.tables import CommentRow
 
 COMMENT = CommentRow.__table__  # type: ignore[attr-defined]
@@ -150,10 +150,7 @@ def _known(connection: Connection, each: Comment) -> Comment:
 
 
 def _number(id_: str) -> int:
-    digits = id_.upper().removeprefix("C-")
-    if not (digits.isascii() and digits.isdigit() and len(digits) < 16):
-        raise UnknownRef(id_)
-    return int(digits)
+    return number_in(id_, "C-")
 
 
 def _columns(each: Comment) -> dict[str, object]:

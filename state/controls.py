@@ -197,7 +197,7 @@ def stand(
 ) -> list[Control]:
     """Record how controls stand, by id, with the reason; those whose status changed, as they are now."""
     known = get(connection, found)
-    after = [_standing_as(each, *found[id_], now) for id_, each in known.items() if id_ in found]
+    after = [_standing_as(each, *found[id_], now) for id_, each in known.items()]
     for each in after:
         before = known[each.id]
         if each != before:

@@ -13,7 +13,7 @@ from state.errors import StateError, UnknownRef
 from state.naming import touched
 from state.programme_tables import EvidenceRow, LinkCheckRow, ReviewRow
 from state.proof import Evidence, EvidenceDraft, EvidenceKind, LinkCheck, LinkHealth, Review, Verdict, latest_word
-from state.series import chunks, next_numbers
+from state.series import chunks, next_numbers, number_in
 
 EVIDENCE = EvidenceRow.__table__  # type: ignore[attr-defined]
 REVIEW = ReviewRow.__table__  # type: ignore[attr-defined]
@@ -30,10 +30,7 @@ def ref_of(seq: int) -> str:
 
 def number(ref: str) -> int:
     """The number of the piece with this ref; raises `UnknownRef`."""
-    digits = ref.upper().removeprefix("EV-")
-    if not (digits.isascii() and digits.isdigit() and len(digits) < 16):
-        raise UnknownRef(ref)
-    return int(digits)
+    return number_in(ref, "EV-")
 
 
 def add(
@@ -53,7 +50,7 @@ def add(
             _put(connection, ledger, list(waiting.values()))
             waiting.clear()
         before = known.get(key) if draft.remote_id else _alike(connection, draft)
-        if before is not None and not (draft.remote_id and not _is_same(before.draft, draft)):
+        if before is not None and (not draft.remote_id or _is_same(before.draft, draft)):
             known[key] = _arrive(connection, ledger, before, draft, because)
             stored.append((known[key], False))
         elif draft.remote_id:

@@ -6,6 +6,7 @@ from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Row, Select, bindparam, insert, select, update
 
+from state.errors import UnknownRef
 from state.tables import Counter
 
 COUNTER = Counter.__table__  # type: ignore[attr-defined]
@@ -39,6 +40,14 @@ def next_numbers(connection: Connection, series: str, count: int) -> range:
         connection.execute(_FIRST, {"name": series, "value": count})
     last: int = connection.execute(_LAST, {"series": series}).scalar_one()
     return range(last - count + 1, last + 1)
+
+
+def number_in(ref: str, prefix: str) -> int:
+    """The number in a ref such as `H-12`, in letters of either case; raises `UnknownRef` for what is none."""
+    digits = ref.upper().removeprefix(prefix)
+    if not (digits.isascii() and digits.isdigit() and len(digits) < 16):
+        raise UnknownRef(ref)
+    return int(digits)
 
 
 def chunks(values: Iterable[T], size: int = PAGE) -> Iterator[list[T]]:

@@ -12,7 +12,7 @@ from state.effects import Because
 from state.errors import UnknownRef
 from state.model import Hold
 from state.rows import hold_of
-from state.series import chunks, next_numbers
+from state.series import chunks, next_numbers, number_in
 from state.tables import HoldRow
 
 HOLD = HoldRow.__table__  # type: ignore[attr-defined]
@@ -43,10 +43,7 @@ def hold(connection: Connection, id_: str) -> Hold:
 
 
 def _number(id_: str) -> int:
-    digits = id_.upper().removeprefix("H-")
-    if not (digits.isascii() and digits.isdigit() and len(digits) < 16):
-        raise UnknownRef(id_)
-    return int(digits)
+    return number_in(id_, "H-")
 
 
 def place(
