@@ -41,6 +41,9 @@ __all__ = [
     "this_process",
 ]
 
+_COMMAND_SECONDS = 60
+"""How long a command may take that excludes runs."""
+
 Clock = Callable[[], datetime]
 Entropy = Callable[[int], bytes]
 
@@ -121,6 +124,15 @@ class Store(Known):
         """Give back the right to run, and say whether it was ours until now; nothing happens if another has it."""
         with self.writing(here=False) as w:
             return lease.release(w.connection, held)
+
+    @contextmanager
+    def alone(self, holder: Holder) -> Iterator[Lease]:
+        """What a command does while no run is under way, which could not take notice of it; raises `LeaseHeld`."""
+        held = self.take_lease(holder, _COMMAND_SECONDS)
+        try:
+            yield held
+        finally:
+            self.release_lease(held)
 
     def commit(self, held: Lease | None, effects: Effects) -> Committed:
         """Write all effects and their records, or nothing.

@@ -1,8 +1,7 @@
 """What people decide about risks that are to be lived with: asked for, approved, refused, revoked, renewed."""
 
 import json
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields, replace
 from datetime import date, datetime
 
@@ -32,7 +31,6 @@ from state.store import Store
 from sync.asked import UNKNOWN
 from sync.endings import end_words, risks_due, sent_back, unclaimed
 
-_SECONDS = 60
 _ACCOUNT = "account:"
 _LISTS = "counterfoil item list --group"
 
@@ -60,7 +58,7 @@ class Deciding:
 
         Who completes a request has had a hand in it. Raises `NotDecided`.
         """
-        with self.alone():
+        with self.store.alone(self.holder):
             item = self.store.item(ref)
             asked = self.store.ask(acceptances.asked_for, ref)
             if asked is not None:
@@ -74,7 +72,7 @@ class Deciding:
 
     def renew(self, ref: str, changed: Terms, decider: Decider, because: Because) -> Acceptance:
         """Ask for an active acceptance to go on, on its own terms but for what is `changed`; raises `NotDecided`."""
-        with self.alone():
+        with self.store.alone(self.holder):
             old = self._find(ref, AcceptanceState.ACTIVE)
             item = self.store.item(old.item)
             return self._ask(item, _completed(old.terms, changed), decider, because, renewal_of=old.ref)
@@ -84,7 +82,7 @@ class Deciding:
 
         Raises `NotDecided` for who may not, and for terms that do not suffice.
         """
-        with self.alone():
+        with self.store.alone(self.holder):
             asked = self._find(ref, AcceptanceState.REQUESTED)
             moves = self.approval(asked, changed, decider, because, reason)
             self.store.commit(None, Effects(acceptances=moves))
@@ -115,13 +113,13 @@ class Deciding:
 
     def reject(self, ref: str, reason: str, decider: Decider, because: Because) -> Acceptance:
         """Refuse a request; the ticket that asked goes back to where the item is. Raises `NotDecided`."""
-        with self.alone():
+        with self.store.alone(self.holder):
             asked = self._find(ref, AcceptanceState.REQUESTED)
             return self._end(asked, AcceptanceState.REJECTED, DecisionVerdict.REJECT, reason, decider, because)
 
     def revoke(self, ref: str, reason: str, decider: Decider, because: Because) -> Acceptance:
         """End an active acceptance before its time; item and ticket are open again. Raises `NotDecided`."""
-        with self.alone():
+        with self.store.alone(self.holder):
             active = self._find(ref, AcceptanceState.ACTIVE)
             return self._end(active, AcceptanceState.REVOKED, DecisionVerdict.REVOKE, reason, decider, because)
 
@@ -263,15 +261,6 @@ class Deciding:
             stands = found.state_on(self._today).value
             raise NotDecided(f"{found.ref} is {stands}; `counterfoil accept show {found.ref}` says why")
         return found
-
-    @contextmanager
-    def alone(self) -> Iterator[None]:
-        """No run is under way meanwhile; raises `state.errors.LeaseHeld`."""
-        lease = self.store.take_lease(self.holder, _SECONDS)
-        try:
-            yield
-        finally:
-            self.store.release_lease(lease)
 
     @property
     def _today(self) -> date:

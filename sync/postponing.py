@@ -23,7 +23,7 @@ class Postponing:
 
     def approve(self, ref: str, decider: Decider, because: Because) -> DueChange:
         """The item gets the date that was asked for; raises `NotDecided`."""
-        with self.deciding.alone():
+        with self.deciding.store.alone(self.deciding.holder):
             item, asked = self._asked(ref)
             self._may(item, asked, decider)
             done = self._done(asked, "approved", decider, because)
@@ -35,7 +35,7 @@ class Postponing:
         """The item's date stands and goes to the ticket, with the reason; raises `NotDecided`."""
         if not because.reason.strip():
             raise NotDecided("this needs --reason, which the ticket is told and the ledger keeps")
-        with self.deciding.alone():
+        with self.deciding.store.alone(self.deciding.holder):
             item, asked = self._asked(ref)
             self._may(item, asked, decider)
             done = self._done(asked, "rejected", decider, because)

@@ -1,7 +1,6 @@
 """What people on our side say about work that is done: that it is, that what shows it will do, or that it is not."""
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -14,8 +13,6 @@ from state.model import ActionItem, Agreed, Claim, ClaimKind, Comment, Field, Ho
 from state.proof import Evidence, ResolutionPolicy, Review, Verdict
 from state.store import Store
 from sync.backing import TOPIC, Backing
-
-_SECONDS = 60
 
 
 class NotResolved(StateError):
@@ -36,7 +33,7 @@ class Resolving:
 
         The next sync closes the ticket of a resolved item, and asks in that of another. Raises `NotResolved`.
         """
-        with self._alone():
+        with self.store.alone(self.holder):
             item = self.store.item(ref)
             if item.status not in UNFINISHED:
                 raise NotResolved(
@@ -64,7 +61,7 @@ class Resolving:
             )
             raise NotResolved(f"{ref}: {why}; `counterfoil evidence list {ref}` shows it")
         others = [e for e in waiting if e not in mine]
-        with self._alone():
+        with self.store.alone(self.holder):
             self._review(others, Review(Verdict.ACCEPTED, by, self.clock(), because.reason), because)
             item = self.store.item(ref)
             backing = self._backing(item)
@@ -78,7 +75,7 @@ class Resolving:
 
         What the reviewer brought themselves is left as it is. Raises `NotResolved`.
         """
-        with self._alone():
+        with self.store.alone(self.holder):
             item = self.store.item(ref)
             if item.status is Status.ACCEPTED_AS_RISK:
                 raise NotResolved(f"the risk of {ref} is accepted; `counterfoil accept revoke {ref}` ends that")
@@ -132,15 +129,6 @@ class Resolving:
             released={hold.id: because for hold in held},
             comments=[(each, because) for each in told if each is not None],
         )
-
-    @contextmanager
-    def _alone(self) -> Iterator[None]:
-        """No run is under way meanwhile, which could not take notice of it any more."""
-        lease = self.store.take_lease(self.holder, _SECONDS)
-        try:
-            yield
-        finally:
-            self.store.release_lease(lease)
 
 
 def refusal(store: Store, item: ActionItem, by: str, now: datetime, because: Because) -> Effects:

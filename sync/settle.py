@@ -15,7 +15,6 @@ from state.store import Store
 from sync.resolving import refusal
 
 Side = Literal["item", "ticket"]
-_SECONDS = 60
 
 
 class Undecidable(StateError):
@@ -127,13 +126,10 @@ def settle(store: Store, hold: Hold, take: Side, because: Because, *, holder: Ho
     Raises `Undecidable` when that side cannot be taken, and `state.errors.LeaseHeld` while a run is under way, which
     could not take notice of it any more.
     """
-    lease = store.take_lease(holder, _SECONDS)
-    try:
+    with store.alone(holder) as lease:
         store.commit(lease, replace(_effects(store, hold, take, because), took={hold.id: take}))
         if hold.kind is HoldKind.GONE:
             store.unlink(hold.item, because)
-    finally:
-        store.release_lease(lease)
 
 
 def _effects(store: Store, hold: Hold, take: Side, because: Because) -> Effects:

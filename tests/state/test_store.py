@@ -41,7 +41,7 @@ READING = {
     *("waiting_comments", "comments", "known_comments", "holds", "hold", "log", "verify", "reading", "marker_key"),
     *("given_up", "open", "close", "check_integrity", "ask"),
 }
-WITHOUT_RECORDS = {"create", "take_lease", "renew_lease", "release_lease"}
+WITHOUT_RECORDS = {"create", "take_lease", "renew_lease", "release_lease", "alone"}
 
 
 def _add(book: "Book") -> None:
