@@ -7,7 +7,8 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
-from tests.campaigns.sheet import commit, publish
+from tests.campaigns.sheet import CHANGED, ROOT, commit, publish
+from tests.campaigns.spread import Crew
 
 HERE = Path(__file__).parent
 FRAME = {"__main__", "clocks", "conftest", "eavesdropper", "places", "sheet", "spread", "tracing", "wire"}
@@ -15,7 +16,7 @@ NAMES = sorted(p.stem for p in HERE.glob("*.py") if p.stem not in FRAME and not 
 
 
 def main() -> int:
-    """Each campaign is a module with `FULL`, its size, and `campaign(size, seed, jobs, only)`, which yields scores."""
+    """Each campaign is a module with `FULL`, its size, and `campaign(size, seed, crew, only)`, which yields scores."""
     parser = argparse.ArgumentParser(prog="python -m tests.campaigns", description=__doc__)
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(NAMES)}; all of them if none is given")
     parser.add_argument("--size", type=int, help="cases; each campaign has a full size of its own")
@@ -26,10 +27,13 @@ def main() -> int:
     if unknown := set(asked.names) - set(NAMES):
         parser.error(f"no campaign is called {', '.join(sorted(unknown))}; there are {', '.join(NAMES)}")
     failed, begun = False, commit()
+    # Only what is committed is the same program again, so only its cases are kept for a campaign that is stopped.
+    again = asked.only is None and not begun.endswith(CHANGED)
+    crew = Crew(asked.jobs, ROOT / "build" / "campaigns" / f"{begun}-seed-{asked.seed}" if again else None)
     for name in asked.names or NAMES:
         module = importlib.import_module(f"tests.campaigns.{name}")
         size = asked.size or module.FULL
-        for score in module.campaign(size, asked.seed, asked.jobs, asked.only):
+        for score in module.campaign(size, asked.seed, crew, asked.only):
             failed |= not score.passed
             print(score)
             if asked.only is None:

@@ -12,7 +12,6 @@ import random
 import shutil
 import signal
 import sys
-import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
@@ -29,7 +28,7 @@ from sync.app.crashing import POINTS, VARIABLE
 from tests.campaigns.clocks import Shared
 from tests.campaigns.places import KINDS, PROCESSES, Place, both_sides, workshop, wrong_with
 from tests.campaigns.sheet import Score
-from tests.campaigns.spread import Case, spread
+from tests.campaigns.spread import Case, Crew, seconds, spread
 from tests.postgresql import Absent, Server, running
 from tests.program import Ended
 
@@ -64,26 +63,24 @@ class History:
     code: int
 
 
-def campaign(size: int, seed: int, jobs: int, only: int | None) -> Iterator[Score]:
+def campaign(size: int, seed: int, crew: Crew, only: int | None) -> Iterator[Score]:
     """Kill runs: once at each point, then several times in a row; what is left at rest is a row of its own."""
     again = f"python -m tests.campaigns crashes --size {size} --seed {seed}"
     quiet: list[Case] = []
     many = 0
-    begun = time.monotonic()
     with postgresql() as server, workshop() as root:
         for (row, what, attempt, histories, each), (*_, fully, _) in zip(
             _rows(size, server), _rows(FULL, server), strict=True
         ):
-            started = time.monotonic()
             chosen = [only] if only is not None else range(histories * each)
-            cases = list(spread(row, partial(attempt, root, seed), chosen, jobs, chunk=each))
-            score = _score(row, what, cases, _NAMES, seed, time.monotonic() - started, again)
+            cases = list(spread(row, partial(attempt, root, seed), chosen, crew, chunk=each))
+            score = _score(row, what, cases, _NAMES, seed, seconds(cases), again)
             yield replace(score, full=fully * each)
             quiet += cases
             many += fully * each
     what = "one more run after each of these came to rest"
     still = [Case(c.number, tuple({*c.wrong} & {"written at rest"})) for c in quiet]
-    yield replace(_score("R8", what, still, ("written at rest",), seed, time.monotonic() - begun, again), full=many)
+    yield replace(_score("R8", what, still, ("written at rest",), seed, seconds(quiet), again), full=many)
 
 
 def _rows(size: int, server: Server | None) -> Iterator[tuple[str, str, Callable[[Path, int, int], Case], int, int]]:

@@ -6,7 +6,6 @@ must come to the end state of a run to which nothing happened.
 """
 
 import os
-import time
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
@@ -20,7 +19,7 @@ from sqlalchemy.engine import make_url
 
 from tests.campaigns.places import KINDS, PROCESSES, Place, both_sides, busy, workshop
 from tests.campaigns.sheet import Score
-from tests.campaigns.spread import Case, spread
+from tests.campaigns.spread import Case, Crew, seconds, spread
 from tests.campaigns.syscalls import comes_to_rest
 from tests.campaigns.wire import Cut, between
 from tests.postgresql import Own, own
@@ -45,18 +44,17 @@ class Bench:
     statements: int
 
 
-def campaign(size: int, seed: int, jobs: int, only: int | None) -> Iterator[Score]:
+def campaign(size: int, seed: int, crew: Crew, only: int | None) -> Iterator[Score]:
     """R13."""
     for row, what, ways in (
         ("R13, connection cut", f"the connection to PostgreSQL cut at each statement of a sync; {PROCESSES}", CUT),
         ("R13, server restart", f"PostgreSQL restarted at a statement of a sync; {PROCESSES}", ("restart",)),
     ):
-        begun = time.monotonic()
         with workshop() as root:
             chosen = [only] if only is not None else range(size if len(ways) > 1 else max(1, size // 10))
-            cases = list(spread(row, partial(try_one, root, seed, ways), chosen, jobs))
+            cases = list(spread(row, partial(try_one, root, seed, ways), chosen, crew))
         again = f"python -m tests.campaigns cuts --size {size} --seed {seed}"
-        score = _score(row, what, cases, seed, time.monotonic() - begun, again)
+        score = _score(row, what, cases, seed, seconds(cases), again)
         yield replace(score, full=FULL if len(ways) > 1 else FULL // 10)
 
 

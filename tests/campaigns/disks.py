@@ -7,7 +7,6 @@ import shutil
 import sqlite3
 import subprocess
 import tempfile
-import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
@@ -22,7 +21,7 @@ from connectors.sandbox.server import SandboxServer, utc_now
 from state.model import OperationKind
 from state.store import Store
 from tests.campaigns.sheet import Score
-from tests.campaigns.spread import Case, spread
+from tests.campaigns.spread import Case, Crew, seconds, spread
 from tests.program import NOBODY, Ended, Program
 
 FULL = 1_000
@@ -407,11 +406,10 @@ def _rests(place: Place) -> None:
         place.wrong.append("ledger")
 
 
-def campaign(size: int, seed: int, jobs: int, only: int | None) -> Iterator[Score]:
+def campaign(size: int, seed: int, crew: Crew, only: int | None) -> Iterator[Score]:
     """Each case breaks the database of a small installation in one way, and mends it."""
-    begun = time.monotonic()
     numbers = range(size) if only is None else [only]
-    cases = list(spread("disks", partial(attempt, seed=seed), numbers, jobs))
+    cases = list(spread("disks", partial(attempt, seed=seed), numbers, crew))
     wrong = Counter(name for case in cases for name in case.wrong)
     also = Counter(name for case in cases for name, _ in case.also)
     kinds = sum(name.startswith("kinds: ") for name in also)
@@ -421,7 +419,7 @@ def campaign(size: int, seed: int, jobs: int, only: int | None) -> Iterator[Scor
         cases=len(cases),
         wrong={name: wrong[name] for name in _WRONG},
         seed=seed,
-        seconds=time.monotonic() - begun,
+        seconds=seconds(cases),
         again=f"python -m tests.campaigns disks --size {size} --seed {seed}",
         also={name: f"{also[name]:,}" for name in ("full after the tracker had done it", "unnoticed")},
     )

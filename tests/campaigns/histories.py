@@ -3,7 +3,6 @@
 import os
 from collections.abc import Iterator
 from functools import partial
-from time import monotonic
 from traceback import format_exception
 
 from hypothesis import HealthCheck, Phase, seed, settings
@@ -11,7 +10,7 @@ from hypothesis.reporting import with_reporter
 from hypothesis.stateful import run_state_machine_as_test
 
 from tests.campaigns.sheet import Score
-from tests.campaigns.spread import Case, spread
+from tests.campaigns.spread import Case, Crew, seconds, spread
 from tests.histories.machine import Histories
 
 FULL = 5_000
@@ -43,12 +42,11 @@ def histories(start: int, number: int, machine: type[Histories] = Histories) -> 
     return Case(number)
 
 
-def campaign(size: int, seed: int, jobs: int, only: int | None) -> Iterator[Score]:
+def campaign(size: int, seed: int, crew: Crew, only: int | None) -> Iterator[Score]:
     """So many histories, a case at a time."""
-    begun = monotonic()
     numbers = range(-(-size // EXAMPLES)) if only is None else [only]
-    cases = list(spread("histories", partial(histories, seed), numbers, jobs))
+    cases = list(spread("histories", partial(histories, seed), numbers, crew))
     wrong = {"did not come to rest in order": sum(bool(case.wrong) for case in cases)}
     again = f"make campaign NAME=histories SIZE={size} SEED={seed}"
     what = f"random histories of {STEPS} steps each: people on both sides, faults, crashes, second runs"
-    yield Score("R7", what, len(cases) * EXAMPLES, wrong, seed, monotonic() - begun, again, full=FULL)
+    yield Score("R7", what, len(cases) * EXAMPLES, wrong, seed, seconds(cases), again, full=FULL)

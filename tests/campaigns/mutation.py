@@ -15,15 +15,16 @@ from pathlib import Path
 from mutmut.stats import status_by_exit_code
 
 from tests.campaigns.sheet import ROOT, Score
+from tests.campaigns.spread import Crew
 
 FULL = 85
 FOUND = ("killed", "timeout", "caught by type check", "segfault")
 
 
-def campaign(size: int, seed: int, jobs: int, only: int | None) -> Iterator[Score]:
+def campaign(size: int, seed: int, crew: Crew, only: int | None) -> Iterator[Score]:
     """Let mutmut try every mutant; there is no case by number, and nothing is random."""
     began = time.monotonic()
-    command = [sys.executable, "-m", "mutmut", "run", "--max-children", str(jobs)]
+    command = [sys.executable, "-m", "mutmut", "run", "--max-children", str(crew.jobs)]
     subprocess.run(command, cwd=ROOT, stdout=sys.stderr, check=False)
     modules = tally(ROOT / "mutants")
     every = sum(modules.values(), Counter[str]())

@@ -10,10 +10,9 @@ import random
 import re
 import sqlite3
 import sys
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache, partial
 from itertools import takewhile
 from pathlib import Path
@@ -25,7 +24,7 @@ from state.model import OperationKind
 from tests.campaigns import tracing
 from tests.campaigns.places import KINDS, PROCESSES, Place, workshop
 from tests.campaigns.sheet import Score
-from tests.campaigns.spread import Case, spread
+from tests.campaigns.spread import Case, Crew, seconds, spread
 from tests.campaigns.syscalls import comes_to_rest, evenly, prepared
 from tests.campaigns.tracing import Call
 
@@ -170,7 +169,7 @@ def _put(place: Place, files: Mapping[str, bytes]) -> None:
         (place.folder / name).write_bytes(data)
 
 
-def campaign(size: int, seed: int, jobs: int, only: int | None) -> Iterator[Score]:
+def campaign(size: int, seed: int, crew: Crew, only: int | None) -> Iterator[Score]:
     """R14."""
     if why := tracing.usable():
         print(f"R14 was not tried: {why}", file=sys.stderr)
@@ -178,9 +177,8 @@ def campaign(size: int, seed: int, jobs: int, only: int | None) -> Iterator[Scor
     with workshop() as root:
         recordings = {kind: recorded(root, kind) for kind in KINDS}
         states = [(kind, place) for kind in KINDS for place in range(len(list(recordings[kind].moments())))]
-        begun = time.monotonic()
         chosen = [only] if only is not None else evenly(len(states), size)
-        cases = list(spread("R14", partial(try_one, root, seed, states), chosen, jobs, chunk=4))
+        cases = list(spread("R14", partial(try_one, root, seed, states), chosen, replace(crew, kept=None), chunk=4))
         again = f"python -m tests.campaigns power --size {size} --seed {seed}"
         names = ["duplicates", "lost", "unlinked", "another end state", "written at rest", "ledger unsound"]
         names += [name for case in cases for name in case.wrong if name not in names]
@@ -188,17 +186,15 @@ def campaign(size: int, seed: int, jobs: int, only: int | None) -> Iterator[Scor
         what = "the power goes between any two syncs of a sync; unsynced writes are lost, halved, torn or out of order"
         what += f"; {PROCESSES}"
         syncs = sum(call.name in ("fdatasync", "fsync") for one in recordings.values() for call in one.calls)
-        seconds = time.monotonic() - begun
-        yield Score("R14", what, len(cases), wrong, seed, seconds, again, {"syncs": f"{syncs}"}, len(states))
+        took = seconds(cases)
+        yield Score("R14", what, len(cases), wrong, seed, took, again, {"syncs": f"{syncs}"}, len(states))
         asked = [found for one in recordings.values() for found in unannounced(one, root / "announced")]
         what = "each request that changes something finds its intention synced to the disk before it is sent"
-        yield Score(
-            "R14, requests", what, len(asked), {"unannounced": sum(asked)}, seed, seconds, again, {}, len(asked)
-        )
+        yield Score("R14, requests", what, len(asked), {"unannounced": sum(asked)}, seed, took, again, {}, len(asked))
         told = [(kind, words) for kind in KINDS for words in COMMANDS]
         forgotten = sum(not is_kept(root, kind, words) for kind, words in told)
         what = "what a command did is synced to the disk when it ends"
-        yield Score("R14, answers", what, len(told), {"lost": forgotten}, seed, seconds, again, {}, len(told))
+        yield Score("R14, answers", what, len(told), {"lost": forgotten}, seed, took, again, {}, len(told))
 
 
 def recorded(root: Path, kind: str) -> Recording:

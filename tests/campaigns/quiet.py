@@ -9,11 +9,12 @@ from state.store import Store
 from sync.app.shell import utc_now
 from tests.bench.mirror import KINDS, Bench, bench, take_in
 from tests.campaigns.sheet import Score
+from tests.campaigns.spread import Crew
 
 FULL = 10_000
 
 
-def campaign(size: int, seed: int, jobs: int, only: int | None) -> Iterator[Score]:
+def campaign(size: int, seed: int, crew: Crew, only: int | None) -> Iterator[Score]:
     """Mirror `size` items into one tracker of each kind over HTTP, and run once more; nothing is random."""
     for kind in KINDS:
         began = time.monotonic()

@@ -27,7 +27,7 @@ from tests import program
 from tests.campaigns.crashes import History, at_rest, fresh, postgresql, prepared, settled, stir
 from tests.campaigns.places import PROCESSES, Place, both_sides, workshop, wrong_with
 from tests.campaigns.sheet import Score
-from tests.campaigns.spread import Case, spread
+from tests.campaigns.spread import Case, Crew, seconds, spread
 from tests.postgresql import Server
 from tests.program import Process
 
@@ -44,18 +44,17 @@ _RUN = re.compile(r"R-\d{8}T\d{6}-[0-9a-f]{6}")
 _NAMES = ("duplicates", "lost", "unlinked", "another end state", "ledger unsound", "not at rest", "written at rest")
 
 
-def campaign(size: int, seed: int, jobs: int, only: int | None) -> Iterator[Score]:
+def campaign(size: int, seed: int, crew: Crew, only: int | None) -> Iterator[Score]:
     """Let runs meet: at once, after standing still, and under a killer; on PostgreSQL too, if it is here."""
     again = f"python -m tests.campaigns rivals --size {size} --seed {seed}"
     with postgresql() as server, workshop() as root:
         for (row, what, cases, more, attempt), (*_, fully, _, _) in zip(
             _rows(size, server), _rows(FULL, server), strict=True
         ):
-            begun = time.monotonic()
             chosen = [only] if only is not None else range(cases)
             chunk = 1 if attempt is storm else _PER_HISTORY
-            found = list(spread(row, partial(attempt, root, seed), chosen, jobs, chunk=chunk))
-            score = _score(row, what, found, (*_NAMES, *more), seed, time.monotonic() - begun, again)
+            found = list(spread(row, partial(attempt, root, seed), chosen, crew, chunk=chunk))
+            score = _score(row, what, found, (*_NAMES, *more), seed, seconds(found), again)
             yield replace(score, full=fully)
 
 

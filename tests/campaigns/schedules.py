@@ -6,14 +6,13 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import cache, partial
 from random import Random
-from time import monotonic
 
 from connectors.sandbox.far_side import OURS
 from connectors.sandbox.memory import CAPS
 from connectors.sandbox.memory_bench import MemoryEngineer
 from state.ticket import ActivityKind
 from tests.campaigns.sheet import Score
-from tests.campaigns.spread import Case, spread
+from tests.campaigns.spread import Case, Crew, spread
 from tests.histories import weather
 from tests.histories.story import STORIES, End, Shown, end, story, tell, wrongs
 from tests.histories.theatre import Theatre
@@ -193,34 +192,34 @@ def judged(theatre: Theatre, number: int, which: int, wanted: End, meets: str, *
     return Case(number, tuple(dict.fromkeys(name for name, _ in wrong)), counted, "\n".join(lines))
 
 
-def campaign(size: int, seed: int, jobs: int, only: int | None) -> Iterator[Score]:
+def campaign(size: int, seed: int, crew: Crew, only: int | None) -> Iterator[Score]:
     """So many schedules, in three rows."""
     again = f"make campaign NAME=schedules SIZE={size} SEED={seed}"
     numbers = range(size) if only is None else range(only, only + 1)
-    yield from scores("schedules", partial(schedule, seed), numbers, jobs, seed, again, row_of, ROWS)
+    yield from scores("schedules", partial(schedule, seed), numbers, crew, seed, again, row_of, ROWS)
 
 
 def scores(
     name: str,
     try_one: Callable[[int], Case],
     numbers: range,
-    jobs: int,
+    crew: Crew,
     seed: int,
     again: str,
     row_of: Callable[[int], str],
     rows: Mapping[str, str],
 ) -> Iterator[Score]:
     """Try them all, and sum them up by row."""
-    begun = monotonic()
+    took = 0.0
     cases: Counter[str] = Counter()
     wrong = {row: Counter[str]() for row in rows}
     also = {row: Counter[str]() for row in rows}
-    for case in spread(name, try_one, numbers, jobs, chunk=20):
+    for case in spread(name, try_one, numbers, crew, chunk=20):
         row = row_of(case.number)
+        took += case.seconds
         cases[row] += 1
         wrong[row].update(case.wrong)
         also[row].update({key: int(count) for key, count in case.also})
-    took = monotonic() - begun
     for row, what in rows.items():
         if cases[row]:
             counts = {key: wrong[row][key] for key in WRONG}

@@ -11,7 +11,6 @@ import os
 import random
 import signal
 import string
-import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -29,7 +28,7 @@ from tests import program
 from tests.campaigns.eavesdropper import MODES, Eavesdropper, known_of, spellings
 from tests.campaigns.places import free_port, serving, workshop
 from tests.campaigns.sheet import Score
-from tests.campaigns.spread import Case, spread
+from tests.campaigns.spread import Case, Crew, seconds, spread
 
 FULL = 100
 """More than there are: all of them."""
@@ -152,19 +151,18 @@ _COMMANDS = (
 )
 
 
-def campaign(size: int, seed: int, jobs: int, only: int | None) -> Iterator[Score]:
+def campaign(size: int, seed: int, crew: Crew, only: int | None) -> Iterator[Score]:
     """S6."""
-    begun = time.monotonic()
     with workshop() as root:
         chosen = [only] if only is not None else list(range(min(size, len(PLANTS))))
-        cases = list(spread("S6", partial(try_one, root, seed), chosen, jobs))
+        cases = list(spread("S6", partial(try_one, root, seed), chosen, crew))
     runs, read = (sum(int(dict(case.also)[name]) for case in cases if case.also) for name in ("runs", "bytes"))
     also = {"runs": f"{runs:,}", "searched": f"{read / 2**20:,.0f} MB"}
     names = dict.fromkeys(("leaks", "sent elsewhere", *(name for case in cases for name in case.wrong)))
     wrong = {name: sum(name in case.wrong for case in cases) for name in names}
     what = "a secret in each way in; all that is printed, kept or sent is searched for it in every spelling"
     again = f"python -m tests.campaigns secrets --size {size} --seed {seed}"
-    yield Score("S6", what, len(cases), wrong, seed, time.monotonic() - begun, again, also, len(PLANTS))
+    yield Score("S6", what, len(cases), wrong, seed, seconds(cases), again, also, len(PLANTS))
 
 
 def try_one(root: Path, seed: int, number: int, *, briefly: bool = False) -> Case:

@@ -15,6 +15,8 @@ from typing import Any
 ROOT = Path(__file__).resolve().parents[2]
 DATA = ROOT / "docs" / "reliability.json"
 PAGE = ROOT / "docs" / "reliability.md"
+CHANGED = " with changes"
+"""What stands behind a commit that is not all of what was tried."""
 
 _HEAD = """# How hard it is to break
 
@@ -102,7 +104,7 @@ def commit() -> str:
     changed = subprocess.run(
         [*asked, "status", "--porcelain", "--", ".", *ours], capture_output=True, text=True, check=True
     )
-    return head.stdout.strip() + (" with changes" if changed.stdout.strip() else "")
+    return head.stdout.strip() + (CHANGED if changed.stdout.strip() else "")
 
 
 def machine() -> str:

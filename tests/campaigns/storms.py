@@ -21,7 +21,7 @@ from state.ticket import Activity, ActivityKind, Ticket
 from sync.engine import Report
 from tests.campaigns.schedules import LATE, SECONDS, SLACK, judged, scores, without_faults
 from tests.campaigns.sheet import Score
-from tests.campaigns.spread import Case
+from tests.campaigns.spread import Case, Crew
 from tests.histories.line import FAULTS, TIMEOUT, Line
 from tests.histories.story import STORIES, End, Shown
 from tests.histories.theatre import Theatre
@@ -175,8 +175,8 @@ def storm(seed: int, number: int) -> Case:
     return judged(stage(), number, which, wanted, f"{kind.__name__}, lag {lag}, rate {rate}", covered=True)
 
 
-def campaign(size: int, seed: int, jobs: int, only: int | None) -> Iterator[Score]:
+def campaign(size: int, seed: int, crew: Crew, only: int | None) -> Iterator[Score]:
     """So many schedules, in two rows."""
     again = f"make campaign NAME=storms SIZE={size} SEED={seed}"
     numbers = range(size) if only is None else range(only, only + 1)
-    yield from scores("storms", partial(storm, seed), numbers, jobs, seed, again, row_of, ROWS)
+    yield from scores("storms", partial(storm, seed), numbers, crew, seed, again, row_of, ROWS)

@@ -10,7 +10,6 @@ import os
 import shutil
 import sqlite3
 import sys
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
@@ -21,7 +20,7 @@ from typing import Any
 from tests.campaigns import tracing
 from tests.campaigns.places import KINDS, PROCESSES, Place, both_sides, busy, workshop, wrong_with
 from tests.campaigns.sheet import Score
-from tests.campaigns.spread import Case, spread
+from tests.campaigns.spread import Case, Crew, seconds, spread
 from tests.campaigns.tracing import Call, Traced
 
 FULL = 100_000
@@ -50,7 +49,7 @@ class Wound:
         return f"{self.call}:{f'error={self.error}' if self.error else 'signal=KILL'}:when={self.number}"
 
 
-def campaign(size: int, seed: int, jobs: int, only: int | None) -> Iterator[Score]:
+def campaign(size: int, seed: int, crew: Crew, only: int | None) -> Iterator[Score]:
     """R3 and R4."""
     if why := tracing.usable():
         print(f"R3 and R4 were not tried: {why}", file=sys.stderr)
@@ -66,10 +65,9 @@ def campaign(size: int, seed: int, jobs: int, only: int | None) -> Iterator[Scor
         rows = {"R3": (f"SIGKILL at each system call of a sync that writes, sends or receives; {PROCESSES}", kills)}
         rows["R4"] = (f"EIO, ENOSPC and ECONNRESET from each of these calls; {PROCESSES}", fails)
         for row, (what, wounds) in rows.items():
-            begun = time.monotonic()
             chosen = [only] if only is not None else evenly(len(wounds), size)
-            cases = list(spread(row, partial(try_one, root, wounds), chosen, jobs, chunk=4))
-            yield replace(_score(row, what, cases, seed, time.monotonic() - begun, again, told), full=len(wounds))
+            cases = list(spread(row, partial(try_one, root, wounds), chosen, replace(crew, kept=None), chunk=4))
+            yield replace(_score(row, what, cases, seed, seconds(cases), again, told), full=len(wounds))
 
 
 def evenly(many: int, size: int) -> list[int]:

@@ -1,6 +1,7 @@
 """The score sheet publishes what a campaign found, in order, and replaces only that campaign's rows."""
 
 import json
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -8,7 +9,7 @@ import pytest
 from tests.campaigns import sheet
 from tests.campaigns.mutation import share, tally
 from tests.campaigns.sheet import Score, publish
-from tests.campaigns.spread import Case, spread
+from tests.campaigns.spread import Case, Crew, spread
 
 _AGAIN = "make campaign NAME=x"
 
@@ -63,6 +64,26 @@ def _odd_goes_wrong(number: int) -> Case:
 
 @pytest.mark.parametrize("jobs", [1, 2])
 def test_every_case_is_tried_once_and_one_that_raises_went_wrong(jobs: int) -> None:
-    cases = sorted(spread("odd", _odd_goes_wrong, range(6), jobs), key=lambda case: case.number)
+    cases = sorted(spread("odd", _odd_goes_wrong, range(6), Crew(jobs)), key=lambda case: case.number)
     assert [case.wrong for case in cases] == [(), ("odd",), (), ("odd",), ("error",), ("odd",)]
     assert "four" in cases[4].story
+
+
+def _tried(notes: Path, number: int) -> Case:
+    with notes.open("a") as file:
+        file.write(f"{number} ")
+    return Case(number, ("odd",) if number % 2 else (), (("kills", 2.0),), f"the story of {number}")
+
+
+def test_a_campaign_that_was_stopped_goes_on_where_it_was(tmp_path: Path) -> None:
+    notes, crew = tmp_path / "notes", Crew(kept=tmp_path / "kept")
+    stopped = spread("R1", partial(_tried, notes), range(6), crew)
+    before = [next(stopped) for _ in range(3)]
+    del stopped
+    [kept] = (tmp_path / "kept").iterdir()
+    kept.write_text(kept.read_text()[:-10])
+    cases = list(spread("R1", partial(_tried, notes), range(6), crew))
+    assert cases[:2] == before[:2]
+    assert notes.read_text() == "0 1 2 2 3 4 5 "
+    assert list(spread("R1", partial(_tried, notes), range(6), crew)) == cases
+    assert notes.read_text() == "0 1 2 2 3 4 5 "
