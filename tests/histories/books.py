@@ -5,15 +5,19 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from typing import Any
 
 from state.audit import digest, plain
-from state.model import ActionItem, Claim, OperationKind
+from state.model import ActionItem, Claim, HoldKind, OperationKind, Status
 from state.store import Store
 from state.ticket import ActivityKind
 from tests.histories.weather import Far
 
 FIELDS = ("title", "description", "priority", "status", "owner", "due_date", "controls", "risks", "claim")
+
+DAYS = timedelta(days=14)
+"""How long what is missing may be missing before a claim is over."""
 
 Key = tuple[str, ...]
 
@@ -38,7 +42,9 @@ class Books:
     `done` are changes that people made on our side, as they were seen to happen: item, field, before and after.
     `pushed` are fields that we wrote to tickets, `found` and `unsure` those that we may have written: which the ticket
     showed afterwards, and which it did not. `over` are the ends of acceptances that a run came upon, by item and
-    reason: what it changed `because` of them nobody did.
+    reason: what it changed `because` of them nobody did. Of claims that a run settles by itself, `asked` says since
+    when something is missing, `brought` which evidence is there and whether it was accepted, and `settled` which were.
+    `reworded` are comments of ours that are to say something else.
     """
 
     store: Store
@@ -48,6 +54,9 @@ class Books:
     told: Counter[Key] = field(default_factory=Counter)
     because: dict[Key, list[tuple[str, str]]] = field(default_factory=dict)
     over: set[tuple[str, str]] = field(default_factory=set)
+    asked: dict[str, datetime] = field(default_factory=dict)
+    brought: dict[str, dict[str, bool]] = field(default_factory=dict)
+    settled: set[tuple[str, str]] = field(default_factory=set)
     values: dict[tuple[str, str], str] = field(default_factory=dict)
     events: Counter[Key] = field(default_factory=Counter)
     pushed: Counter[Key] = field(default_factory=Counter)
@@ -56,6 +65,7 @@ class Books:
     tickets: Counter[Key] = field(default_factory=Counter)
     comments: Counter[Key] = field(default_factory=Counter)
     perhaps: Counter[Key] = field(default_factory=Counter)
+    reworded: set[tuple[str, str]] = field(default_factory=set)
     holds: dict[str, str] = field(default_factory=dict)
 
     @contextmanager
@@ -97,18 +107,35 @@ class Books:
             case "ticket.created" | "ticket.linked":
                 self.tickets[action, body["after"]["tracker"], body["after"]["id"]] += 1
             case "comment.sent" | "comment.received":
-                self.comments[action, body["after"]["tracker"], body["after"]["remote_id"]] += 1
+                self._said(action, body["after"]["tracker"], body["after"]["remote_id"])
+            case "comment.reworded":
+                self.reworded.add((body["after"]["tracker"], body["after"]["remote_id"]))
             case "comment.perhaps_sent":
                 self.perhaps[body["after"]["tracker"], body["object"]] += 1
             case "acceptance.lapsed" | "acceptance.voided" | "acceptance.rejected" if body["source"]["run"]:
                 self.over.add((ref, body["reason"]))
+            case "ticket.missing" | "ticket.found" | "ticket.archived" | "ticket.unarchived" | "ticket.moved":
+                assert body["before"] != body["after"], body
+            case _:
+                self._waited(body, action, ref)
+
+    def _said(self, action: str, tracker: str, remote_id: str) -> None:
+        """One more comment, unless it is one of ours that was told already and says something else now."""
+        if action == "comment.received" or (tracker, remote_id) not in self.reworded:
+            self.comments[action, tracker, remote_id] += 1
+        self.reworded.discard((tracker, remote_id))
+
+    def _waited(self, body: Mapping[str, Any], action: str, ref: str) -> None:
+        match action:
+            case "evidence.added" | "evidence.reviewed":
+                self.brought.setdefault(ref, {})[body["after"]["id"]] = body["after"].get("verdict") == "accepted"
             case "hold.opened":
+                if body["after"]["kind"] == HoldKind.EVIDENCE_MISSING:
+                    self.asked[ref] = datetime.fromisoformat(body["recorded"])
                 assert self.holds.setdefault(body["after"]["id"], "opened") == "opened", body
             case "hold.settled":
                 assert self.holds[body["before"]["id"]] == "opened", body
                 self.holds[body["before"]["id"]] = "settled"
-            case "ticket.missing" | "ticket.found" | "ticket.archived" | "ticket.unarchived" | "ticket.moved":
-                assert body["before"] != body["after"], body
             case _:
                 pass
 
@@ -119,6 +146,8 @@ class Books:
         self.values[ref, name] = after
         agent, event = body["actor"], body["source"]["event"]
         if agent["system"] == "counterfoil":
+            if self._settles(body, ref, name, before):
+                return
             if before != after:
                 self.told[ref, name, before, after] += 1
                 self.because.setdefault((ref, name, before, after), []).append((ref, body["reason"]))
@@ -128,6 +157,31 @@ class Books:
             self.events[ref, name, agent["system"], event] += 1
             ours = (a.id for s in self.fars[agent["system"]].everything() for a in s.log if a.by.ours)
             assert event not in ours, ("our own echo was taken in", body)
+
+    def _settles(self, body: Mapping[str, Any], ref: str, name: str, before: str) -> bool:
+        """Whether a run did this by itself to a claim made here: its time is over, or what it waited for is there."""
+        run = body["source"]["run"]
+        if not run:
+            return False
+        if name == "status":
+            return body["after"] == Status.RESOLVED and (ref, run) in self.settled
+        if name != "claim" or before != '"resolved"' or body["after"] is not None:
+            return False
+        if self._backed(ref):
+            self.settled.add((ref, run))
+            return True
+        return ref in self.asked and datetime.fromisoformat(body["recorded"]) >= self.asked[ref] + DAYS
+
+    def _backed(self, ref: str) -> bool:
+        """Whether as much is there as an item of this priority needs to count as resolved."""
+        brought = self.brought.get(ref, {})
+        match json.loads(self.values[ref, "priority"]):
+            case "low":
+                return True
+            case "medium":
+                return bool(brought)
+            case _:
+                return any(brought.values())
 
     def _items(self) -> None:
         for item in self.store.list_items():
