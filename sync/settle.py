@@ -109,7 +109,8 @@ _HELP: Mapping[HoldKind, str] = {
     HoldKind.NO_WAY: "--take item tries again, --take ticket gives the item the ticket's status",
     HoldKind.REJECTED: "--take item tries again, once the reason is mended",
     HoldKind.COMMENT_REFUSED: "--take item says it again, once the reason is mended",
-    HoldKind.MANY_TICKETS: "delete all but one ticket, then `counterfoil item link` that one (--take item if it is)",
+    HoldKind.MANY_TICKETS: "delete all but one ticket, or open one there if none is left, then `counterfoil item "
+    "link` that one (--take item if it is)",
     HoldKind.UNKNOWN_TICKET: "take its item in again, or `counterfoil item link` the ticket to the right item; "
     "--take item leaves the ticket alone, and the item, if there is one, gets another",
     HoldKind.EVIDENCE_MISSING: "bring it (`counterfoil evidence add`) and have it reviewed (`counterfoil review`); "
