@@ -331,7 +331,8 @@ def _own_text(node: Mapping[str, Any]) -> str:
     attributes = mapping(node.get("attrs"))
     if node.get("type") == "hardBreak":
         return "\n"
-    text = str(node.get("text") or attributes.get("text") or attributes.get("url") or "")
+    named = f"@{attributes.get('id')}" if node.get("type") == "mention" else ""
+    text = str(node.get("text") or attributes.get("text") or attributes.get("url") or named)
     leads = (mapping(mark.get("attrs")).get("href") for mark in rows(node.get("marks")) if mark.get("type") == "link")
     href = str(next(leads, None) or "")
     return text if href in text else f"{text} ({href})"

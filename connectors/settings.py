@@ -88,6 +88,7 @@ class TrackerSettings(BaseModel):
     content_per_minute: int | None = Key(default=None, ge=1)
     content_per_hour: int | None = Key(default=None, ge=1)
     labels: list[Name] = []
+    mentions: bool = False
     status: StatusNames = StatusNames()
     resolution: ResolutionNames = ResolutionNames()
     priority: PriorityNames = PriorityNames()

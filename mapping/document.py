@@ -1,4 +1,4 @@
-"""Markdown written as a JSON document tree of plain nodes, in which nothing but web links is live."""
+"""Markdown written as a JSON document tree of plain nodes, in which only web links and allowed mentions are live."""
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
@@ -7,9 +7,11 @@ from typing import Any
 from markdown_it import MarkdownIt
 from markdown_it.tree import SyntaxTreeNode
 
+from mapping.mentions import Accounts, nobody, with_mentions
+
 Node = dict[str, Any]
 
-_PARSER = MarkdownIt("commonmark", {"html": False}).enable(["table", "strikethrough"])
+_PARSER = MarkdownIt("commonmark", {"html": False}).enable(["table", "strikethrough"]).use(with_mentions)
 _SAFE_LINK = re.compile(r"(?:https?://|mailto:)\S+", re.IGNORECASE)
 _INNER = frozenset({"paragraph", "bullet_list", "ordered_list", "fence", "code_block"})
 _CELL = _INNER | {"heading", "blockquote", "hr"}
@@ -17,14 +19,19 @@ _TOP = _CELL | {"table"}
 _MARKS = {"strong": "strong", "em": "em", "s": "strike"}
 
 
-def to_document(markdown: str) -> Node:
-    """The Markdown as a document tree: plain text, its layout and web links; everything else becomes text."""
-    return {"type": "doc", "version": 1, "content": list(_blocks(SyntaxTreeNode(_PARSER.parse(markdown)), _TOP))}
+def to_document(markdown: str, accounts: Accounts = nobody) -> Node:
+    """The Markdown as a document tree: plain text, its layout and web links, and mentions of those in `accounts`.
+
+    Everything else becomes text.
+    """
+    tree = SyntaxTreeNode(_PARSER.parse(markdown, {"accounts": accounts}))
+    return {"type": "doc", "version": 1, "content": list(_blocks(tree, _TOP))}
 
 
 def text_size(document: Mapping[str, Any]) -> int:
     """How many characters of text the document holds, counting two more for each node."""
-    own = len(str(document.get("text", "")).encode("utf-16-le", "surrogatepass")) // 2 + 2
+    text = str(document.get("text") or document.get("attrs", {}).get("text", ""))
+    own = len(text.encode("utf-16-le", "surrogatepass")) // 2 + 2
     return own + sum(text_size(child) for child in document.get("content", ()))
 
 
@@ -117,6 +124,8 @@ def _leaves(node: SyntaxTreeNode, marks: tuple[Node, ...]) -> Iterator[Node]:
                 yield from _text(child.content or "image", _linked(str(child.attrs.get("src", "")), marks))
             case "inline":
                 yield from _leaves(child, marks)
+            case "mention":
+                yield {"type": "mention", "attrs": {"id": child.meta["account"], "text": child.content}}
             case _:
                 yield from _text(child.content, marks)
 

@@ -21,6 +21,7 @@ from mapping.markup import (
     size,
     unforgeable,
 )
+from mapping.mentions import Accounts, nobody, revived
 from mapping.rules import ACCEPTED_LABEL, Rules, TrackerRules, folded, transition_key
 from mapping.wiki import to_wiki
 from state.model import ActionItem, Baseline, Field, SourceKind, Status
@@ -248,13 +249,18 @@ def _whole(parts: Sequence[str], form: BodyFormat) -> Body:
 @lru_cache(maxsize=256)
 def native(markdown: str, form: BodyFormat) -> Body:
     """The Markdown as the tracker writes long text, with nothing in it that notifies anybody or forges a block."""
+    return mentioning(markdown, form, nobody)
+
+
+def mentioning(markdown: str, form: BodyFormat, accounts: Accounts) -> Body:
+    """As `native`, but those in `accounts` are notified where they are mentioned."""
     match form:
         case BodyFormat.MARKDOWN:
-            return neutralise(markdown)
+            return revived(neutralise(markdown), accounts)
         case BodyFormat.WIKI:
-            return unforgeable(to_wiki(markdown))
+            return unforgeable(to_wiki(markdown, accounts))
         case BodyFormat.ADF:
-            return to_document(unforgeable(markdown))
+            return to_document(unforgeable(markdown), accounts)
 
 
 def _parts(item: ActionItem, description: str, left_out: int) -> list[str]:

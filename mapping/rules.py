@@ -76,6 +76,7 @@ class TrackerRules:
     body_limit: int
     assignment_starts_work: bool = False
     mark: str = ""
+    mentions: bool = False
     labels: tuple[str, ...] = ()
     status: Mapping[str, tuple[str, ...]] = field(default_factory=lambda: STATUS_NAMES)
     resolution: Mapping[str, tuple[str, ...]] = field(default_factory=lambda: RESOLUTION_NAMES)
@@ -166,6 +167,12 @@ class Rules:
     def route(self, item: ActionItem) -> str | None:
         """The tracker the item belongs in: that of the first route that matches, `None` when none does."""
         return next((route.tracker for route in self.routes if route.matches(item)), None)
+
+    def mentioned(self, tracker: str, name: str) -> str | None:
+        """The account of the person whom `name`, an e-mail address or an account, means, if mentions are allowed."""
+        known = self.trackers[tracker]
+        email = self.person(name, known.account_kind) or name
+        return self.account(email, known.account_kind) if known.mentions else None
 
     @property
     def routing(self) -> str:

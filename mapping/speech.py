@@ -3,10 +3,13 @@
 import hashlib
 
 from mapping.markup import clean, close_fences, escape, fitted
-from mapping.render import body_size, native
+from mapping.mentions import Accounts, nobody
+from mapping.render import body_size, mentioning
 from state.model import Comment
 from state.ticket import Body, BodyFormat
 
+PROGRAM = "counterfoil"
+"""Who says what no person said; that mentions nobody."""
 _RESERVE = 256
 """Characters that a tracker's own key in a comment may take."""
 
@@ -21,15 +24,20 @@ def comment_key(installation: str, comment: Comment) -> str:
     return hashlib.sha256(named.encode("utf-8", "surrogatepass")).hexdigest()[:26]
 
 
-def spoken(comment: Comment, form: BodyFormat, limit: int) -> Body:
+def spoken(comment: Comment, form: BodyFormat, limit: int, accounts: Accounts = nobody) -> Body:
     """The comment in the tracker's format: its text, made harmless, and a last line that says whose it is.
+
+    Where a person says it, those in `accounts` are mentioned.
 
     What exceeds `limit` characters is cut at a word, and the last line then names the command that shows all of it.
     """
     text = clean(comment.text).strip("\n")
-    said, _ = fitted(
-        text, limit - _RESERVE, lambda kept, left_out: native(_said(kept, left_out, comment), form), body_size
-    )
+    known = nobody if comment.author == PROGRAM else accounts
+
+    def write(kept: str, left_out: int) -> Body:
+        return mentioning(_said(kept, left_out, comment), form, known)
+
+    said, _ = fitted(text, limit - _RESERVE, write, body_size)
     return said
 
 

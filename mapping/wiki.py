@@ -6,7 +6,9 @@ from collections.abc import Iterable
 from markdown_it import MarkdownIt
 from markdown_it.tree import SyntaxTreeNode
 
-_PARSER = MarkdownIt("commonmark", {"html": False}).enable(["table", "strikethrough"])
+from mapping.mentions import Accounts, nobody, with_mentions
+
+_PARSER = MarkdownIt("commonmark", {"html": False}).enable(["table", "strikethrough"]).use(with_mentions)
 _ALWAYS = re.compile(r"[{}\[\]|]|\\(?=[^A-Za-z0-9\s])|\\\Z")
 _AT_EDGE = re.compile(r"(?<![^\W_])[*_+^~!-](?=\S|\Z)|(?:(?<=\S)|\A)[*_+^~!-](?![^\W_])")
 _AT_START = re.compile(r"^(?=h[1-6]\. |bq\. )|^([#*-]+)(?=\s)")
@@ -19,9 +21,12 @@ _LANGUAGES = frozenset(
 _MACRO = re.compile(r"\{(?=code|noformat|quote|panel|html)", re.IGNORECASE)
 
 
-def to_wiki(markdown: str) -> str:
-    """The Markdown as wiki markup; every mention, macro, image and link that is not a plain web link becomes text."""
-    return _blocks(SyntaxTreeNode(_PARSER.parse(markdown)).children, "").strip("\n")
+def to_wiki(markdown: str, accounts: Accounts = nobody) -> str:
+    """The Markdown as wiki markup, with mentions of those in `accounts`.
+
+    Every other mention, every macro, image and link that is not a plain web link becomes text.
+    """
+    return _blocks(SyntaxTreeNode(_PARSER.parse(markdown, {"accounts": accounts})).children, "").strip("\n")
 
 
 def escape(text: str) -> str:
@@ -96,6 +101,8 @@ def _span(node: SyntaxTreeNode, line_break: str) -> str:
             return escape(node.content)
         case "inline":
             return inner
+        case "mention":
+            return f"[~{node.meta['account']}]"
         case "code_inline":
             return f"{{{{{escape(node.content)}}}}}"
         case "softbreak":

@@ -87,4 +87,5 @@ class Speaking:
 
     def _text(self, link: Link, comment: Comment) -> Body:
         caps = self.work.trackers[link.ref.tracker].caps
-        return spoken(comment, caps.body_format, caps.comment_limit)
+        accounts = partial(self.work.rules.mentioned, link.ref.tracker)
+        return spoken(comment, caps.body_format, caps.comment_limit, accounts)

@@ -200,6 +200,7 @@ def tracker_rules(tracker: Tracker, **said: Any) -> TrackerRules:
 def _configured(table: TrackerSettings) -> dict[str, Any]:
     return {
         "labels": tuple(table.labels),
+        "mentions": table.mentions,
         "status": _names(table.status.model_dump()),
         "resolution": _names(table.resolution.model_dump()),
         "priority": {Priority(k): v for k, v in table.priority.model_dump().items() if v},

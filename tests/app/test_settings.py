@@ -1,11 +1,15 @@
 """The configuration: the example is whole and valid, and everything wrong is said at once."""
 
+from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 from connectors.registry import BUILT_IN, settings_class
+from connectors.sandbox.memory import CAPS, FarSide, MemoryTracker
 from sync.app.complaints import ConfigError, line_numbers
+from sync.app.reaching import rules_of, tracker_settings
 from sync.app.settings import Settings, keys_at, load
 
 EXAMPLE = Path(__file__).resolve().parents[2] / "config.example.toml"
@@ -194,3 +198,15 @@ def test_line_numbers_know_tables_arrays_and_dotted_keys() -> None:
         ("r", 1): 5,
         ("r", 1, "t", "u"): 6,
     }
+
+
+@pytest.mark.parametrize("line", ["", "mentions = false", "mentions = true"])
+def test_people_are_mentioned_only_where_the_trackers_table_says_so(tmp_path: Path, line: str) -> None:
+    people = '[[people]]\nemail = "mia@acme.example"\njira = "5b10"\n'
+    config = load(written(tmp_path, f'{TRACKER}project = "SEC"\n{line}\n{people}'))
+    tracker = MemoryTracker(
+        "eng", far_side=FarSide(lambda: datetime(2026, 11, 20, tzinfo=UTC)), caps=replace(CAPS, account_kind="jira")
+    )
+    rules = rules_of(config, tracker_settings(config), {"eng": tracker})
+    wanted = "5b10" if line.endswith("true") else None
+    assert [rules.mentioned("eng", name) for name in ("Mia@acme.example", "5B10", "tom")] == [wanted, wanted, None]

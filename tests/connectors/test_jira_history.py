@@ -7,6 +7,7 @@ import httpx
 import pytest
 
 from connectors.errors import Ambiguous, Rejected
+from connectors.jira_reading import plain
 from state.ticket import ActivityKind, TicketRef
 from tests.connectors.jira_script import START, datacenter, tracker
 
@@ -126,3 +127,8 @@ def test_a_long_changelog_is_read_to_its_end() -> None:
     server.asked.clear()
     assert len(jira.activity(TicketRef("eng", "10001"), START + timedelta(minutes=100))) == 30
     assert [name for name, _ in server.asked] == ["GET issue/10001"]
+
+
+def test_a_mention_is_read_as_its_name_or_as_the_account_where_it_has_none() -> None:
+    nodes = [{"type": "mention", "attrs": {"id": "a1", "text": "@Mia"}}, {"type": "mention", "attrs": {"id": "a2"}}]
+    assert plain({"type": "doc", "content": [{"type": "paragraph", "content": nodes}]}) == "@Mia@a2"

@@ -54,6 +54,7 @@ class World:
     wait: int = 0
     audit_hours: float = 24.0
     labels: tuple[str, ...] = ()
+    mentions: bool = False
     crash: Callable[[str], None] = lambda _: None
     at_once: AtOnce = in_turn
     resolution: ResolutionPolicy = NOTHING
@@ -66,6 +67,7 @@ class World:
         table = tracker_rules(
             self.tracker,
             labels=self.labels,
+            mentions=self.mentions,
             authority=self.authority,
         )
         return Rules({"eng": table}, self.routes, self.people)

@@ -95,3 +95,21 @@ def test_a_kill_anywhere_leaves_one_comment_that_says_the_last_word(
         world.sync()
     assert spoken(world, item.ref) == texts[-1:]
     assert at_rest(world)
+
+
+@pytest.mark.parametrize("allowed", [True, False])
+def test_a_persons_comment_mentions_people_where_that_is_allowed_and_nothing_else_ever_does(
+    world: Any, allowed: bool
+) -> None:
+    world.mentions = allowed
+    text = "ask @tom@acme.example and @eve"
+    item = world.add(description=text)
+    world.sync()
+    world.store.add_comment(item.ref, "mia@acme.example", text, world.because())
+    say(world, item.ref, text)
+    world.sync()
+    block = str(world.ticket(item.ref).body).replace("\u200b", "|")
+    said = [line.replace("\u200b", "|") for line in spoken(world, item.ref)]
+    assert "ask @|tom@acme.example and @|eve" in block
+    assert said == [f"ask {'@tom' if allowed else '@|tom@acme.example'} and @|eve", "ask @|tom@acme.example and @|eve"]
+    assert at_rest(world)
