@@ -62,7 +62,7 @@ def _follow(scope: Scope, feed: Feed, reading: Reading, looked: set[str]) -> Non
     start = feed.settled if settling else feed.fresh
     newest = start
     for page in scope.tracker.changes(start):
-        _page(scope, page.tickets, reading, looked)
+        _page(scope, page.tickets, reading, looked, again=settling)
         newest = page.cursor if newest is not None or page.tickets else None
         scope.progress(scope.tracker.name, len(page.tickets))
     if settling:
@@ -74,7 +74,11 @@ def _lag(scope: Scope) -> timedelta:
     return timedelta(seconds=scope.tracker.caps.visibility_lag_seconds)
 
 
-def _page(scope: Scope, tickets: Sequence[Ticket], reading: Reading, looked: set[str]) -> None:
+def _page(scope: Scope, tickets: Sequence[Ticket], reading: Reading, looked: set[str], *, again: bool) -> None:
+    """Answer what is new on a page. Read once more, it may show a ticket as it was before a write of ours.
+
+    Where the revision that the write left is unknown nothing else tells, and the ticket is looked at directly.
+    """
     links = _links(scope, tickets)
     strangers(scope, [t for t in tickets if t.ref.id not in links], reading)
     known = [t for t in tickets if t.ref.id in links and not _is_stale(t, links[t.ref.id])]
@@ -88,10 +92,10 @@ def _page(scope: Scope, tickets: Sequence[Ticket], reading: Reading, looked: set
         elif link.ticket_revision != ticket.revision:
             reading.knows(refreshed(link, ticket, item.revision))
     looked |= {t.ref.id for t in fresh}
-    if scope.tracker.caps.stale_feed:
-        _look(scope, ((t.ref, None) for t in fresh), reading, None)
-    else:
-        _answer(scope, fresh, reading)
+    stale = scope.tracker.caps.stale_feed
+    doubtful = {t.ref.id: t.ref for t in fresh if stale or (again and not links[t.ref.id].ticket_revision)}
+    _look(scope, ((ref, None) for ref in doubtful.values()), reading, None)
+    _answer(scope, [t for t in fresh if t.ref.id not in doubtful], reading)
 
 
 def _links(scope: Scope, tickets: Sequence[Ticket]) -> dict[str, Link]:

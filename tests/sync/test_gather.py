@@ -5,13 +5,15 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
+import pytest
+
 from connectors.base import Page
 from connectors.errors import Unavailable
 from connectors.sandbox.memory import MemoryTracker
 from state.effects import Effects
 from state.lease import this_process
 from state.model import HoldKind, Status
-from state.ticket import ActivityKind, Cursor, Draft, Gone, Missing, Ticket, TicketRef
+from state.ticket import ActivityKind, Category, Cursor, Draft, Gone, Missing, Ticket, TicketRef
 from sync.engine import Report
 from sync.settle import settle
 
@@ -59,6 +61,31 @@ def test_an_edit_that_the_index_shows_late_is_not_lost_behind_our_own_write(worl
     world.clock.sleep(1000)
     world.sync()
     assert world.item(edited.ref).status is Status.IN_PROGRESS
+
+
+@pytest.mark.parametrize("stale_feed", [True, False])
+@pytest.mark.parametrize("says", ["", "It is still open for the auditor"])
+def test_our_own_change_that_is_shown_with_what_was_there_before_it_moves_nothing_back(
+    world: Any, stale_feed: bool, says: str
+) -> None:
+    world.tracker = MemoryTracker("eng", far_side=world.far, caps=replace(world.tracker.caps, stale_feed=stale_feed))
+    item = world.add()
+    world.sync()
+    world.far.lag = timedelta(seconds=100)
+    world.clock.sleep(1000)
+    world.far.move_to(world.link(item.ref).ref, "Done", "Done")
+    world.clock.sleep(101)
+    world.sync()
+    assert world.item(item.ref).status is Status.RESOLVED
+    world.clock.sleep(110)
+    world.edit(item.ref, status=Status.OPEN)
+    if says:
+        world.store.add_comment(item.ref, "olga@acme.example", says, world.because())
+    assert world.sync().tally.updated == 1
+    for _ in range(3):
+        world.clock.sleep(15)
+        world.sync()
+    assert (world.item(item.ref).status, world.ticket(item.ref).state.category) == (Status.OPEN, Category.NEW)
 
 
 def test_a_ticket_that_the_feed_shows_twice_is_answered_once(world: Any) -> None:
