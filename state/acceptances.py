@@ -1,4 +1,4 @@
-"""Acceptances and later due dates as rows: what was asked for, who decided, and how it ended."""
+"""Acceptances as rows: what was asked for, who decided, and how it ended."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, replace
@@ -14,7 +14,6 @@ from state.acceptance import (
     Channel,
     Decision,
     DecisionVerdict,
-    DueChange,
     Terms,
     fingerprint,
 )
@@ -23,12 +22,11 @@ from state.effects import Because
 from state.errors import StateError, UnknownRef
 from state.lifecycle import UNFINISHED
 from state.model import Accepted, HoldKind
-from state.programme_tables import AcceptanceRow, DecisionRow, DueChangeRow
+from state.programme_tables import AcceptanceRow, DecisionRow
 from state.series import chunks, next_numbers, number_in
 
 ACCEPTANCE = AcceptanceRow.__table__  # type: ignore[attr-defined]
 DECISION = DecisionRow.__table__  # type: ignore[attr-defined]
-DUE = DueChangeRow.__table__  # type: ignore[attr-defined]
 
 STANDING = frozenset({AcceptanceState.REQUESTED, AcceptanceState.ACTIVE})
 """The states of acceptances that something may still become of."""
@@ -227,56 +225,3 @@ def _shown(each: Acceptance) -> dict[str, Any]:
         "renewal_of": each.renewal_of,
         "why": each.ended_why,
     }
-
-
-def note_time(connection: Connection, ledger: Ledger, change: DueChange, because: Because) -> None:
-    """Keep that a later due date is asked for, or what was decided about the one that is."""
-    if change.decided_at is None:
-        ask_for_time(connection, ledger, change, because)
-    else:
-        decide_time(connection, ledger, change, because)
-
-
-def ask_for_time(connection: Connection, ledger: Ledger, asked: DueChange, because: Because) -> bool:
-    """Keep that a later due date is asked for; another date in an open request takes its place. Whether it is news."""
-    seq = DUE.c.seq
-    open_ = connection.execute(select(DUE).where(DUE.c.item == asked.item, DUE.c.decided_at.is_(None))).first()
-    if open_ is not None and open_.after == asked.after:
-        return False
-    values = {name: getattr(asked, name) for name in _ASKED}
-    if open_ is None:
-        [number_] = next_numbers(connection, "due_change", 1)
-        decided = {"verdict": "", "decided_by": "", "decided_at": None, "decided_why": ""}
-        connection.execute(insert(DUE).values(seq=number_, **values, **decided))
-    else:
-        connection.execute(update(DUE).where(seq == open_.seq).values(**values))
-    after = {"after": asked.after, "requester": asked.requester, "reason_sha256": digest(asked.reason)}
-    ledger.note("due.requested", asked.item, because, field="due_date", before=asked.before, after=after)
-    return True
-
-
-_ASKED = ("item", "before", "after", "requester", "requested_at", "system", "event", "reason")
-
-
-def decide_time(connection: Connection, ledger: Ledger, decided: DueChange, because: Because) -> bool:
-    """Close the item's request for that date with its verdict and who gave it; whether there was one."""
-    here = (DUE.c.item == decided.item, DUE.c.after == decided.after, DUE.c.decided_at.is_(None))
-    values = {name: getattr(decided, name) for name in ("verdict", "decided_by", "decided_at", "decided_why")}
-    if not connection.execute(update(DUE).where(*here).values(**values)).rowcount:
-        return False
-    after = {"after": decided.after, "by": decided.decided_by, "verdict": decided.verdict}
-    ledger.note("due.decided", decided.item, because, field="due_date", before=decided.before, after=after)
-    return True
-
-
-def time_asked_for(connection: Connection, item: str) -> DueChange | None:
-    """The later due date that is asked for on an item and that nobody has decided about yet."""
-    return next((each for each in due_changes(connection, item) if each.decided_at is None), None)
-
-
-def due_changes(connection: Connection, item: str | None = None) -> list[DueChange]:
-    """Every later due date that was asked for, of one item, or of all those still undecided; oldest first."""
-    query = select(DUE).order_by(DUE.c.seq)
-    query = query.where(DUE.c.decided_at.is_(None)) if item is None else query.where(DUE.c.item == item)
-    names = DueChange.__dataclass_fields__
-    return [DueChange(**{name: getattr(row, name) for name in names}) for row in connection.execute(query)]

@@ -217,11 +217,6 @@ class Agreed:
     theirs: str | None
 
 
-def anything_but(value: str | None) -> str | None:
-    """A value that differs from this one: agreed on, it makes a side count as moved."""
-    return "" if value is None else None
-
-
 Baseline = Mapping[Field, Agreed]
 """The field values both sides last agreed on, per link."""
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Select, func, select
 
-from state import acceptances, audit, comments, feeds, items, journal, links, results, waiting
+from state import acceptances, audit, comments, due_dates, feeds, items, journal, links, results, waiting
 from state.acceptance import Acceptance, AcceptanceState, DueChange, as_of
 from state.effects import Intent
 from state.errors import UnknownRef
@@ -97,7 +97,7 @@ def status(store: Store, today: date, *, warned: int = 20, soon: int = 14) -> Ov
             unlinked=_count(connection, _unlinked()),
             requested=_only(connection, AcceptanceState.REQUESTED),
             ending=tuple(acceptances.ending(connection, today + timedelta(days=soon))),
-            later=tuple(acceptances.due_changes(connection)),
+            later=tuple(due_dates.changes(connection)),
             dirty=_count(connection, select(ITEM.c.ref).where(items.IS_DIRTY)),
             holds=_holds_by_kind(connection),
             intents=len(journal.open_intents(connection)),

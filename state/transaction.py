@@ -6,7 +6,7 @@ from datetime import datetime
 
 from sqlalchemy import Connection
 
-from state import acceptances, comments, feeds, items, journal, links, proofs, risks, waiting
+from state import acceptances, comments, due_dates, feeds, items, journal, links, proofs, risks, waiting
 from state.audit import Ledger
 from state.effects import Because, Effects, Lease
 from state.model import Actor, Agent, Comment, Hold, Link
@@ -72,7 +72,7 @@ class Transaction:
         for before, after, because in effects.acceptances:
             acceptances.put(self.connection, self.ledger, self.now, before, after, because)
         for later, because in effects.later:
-            acceptances.note_time(self.connection, self.ledger, later, because)
+            due_dates.note(self.connection, self.ledger, later, because)
         if effects.due_risks:
             because = effects.because or Because(_ourselves(None))
             risks.make_due(self.connection, self.ledger, self.now, effects.due_risks, because)

@@ -1,14 +1,29 @@
 """Three-way comparison of an item and its ticket, field by field: the table is the rule."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import assert_never
 
-from state.model import Agreed, Authority, Baseline, Field, anything_but
+from state.model import Agreed, Authority, Baseline, Field, Link
 
 Values = Mapping[Field, str | None]
 """Canonical field values of one side; a field that is absent has nothing to say."""
+
+
+def anything_but(value: str | None) -> str | None:
+    """A value that differs from this one: agreed on, it makes a side count as moved."""
+    return "" if value is None else None
+
+
+def ours_again(agreed: Agreed) -> Agreed:
+    """The same, by which the item's value goes to a ticket that reads as it did."""
+    return Agreed(anything_but(agreed.ours), agreed.theirs)
+
+
+def rebased(link: Link, field: Field, agreed: Agreed) -> Link:
+    """The link by which the next run compares a field anew, from other values that both sides agreed on."""
+    return replace(link, baseline={**link.baseline, field: agreed}, item_revision=0)
 
 
 class Flow(StrEnum):

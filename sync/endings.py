@@ -8,8 +8,9 @@ from mapping.read import ACCEPTANCE_REQUESTED
 from state import acceptances
 from state.acceptance import Acceptance, AcceptancePolicy, AcceptanceState, fingerprint
 from state.effects import Because, Effects, ItemChange
-from state.model import ActionItem, Actor, Agent, Agreed, Comment, Field, Link, OperationKind, Status, anything_but
+from state.model import ActionItem, Actor, Agent, Comment, Field, Link, OperationKind, Status
 from state.store import Store
+from sync.diff import ours_again, rebased
 from sync.plan import Operation
 
 Standing = Mapping[str, Sequence[Acceptance]]
@@ -145,8 +146,7 @@ def sent_back(link: Link) -> Link:
     agreed = link.baseline.get(Field.STATUS)
     if agreed is None or agreed.theirs != ACCEPTANCE_REQUESTED:
         return link
-    again = Agreed(anything_but(agreed.ours), agreed.theirs)
-    return replace(link, baseline={**link.baseline, Field.STATUS: again}, item_revision=0)
+    return rebased(link, Field.STATUS, ours_again(agreed))
 
 
 def end_words(after: Acceptance) -> str:

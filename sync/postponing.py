@@ -5,13 +5,14 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 
-from state import acceptances
+from state import due_dates
 from state.acceptance import Decider, DueChange, Involved, refusal
 from state.effects import Because, Effects, ItemChange
-from state.model import ActionItem, Agreed, Comment, Field, Hold, HoldKind, Link, anything_but
+from state.model import ActionItem, Comment, Field, Hold, HoldKind, Link
 from state.store import Store
 from sync.accepting import Deciding, NotDecided
 from sync.asked import UNKNOWN
+from sync.diff import ours_again, rebased
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +49,7 @@ class Postponing:
 
     def _asked(self, ref: str) -> tuple[ActionItem, DueChange]:
         item = self.deciding.store.item(ref)
-        asked = self.deciding.store.ask(acceptances.time_asked_for, item.ref)
+        asked = self.deciding.store.ask(due_dates.asked_for, item.ref)
         if asked is None:
             raise NotDecided(f"nobody asks for a later due date of {ref}; see `counterfoil due list`")
         return item, asked
@@ -73,7 +74,7 @@ class Postponing:
 
 def history(store: Store, ref: str) -> list[DueChange]:
     """Every other due date that an item was given or asked for, oldest first, with who and why."""
-    asked = store.ask(acceptances.due_changes, ref)
+    asked = store.ask(due_dates.changes, ref)
     granted = {(each.before, each.after) for each in asked if each.verdict == "approved"}
     found = list(asked)
     for record in store.log([ref], action="item.changed"):
@@ -95,7 +96,4 @@ def _waits(hold: Hold) -> bool:
 def _put_back(link: Link) -> Link:
     """The link by which the item's due date goes to the ticket."""
     agreed = link.baseline.get(Field.DUE_DATE)
-    if agreed is None:
-        return link
-    again = Agreed(anything_but(agreed.ours), agreed.theirs)
-    return replace(link, baseline={**link.baseline, Field.DUE_DATE: again}, item_revision=0)
+    return link if agreed is None else rebased(link, Field.DUE_DATE, ours_again(agreed))

@@ -9,10 +9,11 @@ from state.effects import Because, Effects, ItemChange
 from state.errors import StateError
 from state.lease import Holder
 from state.lifecycle import UNFINISHED
-from state.model import ActionItem, Agreed, Claim, ClaimKind, Comment, Field, Hold, HoldKind, Link, Status, anything_but
+from state.model import ActionItem, Claim, ClaimKind, Comment, Field, Hold, HoldKind, Link, Status
 from state.proof import Evidence, ResolutionPolicy, Review, Verdict
 from state.store import Store
 from sync.backing import TOPIC, Backing
+from sync.diff import ours_again, rebased
 
 
 class NotResolved(StateError):
@@ -153,8 +154,7 @@ def _sent_back(link: Link) -> Link:
     agreed = link.baseline.get(Field.STATUS)
     if agreed is None or agreed.theirs != Status.RESOLVED:
         return link
-    again = Agreed(anything_but(Status.IN_PROGRESS.value), agreed.theirs)
-    return replace(link, baseline={**link.baseline, Field.STATUS: again}, item_revision=0)
+    return rebased(link, Field.STATUS, ours_again(agreed))
 
 
 def _missing(store: Store, ref: str) -> list[Hold]:

@@ -25,11 +25,10 @@ from state.model import (
     Link,
     Priority,
     Status,
-    anything_but,
 )
 from state.ticket import Activity, ActivityKind, Category, Ticket
 from sync.backing import STILL, Backing, Original
-from sync.diff import Change, Flow, Values
+from sync.diff import Change, Flow, Values, ours_again
 from sync.plan import Capture
 
 _STATUSES = frozenset(Status)
@@ -232,7 +231,7 @@ def pending(seen: Sighting, ours: str | None, theirs: str | None, run: str) -> I
     elif backing.is_over:
         days = backing.policy.reopen_after_days
         because = Because(Agent(Actor.SCHEDULE, OURS, ""), run, "", f"still missing after {days} days")
-        again = Agreed(anything_but(ours), theirs) if closed else None
+        again = ours_again(Agreed(ours, theirs)) if closed else None
         yield Ruling(change, {"claim": None}, agree=False, because=because, base=again)
     else:
         told = next((h.detail.partition(STILL)[0] for h in seen.holds if h.kind is HoldKind.EVIDENCE_MISSING), None)

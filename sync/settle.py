@@ -5,13 +5,14 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Literal
 
-from state import acceptances
+from state import acceptances, due_dates
 from state.acceptance import Acceptance, AcceptanceState
 from state.effects import Because, Effects, ItemChange
 from state.errors import StateError
 from state.lease import Holder
-from state.model import Agreed, Comment, Hold, HoldKind, Link, anything_but
+from state.model import Agreed, Comment, Hold, HoldKind, Link
 from state.store import Store
+from sync.diff import anything_but, ours_again, rebased
 from sync.resolving import refusal
 
 Side = Literal["item", "ticket"]
@@ -29,15 +30,11 @@ class _Settling:
 
     def prefer_item(self) -> Effects:
         """The item's value goes to the ticket with the next run."""
-        link = self._link()
-        agreed = Agreed(anything_but(self.hold.ours), self.hold.theirs)
-        return self._effects(self._rebased(link, agreed))
+        return self._agreeing(ours_again(Agreed(self.hold.ours, self.hold.theirs)))
 
     def prefer_ticket(self) -> Effects:
         """The ticket's value comes into the item with the next run."""
-        link = self._link()
-        agreed = Agreed(self.hold.ours, anything_but(self.hold.theirs))
-        return self._effects(self._rebased(link, agreed))
+        return self._agreeing(Agreed(self.hold.ours, anything_but(self.hold.theirs)))
 
     def decline(self) -> Effects:
         """The ticket goes back to the item's status, and says why; a request to accept the risk is refused by that."""
@@ -59,7 +56,7 @@ class _Settling:
 
     def decline_time(self) -> Effects:
         """The item's due date goes to the ticket, and the request for a later one is refused by that."""
-        open_ = self.store.ask(acceptances.time_asked_for, self.hold.item)
+        open_ = self.store.ask(due_dates.asked_for, self.hold.item)
         if open_ is None:
             return self.prefer_item()
         at = self.because.at or open_.requested_at
@@ -85,11 +82,11 @@ class _Settling:
     def _effects(self, link: Link | None) -> Effects:
         return Effects(touched=[link] if link else (), released={self.hold.id: self.because}, dirty=[self.hold.item])
 
-    def _rebased(self, link: Link, agreed: Agreed) -> Link:
-        name = self.hold.field
+    def _agreeing(self, agreed: Agreed) -> Effects:
+        link, name = self._link(), self.hold.field
         if name is None:
             raise Undecidable(f"{self.hold.id} is about no single field; {_HELP[self.hold.kind]}")
-        return replace(link, baseline={**link.baseline, name: agreed}, item_revision=0)
+        return self._effects(rebased(link, name, agreed))
 
     def _link(self) -> Link:
         link = self.store.link(self.hold.item)

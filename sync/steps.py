@@ -20,12 +20,11 @@ from state.model import (
     Link,
     OperationKind,
     Status,
-    anything_but,
 )
 from state.ticket import ActivityKind, Marker, Missing, Patch
 from sync.asked import Asking
 from sync.backing import TOPIC
-from sync.diff import Change, Flow, compare
+from sync.diff import Change, Flow, anything_but, compare, ours_again
 from sync.plan import FieldMove, Operation, Step, opening, release
 from sync.rulings import Ruling, Sighting, authority_over, because_of, deed, pending, rule, shown, start_of, waits, who
 
@@ -346,7 +345,7 @@ def first_baseline(wanted: Desired, authority: Mapping[Field, Authority], there:
         if name is Field.BODY or name not in wanted.values or ours == theirs:
             continue
         if authority[name] is Authority.ITEM or theirs is None:
-            base[name] = Agreed(anything_but(ours), theirs)
+            base[name] = ours_again(Agreed(ours, theirs))
         else:
             base[name] = Agreed(ours, anything_but(theirs))
     return base

@@ -22,24 +22,16 @@ class Said:
     """What a command line says of the terms; `None` is not said."""
 
     because: str | None
-    until: str | None
+    until: date | None
     compensating: str | None
     likelihood: int | None
     impact: int | None
     conditions: str | None
 
     def terms(self) -> Terms:
-        """The terms, with what was said; raises `Mistaken` for a date that is none."""
-        until = None if self.until is None else _day(self.until)
-        words = (self.because or "", until, self.compensating or "", self.likelihood, self.impact)
+        """The terms, with what was said."""
+        words = (self.because or "", self.until, self.compensating or "", self.likelihood, self.impact)
         return Terms(*words, self.conditions or "")
-
-
-def _day(text: str) -> date:
-    try:
-        return date.fromisoformat(text)
-    except ValueError:
-        raise Mistaken(f"{text!r} is not a date; write it as 2026-12-31") from None
 
 
 def deciding(shell: Shell, config: Configuration, store: Store) -> Deciding:

@@ -5,6 +5,7 @@ import os
 import sys
 import traceback
 from collections.abc import Callable
+from datetime import date
 from enum import StrEnum
 from inspect import Parameter, signature
 from pathlib import Path
@@ -42,6 +43,15 @@ def reference(text: str) -> str:
     """`AI-000012` for `ai-12` and `12`; anything else as it is."""
     digits = text.strip().upper().removeprefix("AI-")
     return f"AI-{int(digits):06d}" if digits.isascii() and digits.isdigit() and len(digits) <= 12 else text.strip()
+
+
+def day(text: str) -> date:
+    """The date that a command line writes as 2026-12-31."""
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        message = f"{text!r} is not a date; write it as 2026-12-31"
+        raise typer.BadParameter(message) from None
 
 
 Ref = Annotated[str, typer.Argument(help="The item, as AI-000012, AI-12 or 12.", metavar="REF", parser=reference)]

@@ -4,6 +4,7 @@ import gc
 import sys
 import traceback
 from collections.abc import Callable, Sequence
+from datetime import date
 from enum import StrEnum
 from functools import cache
 from pathlib import Path
@@ -12,7 +13,7 @@ from typing import Annotated, Any, cast
 import typer
 
 from state.model import Priority, Status
-from sync.app.asking import SETTINGS, ConfigFile, Ref, command, hung_up, reference
+from sync.app.asking import SETTINGS, ConfigFile, Ref, command, day, hung_up, reference
 from sync.app.cli_accept import accept_app, due_app
 from sync.app.cli_evidence import evidence_app
 from sync.app.cli_register import controls_app, framework_app, risk_app
@@ -47,7 +48,7 @@ class Side(StrEnum):
 Only = Annotated[str | None, typer.Option("--tracker", help="Only this tracker.", metavar="NAME")]
 Full = Annotated[bool, typer.Option("--full", help="Look at every linked ticket, not only at what changed.")]
 Reason = Annotated[str, typer.Option(help="Why; it is recorded.", metavar="TEXT")]
-Day = Annotated[str | None, typer.Option(help="A date, as 2026-12-31.", metavar="DATE")]
+Due = Annotated[date | None, typer.Option(help="A date, as 2026-12-31.", metavar="DATE", parser=day)]
 Owner = Annotated[str | None, typer.Option(help='An e-mail address; "" is nobody.', metavar="EMAIL")]
 Titled = Annotated[str | None, typer.Option(help="What is to be done.", metavar="TEXT")]
 Described = Annotated[str | None, typer.Option(help="Markdown.", metavar="TEXT")]
@@ -120,7 +121,7 @@ def add(
     description: Described = None,
     priority: Urgency = None,
     owner: Owner = None,
-    due: Day = None,
+    due: Due = None,
     controls: Controls = None,
     risks: Risks = None,
     external_ref: Annotated[str | None, typer.Option(help="Another system's id of it.", metavar="ID")] = None,
@@ -173,7 +174,7 @@ def edit(
     description: Described = None,
     priority: Urgency = None,
     owner: Owner = None,
-    due: Day = None,
+    due: Due = None,
     controls: Controls = None,
     risks: Risks = None,
     status: Annotated[Status | None, typer.Option(help="open or in_progress.")] = None,

@@ -1,10 +1,11 @@
 """The commands about risks that are to be lived with, and about later due dates."""
 
+from datetime import date
 from typing import Annotated
 
 import typer
 
-from sync.app.asking import SETTINGS, Ref, command, reference
+from sync.app.asking import SETTINGS, Ref, command, day, reference
 from sync.app.shell import Shell
 
 accept_app = typer.Typer(help="Risks that are to be lived with: asked for, decided, over.", **SETTINGS)
@@ -22,7 +23,7 @@ Which = Annotated[
     str, typer.Argument(help="The acceptance, as RA-12, or its item, as AI-12.", metavar="REF", parser=_which)
 ]
 Because = Annotated[str | None, typer.Option("--because", help="Why the risk is to be lived with.", metavar="TEXT")]
-Until = Annotated[str | None, typer.Option("--until", help="The last day, as 2027-03-31.", metavar="DATE")]
+Until = Annotated[date | None, typer.Option("--until", help="The last day, as 2027-03-31.", metavar="DATE", parser=day)]
 Compensating = Annotated[str | None, typer.Option(help="What keeps the risk small meanwhile.", metavar="TEXT")]
 Likelihood = Annotated[int | None, typer.Option(help="What remains, 1 to 5.", min=1, max=5)]
 Impact = Annotated[int | None, typer.Option(help="What remains, 1 to 5.", min=1, max=5)]
@@ -119,7 +120,7 @@ def revoke(shell: Shell, ref: Which, reason: Why = "", on_behalf: OnBehalf = Non
 def renew(
     shell: Shell,
     ref: Which,
-    until: Annotated[str, typer.Option("--until", help="The last day, as 2027-06-30.", metavar="DATE")],
+    until: Annotated[date, typer.Option("--until", help="The last day, as 2027-06-30.", metavar="DATE", parser=day)],
     because: Because = None,
     compensating: Compensating = None,
     likelihood: Likelihood = None,

@@ -1,17 +1,17 @@
 """The commands about evidence."""
 
+from datetime import date
 from typing import Annotated
 
 import typer
 
 from state.proof import EvidenceKind
-from sync.app.asking import SETTINGS, command, reference
+from sync.app.asking import SETTINGS, command, day, reference
 from sync.app.shell import Shell
 
 evidence_app = typer.Typer(help="What shows that something was done.", **SETTINGS)
 
 Piece = Annotated[str, typer.Argument(help="The piece, as EV-000012, EV-12, or EV-12/2 for one version.")]
-Day = Annotated[str | None, typer.Option(help="A date, as 2026-12-31.", metavar="DATE")]
 
 
 @command(
@@ -33,9 +33,13 @@ def add(
     source: Annotated[str, typer.Argument(help="A file, which is copied, or a web address.", metavar="FILE|URL")],
     shows: Annotated[str, typer.Option(help="What it proves.", metavar="TEXT")] = "",
     kind: Annotated[EvidenceKind | None, typer.Option(help="What it is; else found out.")] = None,
-    begins: Annotated[str | None, typer.Option("--from", help="First day it covers.", metavar="DATE")] = None,
-    ends: Annotated[str | None, typer.Option("--until", help="Last day it covers.", metavar="DATE")] = None,
-    expires: Annotated[str | None, typer.Option(help="Last day it counts.", metavar="DATE")] = None,
+    begins: Annotated[
+        date | None, typer.Option("--from", help="First day it covers.", metavar="DATE", parser=day)
+    ] = None,
+    ends: Annotated[
+        date | None, typer.Option("--until", help="Last day it covers.", metavar="DATE", parser=day)
+    ] = None,
+    expires: Annotated[date | None, typer.Option(help="Last day it counts.", metavar="DATE", parser=day)] = None,
     controls: Annotated[
         list[str] | None, typer.Option("--control", help="A control it supports too; may be given again.", metavar="ID")
     ] = None,

@@ -37,9 +37,9 @@ class Said:
 
     shows: str
     kind: EvidenceKind | None
-    begins: str | None
-    ends: str | None
-    expires: str | None
+    begins: date | None
+    ends: date | None
+    expires: date | None
     controls: tuple[str, ...]
 
 
@@ -88,9 +88,8 @@ def take(shell: Shell, config: Configuration, store: Store, ref: str, source: st
 
 def _draft(store: Store, ref: str, said: Said, by: str, shell: Shell) -> EvidenceDraft:
     """What is said of a piece, and what it is for."""
-    begins, ends, expires = (_day(text) for text in (said.begins, said.ends, said.expires))
-    if begins and ends and begins > ends:
-        raise Mistaken(f"it covers from {begins} until {ends}, which ends before it begins")
+    if said.begins and said.ends and said.begins > said.ends:
+        raise Mistaken(f"it covers from {said.begins} until {said.ends}, which ends before it begins")
     more = tuple(_control(store, name)[0] for name in said.controls)
     item: str | None = None
     if piece := _PIECE.fullmatch(ref):
@@ -110,9 +109,9 @@ def _draft(store: Store, ref: str, said: Said, by: str, shell: Shell) -> Evidenc
         captured_at=shell.clock(),
         item=item,
         controls=tuple(dict.fromkeys((*named, *more))),
-        period_start=begins,
-        period_end=ends,
-        expires_on=expires,
+        period_start=said.begins,
+        period_end=said.ends,
+        expires_on=said.expires,
     )
 
 
@@ -130,13 +129,6 @@ def _control(store: Store, name: str) -> tuple[str, str]:
             ) from None
         return spelled, spelled
     return known.id, known.title
-
-
-def _day(text: str | None) -> date | None:
-    try:
-        return date.fromisoformat(text) if text else None
-    except ValueError:
-        raise Mistaken(f"{text!r} is not a date; write it as 2026-12-31") from None
 
 
 def _address(text: str) -> str:

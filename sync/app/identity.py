@@ -116,28 +116,26 @@ def every_name(config: Configuration, who: Acting) -> frozenset[str]:
 
 
 def bringer(shell: Shell, config: Configuration) -> tuple[str, Because]:
-    """By which name evidence is brought, and why it is written.
-
-    Where `[[people]]` names nobody's login, everyone may who can reach the database; the name is that of their user.
-    """
-    if not any(each.login for each in people(config)):
-        return system_user(), shell.because()
-    who = acting(config)
-    return who.email, who.because(shell, "")
+    """By which name evidence is brought, and why it is written."""
+    who = _at_the_machine(config)
+    return (system_user(), shell.because()) if who is None else (who.email, who.because(shell, ""))
 
 
 def author(shell: Shell, config: Configuration) -> Because:
-    """Why an item is written by hand: by whom; raises `Mistaken` for somebody who may not.
+    """Why an item is written by hand: by whom; raises `Mistaken` for somebody who may not."""
+    authors = config.settings.roles.author
+    who = _at_the_machine(config) if authors is None else acting(config)
+    if who is not None and authors is not None and not _among(who.email, authors):
+        raise Mistaken(f"{who.email} may not write items; who may is named by author under [roles]")
+    return shell.because() if who is None else who.because(shell, "")
+
+
+def _at_the_machine(config: Configuration) -> Acting | None:
+    """Who gives the command.
 
     Where `[[people]]` names nobody's login, everyone may who can reach the database, under the name of their user.
     """
-    known = people(config)
-    if config.settings.roles.author is None and not any(each.login for each in known):
-        return shell.because()
-    who = acting(config)
-    if config.settings.roles.author is not None and not _among(who.email, config.settings.roles.author):
-        raise Mistaken(f"{who.email} may not write items; who may is named by author under [roles]")
-    return who.because(shell, "")
+    return acting(config) if any(each.login for each in people(config)) else None
 
 
 def _among(email: str, some: Iterable[str]) -> bool:

@@ -35,7 +35,7 @@ class Said:
     description: str | None
     priority: Priority | None
     owner: str | None
-    due: str | None
+    due: date | None
     controls: list[str] | None
     risks: list[str] | None
     external_ref: str | None
@@ -46,7 +46,7 @@ class Said:
             "title": None if self.title is None else _title(self.title),
             "description": self.description,
             "priority": self.priority,
-            "due_date": None if self.due is None else _day(self.due),
+            "due_date": self.due,
             "controls": None if not self.controls else _listed(self.controls),
             "risks": None if not self.risks else _listed(self.risks),
             "external_ref": self.external_ref,
@@ -74,13 +74,6 @@ def _title(text: str) -> str:
     if not title:
         raise Mistaken("an item needs a title that says what is to be done")
     return title
-
-
-def _day(text: str) -> date:
-    try:
-        return date.fromisoformat(text)
-    except ValueError:
-        raise Mistaken(f"{text!r} is not a date; write it as 2026-12-31") from None
 
 
 def _owner(text: str) -> str | None:

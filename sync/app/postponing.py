@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from state import acceptances
+from state import due_dates
 from sync.app import identity, shapes, show
 from sync.app.accepting import deciding
 from sync.app.failures import IN_ORDER
@@ -14,7 +14,7 @@ from sync.postponing import Postponing
 def list_all(shell: Shell) -> int:
     """List what nobody has decided about."""
     with open_store(shell, configuration(shell)) as store:
-        answer = [shapes.due_change(each) for each in store.ask(acceptances.due_changes)]
+        answer = [shapes.due_change(each) for each in store.ask(due_dates.changes)]
     shell.answer(answer, lambda: _listing(answer))
     return IN_ORDER
 

@@ -1,4 +1,4 @@
-"""Acceptances and later due dates as they are kept, in both databases."""
+"""Acceptances as they are kept, in both databases."""
 
 from dataclasses import replace
 from datetime import date
@@ -12,7 +12,6 @@ from state.acceptance import (
     AcceptanceState,
     Decision,
     DecisionVerdict,
-    DueChange,
     Terms,
     fingerprint,
 )
@@ -174,18 +173,3 @@ def test_a_list_of_a_day_shows_what_holds_on_it(book: Any, on: date, status: str
         assert [each.ref for each in found] == ([item.ref] if wanted == status else [])
     overdue = list(book.store.list_items(Wanted(overdue_on=on, on=on)))
     assert [each.ref for each in overdue] == ([item.ref] if status == "open" else [])
-
-
-def test_a_later_due_date_is_asked_for_once_and_decided_once(book: Any) -> None:
-    item = book.item()
-    first = DueChange(item.ref, item.due_date, date(2027, 1, 1), "hub:tom", book.clock(), "eng", "e1")
-    for change in (first, first, replace(first, after=date(2027, 2, 1))):
-        book.store.commit(None, Effects(later=[(change, book.because)]))
-    [waits] = book.store.ask(acceptances.due_changes)
-    assert waits.after == date(2027, 2, 1)
-    decided = replace(waits, verdict="approved", decided_by="ruth@acme.example", decided_at=book.clock())
-    for change in (replace(decided, after=date(2027, 1, 1)), decided, decided):
-        book.store.commit(None, Effects(later=[(change, book.because)]))
-    assert book.store.ask(acceptances.due_changes) == []
-    assert book.store.ask(acceptances.due_changes, item.ref) == [decided]
-    assert [a for a in actions(book) if a.startswith("due.")] == ["due.requested", "due.requested", "due.decided"]
