@@ -64,12 +64,17 @@ class Resolving:
         others = [e for e in waiting if e not in mine]
         with self.store.alone(self.holder):
             self._review(others, Review(Verdict.ACCEPTED, by, self.clock(), because.reason), because)
-            item = self.store.item(ref)
-            backing = self._backing(item)
-            if backing.is_pending and not backing.missing and self.store.link(ref) is None:
-                at = item.claim.at if item.claim is not None else None
-                self.store.commit(None, self._resolved(backing, replace(because, at=at)))
+            self.settle(because)
         return others
+
+    def settle(self, because: Because) -> None:
+        """Resolve the items without a ticket that were said to be done and lack nothing by now, as of that time."""
+        held = [hold.item for hold in self.store.holds() if hold.kind is HoldKind.EVIDENCE_MISSING]
+        linked = self.store.links(held)
+        for item in self.store.items(ref for ref in held if ref not in linked).values():
+            backing = self._backing(item)
+            if item.claim is not None and backing.is_pending and not backing.missing:
+                self.store.commit(None, self._resolved(backing, replace(because, at=item.claim.at)))
 
     def reject(self, ref: str, by: str, names: frozenset[str], because: Because) -> list[Evidence]:
         """Refuse what is to show that an item is done: it is in progress, and the next sync opens its ticket again.

@@ -2,11 +2,9 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime
 from typing import Literal
 
 from state import acceptances, due_dates
-from state.acceptance import Acceptance, AcceptanceState
 from state.effects import Because, Effects, ItemChange
 from state.errors import StateError
 from state.lease import Holder
@@ -37,22 +35,14 @@ class _Settling:
         return self._agreeing(Agreed(self.hold.ours, anything_but(self.hold.theirs)))
 
     def decline(self) -> Effects:
-        """The ticket goes back to the item's status, and says why; a request to accept the risk is refused by that."""
+        """The ticket goes back to the item's status, and says why."""
         text = f"{self.hold.detail}. Declined: {self.because.reason}. The ticket goes back to where the item is."
         author = self.because.agent.name or self.because.agent.account
         at = self.because.at or self.store.item(self.hold.item).updated_at
         said = Comment("", self.hold.item, author, text, at, inbound=False, tracker=self.hold.tracker)
         change = ItemChange(self.hold.item, {"claim": None}, self.because)
         effects = self.prefer_item() if self.hold.field is not None else self.release()
-        return replace(effects, comments=[(said, self.because)], changes=[change], acceptances=self._refused(at))
-
-    def _refused(self, at: datetime) -> list[tuple[Acceptance, Acceptance, Because]]:
-        """The request that the hold waits for, as it is and as it is once nobody is to answer it any more."""
-        asked = self.store.ask(acceptances.asked_for, self.hold.item)
-        if asked is None or self.hold.kind is not HoldKind.ACCEPTANCE_REQUESTED:
-            return []
-        why = f"declined by {self.because.agent.account}: {self.because.reason}"
-        return [(asked, replace(asked, state=AcceptanceState.REJECTED, ended_at=at, ended_why=why), self.because)]
+        return replace(effects, comments=[(said, self.because)], changes=[change])
 
     def decline_time(self) -> Effects:
         """The item's due date goes to the ticket, and the request for a later one is refused by that."""
@@ -96,8 +86,8 @@ class _Settling:
 
 
 _HELP: Mapping[HoldKind, str] = {
-    HoldKind.ACCEPTANCE_REQUESTED: "a risk is accepted by a named approver with a reason and an end: `counterfoil "
-    "accept approve`; --take item declines the request and reopens the ticket",
+    HoldKind.ACCEPTANCE_REQUESTED: "a risk owner answers a request: `counterfoil accept approve`, or `counterfoil "
+    "accept reject`, which opens the ticket again, with the reason",
     HoldKind.UNMAPPED: "name it in the tracker's tables of the configuration, or --take item puts the ticket back",
     HoldKind.DUPLICATE: "--take item reopens the ticket; if the original is tracked, `counterfoil item link` it",
     HoldKind.GONE: "--take item forgets the ticket, and the next sync creates a new one",
@@ -138,6 +128,8 @@ def _effects(store: Store, hold: Hold, take: Side, because: Because) -> Effects:
         case (HoldKind.CONFLICT | HoldKind.NO_WAY, "ticket"):
             return settling.prefer_ticket()
         case (_, "ticket"):
+            raise Undecidable(f"{hold.id} ({hold.kind}): {_HELP[hold.kind]}")
+        case (HoldKind.ACCEPTANCE_REQUESTED, _) if store.ask(acceptances.asked_for, hold.item) is not None:
             raise Undecidable(f"{hold.id} ({hold.kind}): {_HELP[hold.kind]}")
         case (HoldKind.ACCEPTANCE_REQUESTED | HoldKind.DUPLICATE, _):
             return settling.decline()

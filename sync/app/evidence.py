@@ -13,6 +13,7 @@ from state import controls as register
 from state import items, proofs
 from state.effects import Because
 from state.errors import UnknownRef
+from state.lease import this_process
 from state.proof import Evidence, EvidenceDraft, EvidenceKind, Review, Verdict, kind_of_address
 from state.store import Store
 from state.vault import Fault, Vault, contents, safe_name
@@ -24,6 +25,7 @@ from sync.app.opening import configuration, open_store
 from sync.app.settings import Configuration
 from sync.app.shell import Shell
 from sync.app.threads import in_time
+from sync.resolving import Resolving
 
 _PIECE = re.compile(r"(EV-\d{1,15})(?:/(\d{1,9}))?", re.IGNORECASE | re.ASCII)
 _ITEM = re.compile(r"AI-\d{6,}", re.ASCII)
@@ -55,6 +57,11 @@ def guard(config: Configuration) -> Guard | None:
     return Guard(said.allow_hosts, resolve=_resolve) if said.check_links else None
 
 
+def resolving(shell: Shell, config: Configuration, store: Store) -> Resolving:
+    """What is said of work that is done, by what the configuration asks for."""
+    return Resolving(store, config.settings.resolve.resolution(), shell.clock, this_process())
+
+
 def _resolve(host: str, port: int, seconds: float) -> list[str]:
     return in_time(seconds, lambda: resolve(host, port))
 
@@ -64,6 +71,7 @@ def add(shell: Shell, ref: str, source: str, said: Said) -> int:
     config = configuration(shell)
     with open_store(shell, config, writes=True) as store:
         kept, new = take(shell, config, store, ref, source, said)
+        resolving(shell, config, store).settle(identity.bringer(shell, config)[1])
         answer = {**_whole(store, config, kept.ref, shell.today), "new": new}
     shell.answer(answer, lambda: _added(answer["versions"][-1], new=new))
     return IN_ORDER
@@ -240,6 +248,7 @@ def review(shell: Shell, piece: str, *, accept: bool, reject: str | None, on_beh
     identity.must_review(config, who)
     names = identity.every_name(config, who)
     verdict, reason = (Verdict.ACCEPTED, "") if reject is None else (Verdict.REJECTED, reject.strip())
+    because = who.because(shell, reason)
     with open_store(shell, config, writes=True) as store:
         with store.writing() as w:
             newest = proofs.versions(w.connection, ref)[-1]
@@ -248,8 +257,9 @@ def review(shell: Shell, piece: str, *, accept: bool, reject: str | None, on_beh
             if newest.draft.is_by(names):
                 raise Mistaken(f"{newest.draft.by} brought {newest.ref}, and nobody reviews what they brought")
             found = Review(verdict, who.email, w.now, reason)
-            proofs.review(w.connection, w.ledger, newest, found, who.because(shell, reason))
+            proofs.review(w.connection, w.ledger, newest, found, because)
             items.mark_dirty(w.connection, filter(None, [newest.draft.item]))
+        resolving(shell, config, store).settle(because)
         answer = _whole(store, config, newest.ref, shell.today)
     shell.answer(answer, lambda: f"{newest.ref}/{newest.version}: {verdict.value} by {who.email}")
     return IN_ORDER

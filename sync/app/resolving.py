@@ -2,20 +2,12 @@
 
 from dataclasses import replace
 
-from state.lease import this_process
 from state.model import Status
-from state.store import Store
 from sync.app import evidence, identity, shapes, show
 from sync.app import evidence_shapes as pieces
 from sync.app.failures import IN_ORDER, PERSON, Mistaken
 from sync.app.opening import configuration, open_store
-from sync.app.settings import Configuration
 from sync.app.shell import Shell
-from sync.resolving import Resolving
-
-
-def _resolving(shell: Shell, config: Configuration, store: Store) -> Resolving:
-    return Resolving(store, config.settings.resolve.resolution(), shell.clock, this_process())
 
 
 def resolve(shell: Shell, ref: str, reason: str, sources: list[str]) -> int:
@@ -27,7 +19,7 @@ def resolve(shell: Shell, ref: str, reason: str, sources: list[str]) -> int:
     with open_store(shell, config, writes=True) as store:
         store.item(ref)
         kept = [evidence.take(shell, config, store, ref, each, _UNSAID)[0] for each in sources]
-        item, missing = _resolving(shell, config, store).claim(ref, by, replace(because, reason=reason))
+        item, missing = evidence.resolving(shell, config, store).claim(ref, by, replace(because, reason=reason))
         link, holds = store.link(ref), store.holds(ref)
     answer = {
         "item": shapes.item(item, link, holds),
@@ -63,7 +55,7 @@ def review(shell: Shell, ref: str, *, accept: bool, reject: str | None, reason: 
     because = who.because(shell, reject or reason or "review")
     names = identity.every_name(config, who)
     with open_store(shell, config, writes=True) as store:
-        say = _resolving(shell, config, store)
+        say = evidence.resolving(shell, config, store)
         some = (say.accept if accept else say.reject)(ref, who.email, names, because)
         item, link, holds = store.item(ref), store.link(ref), store.holds(ref)
     answer = {

@@ -7,6 +7,7 @@ from typing import Any
 
 from connectors.intake.registry import REPORTS, SourceFile, source
 from state.grouping import Grouping
+from state.lease import this_process
 from sync.app import show
 from sync.app.failures import IN_ORDER, LATER, USAGE, Mistaken
 from sync.app.opening import configuration, open_store
@@ -14,6 +15,7 @@ from sync.app.progress import progress
 from sync.app.settings import Configuration
 from sync.app.shell import Shell
 from sync.intake import IntakeReport, take_in
+from sync.resolving import Resolving
 from sync.verdicts import DuePolicy, Report, TestPolicy
 
 _SHOWN = 20
@@ -38,14 +40,14 @@ def intake(shell: Shell, form: str, file: Path, asked: Asked) -> int:
     """Take in a file: exit 2 when bad rows kept it out, 3 when they were left out, 0 otherwise."""
     config = configuration(shell)
     rows = _rows(config, form, file, asked.subject)
-    tests = config.settings.tests
+    tests, because = config.settings.tests, shell.because(f"intake {form} {file.name}")
     with open_store(shell, config, writes=not asked.dry_run) as store, progress(shell) as tell:
         report = take_in(
             store,
             rows,
             policy=due_policy(config),
             today=shell.today,
-            because=shell.because(f"intake {form} {file.name}"),
+            because=because,
             source=Report(form, file.name, rows.sha256(), file.stat().st_size),
             grouping=Grouping(tuple(table.rule() for table in config.settings.groups), tests.reopen_days),
             tests=TestPolicy(tests.reopen_days, tests.stale_days, config.settings.evidence.valid_days),
@@ -54,6 +56,8 @@ def intake(shell: Shell, form: str, file: Path, asked: Asked) -> int:
             dry_run=asked.dry_run,
             progress=lambda done: tell("taking in", done, 0),
         )
+        if not asked.dry_run:
+            Resolving(store, config.settings.resolve.resolution(), shell.clock, this_process()).settle(because)
     for bad in report.bad[:_SHOWN]:
         shell.refuse(f"{file}: {bad}")
     if report.bad_count > _SHOWN:

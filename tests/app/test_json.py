@@ -55,6 +55,7 @@ def test_every_key_is_documented(office: Office, tmp_path: Path) -> None:
         answers[" ".join(words[:2] if words[0] == "item" else words)] = office.line.json(*words)
     ref = answers["item add"]["ref"]
     office.tracker.engineer.wont_do(office.key(ref), "not now")
+    office.tracker.engineer.due(office.key(ref), "2099-12-31")
     answers["sync"] = office.line.json("sync")
     answers["item comment"] = office.line.json("item", "comment", ref, "Why?")
     for words in (
@@ -63,7 +64,7 @@ def test_every_key_is_documented(office: Office, tmp_path: Path) -> None:
         ("status",),
         ("explain", ref),
         ("holds", "list"),
-        ("holds", "settle", "H-1", "--take", "item", "--reason", "no"),
+        ("holds", "settle", "H-2", "--take", "item", "--reason", "no"),
         ("item", "unlink", ref),
         ("audit", "log"),
         ("audit", "verify"),

@@ -18,6 +18,12 @@ def room(desk: Line) -> Line:
     return desk
 
 
+def as_rita(room: Line) -> None:
+    """The system's user is Rita from now on."""
+    text = room.config.read_text().replace(f'login = "{system_user()}"', 'login = "mia"')
+    room.config.write_text(text.replace('login = "rita"', f'login = "{system_user()}"'))
+
+
 @pytest.fixture
 def log(tmp_path: Path) -> Path:
     file = tmp_path / "rotation.log"
@@ -55,8 +61,7 @@ def test_a_review_by_somebody_else_resolves_an_item_without_a_ticket_at_the_time
     at = room.json("item", "show", ref)["claim_detail"]["at"]
     alone = room("review", ref, "--accept")
     assert (alone.code, "nobody reviews that themselves" in alone.err) == (2, True)
-    room.config.write_text(room.config.read_text().replace(f'login = "{system_user()}"', 'login = "someone"'))
-    room.config.write_text(room.config.read_text().replace('login = "rita"', f'login = "{system_user()}"'))
+    as_rita(room)
     seen = room("review", ref, "--accept", "--reason", "seen", "--json")
     assert (seen.code, seen.json["verdict"], seen.json["reviewed"]) == (
         0,
@@ -67,11 +72,39 @@ def test_a_review_by_somebody_else_resolves_an_item_without_a_ticket_at_the_time
     assert (item["status"], item["resolved_at"], item["holds"]) == ("resolved", at, [])
 
 
+def test_a_claim_on_an_item_without_a_ticket_is_settled_by_what_is_brought_and_by_its_review_alone(
+    room: Line, log: Path
+) -> None:
+    for priority in ("medium", "high"):
+        ref = room.add("Rotate the deploy keys", "--priority", priority)
+        assert room("resolve", ref, "--reason", "rotated").code == 5
+        at = room.json("item", "show", ref)["claim_detail"]["at"]
+        piece = room.json("evidence", "add", ref, str(log))["ref"]
+        if priority == "high":
+            assert room.json("item", "show", ref)["status"] == "in_progress"
+            as_rita(room)
+            room.json("evidence", "review", piece, "--accept")
+        item = room.json("item", "show", ref)
+        assert (item["status"], item["resolved_at"], item["holds"]) == ("resolved", at, [])
+
+
+def test_a_claim_on_an_item_without_a_ticket_is_settled_by_its_test_that_passes(room: Line, tmp_path: Path) -> None:
+    file, ref = tmp_path / "run.xml", "AI-000001"
+    for outcome in ("<failure/>", ""):
+        file.write_text(
+            f'<testsuite name="keys"><testcase classname="keys" name="rotated">{outcome}</testcase></testsuite>'
+        )
+        room.json("intake", "junit", str(file), "--of", "deploy")
+        if outcome:
+            room("resolve", ref, "--reason", "rotated")
+            assert room.json("item", "show", ref)["status"] == "in_progress"
+    assert room.json("item", "show", ref)["status"] == "resolved"
+
+
 def test_a_refusal_puts_a_resolved_item_back_and_takes_what_was_brought_for_nothing(room: Line, log: Path) -> None:
     ref = room.add("Rotate the deploy keys")
     room.json("resolve", ref, "--reason", "rotated", "--evidence", str(log))
-    room.config.write_text(room.config.read_text().replace(f'login = "{system_user()}"', 'login = "someone"'))
-    room.config.write_text(room.config.read_text().replace('login = "rita"', f'login = "{system_user()}"'))
+    as_rita(room)
     assert room.json("review", ref, "--reject", "of another system")["item"]["status"] == "in_progress"
     again = room("resolve", ref, "--reason", "it is done")
     assert "EV-000001 rejected: of another system" in again.out

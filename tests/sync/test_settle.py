@@ -9,6 +9,7 @@ from state.errors import LeaseHeld
 from state.lease import Holder, this_process
 from state.model import Authority, Field, HoldKind, Status
 from sync.settle import Undecidable, settle
+from tests.sync.test_accepting import RUTH, deciding
 
 
 def conflict(world: Any) -> Any:
@@ -69,14 +70,17 @@ def test_a_refused_comment_is_held_alone_and_said_again_only_when_a_person_says_
     assert ["First" in said[0], "Second" in said[1]] == [True, True]
 
 
-def test_declining_a_request_that_was_made_by_a_label_takes_the_label_off_so_that_a_closing_is_seen(world: Any) -> None:
+def test_refusing_a_request_that_was_made_by_a_label_takes_the_label_off_so_that_a_closing_is_seen(world: Any) -> None:
     item = world.add()
     world.sync()
     ref = world.link(item.ref).ref
     world.far.edit(ref, labels=world.ticket(item.ref).labels | {"risk-accept", "theirs"})
     world.sync()
     (hold,) = world.store.holds(item.ref)
-    settle(world.store, hold, "item", world.because("not this one"), holder=this_process())
+    for side in ("item", "ticket"):
+        with pytest.raises(Undecidable, match="accept reject"):
+            settle(world.store, hold, side, world.because("not this one"), holder=this_process())
+    deciding(world).reject(item.ref, "not this one", RUTH, world.because())
     world.sync()
     assert world.ticket(item.ref).labels == {"counterfoil", "theirs"}
     world.far.move_to(ref, "Done", "Done")
