@@ -57,6 +57,14 @@ class Vault:
         """Where the file with this hash is."""
         return self.folder / sha256[:2] / sha256
 
+    def obstacle(self) -> str:
+        """Why nothing could be kept, in words, if so: the folder is to be there and writable, or to be made."""
+        there = next(each for each in (self.folder, *self.folder.parents) if os.path.lexists(each))
+        if not there.is_dir():
+            return f"evidence cannot be kept in {self.folder}: {there} is not a folder"
+        may = os.access(there, os.W_OK | os.X_OK)
+        return "" if may else f"evidence cannot be kept in {self.folder}: {there} cannot be written to"
+
     def keep(self, chunks: Iterable[bytes]) -> Kept:
         """Keep bytes, on the disk for good when this returns; raises `TooLarge`, or `StateError` if they cannot be."""
         try:

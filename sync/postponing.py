@@ -1,4 +1,4 @@
-"""What a risk owner decides about a later due date that somebody asked for in a ticket."""
+"""What a risk owner decides about a later due date that somebody asked for."""
 
 import json
 from collections.abc import Callable
@@ -40,11 +40,13 @@ class Postponing:
             item, asked = self._asked(ref)
             self._may(item, asked, decider)
             done = self._done(asked, "rejected", decider, because)
+            link = self.deciding.store.link(ref)
             words = f"The due date of {ref} stays {item.due_date}, and does not become {asked.after}: {because.reason}."
             said = Comment("", ref, decider.email, words, self.clock(), inbound=False)
-            link = self.deciding.store.link(ref)
-            touched = [] if link is None else [_put_back(link)]
-            self._commit(Effects(touched=touched, later=[(done, because)], comments=[(said, because)]), ref, because)
+            effects = Effects(later=[(done, because)])
+            if link is not None:
+                effects = replace(effects, touched=[_put_back(link)], comments=[(said, because)])
+            self._commit(effects, ref, because)
             return done
 
     def _asked(self, ref: str) -> tuple[ActionItem, DueChange]:

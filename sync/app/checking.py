@@ -17,6 +17,7 @@ from state.model import Problem
 from state.store import Store, Wanted
 from sync.app import show
 from sync.app.complaints import ConfigError
+from sync.app.evidence import vault
 from sync.app.failures import IN_ORDER, USAGE
 from sync.app.opening import configuration, doubt, open_store
 from sync.app.reaching import open_one, rules_of, tracker_settings
@@ -42,7 +43,7 @@ def check(shell: Shell) -> int:
         found += [_Found("rules", p) for p in rules.problems() if _concerns(p, trackers)]
         for name, tracker in trackers.items():
             found += _asked(name, tracker)
-    found += [*_plain_http(tables), *_state(shell, config, rules)]
+    found += [*_plain_http(tables), *_state(shell, config, rules), *_evidence(config)]
     answer = {
         "ok": not any(f.problem.fatal for f in found),
         "trackers": sorted(trackers),
@@ -93,6 +94,11 @@ def _plain_http(tables: dict[str, TrackerSettings]) -> Iterator[_Found]:
             yield _Found(
                 name, Problem("the token goes over the network unprotected", "use an https:// url", fatal=False)
             )
+
+
+def _evidence(config: Configuration) -> Iterator[_Found]:
+    if why := vault(config).obstacle():
+        yield _Found("evidence", Problem(why, "name a folder that this user may write to as `folder` under [evidence]"))
 
 
 def _state(shell: Shell, config: Configuration, rules: Rules) -> Iterator[_Found]:

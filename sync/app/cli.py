@@ -174,13 +174,20 @@ def edit(
     description: Described = None,
     priority: Urgency = None,
     owner: Owner = None,
-    due: Due = None,
+    due: Annotated[
+        date | None,
+        typer.Option(
+            help="A date, as 2026-12-31; a later one is a request where risk owners are named, who decide about it.",
+            metavar="DATE",
+            parser=day,
+        ),
+    ] = None,
     controls: Controls = None,
     risks: Risks = None,
     status: Annotated[Status | None, typer.Option(help="open or in_progress.")] = None,
     reason: Reason = "",
 ) -> int:
-    """Change an item; what is not named stays, and the next sync carries it to the ticket."""
+    """Change an item, or ask for a later due date; what is not named stays, and the next sync carries it over."""
     from sync.app import items
 
     said = items.Said(title, description, priority, owner, due, controls, risks, None)

@@ -144,7 +144,7 @@ def list_due(shell: Shell) -> int:
 
 @command(due_app, 'counterfoil due approve AI-12 --reason "the vendor delivers in May"', name="approve")
 def approve_due(shell: Shell, ref: Ref, reason: Note = "", on_behalf: OnBehalf = None) -> int:
-    """Give an item the due date that its ticket asks for."""
+    """Give an item the later due date that is asked for."""
     from sync.app import postponing
 
     return postponing.decide(shell, ref, reason, on_behalf, approved=True)

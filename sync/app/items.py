@@ -7,13 +7,13 @@ from itertools import islice
 from typing import Any
 
 from state import acceptances, proofs
-from state.acceptance import as_of
-from state.effects import Effects, ItemChange
+from state.acceptance import DueChange, as_of
+from state.effects import Because, Effects, ItemChange
 from state.lifecycle import lint, refusal
 from state.model import ActionItem, Hold, ItemDraft, Link, Priority, Status
 from state.store import Store
 from state.store import Wanted as Query
-from sync.app import evidence_shapes, identity, shapes, show
+from sync.app import evidence_shapes, identity, postponing, shapes, show
 from sync.app.failures import IN_ORDER, Mistaken
 from sync.app.opening import configuration, open_store
 from sync.app.shell import Shell
@@ -254,19 +254,27 @@ def edit(shell: Shell, ref: str, said: Said, status: Status | None, reason: str)
             raise Mistaken(f"{ref} follows its items in {names}; see `counterfoil item list --group {ref}`")
         if not values:
             raise Mistaken("nothing to change: name a field, such as --owner or --status")
-        if moved:
-            change = ItemChange(ref, moved, because, seen=item.revision)
-            store.commit(None, Effects(changes=[change]))
-        _answer_whole(shell, store, store.item(ref), said=_edited(ref, moved, store.link(ref)))
+        later = []
+        if postponing.is_request(config, item, day := moved.get("due_date", item.due_date)):
+            later = [postponing.asking(shell, config, item, day, reason)]
+            del moved["due_date"]
+        if moved or later:
+            changes = [ItemChange(ref, moved, because, seen=item.revision)] if moved else []
+            store.commit(None, Effects(changes=changes, later=later))
+        _answer_whole(shell, store, store.item(ref), said=_edited(ref, moved, later, store.link(ref)))
     return IN_ORDER
 
 
-def _edited(ref: str, moved: Mapping[str, Any], link: Link | None) -> str:
-    if not moved:
-        return f"{ref} is like that already"
-    names = ", ".join(name.replace("_", " ") for name in moved if name != "claim")
-    where = f" to {link.ref.key}" if link else ""
-    return f"{ref}: {names} changed; the next sync carries it{where}"
+def _edited(ref: str, moved: Mapping[str, Any], later: Iterable[tuple[DueChange, Because]], link: Link | None) -> str:
+    told = [
+        f"{ref}: to be due on {asked.after} is asked for; another risk owner decides: counterfoil due approve {ref}"
+        for asked, _ in later
+    ]
+    if moved:
+        names = ", ".join(name.replace("_", " ") for name in moved if name != "claim")
+        where = f" to {link.ref.key}" if link else ""
+        told.append(f"{ref}: {names} changed; the next sync carries it{where}")
+    return "\n".join(told) or f"{ref} is like that already"
 
 
 def _since(said: Mapping[str, Any]) -> str:

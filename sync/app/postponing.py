@@ -1,14 +1,33 @@
 """Later due dates that somebody asks for, as risk owners see them and decide about them."""
 
+from datetime import date
 from typing import Any
 
 from state import due_dates
+from state.acceptance import DueChange
+from state.effects import Because
+from state.model import ActionItem
 from sync.app import identity, shapes, show
 from sync.app.accepting import deciding
-from sync.app.failures import IN_ORDER
+from sync.app.failures import IN_ORDER, Mistaken
 from sync.app.opening import configuration, open_store
+from sync.app.settings import Configuration
 from sync.app.shell import Shell
 from sync.postponing import Postponing
+
+
+def is_request(config: Configuration, item: ActionItem, day: date | None) -> bool:
+    """Whether another due date is to be asked for: it is later, and somebody is named who decides about that."""
+    return day is not None and day > item.due_date and bool(identity.authorities(config).risk_owners[item.priority])
+
+
+def asking(shell: Shell, config: Configuration, item: ActionItem, day: date, reason: str) -> tuple[DueChange, Because]:
+    """The request for a later due date, by who gives the command; raises `Mistaken`."""
+    if not reason.strip():
+        raise Mistaken(f"{day} is later than {item.due_date}, so a risk owner decides: say why, with --reason")
+    who = identity.acting(config)
+    asked = DueChange(item.ref, item.due_date, day, who.email, shell.clock(), reason=reason.strip())
+    return asked, who.because(shell, reason)
 
 
 def list_all(shell: Shell) -> int:

@@ -174,9 +174,36 @@ def test_a_date_that_is_not_given_goes_back_with_the_reason(court: Office) -> No
 
 
 def test_a_date_changed_here_is_in_the_list_of_changes_with_who_and_why(court: Office) -> None:
-    ref = court.line.add("Close the port", "--due", today(10))
+    ref = court.line.add("Close the port", "--due", today(30))
     court.line("item", "edit", ref, "--due", today(20), "--reason", "agreed")
     changes: Any = court.line.json("item", "show", ref)["due_changes"]
     assert [(each["after"], each["verdict"], each["requester"], each["decided_why"]) for each in changes] == [
         (today(20), "made", "ruth@acme.example", "agreed")
     ]
+
+
+def test_a_later_date_that_is_asked_for_here_is_given_by_another_person(court: Office, login: Login) -> None:
+    ref = court.line.add("Close the port", "--due", today(10))
+    asks = ("item", "edit", ref, "--due", today(20))
+    assert (court.line(*asks).code, court.line.json("due", "list")) == (2, [])
+    told = court.line(*asks, "--owner", "omar@acme.example", "--reason", "the vendor is late")
+    assert f"counterfoil due approve {ref}" in told.out
+    [request] = court.line.json("status")["due_requested"]
+    assert (request["requester"], request["reason"]) == ("ruth@acme.example", "the vendor is late")
+    shown = court.line.json("item", "show", ref)
+    assert (shown["due_date"], shown["owner"]) == (today(10), "omar@acme.example")
+    assert "nobody decides about their own matter" in court.line("due", "approve", ref).err
+    login("otto")
+    court.line.json("due", "reject", ref, "--reason", "too late")
+    assert court.line.json("item", "show", ref)["comments"] == []
+    court.line.json(*asks, "--reason", "the vendor is late")
+    login("ruth")
+    court.line.json("due", "approve", ref)
+    shown = court.line.json("item", "show", ref)
+    assert (shown["due_date"], shown["original_due_date"]) == (today(20), today(10))
+    assert [each["verdict"] for each in shown["due_changes"]] == ["rejected", "approved"]
+
+
+def test_where_nobody_could_decide_a_later_date_is_set_at_once(court: Office) -> None:
+    ref = court.line.add("Close the port", "--priority", "low", "--due", today(10))
+    assert court.line.json("item", "edit", ref, "--due", today(20))["due_date"] == today(20)

@@ -86,6 +86,17 @@ def test_check_says_of_a_damaged_database_what_every_command_says(line: Line) ->
     assert "init" not in problem["fix"]
 
 
+def test_check_tells_where_evidence_cannot_be_kept(line: Line) -> None:
+    line.config.write_text('[evidence]\nfolder = "kept/evidence"\n')
+    line("init")
+    told = [[p["what"] for p in line("check", "--json").json["problems"] if p["where"] == "evidence"]]
+    (line.folder / "kept").write_text("a file is in the way")
+    [problem] = [p for p in line("check", "--json").json["problems"] if p["where"] == "evidence"]
+    assert (told, problem["fatal"]) == ([[]], True)
+    assert f"{line.folder / 'kept'} is not a folder" in problem["what"]
+    assert not (line.folder / "kept" / "evidence").exists()
+
+
 def test_init_asks_to_edit_only_what_it_wrote(line: Line) -> None:
     assert "edit counterfoil.toml" in line("init").out
     assert "edit counterfoil.toml" not in line("init").out

@@ -145,7 +145,7 @@ def test_a_person_whom_the_tracker_does_not_let_be_assigned_is_told(office: Offi
 def test_a_hold_is_settled_once_and_with_a_reason(office: Office) -> None:
     ref = office.line.add("Close the port")
     office.line("sync")
-    office.tracker.engineer.close_as(office.key(ref), "Duplicate")
+    office.tracker.engineer.close_as(office.key(ref), "Duplicate")  # type: ignore[attr-defined]
     office.line("sync")
     [hold] = office.line.json("holds", "list")
     assert office.line("holds", "settle", hold["id"], "--take", "item").code == 2
