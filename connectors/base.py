@@ -154,7 +154,8 @@ class Tracker(Protocol):
     def activity(self, ref: TicketRef, since: datetime) -> list[Activity]:
         """Who did what to the ticket at or after `since`, oldest first; links to changes whatever their age.
 
-        Comments come whatever their age too, as they are now and as far as they were not deleted.
+        So are links to originals, as far as they stand and the tracker tells them. Comments come whatever their age
+        too, as they are now and as far as they were not deleted.
         """
         ...
 

@@ -28,7 +28,6 @@ from connectors.wire import Exchange, words
 from state.model import Field, Problem
 from state.ticket import (
     Activity,
-    ActivityKind,
     Body,
     BodyFormat,
     Created,
@@ -209,7 +208,7 @@ class JiraIssues:
 
         Takes one request if it was not fetched, and more for long histories or to tell comments of ours apart.
         """
-        asked = {"fields": "comment,attachment,project", "expand": "changelog"}
+        asked = {"fields": "comment,attachment,project,issuelinks", "expand": "changelog"}
         raw = self._histories.pop(ref.id, None)
         raw = raw or self._reach(ref, lambda ident: self._client.get(f"issue/{ident}", **asked))
         at = self._at(ref)
@@ -217,14 +216,15 @@ class JiraIssues:
         said = comment_rows(
             self._client, ref.id, fields, since, mine=lambda user: me in (None, read.account_id(user, on_cloud=cloud))
         )
-        found = [
-            *read.field_changes(histories(self._client, at, raw, since), me, on_cloud=cloud),
-            *read.comments(said, me, on_cloud=cloud, desk=read.in_service_desk(fields)),
-            *read.attachments(read.rows(fields.get("attachment")), me, on_cloud=cloud),
-        ]
+        changes = [*read.field_changes(histories(self._client, at, raw, since), me, on_cloud=cloud)]
+        files = read.attachments(read.rows(fields.get("attachment")), me, on_cloud=cloud)
         (self._unlinked.add if never_linked(raw) else self._unlinked.discard)(ref.id)
-        wanted = (event for event in found if event.kind is ActivityKind.COMMENT or event.at >= since)
-        return sorted(wanted, key=lambda event: event.at)
+        told = [
+            *(event for event in (*changes, *files) if event.at >= since),
+            *read.comments(said, me, on_cloud=cloud, desk=read.in_service_desk(fields)),
+            *read.originals(fields, changes),
+        ]
+        return sorted(told, key=lambda event: event.at)
 
     def links(self, ticket: Ticket, told: Sequence[Activity]) -> list[Activity]:
         """The pages elsewhere that the issue is linked with, asked for unless its history shows that there are none.
@@ -397,7 +397,7 @@ class JiraIssues:
         wanted = {ref.id: ref for ref in refs}
         payload: Json = {"issueIdsOrKeys": list(wanted), "fields": read.FIELDS, "properties": [read.PROPERTY]}
         if history:
-            payload |= {"fields": [*read.FIELDS, "attachment"], "expand": ["changelog"]}
+            payload |= {"fields": [*read.FIELDS, "attachment", "issuelinks"], "expand": ["changelog"]}
         try:
             answer = read.mapping(self._client.post("issue/bulkfetch", payload))
         except (NotFound, Rejected) as error:

@@ -9,6 +9,7 @@ from typing import Any
 from connectors.base import MARK
 from state.model import Field
 from state.ticket import (
+    ORIGINAL,
     Account,
     Activity,
     ActivityKind,
@@ -56,6 +57,7 @@ _USUAL_NAMES = {
     "closed": Category.DONE,
     "resolved": Category.DONE,
 }
+_DUPLICATES = re.compile(r"\bduplicates\s+(\S+)", re.IGNORECASE)
 _BLOCKS = frozenset({"paragraph", "heading", "listItem", "codeBlock", "blockquote", "tableRow", "rule"})
 
 
@@ -282,6 +284,26 @@ def remote_links(found: list[Mapping[str, Any]], at: datetime, told: Sequence[Ac
         event = made.get(ident) or Activity("", ActivityKind.LINK, Account("", ""), at)
         if page.url and not event.by.ours:
             yield replace(event, id=f"r{ident or page.url}", field=REMOTE_LINK, artefact=page)
+
+
+def originals(fields: Mapping[str, Any], told: Sequence[Activity]) -> Iterator[Activity]:
+    """The issues that this one is linked with as their duplicate: now, or where that is not shown, by its history."""
+    made: dict[str, Activity] = {}
+    for event in sorted(told, key=lambda event: event.at):
+        if event.kind is ActivityKind.LINK and (gone := _DUPLICATES.search(event.before or "")):
+            made.pop(gone[1], None)
+        if event.kind is ActivityKind.LINK and (found := _DUPLICATES.search(event.after or "")):
+            made[found[1]] = event
+    shown, unknown = fields.get("issuelinks"), Activity("", ActivityKind.LINK, Account("", ""), EPOCH)
+    keys = list(map(_original, rows(shown))) if isinstance(shown, list) else made
+    for key in filter(None, keys):
+        yield replace(made.get(key, unknown), id=f"d{key}", field=ORIGINAL, before=None, after=key)
+
+
+def _original(row: Mapping[str, Any]) -> str:
+    kind = named(row.get("type"))
+    says = any("duplicate" in str(kind.get(each) or "").lower() for each in ("name", "outward"))
+    return str(mapping(row.get("outwardIssue")).get("key") or "") if says else ""
 
 
 def _property(row: Mapping[str, Any], key: str) -> Mapping[str, Any]:

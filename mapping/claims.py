@@ -6,7 +6,7 @@ from datetime import timedelta
 
 from mapping.read import ACCEPTANCE_REQUESTED
 from state.model import Claim, ClaimKind, Field, Status
-from state.ticket import Activity, ActivityKind, Ticket
+from state.ticket import ORIGINAL, Activity, ActivityKind, Ticket
 
 NEARBY = timedelta(hours=1)
 """How far from the closing event the comment that explains it may stand."""
@@ -34,11 +34,14 @@ def claim(observed: str | None, before: str | None, activity: Sequence[Activity]
 
 
 def original(activity: Sequence[Activity], ticket: Ticket) -> str | None:
-    """What people call the ticket of which this one is the duplicate, by the last link or comment that says it."""
+    """What people call the ticket of which this one is the duplicate, by the last link or else comment that says it."""
+    ordered = sorted(activity, key=lambda act: act.at)
+    if linked := [act.after for act in ordered if act.kind is ActivityKind.LINK and act.field == ORIGINAL]:
+        return linked[-1]
     found = None
-    for act in sorted(activity, key=lambda act: act.at):
-        words = act.text if act.kind is ActivityKind.COMMENT else act.after or ""
-        if not act.by.ours and act.marker_key is None and (said := _ORIGINAL.search(words)):
+    for act in ordered:
+        spoken = act.kind is ActivityKind.COMMENT and not act.by.ours and act.marker_key is None
+        if spoken and (said := _ORIGINAL.search(act.text)):
             found = said[1].rstrip(".:!?")
     return f"{ticket.project}{found}" if found is not None and found.startswith("#") else found
 

@@ -203,6 +203,9 @@ class Account:
 PULL_REQUEST = "pull_request"
 """What the `field` of a link says that leads to a proposed change; `after` is then open, closed or merged."""
 
+ORIGINAL = "original"
+"""What the `field` of a link says that leads to the ticket of which this one is a duplicate; `after` is its key."""
+
 
 @dataclass(frozen=True, slots=True)
 class Artefact:

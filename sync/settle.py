@@ -89,7 +89,8 @@ _HELP: Mapping[HoldKind, str] = {
     HoldKind.ACCEPTANCE_REQUESTED: "a risk owner answers a request: `counterfoil accept approve`, or `counterfoil "
     "accept reject`, which opens the ticket again, with the reason",
     HoldKind.UNMAPPED: "name it in the tracker's tables of the configuration, or --take item puts the ticket back",
-    HoldKind.DUPLICATE: "--take item reopens the ticket; if the original is tracked, `counterfoil item link` it",
+    HoldKind.DUPLICATE: "`Duplicate of KEY` in a comment there, or a link, lets it end with the item of that ticket; "
+    "--take item reopens the ticket",
     HoldKind.GONE: "--take item forgets the ticket, and the next sync creates a new one",
     HoldKind.ARCHIVED: "restore the ticket in the tracker, or use --take item once it is no longer archived",
     HoldKind.NO_ROUTE: "add a [[routes]] entry that matches the item; the next sync settles this hold",

@@ -13,6 +13,7 @@ from typing import Any
 from connectors.base import MARK
 from connectors.errors import Ambiguous, Denied, NotFound, RateLimited, TrackerError
 from state.ticket import (
+    ORIGINAL,
     PULL_REQUEST,
     Account,
     Activity,
@@ -149,6 +150,10 @@ class FarSide:
         event = self._event(ActivityKind.LINK, by, field=PULL_REQUEST, after="merged", artefact=seen)
         self.behind[event.id] = change
         return self._add(ref, event)
+
+    def link_original(self, ref: TicketRef, key: str, *, by: str = "mia") -> str:
+        """Link the ticket with the one called `key` as its duplicate."""
+        return self._add(ref, self._event(ActivityKind.LINK, by, field=ORIGINAL, after=key))
 
     def file(self, ref: TicketRef, id_: str) -> bytes:
         """The bytes of an attachment; raises `NotFound`."""

@@ -73,6 +73,7 @@ def clone(jira: "JiraSandbox", call: Call) -> Answer:
         comments=[],
         history=[],
         links=[],
+        duplicates=[],
         attachments=[],
         files={},
     )

@@ -91,8 +91,8 @@ def edit(visit: Visit) -> Answer:
             403, ("To discard the user notification either admin or project admin permissions are required.",)
         )
     given, update = table(data, "fields"), table(data, "update")
-    comments = tables(update, "comment")
-    update.pop("comment", None)
+    comments, links = tables(update, "comment"), tables(update, "issuelinks")
+    update = {name: orders for name, orders in update.items() if name not in ("comment", "issuelinks")}
     _merge(given, update, issue.labels)
     screen = [name for name in visit.site.screen if name != "project"]
     required = [name for name in ("summary",) if name in given]
@@ -100,12 +100,22 @@ def edit(visit: Visit) -> Answer:
     properties = _properties(data)
     said = [add_comment(visit, issue, one.get("add", {})) for one in comments]
     issue.properties.update(properties)
-    if (items := _apply(issue, values)) or said:
+    linked = [_linked(visit, issue, table(one, "add")) for one in links]
+    if (items := [*_apply(issue, values), *linked]) or said:
         visit.changed(issue, items)
     if visit.cloud and visit.flag("returnIssue"):
         expand = visit.several("expand")
         return Answer(200, visit.show.issue(issue, ["*all"], expand=expand))
     return Answer(204)
+
+
+def _linked(visit: Visit, issue: Issue, order: Mapping[str, Any]) -> Item:
+    """Link an issue with the one that it duplicates, the only kind of link there is here."""
+    original = visit.issues.get(str(table(order, "outwardIssue").get("key")))
+    if table(order, "type").get("name") != "Duplicate" or original is None:
+        raise Refused(400, errors={"issuelinks": "No issue link type or issue with this name found."})
+    issue.duplicates.append((visit.issues.next_minor(), original))
+    return Item("Link", None, None, original.key, f"This issue duplicates {original.key}")
 
 
 def assign(visit: Visit) -> Answer:

@@ -74,6 +74,12 @@ class JiraEngineer:
         """Close it for a reason of the site's."""
         self._end(key, resolution, comment)
 
+    def duplicate(self, key: str, original: str) -> None:
+        """Link it as a duplicate with its original, and close it as one."""
+        link = {"add": {"type": {"name": "Duplicate"}, "outwardIssue": {"key": original}}}
+        self._ask("PUT", f"/issue/{key}", {"update": {"issuelinks": [link]}})
+        self._end(key, "Duplicate", "")
+
     def reopen(self, key: str) -> None:
         """Bring it back to the beginning."""
         self.go(key, "To Do")

@@ -81,6 +81,7 @@ class Issue:
     files: dict[str, bytes] = field(default_factory=dict)
     archived: bool = False
     hidden: bool = False
+    duplicates: list[tuple[int, "Issue"]] = field(default_factory=list, repr=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -207,12 +207,21 @@ class Show:
                 return self.time(issue.resolved) if issue.resolved else None
             case "attachment":
                 return list(issue.attachments)
+            case "issuelinks":
+                return [self._link(id_, original) for id_, original in issue.duplicates]
             case "archiveddate":
                 return self.time(issue.updated) if issue.archived else None
             case "archivedby":
                 return None
             case _:
                 return issue.custom.get(name)
+
+    def _link(self, id_: int, original: Issue) -> dict[str, Any]:
+        kind = {"id": "10002", "name": "Duplicate", "inward": "is duplicated by", "outward": "duplicates"}
+        shown = self.issue(original, ["summary", "status", "priority", "issuetype"])
+        here = f"{self._api}/issueLink/{id_}"
+        kind["self"] = f"{self._api}/issueLinkType/10002"
+        return {"id": str(id_), "self": here, "type": kind, "outwardIssue": shown}
 
     def _comments(self, issue: Issue, *, in_search: bool) -> dict[str, Any]:
         shown = issue.comments[-_COMMENTS_IN_SEARCH:] if in_search else issue.comments
@@ -276,6 +285,7 @@ _VALUES = (
     "project",
     "comment",
     "attachment",
+    "issuelinks",
 )
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from connectors.errors import Ambiguous, Rejected
 from connectors.jira_reading import plain
-from state.ticket import ActivityKind, TicketRef
+from state.ticket import ORIGINAL, ActivityKind, TicketRef
 from tests.connectors.jira_script import START, datacenter, tracker
 
 
@@ -132,3 +132,36 @@ def test_a_long_changelog_is_read_to_its_end() -> None:
 def test_a_mention_is_read_as_its_name_or_as_the_account_where_it_has_none() -> None:
     nodes = [{"type": "mention", "attrs": {"id": "a1", "text": "@Mia"}}, {"type": "mention", "attrs": {"id": "a2"}}]
     assert plain({"type": "doc", "content": [{"type": "paragraph", "content": nodes}]}) == "@Mia@a2"
+
+
+def linking(other: str, *, gone: bool = False, words: str = "duplicates") -> dict[str, Any]:
+    text, end = f"This issue {words} {other}", ("from", "fromString") if gone else ("to", "toString")
+    return {"field": "Link", **dict.fromkeys(("from", "to", "fromString", "toString")), end[0]: other, end[1]: text}
+
+
+def linked(other: str, kind: str = "Duplicate", outward: str = "duplicates", side: str = "outward") -> dict[str, Any]:
+    return {"id": "1", "type": {"name": kind, "outward": outward}, f"{side}Issue": {"id": "7", "key": other}}
+
+
+@pytest.mark.parametrize(
+    ("links", "changes", "named"),
+    [
+        ([linked("SEC-1")], [], ["SEC-1"]),
+        ([linked("SEC-1", outward="dupliziert")], [changed("1", 1, linking("SEC-1"))], ["SEC-1"]),
+        ([linked("SEC-1", kind="Doublon", outward="duplicates")], [], ["SEC-1"]),
+        ([linked("SEC-1", side="inward")], [changed("1", 1, linking("SEC-1", words="is duplicated by"))], []),
+        ([linked("SEC-1", kind="Blocks", outward="blocks")], [changed("1", 1, linking("SEC-1", words="blocks"))], []),
+        ([], [changed("1", 1, linking("SEC-1")), changed("2", 2, linking("SEC-1", gone=True))], []),
+        (None, [changed("1", 1, linking("SEC-1"))], ["SEC-1"]),
+        (None, [changed("2", 2, linking("SEC-1", gone=True)), changed("1", 1, linking("SEC-1"))], []),
+        (["?"], [], []),
+        ([{"type": "Duplicate", "outwardIssue": {}}, {"type": None, "outwardIssue": "SEC-1"}], [], []),
+    ],
+)
+def test_an_original_is_named_while_the_link_stands(links: Any, changes: list[Any], named: list[str]) -> None:
+    raw = history([], changes)
+    raw["fields"] |= {} if links is None else {"issuelinks": links}
+    jira, server = tracker({"GET issue/10001": raw, "GET myself": {"accountId": "us"}})
+    told = jira.activity(TicketRef("eng", "10001"), START + timedelta(hours=1))
+    assert [event.after for event in told if event.field == ORIGINAL] == named
+    assert server.count("GET issue/10001") == 1

@@ -22,6 +22,7 @@ from connectors.sandbox.jira_site import MIA, SYNC, WATCHER
 from connectors.sandbox.server import SandboxServer
 from connectors.settings import Secrets
 from state.ticket import (
+    ORIGINAL,
     ActivityKind,
     Body,
     Category,
@@ -475,6 +476,19 @@ def test_a_path_before_the_interface_is_kept(desk: Desk) -> None:
     assert desk.server.count("POST", "^/ex/jira/77/rest/api/") == 1
 
 
+def test_a_duplicate_names_its_original_without_a_request_more(desk: Desk) -> None:
+    first, second, third = desk.create(1, 2, 3)
+    desk.mia.duplicate(second.key, first.key)
+    named = {}
+    for ref in (first, second, third):
+        desk.one(ref)
+        before = desk.jira.requests
+        told = desk.jira.activity(ref, desk.server.now())
+        named[ref] = [(event.after, event.by.id) for event in told if event.field == ORIGINAL]
+        assert desk.jira.requests - before <= 1 + (ref == first)
+    assert named == {first: [], second: [(first.key, desk.mia_id)], third: []}
+
+
 def test_every_request_is_as_the_vendor_describes(shared: Path) -> None:
     sandbox = JiraCloudSandbox()
     spec = Spec(shared / "specs" / "jira-cloud-v3.openapi.json", unjudged=r"^/_sandbox/|/rest/api/2/")
@@ -489,7 +503,9 @@ def test_every_request_is_as_the_vendor_describes(shared: Path) -> None:
         jira.find([marker(1), marker(99)], server.now())
         jira.update(first, Patch(title="x", marker=marker(1), state=TransitionTo(Category.DONE)), seen="")
         jira.comment(first, "a *b* `c`\n\n- d", marker="k")
-        jira.activity(first, EARLY)
+        with JiraEngineer.of(server.url, MIA) as mia:
+            mia.duplicate(second.key, first.key)
+        jira.activity(second, EARLY)
         jira.resolve(second.key)
         jira.close()
     assert [told for told in complaints if "sent " in told or "query" in told] == []

@@ -299,16 +299,26 @@ def test_what_is_planned_is_what_is_done(asking: Any) -> None:
     assert asking.item(item.ref).status is Status.RESOLVED
 
 
-@pytest.mark.parametrize("how", ["Duplicate of MEM-1.", "see there", "This one duplicates MEM-77"])
-def test_a_duplicate_ends_with_its_original_where_that_is_known(asking: Any, how: str) -> None:
+@pytest.mark.parametrize(
+    ("how", "linked"),
+    [
+        ("Duplicate of MEM-1.", ""),
+        ("see there", ""),
+        ("This one duplicates MEM-77", ""),
+        ("Duplicate of MEM-77", "MEM-1"),
+    ],
+)
+def test_a_duplicate_ends_with_its_original_where_that_is_known(asking: Any, how: str, linked: str) -> None:
     first, second = (asking.add(f"Rotate the root key {n}", priority=Priority.MEDIUM) for n in "ab")
     asking.sync()
     ref = asking.link(second.ref).ref
     asking.far.comment(ref, how, by="tom")
+    if linked:
+        asking.far.link_original(ref, linked, by="tom")
     asking.far.move_to(ref, "Done", "Duplicate", by="tom")
     asking.sync()
     (hold,) = asking.store.holds()
-    known = "MEM-1" in how
+    known = "MEM-1" in how + linked
     assert (hold.kind, hold.ours == first.ref, first.ref in hold.detail) == (HoldKind.DUPLICATE, known, known)
     comes_to_rest(asking, 2)
     bring(asking, first.ref)
