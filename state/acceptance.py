@@ -117,6 +117,24 @@ class Acceptance:
 
 
 @dataclass(frozen=True, slots=True)
+class Questioned:
+    """A decision whose comment was changed or deleted in the tracker since, and when (UTC); the decision stands."""
+
+    ref: str
+    item: str
+    verdict: DecisionVerdict
+    by: str
+    event: str
+    became: str
+    at: datetime
+
+    def __str__(self) -> str:
+        """What has become of it, in words."""
+        what = "approved" if self.verdict is DecisionVerdict.APPROVE else "refused"
+        return f"the comment by which {self.by} {what} it was {self.became} on {self.at.date()}; the decision stands"
+
+
+@dataclass(frozen=True, slots=True)
 class DueChange:
     """A later due date that somebody asked for, and what was decided, by whom, when (UTC); open until `decided_at`."""
 

@@ -5,7 +5,7 @@ from dataclasses import asdict, replace
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, and_, insert, select, update
+from sqlalchemy import Connection, Row, Select, and_, insert, or_, select, update
 
 from state import items, waiting
 from state.acceptance import (
@@ -14,14 +14,16 @@ from state.acceptance import (
     Channel,
     Decision,
     DecisionVerdict,
+    Questioned,
     Terms,
     fingerprint,
 )
 from state.audit import Ledger, digest
+from state.comments import COMMENT
 from state.effects import Because
 from state.errors import StateError, UnknownRef
 from state.lifecycle import UNFINISHED
-from state.model import Accepted, HoldKind
+from state.model import Accepted, Comment, HoldKind
 from state.programme_tables import AcceptanceRow, DecisionRow
 from state.series import chunks, next_numbers, number_in
 
@@ -117,6 +119,33 @@ def _decide(connection: Connection, ledger: Ledger, about: Acceptance, decision:
     after = {"ref": about.ref, "until": about.terms.until, **values, "reason_sha256": digest(decision.reason)}
     del after["reason"], after["at"]
     ledger.note("acceptance.decided", about.item, because, after=after)
+
+
+def note_comments(connection: Connection, ledger: Ledger, revised: Sequence[tuple[Comment, Because]]) -> None:
+    """Record under their items which decisions were taken in comments that say something else now, or are gone."""
+    why = {each.remote_id: because for each, because in revised}
+    for each in questioned(connection, {each.item for each, _ in revised}):
+        if each.event in why:
+            after = {"ref": each.ref, "by": each.by, "event": each.event, "comment": each.became}
+            ledger.note("acceptance.questioned", each.item, why[each.event], after=after)
+
+
+def questioned(connection: Connection, some: Iterable[str] | None = None) -> list[Questioned]:
+    """The decisions on items, or on all that is asked for or active, whose comment was changed or deleted since."""
+    same = and_(COMMENT.c.item == ACCEPTANCE.c.item, COMMENT.c.remote_id == DECISION.c.event)
+    revised = or_(COMMENT.c.edited_at.is_not(None), COMMENT.c.deleted_at.is_not(None))
+    query = select(DECISION, ACCEPTANCE.c.item, COMMENT.c.edited_at, COMMENT.c.deleted_at)
+    query = query.join(ACCEPTANCE, ACCEPTANCE.c.seq == DECISION.c.acceptance).join(COMMENT, same)
+    query = query.where(DECISION.c.channel == Channel.COMMENT.value, revised).order_by(DECISION.c.seq)
+    standing = ACCEPTANCE.c.state.in_(sorted(state.value for state in STANDING))
+    query = query.where(standing if some is None else ACCEPTANCE.c.item.in_(sorted(some)))
+    return [_questioned(row) for row in connection.execute(query)]
+
+
+def _questioned(row: Row[Any]) -> Questioned:
+    became = "edited" if row.deleted_at is None else "deleted"
+    at, ref = row.deleted_at or row.edited_at, f"RA-{row.acceptance:06d}"
+    return Questioned(ref, row.item, DecisionVerdict(row.verdict), row.by, row.event, became, at)
 
 
 def asked_for(connection: Connection, item: str) -> Acceptance | None:

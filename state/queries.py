@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import Connection, Select, func, select
 
 from state import acceptances, audit, comments, due_dates, feeds, items, journal, links, results, waiting
-from state.acceptance import Acceptance, AcceptanceState, DueChange, as_of
+from state.acceptance import Acceptance, AcceptanceState, DueChange, Questioned, as_of
 from state.effects import Intent
 from state.errors import UnknownRef
 from state.items import ITEM
@@ -31,7 +31,8 @@ class Overview:
 
     `overdue` and `unlinked` count unfinished items only. `dirty` items are to be compared by the next run. `synced`
     says per tracker when its feed was last read. `requested` are acceptances that wait for a decision, `ending` those
-    that are over soon, or that are over and not written down as that, `later` the due dates that somebody asks for.
+    that are over soon, or that are over and not written down as that, `questioned` the decisions on those that stand
+    whose comment was changed or deleted since, `later` the due dates that somebody asks for.
     `warned` are the first items that lint has words for, `warnings`
     counts all of them by what is said. `records` and `head` are the ledger's length and newest hash.
     """
@@ -41,6 +42,7 @@ class Overview:
     unlinked: int
     requested: tuple[Acceptance, ...]
     ending: tuple[Acceptance, ...]
+    questioned: tuple[Questioned, ...]
     later: tuple[DueChange, ...]
     dirty: int
     holds: Mapping[HoldKind, int]
@@ -97,6 +99,7 @@ def status(store: Store, today: date, *, warned: int = 20, soon: int = 14) -> Ov
             unlinked=_count(connection, _unlinked()),
             requested=_only(connection, AcceptanceState.REQUESTED),
             ending=tuple(acceptances.ending(connection, today + timedelta(days=soon))),
+            questioned=tuple(acceptances.questioned(connection)),
             later=tuple(due_dates.changes(connection)),
             dirty=_count(connection, select(ITEM.c.ref).where(items.IS_DIRTY)),
             holds=_holds_by_kind(connection),

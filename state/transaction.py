@@ -64,6 +64,8 @@ class Transaction:
         items.mark_clean(self.connection, [*effects.clean, *((each.item, each.item_revision) for each in made)])
 
     def _programme(self, effects: Effects) -> None:
+        if effects.revised:
+            acceptances.note_comments(self.connection, self.ledger, effects.revised)
         if effects.evidence:
             proofs.add(self.connection, self.ledger, effects.evidence)
         for asked, because in effects.requests:

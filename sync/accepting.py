@@ -30,13 +30,19 @@ from state.proof import EvidenceKind
 from state.store import Store
 from sync.asked import UNKNOWN
 from sync.endings import end_words, risks_due, sent_back, unclaimed
+from sync.plan import Move
 
 _ACCOUNT = "account:"
 _LISTS = "counterfoil item list --group"
 
 
-Move = tuple[Acceptance, Acceptance, Because]
-"""What becomes of an acceptance: as it was, as it is, and because of what."""
+@dataclass(frozen=True, slots=True)
+class Word:
+    """Why somebody decides as they do; said in a comment, with the tracker's id of it and a SHA-256 of what it said."""
+
+    reason: str
+    event: str = ""
+    snapshot: str = ""
 
 
 class NotDecided(StateError):
@@ -84,19 +90,12 @@ class Deciding:
         """
         with self.store.alone(self.holder):
             asked = self._find(ref, AcceptanceState.REQUESTED)
-            moves = self.approval(asked, changed, decider, because, reason)
+            moves = self.approval(asked, changed, decider, because, Word(reason))
             self.store.commit(None, Effects(acceptances=moves))
             return moves[-1][1]
 
     def approval(
-        self,
-        asked: Acceptance,
-        changed: Terms,
-        decider: Decider,
-        because: Because,
-        reason: str,
-        event: str = "",
-        snapshot: str = "",
+        self, asked: Acceptance, changed: Terms, decider: Decider, because: Because, word: Word
     ) -> tuple[Move, ...]:
         """What becomes of a request, and of what it renews, by an approval; writes nothing. Raises `NotDecided`."""
         item = self._bound(asked)
@@ -108,20 +107,25 @@ class Deciding:
             raise NotDecided(f"{asked.ref}: somebody approved it on its terms already, so they stand as they are")
         if wrong := flaws(terms, item.priority, self.authorities, self._today):
             raise NotDecided(f"{asked.ref} cannot be approved: {', '.join(wrong)}; say it with the command's options")
-        made = replace(self._decision(DecisionVerdict.APPROVE, item, decider, reason), event=event, snapshot=snapshot)
+        made = self._decision(DecisionVerdict.APPROVE, item, decider, word)
         return self._approved(asked, replace(asked, terms=terms, decisions=(*asked.decisions, made)), item, because)
 
     def reject(self, ref: str, reason: str, decider: Decider, because: Because) -> Acceptance:
         """Refuse a request; the ticket that asked goes back to where the item is. Raises `NotDecided`."""
         with self.store.alone(self.holder):
             asked = self._find(ref, AcceptanceState.REQUESTED)
-            return self._end(asked, AcceptanceState.REJECTED, DecisionVerdict.REJECT, reason, decider, because)
+            return self._end(self.rejection(asked, decider, because, Word(reason)))
+
+    def rejection(self, asked: Acceptance, decider: Decider, because: Because, word: Word) -> Move:
+        """What becomes of a request by a refusal; writes nothing. Raises `NotDecided`."""
+        return self._over(asked, AcceptanceState.REJECTED, DecisionVerdict.REJECT, decider, because, word)
 
     def revoke(self, ref: str, reason: str, decider: Decider, because: Because) -> Acceptance:
         """End an active acceptance before its time; item and ticket are open again. Raises `NotDecided`."""
         with self.store.alone(self.holder):
             active = self._find(ref, AcceptanceState.ACTIVE)
-            return self._end(active, AcceptanceState.REVOKED, DecisionVerdict.REVOKE, reason, decider, because)
+            ended = (AcceptanceState.REVOKED, DecisionVerdict.REVOKE)
+            return self._end(self._over(active, *ended, decider, because, Word(reason)))
 
     def involved(self, about: Acceptance, item: ActionItem) -> Involved:
         """Who has to do with the item and the request, as far as is known here."""
@@ -198,36 +202,40 @@ class Deciding:
         renewed = replace(old, state=AcceptanceState.RENEWED, ended_at=self.clock(), ended_why=why)
         return (old, renewed, replace(because, reason=why)), last
 
-    def _end(
+    def _over(
         self,
         before: Acceptance,
         state: AcceptanceState,
         verdict: DecisionVerdict,
-        reason: str,
         decider: Decider,
         because: Because,
-    ) -> Acceptance:
-        if not reason.strip():
+        word: Word,
+    ) -> Move:
+        if not word.reason.strip():
             raise NotDecided("this needs --reason, which the ticket is told and the ledger keeps")
-        item, link = self.store.item(before.item), self.store.link(before.item)
+        item = self.store.item(before.item)
         self._may(before, item, decider)
-        made = self._decision(verdict, item, decider, reason)
-        words = f"{decider.email}: {reason.strip()}"
-        after = replace(
-            before, state=state, decisions=(*before.decisions, made), ended_at=self.clock(), ended_why=words
-        )
+        made = self._decision(verdict, item, decider, word)
+        why = f"{decider.email}: {made.reason}"
+        decisions = (*before.decisions, made)
+        return before, replace(before, state=state, decisions=decisions, ended_at=made.at, ended_why=why), because
+
+    def _end(self, move: Move) -> Acceptance:
+        """Write down that a request or an acceptance is over, and have the ticket told."""
+        before, after, because = move
+        item, link = self.store.item(before.item), self.store.link(before.item)
         asked = before.state is AcceptanceState.REQUESTED
-        said = Comment("", item.ref, decider.email, end_words(after), self.clock(), inbound=False)
-        changes = unclaimed(item, reason, because.run) if asked else ()
+        said = Comment("", item.ref, after.decisions[-1].by, end_words(after), self.clock(), inbound=False)
+        changes = unclaimed(item, after.ended_why, because.run) if asked else ()
         self.store.commit(
             None,
             Effects(
                 changes=[replace(each, because=because) for each in changes],
                 touched=[sent_back(link)] if asked and link is not None else (),
                 comments=[(said, because)],
-                acceptances=[(before, after, because)],
+                acceptances=[move],
                 dirty=[item.ref],
-                due_risks=risks_due(before, item, words),
+                due_risks=risks_due(before, item, after.ended_why),
                 because=because,
             ),
         )
@@ -246,11 +254,12 @@ class Deciding:
             )
         return item
 
-    def _decision(self, verdict: DecisionVerdict, item: ActionItem, decider: Decider, reason: str) -> Decision:
+    def _decision(self, verdict: DecisionVerdict, item: ActionItem, decider: Decider, word: Word) -> Decision:
         authority = f"risk owner for {item.priority.value}"
         typist = decider.typist.email if decider.typist is not None else ""
         words = f"{authority}, by {typist}, who may act for others" if typist else authority
-        return Decision(verdict, decider.email, self.clock(), reason.strip(), words, decider.channel, typist)
+        said = (word.reason.strip(), words, decider.channel, typist, word.event, word.snapshot)
+        return Decision(verdict, decider.email, self.clock(), *said)
 
     def _find(self, ref: str, state: AcceptanceState) -> Acceptance:
         """The acceptance with this ref, or the item's, in this state; raises `NotDecided`."""

@@ -1,21 +1,22 @@
 """A ticket that exists already becomes an item's ticket: what that would change first, then the change."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 from connectors.base import Tracker
-from mapping.read import observe
-from mapping.render import desired
+from mapping.read import Observed, observe
+from mapping.render import Desired, desired
 from mapping.rules import Rules
 from state.effects import Because
 from state.errors import StateError
-from state.model import ActionItem, Baseline, Link, OperationKind
+from state.model import ActionItem, Agreed, Authority, Baseline, Field, Link, OperationKind
 from state.store import Store
 from state.ticket import Marker, Ticket
 from sync.backing import Backing
+from sync.diff import anything_but, ours_again
 from sync.plan import Operation, Plan
 from sync.rulings import Sighting
-from sync.steps import answer, first_baseline
+from sync.steps import answer
 from sync.unknown import held_ticket, own_number
 
 
@@ -44,7 +45,7 @@ def adoption(
     marker = Marker(store.marker_key(item.ref, tracker.name, generation), item.ref)
     wanted = desired(item, rules, tracker.name, marker)
     there = observe(ticket, rules, tracker.name, baseline=None, desired=wanted)
-    baseline = first_baseline(wanted, rules.trackers[tracker.name].authority, there)
+    baseline = _first_baseline(wanted, rules.trackers[tracker.name].authority, there)
     link = _first_link(ticket, marker, baseline, generation)
     seen = Sighting(item, link, ticket, holds=holds, backing=backing(tracker.name, item, ticket))
     step = answer(seen, rules, because.run)
@@ -52,6 +53,23 @@ def adoption(
     linking = Operation(OperationKind.LINK, item.ref, tracker.name, becomes, (), ticket.revision)
     over = {h.id: f"linked to {ticket.ref.key}" for h in holds}
     return Plan((replace(step, operations=(linking, *step.operations), released={**step.released, **over}),))
+
+
+def _first_baseline(wanted: Desired, authority: Mapping[Field, Authority], there: Observed) -> Baseline:
+    """The baseline that makes a first comparison follow authority: the item's fields push, all others pull.
+
+    What the ticket leaves empty is pushed too.
+    """
+    base: dict[Field, Agreed] = {}
+    for name, theirs in there.values.items():
+        ours = wanted.values.get(name)
+        if name is Field.BODY or name not in wanted.values or ours == theirs:
+            continue
+        if authority[name] is Authority.ITEM or theirs is None:
+            base[name] = ours_again(Agreed(ours, theirs))
+        else:
+            base[name] = Agreed(ours, anything_but(theirs))
+    return base
 
 
 def _first_link(ticket: Ticket, marker: Marker, baseline: Baseline, generation: int) -> Link:

@@ -12,7 +12,7 @@ from state.effects import Because
 from state.lifecycle import UNFINISHED
 from state.model import ActionItem, Actor, Agent, Claim, Field, Hold, HoldKind, Status
 from state.ticket import Activity, ActivityKind
-from sync.plan import Asked
+from sync.plan import Asked, Move
 from sync.rulings import Ruling, Sighting, because_of, deed, start_of
 
 ASK = "accept-risk"
@@ -45,17 +45,19 @@ class Asking:
         loud = request is not None and not any(_asks(r) for r in self.rulings)
         return Asked(
             () if request is None else (request,),
-            tuple(self._withdrawn()) or self._approved(),
+            self._decided() or tuple(self._withdrawn()),
             (*self._later(), *self._no_longer(over)),
             (self._hold(request[0]),) if request is not None and loud else (),
         )
 
-    def _approved(self) -> tuple[tuple[Acceptance, Acceptance, Because], ...]:
-        """What comments approve, unless the ticket made another item of it meanwhile."""
+    def _decided(self) -> tuple[Move, ...]:
+        """What comments decide; nothing is approved once the ticket asks no more, or made another item of it."""
+        if self.seen.refused is not None:
+            return self.seen.voted
         open_ = self.item.status in UNFINISHED or self.item.accepted is not None
         asked = self.seen.asked
         same = asked is not None and asked.fingerprint == fingerprint(self.item)
-        return self.seen.approved if open_ and same else ()
+        return self.seen.voted if open_ and same and not any(self._withdrawn()) else ()
 
     def _request(self) -> Request | None:
         """The request that is news: that of a comment, else that of the ticket's own state."""
@@ -120,7 +122,7 @@ class Asking:
         detail = f"{asked.requester} asks on {self.seen.ticket.ref.key} to accept the risk{words}"
         return Hold(HoldKind.ACCEPTANCE_REQUESTED, self.item.ref, "", detail)
 
-    def _withdrawn(self) -> Iterator[tuple[Acceptance, Acceptance, Because]]:
+    def _withdrawn(self) -> Iterator[Move]:
         """The request that the ticket made, once its state asks no more."""
         asked, before = self.seen.asked, self.seen.link.baseline.get(Field.STATUS)
         moved = [r for r in self.rulings if r.change.field is Field.STATUS and r.change.theirs_moved]

@@ -270,11 +270,11 @@ def _sighting(scope: Scope, item: ActionItem, link: Link, ticket: Ticket, *, oth
     asked = scope.asked(item.ref)
     votes = _votes(scope, item, link, asked, [act for act in activity if act.id not in known])
     seen = Sighting(item, link, ticket, activity, holds, frozenset(known), waiting, said, asked)
-    return replace(seen, approved=votes.taken, doubted=votes.warnings, revised=new[0], captured=new[1])
+    return replace(seen, voted=votes.taken, doubted=votes.warnings, revised=new[0], captured=new[1])
 
 
 def _votes(scope: Scope, item: ActionItem, link: Link, asked: Acceptance | None, news: Sequence[Activity]) -> Votes:
-    """What new comments approve, where the policy lets them."""
+    """What new comments decide, where the policy lets them."""
     if asked is None or not scope.policy.by_comment:
         return Votes()
     kinds = {name: rules.account_kind for name, rules in scope.rules.trackers.items()}

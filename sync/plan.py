@@ -47,12 +47,16 @@ def release(hold: Hold, why: str) -> Operation:
     return Operation(OperationKind.RELEASE, hold.item, hold.tracker, f"{hold.id}: {why}")
 
 
+Move = tuple[Acceptance, Acceptance, Because]
+"""What becomes of an acceptance: as it was, as it is, and because of what."""
+
+
 @dataclass(frozen=True, slots=True)
 class Asked:
     """What a ticket asks a risk owner for, what became of earlier requests, and the holds that requests open."""
 
     requests: tuple[tuple[Acceptance, Because], ...] = ()
-    moved: tuple[tuple[Acceptance, Acceptance, Because], ...] = ()
+    moved: tuple[Move, ...] = ()
     later: tuple[tuple[DueChange, Because], ...] = ()
     held: tuple[Hold, ...] = ()
 

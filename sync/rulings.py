@@ -6,8 +6,8 @@ from datetime import date
 from typing import Any
 
 from mapping.claims import claim
-from mapping.read import DUPLICATE
-from state.acceptance import Acceptance
+from mapping.read import ACCEPTANCE_REQUESTED, DUPLICATE
+from state.acceptance import Acceptance, AcceptanceState
 from state.effects import Because
 from state.lifecycle import OURS, UNFINISHED, refusal
 from state.model import (
@@ -29,7 +29,7 @@ from state.model import (
 from state.ticket import Activity, ActivityKind, Category, Ticket
 from sync.backing import STILL, Backing, Original
 from sync.diff import Change, Flow, Values, ours_again
-from sync.plan import Capture
+from sync.plan import Capture, Move
 
 _STATUSES = frozenset(Status)
 _MOVES_STATUS: Mapping[str, tuple[str, ...]] = {
@@ -46,7 +46,7 @@ class Sighting:
     `activity` is what people did since `link.seen_at`, `holds` are the item's open ones, `heard` the tracker's ids of
     comments already stored, `waiting` the comments yet to be sent, `said` those found to stand in the ticket already.
     `revised` are stored comments that were changed or deleted since, `captured` is evidence that the ticket gives.
-    `asked` is the request to accept the risk that nobody has decided yet, `approved` what comments made of it, and
+    `asked` is the request to accept the risk that nobody has decided yet, `voted` what comments made of it, and
     `doubted` why others were not taken for that. `backing` is what is at hand where the item is said to be done, and
     `original` the item whose ticket this one repeats.
     """
@@ -60,12 +60,17 @@ class Sighting:
     waiting: tuple[Comment, ...] = ()
     said: tuple[Comment, ...] = ()
     asked: Acceptance | None = None
-    approved: tuple[tuple[Acceptance, Acceptance, Because], ...] = ()
+    voted: tuple[Move, ...] = ()
     doubted: tuple[str, ...] = ()
     backing: Backing | None = None
     original: Original | None = None
     revised: tuple[tuple[Comment, Because], ...] = ()
     captured: tuple[Capture, ...] = ()
+
+    @property
+    def refused(self) -> Move | None:
+        """The refusal of the request in a comment, if there is one."""
+        return next((move for move in self.voted if move[1].state is AcceptanceState.REJECTED), None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,12 +132,12 @@ def _undecided(change: Change, seen: Sighting, theirs: str) -> Ruling:
     reason = seen.ticket.state.resolution or seen.ticket.state.name
     if no := refusal(seen.item.status, Status.OPEN, seen.link.ref.tracker):
         return Ruling(change, hold=_field_hold(HoldKind.CONFLICT, seen, change, no), agree=False)
-    if theirs == "acceptance_requested" and seen.item.is_group:
+    if theirs == ACCEPTANCE_REQUESTED and seen.item.is_group:
         detail = (
             f'{key} is in "{reason}", but risks are accepted one by one: `counterfoil accept request` for an item of it'
         )
         return Ruling(change, {"claim": None}, _field_hold(HoldKind.UNMAPPED, seen, change, detail))
-    if theirs == "acceptance_requested":
+    if theirs == ACCEPTANCE_REQUESTED:
         said = claim(theirs, change.base.theirs, seen.activity, seen.ticket)
         words = f': "{start_of(said.text)}"' if said and said.text else ""
         who = _name_of(said.by, seen.activity) if said and said.by else "somebody"
@@ -236,6 +241,15 @@ def pending(seen: Sighting, ours: str | None, theirs: str | None, run: str) -> I
     else:
         told = next((h.detail.partition(STILL)[0] for h in seen.holds if h.kind is HoldKind.EVIDENCE_MISSING), None)
         yield Ruling(change, hold=backing.hold(tracker, told or _is_said(seen, said)), agree=False)
+
+
+def declined(seen: Sighting, ours: str | None, theirs: str | None) -> Iterator[Ruling]:
+    """A request that was refused in a comment is none any more: the ticket goes back to where its item is."""
+    base = seen.link.baseline.get(Field.STATUS)
+    if seen.refused is not None and base is not None and base.theirs == ACCEPTANCE_REQUESTED:
+        change = Change(Field.STATUS, base, ours, theirs, Flow.PUSH)
+        again, because = ours_again(Agreed(ours, theirs)), seen.refused[2]
+        yield Ruling(change, {"claim": None}, agree=False, because=because, base=again)
 
 
 def _following(seen: Sighting, backing: Backing, change: Change, run: str) -> Iterator[Ruling]:

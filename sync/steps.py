@@ -1,6 +1,6 @@
 """What one item and its ticket call for: a comparison turned into the operations that answer it."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from mapping.read import Observed, observe
@@ -10,7 +10,6 @@ from state.effects import Because, ItemChange
 from state.model import (
     ActionItem,
     Agreed,
-    Authority,
     Baseline,
     ClaimKind,
     Comment,
@@ -24,9 +23,23 @@ from state.model import (
 from state.ticket import ActivityKind, Marker, Missing, Patch
 from sync.asked import Asking
 from sync.backing import TOPIC
-from sync.diff import Change, Flow, anything_but, compare, ours_again
+from sync.diff import Change, Flow, compare
+from sync.endings import end_words
 from sync.plan import FieldMove, Operation, Step, opening, release
-from sync.rulings import Ruling, Sighting, authority_over, because_of, deed, pending, rule, shown, start_of, waits, who
+from sync.rulings import (
+    Ruling,
+    Sighting,
+    authority_over,
+    because_of,
+    declined,
+    deed,
+    pending,
+    rule,
+    shown,
+    start_of,
+    waits,
+    who,
+)
 
 _REFUSALS = frozenset({HoldKind.NO_WAY, HoldKind.REJECTED})
 _REQUESTS = frozenset(
@@ -44,7 +57,8 @@ def answer(seen: Sighting, rules: Rules, run: str) -> Step:
     moved = compare(seen.link.baseline, before.values, there.values, authority)
     found = [r for change in moved if (r := rule(change, seen, authority)) is not None]
     if not any(ruling.change.field is Field.STATUS for ruling in found):
-        found += pending(seen, before.values.get(Field.STATUS), there.values.get(Field.STATUS), run)
+        sides = before.values.get(Field.STATUS), there.values.get(Field.STATUS)
+        found += (*pending(seen, *sides, run), *declined(seen, *sides))
     rulings = tuple(found)
     changes = tuple(_item_changes(seen, rulings, run))
     item = _with(seen.item, changes)
@@ -80,6 +94,7 @@ class _Answer:
         archived = self.seen.ticket.archived
         pushes = [c for c in self.rest if c.flow is Flow.PUSH and c.field not in settled and not archived]
         say = [self._lost_block(c) for c in pushes if self._block_is_lost(c)]
+        say += [end_words(self.seen.refused[1])] if self.seen.refused is not None and not archived else []
         lost = {c.field: Agreed(c.ours, None) for c in pushes if self._block_is_lost(c)}
         pulled = {**self.base, **settled, **lost}
         pushes = [c for c in pushes if c.field not in lost and not self._refused_before(c)]
@@ -332,23 +347,6 @@ def vanished(item: ActionItem, link: Link, missing: Missing, holds: tuple[Hold, 
     if link.missing_since is None or _already(hold, holds):
         return Step(item, link.ref.tracker, (), link=link, pulled=link.baseline)
     return Step(item, link.ref.tracker, (opening(hold),), link=link, pulled=link.baseline, held=(hold,))
-
-
-def first_baseline(wanted: Desired, authority: Mapping[Field, Authority], there: Observed) -> Baseline:
-    """The baseline that makes a first comparison follow authority: the item's fields push, all others pull.
-
-    What the ticket leaves empty is pushed too.
-    """
-    base: dict[Field, Agreed] = {}
-    for name, theirs in there.values.items():
-        ours = wanted.values.get(name)
-        if name is Field.BODY or name not in wanted.values or ours == theirs:
-            continue
-        if authority[name] is Authority.ITEM or theirs is None:
-            base[name] = ours_again(Agreed(ours, theirs))
-        else:
-            base[name] = Agreed(ours, anything_but(theirs))
-    return base
 
 
 def _taken(ruling: Ruling) -> str:

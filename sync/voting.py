@@ -1,30 +1,28 @@
-"""A risk owner's approval in a comment of the ticket, where that is allowed, and nothing leaves a doubt about it."""
+"""A risk owner's decision in a comment of the ticket, where that is allowed, and nothing leaves a doubt about it."""
 
 import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from connectors.base import Tracker
-from mapping.directives import directives
+from mapping.directives import Directive, directives
 from mapping.rules import Rules
 from state.acceptance import Acceptance, Channel, Decider, Terms
-from state.effects import Because
 from state.model import ActionItem, Link, Person
 from state.ticket import Activity, ActivityKind
-from sync.accepting import Deciding, NotDecided
+from sync.accepting import Deciding, NotDecided, Word
+from sync.plan import Move
 from sync.rulings import because_of
 
-APPROVE = "approve-risk"
-"""The word of a comment that approves: `/approve-risk RA-12 WHY`."""
-
-Vote = tuple[Acceptance, Acceptance, Because]
+APPROVE, REJECT = "approve-risk", "reject-risk"
+"""The words of comments that decide: `/approve-risk RA-12 WHY`, `/reject-risk RA-12 WHY`."""
 
 
 @dataclass(frozen=True, slots=True)
 class Votes:
-    """What comments approve, as the acceptances were and are, and why some were not taken for an approval."""
+    """What comments decide, and why some were not taken for a decision."""
 
-    taken: tuple[Vote, ...] = ()
+    taken: tuple[Move, ...] = ()
     warnings: tuple[str, ...] = ()
 
 
@@ -41,35 +39,30 @@ class Ballot:
     run: str
 
     def count(self, news: Sequence[Activity]) -> Votes:
-        """Take the first approval that may be; each comment is read again by its id before it counts."""
+        """Take the first decision that may be; each comment is read again by its id before it counts."""
         warnings: list[str] = []
-        for act, about, why in self._approving(news):
+        for act, said in _deciding(news):
             try:
-                return Votes(self._taken(act, about, why), tuple(warnings))
+                return Votes(self._taken(act, said), tuple(warnings))
             except NotDecided as no:
-                warnings.append(f"{self.item.ref}: a comment of {act.by.name or act.by.id} approves nothing: {no}")
+                warnings.append(f"{self.item.ref}: a comment of {act.by.name or act.by.id} decides nothing: {no}")
         return Votes((), tuple(warnings))
 
-    def _approving(self, news: Sequence[Activity]) -> Iterator[tuple[Activity, str, str]]:
-        for act in news:
-            if act.kind is ActivityKind.COMMENT and not act.by.ours and act.marker_key is None:
-                for directive in directives(act.text):
-                    if directive.word == APPROVE:
-                        about, _, why = directive.rest.partition(" ")
-                        yield act, about.upper(), why.strip()
-
-    def _taken(self, act: Activity, about: str, why: str) -> tuple[Vote, ...]:
-        number = about.removeprefix("RA-")
+    def _taken(self, act: Activity, said: Directive) -> tuple[Move, ...]:
+        about, _, why = said.rest.partition(" ")
+        number = about.upper().removeprefix("RA-")
         if not number.isdigit() or self.asked.ref != f"RA-{int(number):06d}":
             raise NotDecided(f"it does not name {self.asked.ref}, which is asked for")
-        if not why:
+        if not why.strip():
             raise NotDecided("it says no reason")
         person = self._vouched(act)
         names = frozenset({person.email, *(f"{kind}:{account}" for kind, account in person.accounts.items())})
         decider = Decider(person.email, names, channel=Channel.COMMENT)
-        snapshot = hashlib.sha256(act.text.encode()).hexdigest()
-        because = because_of(act, self.link.ref.tracker, self.run, f"{self.asked.ref}: {why}")
-        return self.deciding.approval(self.asked, Terms(""), decider, because, why, act.id, snapshot)
+        word = Word(why, act.id, hashlib.sha256(act.text.encode()).hexdigest())
+        because = because_of(act, self.link.ref.tracker, self.run, f"{self.asked.ref}: {why.strip()}")
+        if said.word == REJECT:
+            return (self.deciding.rejection(self.asked, decider, because, word),)
+        return self.deciding.approval(self.asked, Terms(""), decider, because, word)
 
     def _vouched(self, act: Activity) -> Person:
         """Who said it; raises `NotDecided` where anything leaves a doubt about that, or about what was said."""
@@ -92,3 +85,9 @@ class Ballot:
         if found or person is None:
             raise NotDecided(", ".join(found))
         return person
+
+
+def _deciding(news: Sequence[Activity]) -> Iterator[tuple[Activity, Directive]]:
+    for act in news:
+        if act.kind is ActivityKind.COMMENT and not act.by.ours and act.marker_key is None:
+            yield from ((act, said) for said in directives(act.text) if said.word in (APPROVE, REJECT))

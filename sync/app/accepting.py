@@ -1,6 +1,6 @@
 """Risks that are to be lived with, as people ask for them, decide about them and look at them."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
@@ -127,11 +127,13 @@ def show_one(shell: Shell, ref: str) -> int:
         if found is None:
             raise Mistaken(f"{ref} has no acceptance; ask for one: `counterfoil accept request {ref}`")
         item = store.item(found.item)
+        doubts = [each for each in store.ask(acceptances.questioned, [item.ref]) if each.ref == found.ref]
         barred = deciding(shell, config, store).involved(found, item)
     owners = identity.authorities(config).risk_owners.get(item.priority, frozenset())
     able = sorted(each for each in owners if not barred.roles([each, *_names(config, each)]))
     answer = shapes.acceptance(found, shell.today) | {"may_decide": able}
-    shell.answer(answer, lambda: show.rendered(*_whole(answer, item.title)))
+    answer["questioned"] = [shapes.questioned(each) for each in doubts]
+    shell.answer(answer, lambda: show.rendered(*_whole(answer, item.title, map(str, doubts))))
     return IN_ORDER
 
 
@@ -140,7 +142,7 @@ def _names(config: Configuration, email: str) -> frozenset[str]:
     return frozenset(name for each in mine for name in identity.names(each))
 
 
-def _whole(answer: dict[str, Any], title: str) -> Iterator[object]:
+def _whole(answer: dict[str, Any], title: str, doubts: Iterable[str]) -> Iterator[object]:
     yield show.heading(f"{answer['ref']}  {answer['item']}  {title}")
     names = ("state", "until", "justification", "compensating", "likelihood", "impact", "conditions", "requester")
     more = ("requested_at", "renewal_of", "ended_at", "ended_why")
@@ -152,3 +154,5 @@ def _whole(answer: dict[str, Any], title: str) -> Iterator[object]:
             f"{show.minute(each['at'])} {each['by']}: {each['verdict']} ({each['authority']}) {each['reason']}"
             for each in answer["decisions"]
         )
+    if answer["questioned"]:
+        yield show.bullets(doubts)

@@ -43,6 +43,7 @@ def check(shell: Shell) -> int:
         found += [_Found("rules", p) for p in rules.problems() if _concerns(p, trackers)]
         for name, tracker in trackers.items():
             found += _asked(name, tracker)
+            found += _unheard(name, tracker) if config.settings.accept.by_comment else ()
     found += [*_plain_http(tables), *_state(shell, config, rules), *_evidence(config)]
     answer = {
         "ok": not any(f.problem.fatal for f in found),
@@ -85,6 +86,12 @@ def _asked(name: str, tracker: Tracker) -> list[_Found]:
         return [_Found(name, Problem(str(error), "try again; then look at url and the proxy variables"))]
     except TrackerError as error:
         return [_Found(name, Problem(str(error), f"look at the credentials and the url of [trackers.{name}]"))]
+
+
+def _unheard(name: str, tracker: Tracker) -> Iterator[_Found]:
+    if not tracker.caps.vouches:
+        what = f"{name} does not vouch for who writes its comments, so by_comment lets none of them decide"
+        yield _Found(name, Problem(what, "decide with `counterfoil accept approve` or `accept reject`", fatal=False))
 
 
 def _plain_http(tables: dict[str, TrackerSettings]) -> Iterator[_Found]:

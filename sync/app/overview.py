@@ -27,6 +27,7 @@ def status(shell: Shell) -> int:
     answer |= {
         "acceptances_requested": [shapes.acceptance(each, shell.today) for each in view.requested],
         "acceptances_ending": [shapes.acceptance(each, shell.today) for each in view.ending],
+        "acceptances_questioned": [shapes.questioned(each) for each in view.questioned],
         "due_requested": [shapes.due_change(each) for each in view.later],
         "last_sync": last,
         **morning.shape(outlook, shell.today),
@@ -98,6 +99,8 @@ def _accepted(view: Overview) -> Iterator[str]:
         yield f"{each.ref} {each.item} is asked for by {each.requester}\n    counterfoil accept show {each.ref}"
     for each in view.ending:
         yield f"{each.ref} {each.item} ends on {each.terms.until}\n    counterfoil accept renew {each.ref} --until DATE"
+    for doubt in view.questioned:
+        yield f"{doubt.ref} {doubt.item}: {doubt}\n    counterfoil accept show {doubt.ref}"
     for late in view.later:
         yield (
             f"{late.item} is to be due on {late.after} instead of {late.before}, asks {late.requester}"

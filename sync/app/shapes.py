@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from datetime import UTC, date, datetime
 from typing import Any
 
-from state.acceptance import Acceptance, Decision, DueChange
+from state.acceptance import Acceptance, Decision, DueChange, Questioned
 from state.audit import Verdict
 from state.model import ActionItem, AuditRecord, Comment, Hold, Link
 from sync.app.failures import Untrusted
@@ -181,6 +181,19 @@ def _decision(made: Decision) -> dict[str, Any]:
         "typed_by": made.typed_by or None,
         "event": made.event or None,
         "snapshot": made.snapshot or None,
+    }
+
+
+def questioned(each: Questioned) -> dict[str, Any]:
+    """A decision whose comment was changed or deleted in the tracker since."""
+    return {
+        "ref": each.ref,
+        "item": each.item,
+        "verdict": each.verdict.value,
+        "by": each.by,
+        "event": each.event,
+        "comment": each.became,
+        "at": moment(each.at),
     }
 
 

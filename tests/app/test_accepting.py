@@ -207,3 +207,10 @@ def test_a_later_date_that_is_asked_for_here_is_given_by_another_person(court: O
 def test_where_nobody_could_decide_a_later_date_is_set_at_once(court: Office) -> None:
     ref = court.line.add("Close the port", "--priority", "low", "--due", today(10))
     assert court.line.json("item", "edit", ref, "--due", today(20))["due_date"] == today(20)
+
+
+def test_a_check_tells_where_no_comment_could_decide(court: Office) -> None:
+    with court.line.config.open("a", encoding="utf-8") as config:
+        config.write("[accept]\nby_comment = true\n")
+    told = [each for each in court.line.json("check")["problems"] if "by_comment" in each["what"]]
+    assert [(each["where"], each["fatal"]) for each in told] == [("platform", False)]

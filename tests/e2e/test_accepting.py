@@ -6,6 +6,8 @@ from typing import Any
 
 import pytest
 
+from connectors.sandbox.github_engineer import GithubEngineer
+from connectors.sandbox.jira_engineer import JiraEngineer
 from tests.databases import raw
 
 RULES = """
@@ -112,3 +114,55 @@ def test_who_opened_the_ticket_is_known_and_does_not_decide(installation: Any) -
     installation.run("item", "link", ref, key, "--tracker", "work", expect=None)
     installation.run("sync", "--full", expect=None)
     assert installation.run("accept", "show", ref)["may_decide"] == []
+
+
+def omar_in(installation: Any) -> Any:
+    """A second person in the tracker, whom the configuration knows from now on."""
+    name = "omar" if installation.cloud else "alana-grant"
+    [user] = [each for each in installation.server.sandbox.users if each.name == name]
+    kind, account = ("jira", user.id) if installation.cloud else ("github", user.name)
+    with (installation.folder / "counterfoil.toml").open("a", encoding="utf-8") as config:
+        config.write(f"{RULES.replace('mia@', 'omar@')}[accept]\nby_comment = true\n")
+        config.write(f'[[people]]\nemail = "omar@acme.example"\n{kind} = "{account}"\n')
+    url = installation.server.url
+    return JiraEngineer.of(url, user) if kind == "jira" else GithubEngineer(url, user.token)
+
+
+@pytest.mark.usefixtures("ruth")
+@pytest.mark.parametrize(
+    ("installation", "word"),
+    [("jira_cloud", "approve"), ("jira_cloud", "reject"), ("github", "approve")],
+    indirect=["installation"],
+)
+def test_a_comment_decides_where_the_tracker_vouches_for_its_author_and_elsewhere_it_is_told_why_not(
+    installation: Any, word: str
+) -> None:
+    omar = omar_in(installation)
+    ref = installation.run("item", "add", "Encrypt the backup bucket of billing")["ref"]
+    installation.run("sync")
+    key = installation.run("item", "show", ref)["ticket"]["key"]
+    installation.engineer.wont_do(key, "It is switched off in March")
+    installation.run("sync", expect=5)
+    until = (datetime.now(UTC) + timedelta(days=30)).date().isoformat()
+    installation.run("accept", "request", ref, "--until", until, "--likelihood", "2", "--impact", "2")
+    with omar:
+        said = omar.comment(key, f"/{word}-risk RA-1 as agreed")
+        answer = installation.run("sync", expect=None)
+        found = installation.run("accept", "show", ref)
+        if not installation.cloud:
+            assert found["state"] == "requested"
+            assert any("does not vouch for who writes its comments" in text for text in answer["warnings"])
+            return
+        state = {"approve": "active", "reject": "rejected"}[word]
+        assert (found["state"], found["questioned"]) == (state, [])
+        assert (found["decisions"][0]["by"], found["decisions"][0]["channel"]) == ("omar@acme.example", "comment")
+        assert is_closed(installation, key) is (word == "approve")
+        omar.uncomment(key, said) if word == "approve" else omar.recomment(key, said, "I never said that")
+    installation.run("sync")
+    [doubt] = installation.run("accept", "show", ref)["questioned"]
+    assert (doubt["comment"], doubt["by"]) == ({"approve": "deleted", "reject": "edited"}[word], "omar@acme.example")
+    assert [each["ref"] for each in installation.run("status")["acceptances_questioned"]] == (
+        ["RA-000001"] if word == "approve" else []
+    )
+    assert installation.run("accept", "show", ref)["state"] == state
+    assert installation.run("sync")["operations"] == []

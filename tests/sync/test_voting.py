@@ -1,4 +1,4 @@
-"""Approvals in comments: every role, relation and way in which a comment may not be what it seems."""
+"""Decisions in comments: every role, relation and way in which a comment may not be what it seems."""
 
 import itertools
 import json
@@ -9,12 +9,16 @@ from typing import Any
 import pytest
 
 from state import acceptances
-from state.acceptance import AcceptancePolicy, Authorities, Channel, Decider, Terms
+from state.acceptance import AcceptancePolicy, AcceptanceState, Authorities, Channel, Decider, Terms
 from state.effects import Effects
 from state.model import Person, Priority, Status
 from state.proof import EvidenceDraft, EvidenceKind
+from state.queries import status
+from state.ticket import Category
 from sync.accepting import find
 from tests.sync.test_accepting import deciding
+from tests.sync.test_engine import comes_to_rest
+from tests.sync.test_hearing import Counting
 
 ROLES = ("risk owner", "of another priority", "none")
 RELATIONS = ("none", "requester", "owner", "assignee", "reporter", "fixer", "editor")
@@ -137,3 +141,64 @@ def test_no_comment_approves_where_that_is_not_allowed(world: Any) -> None:
     say(world, item, "plain")
     world.sync()
     assert world.item(item.ref).status is Status.OPEN
+
+
+def test_a_comment_refuses_only_as_its_author_s_own_undoubted_word(world: Any) -> None:
+    world.people, world.policy = PEOPLE, policy("risk owner")
+    cases = [*((relation, "plain") for relation in RELATIONS), *(("none", odd) for odd in ODD[1:-1])]
+    items = asked(world, *(relation for relation, _ in cases))
+    for item, (_, odd) in zip(items, cases, strict=True):
+        say(world, item, odd, "/reject-risk RA-{n} too sensitive")
+    report = world.sync()
+    states = [find(world.store, item.ref).state for item in items]  # type: ignore[union-attr]
+    assert [c for c, s in zip(cases, states, strict=True) if s is AcceptanceState.REJECTED] == [("none", "plain")]
+    assert {text.partition(" decides nothing: ")[1] for text in report.plan.warnings} == {" decides nothing: "}
+
+
+@pytest.mark.parametrize("also", ["", "reopened"])
+def test_a_refusal_in_a_comment_opens_the_ticket_once_with_the_reason(world: Any, also: str) -> None:
+    world.people, world.policy = PEOPLE, policy("risk owner")
+    item = world.add(priority=Priority.HIGH)
+    world.sync()
+    ref = world.link(item.ref).ref
+    world.far.move_to(ref, "Done", "Won't Do", by="tom")
+    world.sync()
+    id_ = say(world, item, "plain", "/reject-risk RA-{n} too sensitive")
+    if also:
+        world.far.move_to(ref, "To Do", None, by="ruth")
+    world.sync()
+    found = find(world.store, item.ref)
+    assert found is not None
+    [decision] = found.decisions
+    assert (found.state, decision.verdict.value, decision.event) == (AcceptanceState.REJECTED, "reject", id_)
+    assert (world.item(item.ref).status, world.item(item.ref).claim) == (Status.OPEN, None)
+    assert (world.ticket(item.ref).state.category, world.store.holds(item.ref)) == (Category.NEW, [])
+    told = [act.text for act in world.far.activity(ref) if "is refused: ruth@acme.example: too sensitive" in act.text]
+    assert len(told) == 1
+    comes_to_rest(world, 1)
+
+
+@pytest.mark.parametrize("became", ["edited", "deleted"])
+def test_a_decision_stands_and_is_flagged_where_its_comment_is_changed_or_deleted_since(
+    world: Any, became: str
+) -> None:
+    world.people, world.policy = PEOPLE, policy("risk owner")
+    world.tracker = Counting("eng", far_side=world.far)
+    [item] = asked(world, "none")
+    id_ = say(world, item, "plain")
+    world.sync()
+    assert status(world.store, world.clock().date()).questioned == ()
+    ref = world.link(item.ref).ref
+    if became == "edited":
+        world.far.edit_comment(ref, id_, "I never said that")
+    else:
+        world.far.delete_comment(ref, id_)
+    world.sync()
+    [doubt] = status(world.store, world.clock().date()).questioned
+    assert (doubt.ref, doubt.by, doubt.event, doubt.became) == ("RA-000001", "ruth@acme.example", id_, became)
+    assert world.item(item.ref).status is Status.ACCEPTED_AS_RISK
+    records = [json.loads(record.body) for record in world.store.log([item.ref])]
+    [noted] = [record for record in records if record["action"] == "acceptance.questioned"]
+    assert noted["after"] == {"ref": "RA-000001", "by": "ruth@acme.example", "event": id_, "comment": became}
+    world.sync()
+    assert world.sync().plan.operations == ()
