@@ -69,12 +69,14 @@ class Failure:
 class Explanation:
     """Why an item and its ticket look as they do, as far as we know without asking the tracker.
 
-    `waiting` are comments not sent yet. `records` are the newest on the item and its ticket, oldest first.
+    `listing` is the link of the item whose ticket lists it. `waiting` are comments not sent yet. `records` are the
+    newest on the item and its ticket, oldest first.
     """
 
     item: ActionItem
     warnings: tuple[str, ...]
     link: Link | None
+    listing: Link | None
     holds: tuple[Hold, ...]
     intents: tuple[Intent, ...]
     waiting: tuple[Comment, ...]
@@ -126,12 +128,14 @@ def explain(store: Store, ref: str, today: date, *, records: int = 20) -> Explan
         item = items.get(connection, [ref]).get(ref)
         if item is None:
             raise UnknownRef(ref)
-        link = links.of_items(connection, [ref]).get(ref)
+        linked = links.of_items(connection, filter(None, [ref, item.part_of]))
+        link = linked.get(ref)
         failed = journal.last_failure(connection, ref)
         return Explanation(
             item=item,
             warnings=tuple(lint(item, today)),
             link=link,
+            listing=linked.get(item.part_of or ""),
             holds=tuple(waiting.holds(connection, ref)),
             intents=tuple(journal.open_intents(connection, item=ref)),
             waiting=tuple(comments.waiting(connection, ref, linked_only=False)),

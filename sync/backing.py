@@ -8,7 +8,7 @@ from mapping.claims import original
 from mapping.read import is_unexplained
 from mapping.rules import TrackerRules
 from mapping.speech import comment_key
-from state import comments, links, proofs
+from state import comments, links, members, proofs
 from state.comments import UNKNOWN
 from state.lifecycle import UNFINISHED
 from state.model import ActionItem, ClaimKind, Comment, Field, Hold, HoldKind, Status
@@ -28,14 +28,15 @@ STILL = "; still missing: "
 class Backing:
     """What is at hand for an item of which somebody says that it is done.
 
-    `unexplained` says that its ticket was closed without a resolution. `asked_at` is when what is missing was first
-    asked for, and `standing` our comment in the ticket that does.
+    `parts` are the unfinished items that it lists. `unexplained` says that its ticket was closed without a resolution.
+    `asked_at` is when what is missing was first asked for, and `standing` our comment in the ticket that does.
     """
 
     item: ActionItem
     policy: ResolutionPolicy
     now: datetime
     evidence: Sequence[Evidence] = ()
+    parts: Sequence["Backing"] = ()
     unexplained: bool = False
     asked_at: datetime | None = None
     standing: Comment | None = None
@@ -47,13 +48,22 @@ class Backing:
 
     def with_more(self, drafts: Iterable[EvidenceDraft]) -> "Backing":
         """The same with what comes with this very look at the ticket, and has no ref yet."""
-        new = (Evidence(draft.url or draft.name, 1, draft) for draft in drafts)
-        return replace(self, evidence=(*self.evidence, *new))
+        new = [Evidence(draft.url or draft.name, 1, draft) for draft in drafts]
+        return self._with(new) if new else self
+
+    def _with(self, more: Sequence[Evidence]) -> "Backing":
+        return replace(self, evidence=(*self.evidence, *more), parts=[part._with(more) for part in self.parts])
 
     @property
     def missing(self) -> tuple[str, ...]:
-        """What is missing, one sentence each; nothing where the word is as good as the policy asks for."""
-        demands = self.policy.evidence.demands(self.item)
+        """What is missing, one sentence each; nothing where the word is as good as the policy asks for.
+
+        An item that lists others lacks nothing once none of these does.
+        """
+        if self.parts and not any(replace(part, unexplained=self.unexplained).missing for part in self.parts):
+            return ()
+        controls = dict.fromkeys(name for each in (self, *self.parts) for name in each.item.controls)
+        demands = self.policy.evidence.demands(replace(self.item, controls=tuple(controls)))
         if self.unexplained and not demands:
             there = missing([Demand(1)], self.evidence, self.now.date())
             return ("a resolution that says that the work was done, or 1 piece of evidence",) if there else ()
@@ -73,7 +83,8 @@ class Backing:
     @property
     def at_hand(self) -> str:
         """The refs of what counts, in words."""
-        refs = [e.ref for e in self.evidence if e.supports(self.now.date())]
+        at_hand = [e for each in (self, *self.parts) for e in each.evidence]
+        refs = [e.ref for e in at_hand if e.supports(self.now.date())]
         return ", ".join(dict.fromkeys(refs)) or "nothing is asked for"
 
     def hold(self, tracker: str, what: str) -> Hold:
@@ -103,6 +114,11 @@ class Backing:
                 "Bring it here: a comment with a line `/evidence URL what it shows`, a file attached to this ticket, "
                 f"or a linked pull request. Or `counterfoil evidence add {ref} FILE|URL`; a review is given with "
                 f"`counterfoil review {ref} --accept`. Without it, this ticket is opened again after {day}.",
+                *(
+                    ("", "What one of the items listed here lacks may be brought for that one alone.")
+                    if self.parts
+                    else ()
+                ),
             )
         )
 
@@ -151,12 +167,37 @@ def original_of(
         link = store.ask(links.called, tracker, key)
     if link is None or link.ref == ticket.ref:
         return None
-    evidence = store.ask(proofs.of_items, [link.item]).get(link.item, ())
-    return Original(store.item(link.item), link.ref.key, evidence)
+    item = store.item(link.item)
+    return Original(item, link.ref.key, _evidence(store, [item])[item.ref])
 
 
 def _is_ref(text: str | None) -> bool:
     return text is not None and text.startswith("AI-")
+
+
+def backing_of(
+    store: Store, policy: ResolutionPolicy, now: datetime, items: Iterable[ActionItem]
+) -> dict[str, Backing]:
+    """What is at hand for each of the items, by ref.
+
+    What was brought for an item that lists others counts for each of these; what was for one of them, for that one.
+    """
+    asked = list(items)
+    parts = store.ask(members.of_groups, [item.ref for item in asked if item.is_group])
+    evidence = _evidence(store, [*asked, *(part for some in parts.values() for part in some)])
+
+    def backing(item: ActionItem) -> Backing:
+        left = [backing(part) for part in parts.get(item.ref, ()) if part.status in UNFINISHED]
+        return Backing(item, policy, now, evidence[item.ref], left)
+
+    return {item.ref: backing(item) for item in asked}
+
+
+def _evidence(store: Store, items: Sequence[ActionItem]) -> dict[str, list[Evidence]]:
+    """What counts for each of the items: what was brought for it, or for the one that lists it."""
+    of = {item.ref: [item.ref, *([item.part_of] if item.part_of else [])] for item in items}
+    found = store.ask(proofs.of_items, [ref for refs in of.values() for ref in refs])
+    return {ref: [piece for each in refs for piece in found.get(each, ())] for ref, refs in of.items()}
 
 
 def backings(
@@ -171,20 +212,17 @@ def backings(
     here = {item.ref: (item, ticket) for item, ticket in cases if _is_said_done(item, ticket)}
     if not here:
         return {}
-    evidence = store.ask(proofs.of_items, here)
+    known = backing_of(store, policy, now, (item for item, _ in here.values()))
     standing = store.ask(comments.about, TOPIC, here, rules.tracker)
     asked = {hold.item: hold.opened_at for hold in holds if hold.kind is HoldKind.EVIDENCE_MISSING}
     return {
-        ref: Backing(
-            item,
-            policy,
-            now,
-            evidence.get(ref, ()),
-            is_unexplained(ticket.state, rules),
-            asked.get(ref),
-            standing.get(ref),
+        ref: replace(
+            known[ref],
+            unexplained=is_unexplained(ticket.state, rules),
+            asked_at=asked.get(ref),
+            standing=standing.get(ref),
         )
-        for ref, (item, ticket) in here.items()
+        for ref, (_, ticket) in here.items()
     }
 
 
@@ -214,15 +252,11 @@ def _following(store: Store, policy: ResolutionPolicy, now: datetime, holds: Ite
     held = {h.item: h.ours or "" for h in holds if h.kind is HoldKind.DUPLICATE and _is_ref(h.ours)}
     if not held:
         return {}
-    items, evidence = store.items([*held, *held.values()]), store.ask(proofs.of_items, [*held, *held.values()])
-    found = {}
-    for ref, ours in held.items():
-        repeated = Original(items[ours], "", evidence.get(ours, ()))
-        if items[ref].status in UNFINISHED and Backing(items[ref], policy, now, evidence.get(ref, ())).follows(
-            repeated
-        ):
-            found[ref] = items[ref]
-    return found
+    items = store.items([*held, *held.values()])
+    known = backing_of(store, policy, now, items.values())
+    originals = {ours: Original(items[ours], "", known[ours].evidence) for ours in held.values()}
+    left = (ref for ref in held if items[ref].status in UNFINISHED)
+    return {ref: items[ref] for ref in left if known[ref].follows(originals[held[ref]])}
 
 
 def _to_judge(store: Store, policy: ResolutionPolicy, now: datetime, holds: Iterable[Hold]) -> dict[str, ActionItem]:
@@ -230,12 +264,10 @@ def _to_judge(store: Store, policy: ResolutionPolicy, now: datetime, holds: Iter
     held = {hold.item: hold for hold in holds if hold.kind is HoldKind.EVIDENCE_MISSING}
     if not held:
         return {}
-    evidence = store.ask(proofs.of_items, held)
     found = {}
-    for ref, item in store.items(held).items():
+    for ref, known in backing_of(store, policy, now, store.items(held).values()).items():
         hold = held[ref]
-        unexplained = NO_RESOLUTION in (hold.theirs or "")
-        case = Backing(item, policy, now, evidence.get(ref, ()), unexplained, hold.opened_at)
+        case = replace(known, unexplained=NO_RESOLUTION in (hold.theirs or ""), asked_at=hold.opened_at)
         if not case.missing or case.is_over or not case.is_said_by(hold):
-            found[ref] = item
+            found[ref] = known.item
     return found

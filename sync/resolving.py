@@ -12,7 +12,7 @@ from state.lifecycle import UNFINISHED
 from state.model import ActionItem, Claim, ClaimKind, Comment, Field, Hold, HoldKind, Link, Status
 from state.proof import Evidence, ResolutionPolicy, Review, Verdict
 from state.store import Store
-from sync.backing import TOPIC, Backing
+from sync.backing import TOPIC, Backing, backing_of
 from sync.diff import ours_again, rebased
 
 
@@ -113,8 +113,8 @@ class Resolving:
         link = self.store.link(item.ref)
         standing = self.store.ask(comments.about, TOPIC, [item.ref], link.ref.tracker) if link is not None else {}
         asked = next((hold.opened_at for hold in _missing(self.store, item.ref)), None)
-        evidence = self._evidence(item.ref)
-        return Backing(item, self.policy, self.clock(), evidence, asked_at=asked, standing=standing.get(item.ref))
+        known = backing_of(self.store, self.policy, self.clock(), [item])[item.ref]
+        return replace(known, asked_at=asked, standing=standing.get(item.ref))
 
     def _asking(self, backing: Backing, said: Claim, because: Because) -> Effects:
         item, link = backing.item, self.store.link(backing.item.ref)

@@ -41,7 +41,7 @@ def explain(shell: Shell, ref: str, *, offline: bool) -> int:
         told = queries.explain(store, ref, shell.today, records=_RECORDS)
         told = replace(told, item=as_of(told.item, shell.today))
         sides = _Sides({}, {}, "not looked at (--offline)") if offline else _now(shell, config, told)
-    route = rules_of(config, {}, {}).route(told.item)
+    route = None if told.item.part_of else rules_of(config, {}, {}).route(told.item)
     answer = {**_shape(told, sides), "route": route}
     shell.answer(answer, lambda: _words(answer, told))
     return IN_ORDER
@@ -50,7 +50,7 @@ def explain(shell: Shell, ref: str, *, offline: bool) -> int:
 def _now(shell: Shell, config: Configuration, told: Explanation) -> _Sides:
     link = told.link
     if link is None:
-        return _Sides({}, {}, "there is no ticket yet")
+        return _Sides({}, {}, "it has none of its own" if told.item.part_of else "there is no ticket yet")
     try:
         tables = tracker_settings(config)
         if link.ref.tracker not in tables:
@@ -85,6 +85,8 @@ def _shape(told: Explanation, sides: _Sides) -> dict[str, Any]:
     failure = told.failure
     return {
         **shapes.item(told.item, told.link, told.holds),
+        "part_of": told.item.part_of,
+        "listed_in": shapes.ticket(told.listing),
         "warnings": list(told.warnings),
         "fields": [_field(name, told, sides) for name in known],
         "ticket_now": sides.trouble or "read just now",
@@ -123,15 +125,10 @@ def _field(name: Field, told: Explanation, sides: _Sides) -> dict[str, Any]:
 
 
 def _words(answer: dict[str, Any], told: Explanation) -> str:
-    ticket = answer["ticket"]
-    route = f"the routes send it to {answer['route']}" if answer["route"] else "no route takes it"
-    where = (
-        f"its ticket is {ticket['key']} in {ticket['tracker']}: {ticket['url']}" if ticket else f"no ticket, {route}"
-    )
     parts: list[object] = [
         show.heading(f"{answer['ref']}  {answer['title']}"),
         f"  {answer['status']}, {answer['priority']}, due {answer['due_date']}, "
-        f"owner {answer['owner'] or 'nobody'}; {where}",
+        f"owner {answer['owner'] or 'nobody'}; {_where(answer, told)}",
     ]
     if answer["fields"]:
         parts += [show.heading("Both sides"), _both_sides(answer["fields"])]
@@ -143,6 +140,17 @@ def _words(answer: dict[str, Any], told: Explanation) -> str:
     ]
     parts += [part for title, lines in _waiting(answer) for part in (show.heading(title), show.bullets(lines)) if lines]
     return show.rendered(*parts, show.heading("Last records"), show.records(answer["records"]))
+
+
+def _where(answer: dict[str, Any], told: Explanation) -> str:
+    """Which ticket it has, which lists it, or which it will get."""
+    named = "{key} in {tracker}: {url}".format
+    if ticket := answer["ticket"]:
+        return f"its ticket is {named(**ticket)}"
+    if group := told.item.part_of:
+        listing = answer["listed_in"]
+        return f"listed in the ticket of {group}, {named(**listing) if listing else 'which has none yet'}"
+    return f"no ticket, the routes send it to {answer['route']}" if answer["route"] else "no ticket, no route takes it"
 
 
 def _both_sides(fields: list[dict[str, Any]]) -> Table:

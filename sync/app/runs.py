@@ -17,7 +17,7 @@ from state.store import Store, this_process
 from sync.app import identity, run_shapes, show
 from sync.app.complaints import did_you_mean
 from sync.app.crashing import ANSWERED, crash_hook
-from sync.app.evidence import vault
+from sync.app.evidence import resolving, vault
 from sync.app.failures import BRAKE, CHANGES, IN_ORDER, LATER, PERSON, Mistaken
 from sync.app.opening import configuration, must_be_ours, open_store
 from sync.app.progress import progress
@@ -124,6 +124,8 @@ def sync(shell: Shell, *, expect: str | None, force: str | None, full: bool, onl
             shell.refuse(str(error))
             return BRAKE
         if report.plan.refused is None:
+            because = Because(shell.agent(scheduled=True), run=shell.run, reason="what was asked for is there")
+            resolving(shell, config, engine.store).settle(because)
             report = replace(report, warnings=(*report.warnings, *_renewed(shell, engine.store)))
         holds = engine.store.holds()
         engine.store.remember(run_shapes.LAST_SYNC, run_shapes.ended(report, shell.clock()))

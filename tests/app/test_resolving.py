@@ -4,8 +4,13 @@ from pathlib import Path
 
 import pytest
 
+from state import proofs
+from state.proof import EvidenceDraft, EvidenceKind
+from state.store import Store
 from sync.app.identity import system_user
+from sync.app.shell import utc_now
 from tests.app.conftest import BELIEVED, Line
+from tests.state.conftest import PERSON
 
 
 @pytest.fixture
@@ -136,3 +141,19 @@ def test_who_is_no_reviewer_does_not_review(room: Line) -> None:
     room.config.write_text(room.config.read_text().replace('reviewer = ["rita@acme.example", "mia@acme.example"]', ""))
     refused = room("review", "1", "--accept")
     assert (refused.code, "may not review" in refused.err) == (2, True)
+
+
+def test_what_comes_with_a_groups_ticket_resolves_the_item_that_waits_for_it(room: Line, tmp_path: Path) -> None:
+    with room.config.open("a", encoding="utf-8") as config:
+        config.write('[[groups]]\nby = "owner"\n')
+    rows = tmp_path / "rows.csv"
+    rows.write_text("title,owner,external_ref\nClose it,mia@acme.example,1\nOpen it,mia@acme.example,2\n")
+    room("intake", "csv", str(rows))
+    first, second, group = (item["ref"] for item in room.json("item", "list"))
+    assert room("resolve", first, "--reason", "closed").code == 5
+    with Store.open(room.url, clock=utc_now) as store, store.writing() as w:
+        shot = EvidenceDraft(EvidenceKind.FILE, "it is closed", "tom", w.now, item=group, name="shot.png")
+        proofs.add(w.connection, w.ledger, [(shot, PERSON)])
+    room("sync")
+    assert [hold["item"] for hold in room.json("holds", "list")] == [group]
+    assert [room.json("item", "show", ref)["status"] for ref in (first, second, group)] == ["resolved", "open", "open"]

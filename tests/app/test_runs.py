@@ -213,6 +213,20 @@ def test_explain_says_where_an_item_without_a_ticket_will_go(office: Office) -> 
     assert "no ticket, the routes send it to eng-jira" in office.line("explain", other).out
 
 
+def test_explain_names_the_ticket_that_lists_an_item(office: Office, tmp_path: Path) -> None:
+    with office.line.config.open("a", encoding="utf-8") as config:
+        config.write('[[groups]]\nby = "owner"\n')
+    rows = tmp_path / "rows.csv"
+    rows.write_text("title,owner\nClose it,mia@acme.example\n", encoding="utf-8")
+    office.line("intake", "csv", str(rows))
+    office.line("sync")
+    item, group = office.line.json("item", "list")
+    told = office.line.json("explain", item["ref"])
+    assert (told["listed_in"]["key"], told["ticket"], told["route"]) == (group["ticket"]["key"], None, None)
+    said = f"listed in the ticket of {group['ref']}, {group['ticket']['key']} in eng-jira: {group['ticket']['url']}"
+    assert said in " ".join(office.line("explain", item["ref"]).out.split())
+
+
 def test_what_can_be_done_without_a_tracker_is_done(
     line: Line, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -93,6 +93,7 @@ def test_findings_of_one_check_share_a_ticket_where_the_configuration_groups_the
     assert [len(items), len(members)] == [24, 2]
     assert desk.json("item", "show", members[0]["ref"])["part_of"] == group["ref"]
     assert desk.json("status")["unlinked"] == 8
+    assert f"listed in the ticket of {group['ref']}, which has none yet" in desk("explain", members[0]["ref"]).out
     refused = desk("item", "edit", group["ref"], "--due", "2027-01-01")
     assert (refused.code, "follows its items in due date" in refused.err) == (2, True)
     assert desk.json("intake", "ocsf", str(file))["grouped"] == 0

@@ -2,7 +2,7 @@
 
 import json
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -10,9 +10,13 @@ import pytest
 from connectors.errors import NoWay
 from mapping.rules import Route
 from state import proofs
-from state.model import Authority, ClaimKind, Field, HoldKind, OperationKind, Priority, Status
-from state.proof import Evidence, EvidenceDraft, EvidenceKind, ResolutionPolicy, Review, Verdict
+from state.grouping import Grouping, GroupRule
+from state.lease import this_process
+from state.model import Authority, ClaimKind, Field, HoldKind, ItemDraft, OperationKind, Priority, SourceKind, Status
+from state.proof import Demand, Evidence, EvidenceDraft, EvidenceKind, ResolutionPolicy, Review, Verdict
+from state.store import Batch
 from state.ticket import ActivityKind, Category
+from sync.resolving import Resolving
 from tests.sync.test_engine import comes_to_rest
 
 POLICY = ResolutionPolicy(reopen_after_days=14)
@@ -347,3 +351,57 @@ def test_a_duplicate_of_what_was_asked_less_for_waits_for_what_is_asked_of_it(as
     comes_to_rest(asking, 2)
     assert asking.item(second.ref).status is Status.OPEN
     assert holds(asking) == [HoldKind.DUPLICATE]
+
+
+def listed(world: Any, **priorities: Priority) -> list[Any]:
+    """Findings of one check, by name, in one ticket."""
+    drafts = [
+        ItemDraft(f"Close {n}", source_kind=SourceKind.AUTOMATED_TEST, source_ref="ssh", fingerprint=n, controls=(n,))
+        for n in priorities
+    ]
+    added = [(draft, date(2026, 12, 20), p) for draft, p in zip(drafts, priorities.values(), strict=True)]
+    batch = Batch(added=added, grouping=Grouping((GroupRule("check"),)))
+    made = [world.item(item.ref) for item in world.store.take_in(batch, world.because()).added]
+    world.sync()
+    return made
+
+
+def test_a_ticket_that_lists_items_is_done_once_each_of_them_has_what_it_needs(asking: Any) -> None:
+    first, second, third = listed(asking, a=Priority.MEDIUM, b=Priority.MEDIUM, c=Priority.LOW)
+    group = asking.item(first.part_of)
+    asking.far.move_to(asking.link(group.ref).ref, "Done", "Done")
+    bring(asking, first.ref)
+    asking.sync()
+    assert holds(asking) == [HoldKind.EVIDENCE_MISSING]
+    assert "may be brought for that one alone" in told(asking, group)[-1]
+    comes_to_rest(asking, 1)
+    piece = bring(asking, second.ref)
+    asking.sync()
+    assert {asking.item(ref).status for ref in (group.ref, first.ref, second.ref, third.ref)} == {Status.RESOLVED}
+    assert piece.ref in told(asking, group)[-1]
+    assert asking.store.holds() == []
+    comes_to_rest(asking, 1)
+
+
+def test_what_is_brought_for_a_ticket_counts_for_each_item_that_it_lists(asking: Any) -> None:
+    first, second = listed(asking, a=Priority.MEDIUM, b=Priority.HIGH)
+    bring(asking, first.part_of)
+    resolving = Resolving(asking.store, POLICY, asking.clock, this_process())
+    assert resolving.claim(first.ref, "mia@acme.example", asking.because("closed"))[1] == ()
+    _, lacking = resolving.claim(second.ref, "mia@acme.example", asking.because("closed"))
+    assert lacking == ("a review of EV-000001",)
+    asking.sync()
+    assert asking.item(first.ref).status is Status.RESOLVED
+    assert asking.item(first.part_of).status is Status.OPEN
+    assert f"- [x] **{first.ref}**" in asking.ticket(first.part_of).body
+
+
+def test_what_is_asked_for_one_control_is_asked_of_the_ticket_that_lists_its_item(asking: Any) -> None:
+    changes = ("b", Demand(1, frozenset({EvidenceKind.PULL_REQUEST})))
+    asking.resolution = replace(POLICY, evidence=replace(POLICY.evidence, by_control=(changes,)))
+    first, _ = listed(asking, a=Priority.MEDIUM, b=Priority.MEDIUM)
+    bring(asking, first.part_of)
+    asking.far.move_to(asking.link(first.part_of).ref, "Done", "Done")
+    asking.sync()
+    [hold] = asking.store.holds()
+    assert "pull request asked for" in hold.detail
