@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from enum import Enum
@@ -14,7 +14,7 @@ from sqlalchemy import Connection, LargeBinary, Row, Select, cast, func, insert,
 from state.effects import Because
 from state.errors import AuditError
 from state.model import AuditRecord
-from state.series import Rows, pages
+from state.series import Rows, chunks, pages
 from state.tables import AuditRow, ItemRow
 
 AUDIT = AuditRow.__table__  # type: ignore[attr-defined]
@@ -199,6 +199,16 @@ def log(
         return
     for row in reversed(rows(query.order_by(AUDIT.c.seq.desc()).limit(newest))):
         yield _record(row)
+
+
+def reopened(connection: Connection, items: Iterable[str]) -> dict[str, datetime]:
+    """When each of the items was last opened again after it had been resolved, where it happened (UTC)."""
+    found: dict[str, datetime] = {}
+    status = AUDIT.c.body.like('%"before":"resolved","field":"status"%')
+    for some in chunks(dict.fromkeys(items)):
+        query = select(AUDIT.c.object, AUDIT.c.body).where(AUDIT.c.object.in_(some), status).order_by(AUDIT.c.seq)
+        found |= {row.object: datetime.fromisoformat(json.loads(row.body)["at"]) for row in connection.execute(query)}
+    return found
 
 
 def _record(row: Row[Any]) -> AuditRecord:

@@ -173,7 +173,8 @@ class Evidence:
     """One version of a piece of evidence; `ref` (`EV-000012`) is that of the piece, and `version` counts from 1.
 
     `review` is the latest one of this very version. `check` is the latest look at its link that says how it is, or if
-    none does, the latest. `superseded` says that a later version is there.
+    none does, the latest. `superseded` says that a later version is there. `reopened_at` is when its item was opened
+    again after it had been resolved, if that was after this was taken.
     """
 
     ref: str
@@ -182,6 +183,7 @@ class Evidence:
     review: Review | None = None
     check: LinkCheck | None = None
     superseded: bool = False
+    reopened_at: datetime | None = None
 
     def expired(self, today: date) -> bool:
         """Whether its time is over; it counts on the very day it expires."""
@@ -200,6 +202,15 @@ class Evidence:
         if self.expired(today):
             return f"expired on {self.draft.expires_on}"
         return f"its link is {self.check.health.value}" if self.check is not None and self.doubted else ""
+
+    def resolves(self, today: date) -> bool:
+        """Whether it counts for its item to be resolved: what was there before that was opened again does not."""
+        return not self.why_not_resolved(today)
+
+    def why_not_resolved(self, today: date) -> str:
+        """Why it does not count for its item to be resolved, in words that go behind its ref."""
+        earlier = self.reopened_at
+        return self.why_not(today) or (f"is from before it was opened again on {earlier.date()}" if earlier else "")
 
     @property
     def doubted(self) -> bool:
@@ -274,7 +285,7 @@ def missing(demands: Iterable[Demand], evidence: Sequence[Evidence], today: date
 
 def _missing(demand: Demand, evidence: Sequence[Evidence], today: date) -> str:
     ours = [e for e in evidence if _fits(e.draft, demand)]
-    fitting = [e for e in ours if e.supports(today)]
+    fitting = [e for e in ours if e.resolves(today)]
     if len(fitting) < demand.pieces:
         what = " or ".join(sorted(k.replace("_", " ") for k in demand.kinds)) or "evidence"
         return f"{_count(demand.pieces)} of {what} asked for, {len(fitting)} here{_spent(ours, today)}"
@@ -292,7 +303,7 @@ def _fits(draft: EvidenceDraft, demand: Demand) -> bool:
 
 def _spent(evidence: Sequence[Evidence], today: date) -> str:
     """Which pieces do not count, and why."""
-    spent = [f"{e.ref} {e.why_not(today)}" for e in evidence if not e.superseded and not e.supports(today)]
+    spent = [f"{e.ref} {e.why_not_resolved(today)}" for e in evidence if not e.superseded and not e.resolves(today)]
     return f" ({'; '.join(spent)})" if spent else ""
 
 

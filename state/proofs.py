@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, Select, Text, and_, func, insert, select, type_coerce, update
 
-from state.audit import Ledger, digest
+from state.audit import Ledger, digest, reopened
 from state.effects import Because
 from state.errors import StateError, UnknownRef
 from state.naming import touched
@@ -75,7 +75,7 @@ def add_version(
 ) -> tuple[Evidence, bool]:
     """Keep the next version of a piece, unless it is what the newest one is; whether it is new. Raises `UnknownRef`."""
     newest = versions(connection, ref)[-1]
-    if _said(newest.draft) == _said(draft):
+    if _said(newest.draft) == _said(draft) and newest.reopened_at is None:
         return newest, False
     new = Evidence(newest.ref, newest.version + 1, draft)
     _put(connection, ledger, [(new, because)])
@@ -123,7 +123,8 @@ def _by_ids(connection: Connection, drafts: Sequence[EvidenceDraft]) -> dict[_Id
 def _alike(connection: Connection, draft: EvidenceDraft) -> Evidence | None:
     same = and_(EVIDENCE.c.origin == draft.origin, EVIDENCE.c.remote_id == "", _of(draft.item))
     found = _read(connection, connection.execute(_ordered().where(same)).all())
-    return next((e for e in found if not e.superseded and _said(e.draft) == _said(draft)), None)
+    standing = (e for e in found if not e.superseded and e.reopened_at is None)
+    return next((e for e in standing if _said(e.draft) == _said(draft)), None)
 
 
 def _of(item: str | None) -> Any:
@@ -249,6 +250,7 @@ def _read(connection: Connection, rows: Sequence[Row[Any]]) -> list[Evidence]:
     for some in chunks(numbers):
         query = select(EVIDENCE.c.seq, func.max(EVIDENCE.c.version)).where(EVIDENCE.c.seq.in_(some))
         newest |= {row[0]: row[1] for row in connection.execute(query.group_by(EVIDENCE.c.seq))}
+    again = reopened(connection, {row.item for row in rows if row.item})
     return [
         Evidence(
             ref_of(row.seq),
@@ -257,6 +259,7 @@ def _read(connection: Connection, rows: Sequence[Row[Any]]) -> list[Evidence]:
             reviewed.get((row.seq, row.version)),
             looks.get((row.seq, row.version)),
             superseded=row.version < newest[row.seq],
+            reopened_at=at if (at := again.get(row.item)) and row.captured_at < at else None,
         )
         for row in rows
     ]

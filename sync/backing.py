@@ -84,7 +84,7 @@ class Backing:
     def at_hand(self) -> str:
         """The refs of what counts, in words."""
         at_hand = [e for each in (self, *self.parts) for e in each.evidence]
-        refs = [e.ref for e in at_hand if e.supports(self.now.date())]
+        refs = [e.ref for e in at_hand if e.resolves(self.now.date())]
         return ", ".join(dict.fromkeys(refs)) or "nothing is asked for"
 
     def hold(self, tracker: str, what: str) -> Hold:

@@ -54,7 +54,7 @@ class Capturing:
     def captured(self) -> tuple[Capture, ...]:
         """All that is news, each once."""
         known = {(e.draft.remote_id, e.draft.url) for e in self.known}
-        addresses = {e.draft.url for e in self.known if e.supports(self.ticket.updated.date())} - {""}
+        addresses = {e.draft.url for e in self.known if e.resolves(self.ticket.updated.date())} - {""}
         fresh: list[Capture] = []
         for one in self._found():
             key = one.draft.remote_id, one.draft.url

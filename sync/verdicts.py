@@ -182,7 +182,8 @@ def _again(
 ) -> None:
     what = f"{finding.draft.source_ref} fails again"
     if finding.observed_at - resolved_at <= timedelta(days=terms.tests.reopen_days):
-        because = replace(terms.because, reason=f"{what}, after the item was resolved")
+        why = f"{what}, after the item was resolved"
+        because = replace(terms.because, reason=why, at=finding.observed_at)
         found.reopened += _change(found, item, said | {"status": Status.OPEN, "claim": None}, because)
         return
     days = (finding.observed_at - resolved_at).days

@@ -38,6 +38,7 @@ def piece(each: Evidence, today: date) -> dict[str, Any]:
         "expires_on": _day(draft.expires_on),
         "counts": not why_not,
         "why_not": why_not or None,
+        "reopened_at": moment(each.reopened_at),
         "review": each.review and review(each.review),
         "link": each.check and link(each.check),
     }
@@ -93,6 +94,8 @@ def state(row: Mapping[str, Any]) -> str:
     """Whether it counts, and whether somebody reviewed it."""
     if row["why_not"]:
         return str(row["why_not"])
+    if row["reopened_at"]:
+        return f"from before the item was opened again on {row['reopened_at'][:10]}"
     return f"accepted by {row['review']['by']}" if row["review"] else "not reviewed"
 
 

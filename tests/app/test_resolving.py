@@ -93,17 +93,25 @@ def test_a_claim_on_an_item_without_a_ticket_is_settled_by_what_is_brought_and_b
         assert (item["status"], item["resolved_at"], item["holds"]) == ("resolved", at, [])
 
 
-def test_a_claim_on_an_item_without_a_ticket_is_settled_by_its_test_that_passes(room: Line, tmp_path: Path) -> None:
-    file, ref = tmp_path / "run.xml", "AI-000001"
-    for outcome in ("<failure/>", ""):
-        file.write_text(
-            f'<testsuite name="keys"><testcase classname="keys" name="rotated">{outcome}</testcase></testsuite>'
-        )
-        room.json("intake", "junit", str(file), "--of", "deploy")
-        if outcome:
-            room("resolve", ref, "--reason", "rotated")
-            assert room.json("item", "show", ref)["status"] == "in_progress"
-    assert room.json("item", "show", ref)["status"] == "resolved"
+def test_what_was_brought_before_a_test_failed_again_resolves_nothing_and_the_test_that_passes_does(
+    room: Line, log: Path, tmp_path: Path
+) -> None:
+    def tested(outcome: str) -> None:
+        suite = f'<testsuite name="keys"><testcase classname="keys" name="rotated">{outcome}</testcase></testsuite>'
+        (tmp_path / "run.xml").write_text(suite)
+        room.json("intake", "junit", str(tmp_path / "run.xml"), "--of", "deploy")
+
+    tested("<failure/>")
+    assert room("resolve", "1", "--reason", "rotated", "--evidence", str(log)).code == 0
+    tested("<failure/>")
+    [earlier] = room.json("item", "show", "1")["evidence"]
+    assert (earlier["counts"], earlier["reopened_at"] > earlier["captured_at"]) == (True, True)
+    again = room("resolve", "1", "--reason", "rotated")
+    assert again.code == 5
+    assert "EV-000001 is from before it was opened again" in " ".join(again.out.split())
+    tested("")
+    item = room.json("item", "show", "1")
+    assert (item["status"], [each["kind"] for each in item["evidence"]]) == ("resolved", ["log", "test_result"])
 
 
 def test_a_refusal_puts_a_resolved_item_back_and_takes_what_was_brought_for_nothing(room: Line, log: Path) -> None:

@@ -124,3 +124,31 @@ def test_what_is_resolved_or_not_said_to_be_done_is_refused_in_words(asking: Any
     resolving(asking).claim(item.ref, OLGA, asking.because("done"))
     with pytest.raises(NotResolved, match="already"):
         resolving(asking).claim(item.ref, OLGA, asking.because("done"))
+
+
+@pytest.mark.parametrize("how", ["there", "here", "refused"])
+def test_what_was_there_before_an_item_was_opened_again_does_not_resolve_it_anew(asking: Any, how: str) -> None:
+    item = asking.add(priority=Priority.MEDIUM)
+    asking.sync()
+    ref = asking.link(item.ref).ref
+    first = bring(asking, item.ref, OLGA, sha256="a1")
+    resolving(asking).claim(item.ref, OLGA, asking.because("done"))
+    asking.sync()
+    asking.clock.sleep(60)
+    if how == "there":
+        asking.far.move_to(ref, "To Do")
+    elif how == "here":
+        asking.edit(item.ref, status=Status.OPEN)
+    else:
+        resolving(asking).reject(item.ref, OLGA, frozenset({OLGA}), asking.because("not on that host"))
+    asking.sync()
+    asking.clock.sleep(60)
+    asking.far.move_to(ref, "Done", "Done")
+    asking.sync()
+    (hold,) = asking.store.holds()
+    assert hold.kind is HoldKind.EVIDENCE_MISSING
+    assert f"{first.ref} is from before it was opened again on 2026-11-20" in hold.detail
+    assert bring(asking, item.ref, OLGA, sha256="a1").ref != first.ref
+    asking.sync()
+    assert (asking.item(item.ref).status, holds(asking)) == (Status.RESOLVED, [])
+    comes_to_rest(asking, 1)
