@@ -24,7 +24,7 @@ from state.series import chunks
 from state.ticket import KEEP, Patch, Ticket
 from sync.creating import Creating
 from sync.endings import Ending
-from sync.gather import refreshed
+from sync.gather import taken_in
 from sync.plan import FieldMove, Step
 from sync.recover import baseline_payload
 from sync.speaking import Speaking
@@ -165,7 +165,7 @@ class Apply:
         """Everything about the item that needs no network, in one transaction with the intent of its push."""
         writes = step.patch is not None or step.speaks
         if step.ticket is not None:
-            link = replace(refreshed(link, step.ticket, step.item.revision), baseline=step.pulled)
+            link = taken_in(link, step.ticket, step)
         else:
             link = replace(link, item_revision=step.item.revision)
         now = self.work.clock()
@@ -264,7 +264,8 @@ class Apply:
         agreed = {f: Agreed(a.ours, there.get(f, a.theirs)) if f in ours else a for f, a in step.pushed.items()}
         strange = any(there[f] != a.theirs for f, a in step.pushed.items() if f in there and f not in ours)
         strange |= ticket.comments is None or ticket.comments != link.comments
-        revision, seen_at = ("", link.seen_at) if strange else (ticket.revision, ticket.updated)
+        revision = "" if strange else ticket.revision
+        seen_at = link.seen_at if strange or step.is_torn else ticket.updated
         link = replace(link, ref=ticket.ref, url=ticket.url, baseline=agreed, ticket_revision=revision, seen_at=seen_at)
         return link, strange
 

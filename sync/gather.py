@@ -19,7 +19,7 @@ from sync.backing import original_of, recalled
 from sync.capturing import Capturing
 from sync.diff import Change, compare
 from sync.hearing import revised
-from sync.plan import Capture, Sighted
+from sync.plan import Capture, Sighted, Step
 from sync.position import advanced, located
 from sync.reading import Extent, Reading, Scope
 from sync.rulings import Sighting
@@ -170,6 +170,15 @@ def refreshed(link: Link, ticket: Ticket, item_revision: int) -> Link:
     )
 
 
+def taken_in(link: Link, ticket: Ticket, step: Step) -> Link:
+    """The link once what the ticket says is taken in.
+
+    What people did is read again while the status waits for a person's choice, for whoever closed the ticket then.
+    """
+    seen_at = link.seen_at if step.is_torn else ticket.updated
+    return replace(refreshed(link, ticket, step.item.revision), baseline=step.pulled, seen_at=seen_at)
+
+
 def _refs(scope: Scope, reading: Reading) -> tuple[Iterable[tuple[TicketRef, str | None]], int]:
     """The tickets to read whatever the feed shows, with the revision last seen, and how many others are there."""
     name = scope.tracker.name
@@ -249,7 +258,7 @@ def _answer(scope: Scope, tickets: Sequence[Ticket], reading: Reading) -> None:
         if step.operations or step.warnings:
             reading.calls_for(step)
         else:
-            reading.knows(replace(refreshed(link, ticket, step.item.revision), baseline=step.pulled))
+            reading.knows(taken_in(link, ticket, step))
 
 
 def _sighting(scope: Scope, item: ActionItem, link: Link, ticket: Ticket, *, others: bool) -> Sighting:

@@ -82,7 +82,8 @@ class Step:
     and `waiting` those stored already; both are to be sent; `said` are found to stand in the ticket already. `standing`
     are comments about topics, as they are to say from now on. `asked` is what the ticket asks a risk owner for.
     `released`
-    gives, by hold id, why a hold is over, and `answered` why it will be once the patch is written.
+    gives, by hold id, why a hold is over, and `answered` why it will be once the patch is written. `is_torn` says that
+    the two sides' status waits for a person's choice.
     """
 
     item: ActionItem
@@ -108,6 +109,7 @@ class Step:
     released: Mapping[str, str] = field(default_factory=dict)
     answered: Mapping[str, str] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
+    is_torn: bool = False
 
     def content(self) -> int:
         """How many tickets and comments the step makes."""

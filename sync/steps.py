@@ -126,6 +126,7 @@ class _Answer:
             released=released,
             answered=answered,
             warnings=tuple(self._warnings()),
+            is_torn=any(h.kind is HoldKind.CONFLICT and h.field is Field.STATUS for h in self._holds()),
         )
         return replace(step, operations=tuple(self._operations(step, pushes)))
 

@@ -902,13 +902,13 @@ def test_a_person_can_settle_a_conflict_either_way(world: Any) -> None:
         assert world.store.holds(item.ref) == []
 
 
-def test_a_declined_request_reopens_the_ticket_and_says_why(world: Any) -> None:
+def test_a_duplicate_that_is_declined_opens_its_ticket_again_and_says_why(world: Any) -> None:
     item = world.add()
     world.sync()
-    world.far.move_to(world.link(item.ref).ref, "Done", "Won't Do", by="tom")
+    world.far.move_to(world.link(item.ref).ref, "Done", "Duplicate", by="tom")
     world.sync()
     (hold,) = world.store.holds(item.ref)
-    with pytest.raises(Undecidable, match="approver"):
+    with pytest.raises(Undecidable, match="a comment there"):
         settle(world.store, hold, "ticket", world.because("fine"), holder=this_process())
     settle(world.store, hold, "item", world.because("the auditors expect it"), holder=this_process())
     world.sync()

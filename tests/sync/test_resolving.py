@@ -152,3 +152,33 @@ def test_what_was_there_before_an_item_was_opened_again_does_not_resolve_it_anew
     asking.sync()
     assert (asking.item(item.ref).status, holds(asking)) == (Status.RESOLVED, [])
     comes_to_rest(asking, 1)
+
+
+@pytest.mark.parametrize("later", [False, True])
+def test_a_claim_that_came_with_a_conflict_names_its_person_and_its_time_once_it_is_settled_for_the_ticket(
+    asking: Any, later: bool
+) -> None:
+    item = asking.add(priority=Priority.MEDIUM)
+    asking.sync()
+    asking.clock.sleep(60)
+    asking.edit(item.ref, status=Status.IN_PROGRESS)
+    asking.far.move_to(asking.link(item.ref).ref, "Done", "Done", by="mia")
+    at = asking.clock()
+    asking.clock.sleep(3600)
+    asking.sync()
+    (hold,) = asking.store.holds()
+    assert hold.kind is HoldKind.CONFLICT
+    if later:
+        asking.far.comment(asking.link(item.ref).ref, "Is it?", by="tom")
+        asking.sync()
+    asking.clock.sleep(3600)
+    settle(asking.store, hold, "ticket", asking.because("it is done"), holder=this_process())
+    asking.sync()
+    stored = asking.item(item.ref)
+    assert (stored.status, stored.claim.by) == (Status.IN_PROGRESS, "mia")
+    assert abs(stored.claim.at - at).total_seconds() < 1
+    assert holds(asking) == [HoldKind.EVIDENCE_MISSING]
+    bring(asking, item.ref)
+    asking.sync()
+    assert (asking.item(item.ref).status, asking.item(item.ref).resolved_at) == (Status.RESOLVED, stored.claim.at)
+    comes_to_rest(asking, 1)
