@@ -35,6 +35,7 @@ def adoption(
 ) -> Plan:
     """The plan that makes the ticket called `key` the item's: the first differences follow each field's authority.
 
+    What was said and done in the ticket before counts, as what comes after it does.
     `backing` tells what is at hand where the ticket says that the work is done.
     Raises `NotAdoptable`, or what the tracker raises. Writes nothing.
     """
@@ -47,7 +48,9 @@ def adoption(
     there = observe(ticket, rules, tracker.name, baseline=None, desired=wanted)
     baseline = _first_baseline(wanted, rules.trackers[tracker.name].authority, there)
     link = _first_link(ticket, marker, baseline, generation)
-    seen = Sighting(item, link, ticket, holds=holds, backing=backing(tracker.name, item, ticket))
+    told = tracker.activity(ticket.ref, ticket.created)
+    heard = frozenset(store.known_comments(tracker.name, [act.id for act in told]))
+    seen = Sighting(item, link, ticket, told, holds, heard, backing=backing(tracker.name, item, ticket))
     step = answer(seen, rules, because.run)
     becomes = f"{ticket.ref.key} becomes its ticket"
     linking = Operation(OperationKind.LINK, item.ref, tracker.name, becomes, (), ticket.revision)

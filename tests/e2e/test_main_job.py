@@ -82,6 +82,7 @@ def test_an_open_pull_request_begins_work(github: Any) -> None:
 def test_an_existing_ticket_is_adopted_and_its_text_is_kept(installation: Any) -> None:
     key = installation.open_ticket("Buckets are not encrypted")
     installation.engineer.set_body(key, "Found on Monday.")
+    installation.engineer.comment(key, "It was like that last year.")
     ref = add(installation, "Encrypt the backup bucket of billing")
     shown = installation.run("item", "link", ref, key, "--tracker", "work", "--dry-run")
     assert shown["operations"][0]["kind"] == "link"
@@ -91,6 +92,8 @@ def test_an_existing_ticket_is_adopted_and_its_text_is_kept(installation: Any) -
     assert "Found on Monday." in str(installation.engineer.body(key))
     assert installation.run("sync")["operations"] == []
     assert len(installation.tickets()) == 1
+    told = installation.run("item", "show", ref)["comments"]
+    assert [c["text"].strip() for c in told] == ["It was like that last year."]
 
 
 @pytest.mark.parametrize(("reason", "written"), [("jira-per-issue-on-write", 2), ("jira-quota-tenant-based", 0)])
