@@ -4,6 +4,7 @@ import os
 from pathlib import Path
 from typing import Any
 
+from connectors.sandbox.jira_text import plain
 from tests.databases import on_sqlite
 from tests.e2e.test_accepting import is_closed
 
@@ -49,3 +50,22 @@ def test_a_regression_opens_its_ticket_again_and_later_gets_one_of_its_own(insta
     new, old = sorted(installation.run("item", "list"), key=lambda item: item["status"])
     assert (new["status"], old["status"], is_closed(installation, key)) == ("open", "resolved", True)
     assert old["ref"] in str(installation.engineer.body(new["ticket"]["key"]))
+
+
+def test_no_sign_becomes_another_on_its_way_out_or_back(installation: Any) -> None:
+    signs = "Close ports 80|443 of {db_a}–db_b: 100 % of São Paulo, neither %7C nor %7D, 'a' \"b\" ~c"
+    ref = installation.run("item", "add", signs, "--description", signs)["ref"]
+    installation.run("sync")
+    ticket, engineer = installation.run("item", "show", ref)["ticket"], installation.engineer
+    key = ticket["key"]
+    installation.run("item", "comment", ref, signs)
+    engineer.comment(key, signs)
+    installation.run("sync")
+    shown = [engineer.body(key), *(getattr(c, "get", {"body": c}.get)("body") for c in engineer.comments(key))]
+    assert engineer.title(key) == signs
+    assert [signs in plain(each).replace("\\", "") for each in shown] == [True] * 3
+    told = installation.run("item", "show", ref)["comments"]
+    assert [c["text"].strip() for c in told] == [signs, signs]
+    github = hasattr(engineer, "issue")
+    address = engineer.issue(key)["html_url"] if github else f"{installation.server.url}/browse/{key}"
+    assert ticket["url"] == address

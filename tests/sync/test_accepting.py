@@ -102,6 +102,7 @@ def test_a_lapsed_acceptance_opens_item_and_ticket_once_with_the_reason(world: A
     assert the(world, item).state is AcceptanceState.LAPSED
     ticket = world.ticket(item.ref)
     assert (ticket.state.category, "risk-accepted" in ticket.labels) == (Category.NEW, False)
+    assert (world.item(item.ref).due_date, "overdue since 2026-12-21" in ticket.body) == (item.due_date, True)
     assert [text for text in told(world, item) if "its last day was 2027-02-15" in text] == told(world, item)
     at_rest(world)
     assert len(told(world, item)) == 1

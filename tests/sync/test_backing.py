@@ -226,6 +226,31 @@ def test_a_ticket_closed_without_a_resolution_is_flagged_and_asks_for_one_or_for
     comes_to_rest(asking, 1)
 
 
+@pytest.mark.parametrize(
+    ("second", "status", "kinds"),
+    [
+        ("Done", Status.RESOLVED, []),
+        ("Won't Do", Status.IN_PROGRESS, [HoldKind.ACCEPTANCE_REQUESTED]),
+        ("Duplicate", Status.IN_PROGRESS, [HoldKind.DUPLICATE]),
+    ],
+)
+def test_a_resolution_that_is_set_in_a_second_step_says_then_what_the_closing_meant(
+    asking: Any, second: str, status: Status, kinds: list[HoldKind]
+) -> None:
+    asking.far.workflow["Closed"] = Category.DONE
+    item = asking.add(priority=Priority.LOW)
+    asking.sync()
+    asking.far.move_to(asking.link(item.ref).ref, "Closed", None)
+    asking.sync()
+    assert holds(asking) == [HoldKind.EVIDENCE_MISSING]
+    asking.far.move_to(asking.link(item.ref).ref, "Closed", second)
+    asking.clock.sleep(60)
+    asking.sync()
+    assert (asking.item(item.ref).status, holds(asking)) == (status, kinds)
+    assert asking.ticket(item.ref).state.category is Category.DONE
+    comes_to_rest(asking, 1)
+
+
 def test_evidence_that_expires_while_a_claim_waits_is_missing_again(asking: Any) -> None:
     item = closed(asking)
     bring(asking, item.ref, expires_on=asking.clock().date() + timedelta(days=2))

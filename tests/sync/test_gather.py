@@ -310,3 +310,28 @@ def test_every_ticket_of_an_item_that_has_several_is_named_by_one_hold(world: An
     assert world.sync(full=True).plan.operations == ()
     settle(world.store, hold, "item", world.because("the others are closed"), holder=this_process())
     assert world.sync(full=True).plan.operations == ()
+
+
+def test_nothing_that_waits_for_a_ticket_that_is_gone_for_months_is_given_up(world: Any) -> None:
+    world.add("Rotate the access keys of the build account")
+    item = world.add()
+    world.sync()
+    ref = world.link(item.ref).ref
+    world.far.comment(ref, "Which tenant?")
+    world.far.delete(ref, Gone.HIDDEN)
+    world.edit(item.ref, title="Enable MFA for root")
+    world.store.add_comment(item.ref, "olga@acme.example", "Before the audit, please", world.because())
+    for _ in range(5):
+        world.clock.sleep(30 * 86_400)
+        world.sync()
+    assert [hold.kind for hold in world.store.holds()] == [HoldKind.GONE]
+    world.far.restore(ref)
+    for _ in range(2):
+        world.clock.sleep(2 * 86_400)
+        world.sync()
+    assert (world.store.holds(), world.ticket(item.ref).title) == ([], "Enable MFA for root")
+    assert {(c.inbound, c.text) for c in world.store.comments(item.ref)} == {
+        (False, "Before the audit, please"),
+        (True, "Which tenant?"),
+    }
+    assert sum("Before the audit" in act.text for act in world.far.activity(ref)) == 1
