@@ -22,6 +22,7 @@ _DEPTH = 5
 def catalog(content: bytes) -> tuple[str, str, tuple[ControlDraft, ...]]:
     """Title, version and controls; raises `Unreadable`, also where the models of OSCAL are not installed."""
     try:
+        from trestle.common.err import TrestleError
         from trestle.oscal.catalog import Catalog
     except ImportError:
         raise Unreadable(
@@ -32,6 +33,8 @@ def catalog(content: bytes) -> tuple[str, str, tuple[ControlDraft, ...]]:
         read = Catalog.model_validate(_told_anew(_root(content)))
     except RecursionError:
         raise Unreadable("it nests too many values in each other") from None
+    except TrestleError as error:
+        raise Unreadable(f"it is no OSCAL catalog of a version that can be read: oscal-version: {error}") from None
     except ValidationError as error:
         deepest = max(error.errors(), key=lambda each: len(each["loc"]))
         where = ".".join(str(part) for part in deepest["loc"])

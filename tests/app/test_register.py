@@ -137,6 +137,8 @@ def test_the_baseline_of_a_standards_body_is_read(office: Line, shared: Path) ->
         ('{"items": []}', "no OSCAL catalog"),
         (json.dumps(catalog(groups=[{"title": "x", "controls": [{"id": "a"}]}])), "title"),
         (json.dumps(catalog(groups=[])), "no controls"),
+        (json.dumps(catalog()).replace('"1.1.2"', "4"), "oscal-version"),
+        (json.dumps(catalog()).replace("oscal-version", "oscal"), "oscal-version"),
         ("<catalog/>", "JSON"),
         ("", "empty"),
         ("title\nx\n", "code"),
@@ -278,10 +280,12 @@ def test_a_register_is_taken_in_and_again_brings_only_what_is_new(office: Line) 
     file.write_text(
         rows
         + "R-7,Data is lost,ada@acme.example,transfer,no backup,CC6.1;CC7.2,2031-01-31,5x5,4x5,2x5\nR-8,Fire,,,,,,,,\n"
+        + "".join(f"{treatment},Water,,{treatment},,,,,,\n" for treatment in ("mitigate", "accept", "avoid"))
     )
-    assert office.json("risk", "import", str(file)) == {"created": 2, "updated": 0, "unchanged": 0}
+    assert office.json("risk", "import", str(file)) == {"created": 5, "updated": 0, "unchanged": 0}
+    assert all(risk["treatment"] == risk["id"] for risk in office.json("risk", "list") if risk["statement"] == "Water")
     before = office.json("audit", "verify")
-    assert office.json("risk", "import", str(file)) == {"created": 0, "updated": 0, "unchanged": 2}
+    assert office.json("risk", "import", str(file)) == {"created": 0, "updated": 0, "unchanged": 5}
     assert office.json("audit", "verify") == before
     (office.folder / "risks.json").write_text(
         json.dumps({"risks": [{"id": "r-7", "statement": "Data is lost", "current": "3x5"}]})

@@ -1,11 +1,22 @@
+import copy
 import io
+import json
+from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from connectors.intake import control_files, risk_files
 from connectors.intake.registry import FORMATS, SourceFile, source
+from tests.app.test_register import catalog
+from tests.connectors.intake.test_asff import BUCKET, THREAT
+from tests.connectors.intake.test_assessment import ANSWER
+from tests.connectors.intake.test_oscal_results import GAP, document, result
+from tests.connectors.intake.test_sarif import CODEQL, TRIVY, log
 
 
 @pytest.mark.parametrize("name", FORMATS)
@@ -58,3 +69,41 @@ STARTS = [
 def test_no_content_raises(name: str, start: bytes, pieces: list[bytes]) -> None:
     for row in source(name).read(io.BytesIO(start + b"".join(pieces))):
         assert row is not None
+
+
+DOCUMENTS: dict[str, Any] = {
+    "asff": {"Findings": [BUCKET, THREAT]},
+    "assessment": [ANSWER],
+    "json": [{"title": "a", "external_ref": "A", "priority": "high", "owner": "a@acme.example", "controls": ["CC6.1"]}],
+    "oscal-ar": document(result(GAP)),
+    "sarif": json.loads(log(CODEQL, TRIVY)),
+    "catalog": catalog(),
+    "risks": [{"id": "R-1", "statement": "s", "existing": ["CC6.1"], "next_review": "2027-01-01", "current": "4x3"}],
+}
+ODD: list[Any] = [None, True, -1, 1e300, 10**30, "", "\0", "\ud800", "x" * 5000, [], {}, [[]], [None], {"a": 1}]
+ODD += ["2026-02-30", "9999-12-31T23:59:59-23:59", "0001-01-01T00:00:00+23:59", float("inf"), float("nan")]
+
+
+def places(value: Any) -> Iterator[tuple[Any, Any]]:
+    """Every list and object of a document with each of its keys."""
+    inner = enumerate(value) if isinstance(value, list) else value.items() if isinstance(value, dict) else ()
+    for key, each in list(inner):
+        yield value, key
+        yield from places(each)
+
+
+@pytest.mark.parametrize("name", DOCUMENTS)
+@given(data=st.data())
+def test_no_odd_value_raises(name: str, data: st.DataObject, tmp_path_factory: pytest.TempPathFactory) -> None:
+    odd = copy.deepcopy(DOCUMENTS[name])
+    holder, key = data.draw(st.sampled_from(list(places(odd))))
+    holder[key] = data.draw(st.sampled_from(ODD))
+    path = tmp_path_factory.getbasetemp() / f"{name}.json"
+    path.write_text(json.dumps(odd))
+    if name == "risks":
+        assert list(risk_files.read(path)) != [None]
+    elif name == "catalog":
+        with suppress(control_files.Unreadable):
+            control_files.read(path)
+    else:
+        assert None not in list(SourceFile(path, source(name)))
