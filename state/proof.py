@@ -8,6 +8,7 @@ from enum import StrEnum
 from fnmatch import fnmatchcase
 
 from state.model import ActionItem, Priority
+from state.register import folded
 
 
 class EvidenceKind(StrEnum):
@@ -258,15 +259,25 @@ DEMANDS = {
 
 @dataclass(frozen=True, slots=True)
 class EvidencePolicy:
-    """What is asked for by priority, and on top of it by control (a pattern with `*` and `?`): all that match apply."""
+    """What is asked for by priority, and on top of it by control: all that match apply.
+
+    A control is a pattern with `*` and `?`, of names as they are compared, with their framework or without.
+    """
 
     by_priority: dict[Priority, Demand] = field(default_factory=lambda: dict(DEMANDS))
     by_control: tuple[tuple[str, Demand], ...] = ()
 
     def demands(self, item: ActionItem) -> tuple[Demand, ...]:
         """Everything that is asked for before this item counts as resolved."""
-        of_controls = (d for pattern, d in self.by_control if any(fnmatchcase(c, pattern) for c in item.controls))
+        names = [name for control in item.controls for name in _names(control)]
+        of_controls = (d for pattern, d in self.by_control if any(fnmatchcase(n, folded(pattern)) for n in names))
         return tuple(d for d in (self.by_priority[item.priority], *of_controls) if d.pieces)
+
+
+def _names(control: str) -> tuple[str, str]:
+    """A control's name as names are compared, with the framework that stands before it and without."""
+    name = folded(control)
+    return name, name.rpartition(":")[2]
 
 
 @dataclass(frozen=True, slots=True)

@@ -63,16 +63,20 @@ class RolesTable(Table):
 
 
 class DemandTable(Table):
-    """What must be at hand before an item counts as resolved."""
+    """What must be at hand before an item counts as resolved: a piece, if nothing else is said.
 
-    pieces: int = Key(default=0, ge=0)
+    Whoever names reviewers asks for a review.
+    """
+
+    pieces: int = Key(default=1, ge=0)
     kinds: list[EvidenceKind] = []
     review: bool = False
     reviewers: list[Email] = []
 
     def demand(self) -> Demand:
         """The same, as a value."""
-        return Demand(self.pieces, frozenset(self.kinds), self.review, frozenset(self.reviewers))
+        review = self.review or bool(self.reviewers)
+        return Demand(self.pieces, frozenset(self.kinds), review, frozenset(self.reviewers))
 
 
 class ControlDemandTable(DemandTable):
@@ -87,7 +91,7 @@ class ResolveTable(Table):
     critical: DemandTable = DemandTable(pieces=1, review=True)
     high: DemandTable = DemandTable(pieces=1, review=True)
     medium: DemandTable = DemandTable(pieces=1)
-    low: DemandTable = DemandTable()
+    low: DemandTable = DemandTable(pieces=0)
     controls: list[ControlDemandTable] = []
     reopen_after_days: int = Key(default=14, ge=0)
 

@@ -1,5 +1,6 @@
 """What people say about work that is done, on the command line."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -121,6 +122,28 @@ def test_a_refusal_puts_a_resolved_item_back_and_takes_what_was_brought_for_noth
     assert room.json("review", ref, "--reject", "of another system")["item"]["status"] == "in_progress"
     again = room("resolve", ref, "--reason", "it is done")
     assert "EV-000001 rejected: of another system" in again.out
+
+
+def test_the_configuration_says_for_which_controls_which_kinds_and_whose_review_are_asked_for(
+    room: Line, log: Path, login: Callable[[str], None]
+) -> None:
+    demand = 'control = "CC8.*"\nkinds = ["pull_request"]\nreviewers = ["rita@acme.example"]\n'
+    theo = '[[people]]\nemail = "theo@acme.example"\nlogin = "theo"\n'
+    config = room.config.read_text().replace('reviewer = ["rita', 'reviewer = ["theo@acme.example", "rita')
+    room.config.write_text(f"{config}{theo}[[resolve.controls]]\n{demand}")
+    ref, other = (room.add(f"Release {code} by four eyes", "--control", code) for code in ("soc2:CC8.1", "CC7.1"))
+    assert room("resolve", other, "--reason", "done", "--evidence", str(log)).code == 0
+    wrong_kind = room.json("resolve", ref, "--reason", "done", "--evidence", str(log))
+    assert "pull request" in " ".join(wrong_kind["missing"])
+    url = "https://github.com/acme/platform/pull/7"
+    [missing] = room.json("resolve", ref, "--reason", "merged", "--evidence", url)["missing"]
+    assert missing == "a review by rita@acme.example of EV-000003"
+    login("theo")
+    room.json("evidence", "review", "EV-000003", "--accept")
+    assert room.json("item", "show", ref)["status"] == "in_progress"
+    login("rita")
+    room.json("evidence", "review", "EV-000003", "--accept")
+    assert room.json("item", "show", ref)["status"] == "resolved"
 
 
 @pytest.mark.parametrize(

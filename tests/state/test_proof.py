@@ -219,6 +219,9 @@ def test_a_policy_asks_by_priority_and_on_top_by_control() -> None:
     assert policy.demands(_item(Priority.MEDIUM, "CC6.1", "CC8.1")) == (Demand(1), more)
     assert policy.demands(_item(Priority.LOW)) == ()
     assert policy.demands(_item(Priority.LOW, "CC8.1", "CC8.2")) == (more,)
+    assert [policy.demands(_item(Priority.LOW, name)) for name in ("SOC2/CC8.1", "soc2:cc8.1")] == [(more,)] * 2
+    of_one = EvidencePolicy(by_control=(("SOC2/CC8.*", more),))
+    assert [of_one.demands(_item(Priority.LOW, name)) for name in ("soc2:CC8.1", "iso:CC8.1")] == [(more,), ()]
 
 
 WORDS = "application/vnd.openxmlformats-officedocument.wordprocessingml.document"
