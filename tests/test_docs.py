@@ -184,6 +184,14 @@ def test_every_hold_is_explained() -> None:
     assert rows - {"Hold", "---"} == {kind.value for kind in HoldKind}
 
 
+def test_every_known_pain_and_defect_has_its_test() -> None:
+    page = ROOT / "docs" / "promises.md"
+    for title, count in (("Known pains", 30), ("Defects that others had", 7)):
+        numbered = re.split(r"^(\d+)\. ", section(page, title), flags=re.MULTILINE)[1:]
+        assert [int(number) for number in numbered[::2]] == list(range(1, count + 1))
+        assert [text for text in numbered[1::2] if "::test_" not in text] == []
+
+
 def test_every_action_of_the_ledger_is_named() -> None:
     sources = [path.read_text(encoding="utf-8") for room in ("state", "sync") for path in (ROOT / room).glob("*.py")]
     pattern = (
@@ -241,6 +249,13 @@ def test_every_relative_link_leads_somewhere(page: Path) -> None:
         if not goal.exists() or (anchor and anchor not in anchors(goal)):
             broken.append(target)
     assert broken == []
+
+
+@pytest.mark.parametrize("page", pages(), ids=name_of)
+def test_every_test_that_a_page_names_is_there(page: Path) -> None:
+    named = re.findall(r"`([\w/]+\.py)::(test_\w+)`", page.read_text(encoding="utf-8"))
+    sources = {file: (ROOT / file).read_text(encoding="utf-8") for file, _ in named if (ROOT / file).is_file()}
+    assert [(file, name) for file, name in named if f"def {name}(" not in sources.get(file, "")] == []
 
 
 @pytest.mark.parametrize("page", pages(), ids=name_of)

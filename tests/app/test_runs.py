@@ -189,7 +189,10 @@ def test_an_unlinked_ticket_is_left_alone(office: Office) -> None:
     answer = office.line.json("item", "unlink", ref, "--reason", "wrong project")
     assert answer["unlinked"]["key"] == key
     assert office.line.json("item", "show", ref)["ticket"] is None
+    office.tracker.engineer.comment(key, "Initech is the customer")
+    run = office.line("sync", "-v", "--log-format", "json")
     assert office.tracker.engineer.title(key) == "Rotate the keys"
+    assert "Initech" not in run.out + run.err
 
 
 def test_explain_shows_both_sides_as_they_are_now(office: Office) -> None:
