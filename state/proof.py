@@ -190,12 +190,11 @@ class Evidence:
         """Whether its time is over; it counts on the very day it expires."""
         return self.draft.expires_on is not None and self.draft.expires_on < today
 
-    def supports(self, today: date) -> bool:
-        """Whether it counts: the newest version, not expired, not rejected, its link not changed since or gone."""
-        return not self.why_not(today)
-
     def why_not(self, today: date) -> str:
-        """Why it does not count, in words that go behind its ref; nothing where it does."""
+        """Why it does not count, in words that go behind its ref; nothing where it does.
+
+        What counts is the newest version, not expired, not rejected, its link not changed since or gone.
+        """
         if self.superseded:
             return "replaced by a later version"
         if self.review is not None and self.review.verdict is Verdict.REJECTED:

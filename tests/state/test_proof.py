@@ -70,7 +70,7 @@ def piece(number: int = 1, kind: EvidenceKind = EvidenceKind.FILE, **other: obje
 )
 def test_what_counts_and_why_the_rest_does_not(evidence: Evidence, why_not: str) -> None:
     assert evidence.why_not(TODAY) == why_not
-    assert evidence.supports(TODAY) is (not why_not)
+    assert evidence.resolves(TODAY) is (not why_not)
 
 
 S, C, G, R, U = LinkHealth.SAME, LinkHealth.CHANGED, LinkHealth.GONE, LinkHealth.REFUSED, LinkHealth.UNREACHABLE

@@ -203,9 +203,9 @@ def test_a_changed_link_stays_flagged_while_it_cannot_be_seen_and_until_it_is_re
     judge(book, first, Verdict.ACCEPTED)
     book.clock.forward(60)
     look(book, first, LinkHealth.CHANGED, "b")
-    assert newest(book).supports(WHEN.date())
+    assert newest(book).resolves(WHEN.date())
     look(book, first, LinkHealth.CHANGED, "c")
-    assert not newest(book).supports(WHEN.date())
+    assert not newest(book).resolves(WHEN.date())
 
 
 def test_what_ends_is_found_in_its_newest_version_only(book: "Book") -> None:

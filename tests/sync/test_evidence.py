@@ -231,7 +231,7 @@ def test_a_changed_link_supports_nothing_until_somebody_looked_at_it(store: Stor
     with store.writing() as w:
         found = Review(Verdict.ACCEPTED, "rae@acme.example", NOW + timedelta(hours=1))
         proofs.review(w.connection, w.ledger, piece, found, BECAUSE)
-    assert evidence.linked(store)[0].supports(TODAY)
+    assert evidence.linked(store)[0].resolves(TODAY)
 
 
 def test_only_links_that_anybody_can_read_are_looked_at(store: Store) -> None:

@@ -324,7 +324,7 @@ def test_a_passing_test_is_evidence_for_its_open_item(store: Store) -> None:
     )
     assert (draft.sha256, draft.size, draft.name, draft.captured_at) == ("a" * 64, 12, "scan.json", later)
     assert draft.expires_on == later.date() + timedelta(days=90)
-    assert kept.supports(later.date())
+    assert kept.resolves(later.date())
     recorded = records(store)
     take(store, passes, source=FILE, tests=TestPolicy(valid_days=90))
     assert records(store) == recorded
@@ -347,15 +347,15 @@ def test_a_failure_takes_back_what_the_same_test_proved_before(store: Store) -> 
     take(store, [finding("a"), finding("b")])
     take(store, [finding(name, TestOutcome.PASS, NOW + day) for name in "ab"], source=FILE)
     take(store, [finding(at=NOW)], source=FILE)
-    assert evidence(store)[0].supports(TODAY)
+    assert evidence(store)[0].resolves(TODAY)
     assert [take(store, [finding(at=NOW + 2 * day)], source=FILE_2).withdrawn for _ in range(2)] == [1, 0]
     [kept] = evidence(store)
-    assert not kept.supports(TODAY)
+    assert not kept.resolves(TODAY)
     assert kept.review == Review(Verdict.REJECTED, "scan", NOW + 2 * day, "the same test failed after that")
     assert len(list(store.log(action="evidence.reviewed"))) == 1
-    assert evidence(store, "AI-000002")[0].supports(TODAY)
+    assert evidence(store, "AI-000002")[0].resolves(TODAY)
     take(store, [finding(outcome=TestOutcome.PASS, at=NOW + 3 * day)], source=replace(FILE, sha256="c" * 64))
-    assert [each.supports(TODAY) for each in evidence(store)] == [False, True]
+    assert [each.resolves(TODAY) for each in evidence(store)] == [False, True]
 
 
 def words(store: Store) -> dict[str, Test]:
@@ -436,7 +436,7 @@ def test_a_gap_of_an_assessment_is_no_test_and_closing_it_is_a_document(store: S
     take(store, [replace(gap, outcome=TestOutcome.PASS, observed_at=NOW + timedelta(days=1))], source=FILE)
     assert [each.draft.kind for each in evidence(store)] == [EvidenceKind.DOCUMENT]
     take(store, [replace(gap, observed_at=NOW + timedelta(days=2))], source=FILE_2)
-    assert [each.supports(TODAY) for each in evidence(store)] == [False]
+    assert [each.resolves(TODAY) for each in evidence(store)] == [False]
 
 
 def test_a_dry_run_counts_the_same_and_writes_nothing(store: Store) -> None:
