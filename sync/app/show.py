@@ -32,7 +32,7 @@ _STYLES = {
 
 
 _NAMES = ("key", "id", "title")
-_WORDS = ("kind", "detail", "text")
+_WORDS = ("kind", "verdict", "detail", "text")
 """What of a record's value is shown: the first of its names that is there, and all of these."""
 
 
@@ -143,9 +143,9 @@ def moved(field: str, before: Any, after: Any) -> str:
 def _told(field: str, value: Any, width: int = 40) -> str:
     """What a record says of a value; texts are only known by their digest."""
     if isinstance(value, dict):
-        if "sha256" in value:
-            return f"text {value['sha256'][:8]}"
         name = next((value[n] for n in _NAMES if value.get(n)), "")
+        if not name and value.get("sha256"):
+            return f"text {value['sha256'][:8]}"
         return short(" ".join(str(word) for word in (name, *(value.get(w) for w in _WORDS)) if word), width)
     if field == "body" and isinstance(value, str):
         return f"text {value[:8]}"

@@ -115,6 +115,16 @@ def test_an_address_is_kept_as_it_stands(desk: Line, log: Path) -> None:
     assert version["kind"] == "document"
 
 
+def test_every_record_of_a_piece_can_be_read(desk: Line, log: Path) -> None:
+    ref = desk.add("Rotate the deploy keys")
+    desk.json("evidence", "add", ref, "https://ci.acme.example/runs/7")
+    desk.json("evidence", "add", ref, str(log))
+    for words in (("audit", "log"), ("item", "show", ref), ("explain", ref)):
+        told = desk(*words)
+        assert told.code == 0, told.err
+        assert ("evidence.added EV-000001 link" in told.out, "evidence.added EV-000002 log" in told.out) == (True, True)
+
+
 @pytest.mark.parametrize(
     ("words", "told"),
     [
