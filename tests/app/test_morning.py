@@ -31,7 +31,9 @@ def test_status_says_whose_work_is_open_and_what_is_too_much(morning: Line) -> N
 
 
 def test_every_flag_names_the_command_that_helps(morning: Line) -> None:
+    vague = morning.add("Improve security", "--owner", "mia@acme.example")
     text = morning("status").out
+    assert f"the title does not say what to do: {vague}" in text
     assert "1 open item of nobody\n    counterfoil item edit REF --owner EMAIL" in text.replace("      c", "    c")
     assert "counterfoil risk score R-1" in text
     assert "No sync has ended yet. Next: counterfoil plan" in text
