@@ -23,8 +23,8 @@ def revised(
     for comment in known.values():
         act = there.get(comment.remote_id)
         if act is None or act.confined:
-            ours = comment.topic or comment.at < link.linked_at
-            if comment.deleted_at is None and not ours and (act is not None or whole):
+            here = act is not None or (whole and comment.at >= link.linked_at)
+            if comment.deleted_at is None and here and not comment.topic:
                 why = "is not for everybody any more" if act is not None else "was deleted"
                 nobody = Agent(Actor.UNKNOWN, link.ref.tracker, UNKNOWN)
                 because = Because(nobody, run, comment.remote_id, f"{ticket.ref.key}: a comment {why}", ticket.updated)

@@ -8,6 +8,7 @@ import pytest
 
 from connectors.sandbox.memory import MemoryTracker
 from state.audit import digest
+from state.lease import this_process
 from state.model import Comment
 from state.ticket import ActivityKind, Ticket, TicketRef
 
@@ -96,6 +97,21 @@ def test_a_comment_that_is_taken_from_the_public_is_no_longer_shown_as_standing_
     world.sync()
     assert said(world, item)[0].deleted_at is None
     assert len(records(world, item, "comment.restored")) == 1
+
+
+def test_what_was_said_before_a_ticket_was_adopted_is_carried_as_long_as_it_is_for_everybody(world: Any) -> None:
+    item, other = world.add(), world.far.ticket(world.far.open("Admins have no MFA", tracker="eng"))
+    first = world.far.comment(other.ref, "The vendor is Initech.")
+    world.far.whisper(other.ref, "The password is swordfish.")
+    world.clock.sleep(60)
+    world.engine().link(item.ref, "eng", other.ref.key, holder=this_process(), because=world.because())
+    world.sync()
+    assert [(c.text, c.deleted_at) for c in said(world, item.ref)] == [("The vendor is Initech.", None)]
+    log = world.far.stored(other.ref).log
+    log[:] = [replace(e, text="", confined=True) if e.id == first else e for e in log]
+    world.far.edit(other.ref, title="Touched")
+    world.sync()
+    assert said(world, item.ref)[0].deleted_at is not None
 
 
 def test_a_comment_that_is_not_for_everybody_is_not_carried(world: Any) -> None:
