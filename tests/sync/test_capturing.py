@@ -143,7 +143,9 @@ def test_nothing_of_ours_and_nothing_that_is_not_for_everybody_is_evidence(world
     item, ref = mirrored(world)
     world.store.add_comment(item, "olga@acme.example", "/evidence https://wiki.example/ours", world.because())
     world.sync()
-    world.far.whisper(ref, "/evidence https://wiki.example/secret")
+    world.far.whisper(ref, secret := "/evidence https://wiki.example/secret")
+    log = world.far.stored(ref).log
+    log[:] = [replace(e, text=secret) if e.confined else e for e in log]
     world.sync()
     world.sync()
     assert evidence(world, item) == []
