@@ -35,6 +35,9 @@ _CONNECTING = {
     "tcp_user_timeout": 60_000,
 }
 """How a server is connected to, where the URL does not say: so that one that vanished is noticed."""
+_FILES = create_engine("sqlite://").dialect
+_COMPILED: dict[Any, Any] = {}
+"""The statements that files are asked, each compiled once in a process: that takes longer than most answers."""
 
 _STAMP = "alembic_version"
 _OURS = frozenset(
@@ -248,9 +251,11 @@ def _engine(url: URL) -> Engine:
         raise StateError(
             f"the database driver {error.name} is not installed; run: pip install 'counterfoil[postgresql]'"
         ) from error
-    if url.get_backend_name() == "sqlite":
-        event.listen(engine, "connect", _prepare)
-    return engine
+    if url.get_backend_name() != "sqlite":
+        return engine
+    event.listen(engine, "connect", _prepare)
+    engine.dialect = _FILES
+    return engine.execution_options(compiled_cache=_COMPILED)
 
 
 def _connecting(url: URL) -> dict[str, Any]:

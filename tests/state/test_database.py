@@ -18,7 +18,7 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.pool import NullPool
 from sqlmodel import SQLModel
 
-from state.database import Database
+from state.database import _COMPILED, Database
 from state.errors import Busy, Damaged
 from state.store import NotInitialised, StateError, Store, TooNew
 from tests.databases import WHEN, Databases, on_postgresql, on_sqlite, raw, statements
@@ -376,3 +376,13 @@ def test_a_marker_key_is_the_same_for_the_same_and_another_for_any_other(book: "
             other.marker_key("AI-000001", "eng", 1),
         }
     assert len(keys) == 5
+
+
+@on_sqlite
+def test_what_one_file_was_asked_is_not_compiled_again_for_another(databases: Databases) -> None:
+    known = []
+    for _ in range(2):
+        with Store.open(databases.made(), clock=lambda: WHEN) as store:
+            store.list_items()
+        known.append(len(_COMPILED))
+    assert 0 < known[0] == known[1]
