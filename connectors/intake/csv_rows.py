@@ -97,6 +97,8 @@ def _header(row: _Cells | BadRow | None, columns: Sequence[str], required: str) 
         return BadRow(row.at, "", row.what)
     line, cells = row
     names = [cell.strip().lower() for cell in cells]
+    if len(names) == 1 and (mark := next((each for each in ";\t" if each in names[0]), None)):
+        return BadRow(line, "", f"separates its columns by {mark!r}; save it with commas between them")
     if strange := [name for name in names if name not in columns]:
         return BadRow(line, "", fields.unknown(strange, columns))
     if twice := sorted({name for name in names if names.count(name) > 1}):

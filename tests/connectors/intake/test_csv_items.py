@@ -120,7 +120,13 @@ def test_an_unknown_column_is_named_with_the_known() -> None:
     assert "priority" in fault
 
 
-@pytest.mark.parametrize(("header", "says"), [("title,title", "twice"), ("owner", "required"), ("", "empty")])
+@pytest.mark.parametrize(
+    ("header", "says"),
+    [
+        *(("title,title", "twice"), ("owner", "required"), ("", "empty")),
+        *(("title;owner", "by ';'; save it with commas"), ("title\towner", "save it with commas")),
+    ],
+)
 def test_a_broken_header_is_the_only_row(header: str, says: str) -> None:
     [fault] = faults(f"{header}\n")
     assert says in fault
