@@ -4,6 +4,8 @@ import os
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from connectors.sandbox.jira_text import plain
 from tests.databases import on_sqlite
 from tests.e2e.test_accepting import is_closed
@@ -26,6 +28,7 @@ def one(installation: Any) -> Any:
     return installation.run("item", "show", item["ref"])
 
 
+@pytest.mark.parametrize("installation", ["jira_cloud", "github"], indirect=True)
 def test_a_regression_opens_its_ticket_again_and_later_gets_one_of_its_own(installation: Any) -> None:
     installation.server.faults.search_lag = 30
     report(installation, 1)
