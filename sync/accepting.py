@@ -224,14 +224,13 @@ class Deciding:
         """Write down that a request or an acceptance is over, and have the ticket told."""
         before, after, because = move
         item, link = self.store.item(before.item), self.store.link(before.item)
-        asked = before.state is AcceptanceState.REQUESTED
         said = Comment("", item.ref, after.decisions[-1].by, end_words(after), self.clock(), inbound=False)
-        changes = unclaimed(item, after.ended_why, because.run) if asked else ()
+        changes = unclaimed(item, after.ended_why, because.run) if before.state is AcceptanceState.REQUESTED else ()
         self.store.commit(
             None,
             Effects(
                 changes=[replace(each, because=because) for each in changes],
-                touched=[sent_back(link)] if asked and link is not None else (),
+                touched=[sent_back(link)] if link is not None else (),
                 comments=[(said, because)],
                 acceptances=[move],
                 dirty=[item.ref],

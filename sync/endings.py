@@ -122,13 +122,12 @@ class _Judged:
 
     def _over(self, state: AcceptanceState, why: str) -> Ending:
         after = replace(self.each, state=state, ended_at=self.now, ended_why=why)
-        words = end_words(after)
+        words, link = end_words(after), None if self.link is None else sent_back(self.link)
         if self.each.state is AcceptanceState.ACTIVE:
             item = replace(self.item, status=Status.OPEN, accepted=None, claim=None, revision=self.item.revision + 1)
-            return Ending(self.each, after, item, self.link, self._comment(words))
+            return Ending(self.each, after, item, link, self._comment(words))
         change = unclaimed(self.item, why, self.run)
         item = replace(self.item, claim=None, revision=self.item.revision + len(change))
-        link = None if self.link is None else sent_back(self.link)
         return Ending(self.each, after, item, link, self._comment(words), change)
 
     def _comment(self, text: str) -> Comment:

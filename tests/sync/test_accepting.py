@@ -108,6 +108,24 @@ def test_a_lapsed_acceptance_opens_item_and_ticket_once_with_the_reason(world: A
     assert len(told(world, item)) == 1
 
 
+@pytest.mark.parametrize("end", ["lapsed", "revoked", "voided"])
+def test_an_acceptance_that_is_over_before_a_sync_told_of_it_opens_the_ticket_too(world: Any, end: str) -> None:
+    item = asked(world)
+    deciding(world).approve(item.ref, Terms("", None, "an alert", 2, 3), RUTH, world.because("we can bear it"))
+    match end:
+        case "lapsed":
+            world.clock.sleep(90 * 86_400)
+        case "revoked":
+            deciding(world).revoke(item.ref, "it is used after all", RUTH, world.because("it is used after all"))
+        case _:
+            world.edit(item.ref, title="Encrypt another bucket")
+    world.sync()
+    assert the(world, item).state == end
+    assert world.store.item(item.ref).status is Status.OPEN
+    assert world.ticket(item.ref).state.category is Category.NEW
+    at_rest(world)
+
+
 def test_the_end_is_told_of_once_before_it_comes(world: Any) -> None:
     item = accepted(world)
     world.clock.sleep(80 * 86400)
