@@ -361,7 +361,7 @@ async def _give(answer: Answer, at: datetime, end: End, transport: asyncio.Trans
 
 
 def _recorded(call: Call) -> Mapping[str, Any]:
-    kept = {k: v for k, v in call.headers.items() if k in ("authorization", "content-type")}
+    kept = {k: v for k, v in call.headers.items() if k in ("authorization", "content-type", "x-atlassian-token")}
     body = call.body.decode("utf-8", errors="surrogateescape")
     at = call.at.isoformat()
     return {"at": at, "method": call.method, "path": call.path, "query": call.query, "headers": kept, "body": body}

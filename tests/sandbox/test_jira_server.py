@@ -149,17 +149,19 @@ def test_a_restarted_jira_has_everything_as_it_was(opened: Callable[..., Any], t
     key = first.post({"labels": ["counterfoil"]}, properties=[{"key": "p", "value": 1}]).json()["key"]
     first.mia.start(key)
     first.mia.comment(key, "Ünicode")
+    file = first.mia.attach(key, "scan.pdf", b"%PDF-1.7 \xff")
     first.server.admin("POST", f"/_sandbox/issue/{key}/move", {"project": "OPS"})
     first.mia.delete(first.make())
     first.search(MARKED)
     had = first.get(key, expand="changelog", properties="p")
+    assert [one["id"] for one in had["fields"]["attachment"]] == [file]
     lines = (tmp_path / "jira.jsonl").read_text().splitlines()
     first.server.stop()
     second = opened(JiraCloudSandbox(), persist=tmp_path / "jira.jsonl")
     now = second.get(key, expand="changelog", properties="p")
     assert json.dumps(now).replace(second.server.url, "") == json.dumps(had).replace(first.server.url, "")
     assert second.search(MARKED) == ["OPS-1"]
-    assert len(lines) == 6
+    assert len(lines) == 7
     assert second.make() == "SEC-3"
 
 
