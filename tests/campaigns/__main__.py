@@ -11,7 +11,7 @@ from tests.campaigns.sheet import CHANGED, ROOT, commit, publish
 from tests.campaigns.spread import Crew
 
 HERE = Path(__file__).parent
-FRAME = {"__main__", "clocks", "conftest", "eavesdropper", "places", "sheet", "spread", "tracing", "wire"}
+FRAME = {"__main__", "backlog", "clocks", "conftest", "eavesdropper", "places", "sheet", "spread", "tracing", "wire"}
 NAMES = sorted(p.stem for p in HERE.glob("*.py") if p.stem not in FRAME and not p.stem.startswith("test_"))
 
 

@@ -53,6 +53,10 @@ class Shared(Clock):
         """Let so much time pass."""
         self._ahead[:8] = struct.pack("d", self.ahead + max(seconds, 0.0))
 
+    def put(self, at: datetime) -> None:
+        """Let it be that time, earlier or later."""
+        self._ahead[:8] = struct.pack("d", (at - datetime.now(UTC)).total_seconds())
+
     def govern(self) -> None:
         vars(time)["sleep"] = self.sleep
         vars(shell)["datetime"] = self

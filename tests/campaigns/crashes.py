@@ -16,15 +16,14 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
+from datetime import datetime
 from functools import cache, partial
 from pathlib import Path
 from typing import Any, cast
 
-import httpx
-
-from connectors.sandbox.faults import Fault
 from sync.app import runs
 from sync.app.crashing import POINTS, VARIABLE
+from tests.campaigns.backlog import is_ending, much_to_do, stir, trouble
 from tests.campaigns.clocks import Shared
 from tests.campaigns.places import KINDS, PROCESSES, Place, both_sides, workshop, wrong_with
 from tests.campaigns.sheet import Score
@@ -39,10 +38,17 @@ Of the first, a tenth are repeated on PostgreSQL."""
 _ROWS = 5
 _FEWER = 10
 _RUNS = 8
-_WRITTEN = {"jira-cloud": "/issue/[^/]+$", "jira-datacenter": "/issue/[^/]+$", "github": "/issues/[0-9]+$"}
-_MADE = {"jira-cloud": "/issue(/bulk)?$", "jira-datacenter": "/issue(/bulk)?$", "github": "/issues$"}
-_SAID = {"jira-cloud": "/comment$", "jira-datacenter": "/comment$", "github": "/comments$"}
-_NAMES = ("duplicates", "lost", "unlinked", "another end state", "ledger unsound", "not at rest")
+_NAMES = (
+    "duplicates",
+    "lost",
+    "unlinked",
+    "evidence twice",
+    "asked for twice",
+    "two standing comments",
+    "another end state",
+    "ledger unsound",
+    "not at rest",
+)
 
 
 @dataclass(frozen=True)
@@ -54,7 +60,7 @@ class History:
 
     place: Place
     clock: Shared
-    ahead: float
+    at: datetime
     trouble: Sequence[Mapping[str, Any]]
     words: Sequence[str]
     environment: Mapping[str, str]
@@ -108,7 +114,7 @@ def postgresql() -> Iterator[Server | None]:
 @contextmanager
 def fresh(history: "History", server: Server | None = None) -> Iterator[Place]:
     """The history's installation, served, as it was before anything was done; on the server if there is one."""
-    history.clock.sleep(history.ahead - history.clock.ahead)
+    history.clock.put(history.at)
     place = history.place.copied(history.place.folder.with_name("case"))
     with place.served():
         if server is None:
@@ -147,7 +153,7 @@ def _killed(history: History, number: int, orders: Sequence[str], server: Server
             ended = place.run(*history.words, environment={**history.environment, VARIABLE: order})
             kills[order.partition(":")[0]] += ended.code == -signal.SIGKILL
             story.append(f"{order}: {ended.code} {ended.err.strip()}")
-            history.clock.sleep(dice.choice((1, 150, 900)))
+            history.clock.sleep(dice.choice((150, 900) if is_ending(history.at) else (1, 150, 900)))
         wrong, told = at_rest(place, history)
     story += told
     return Case(number, tuple(wrong), tuple(kills.items()), "\n".join(story))
@@ -198,16 +204,14 @@ def _made(folder: Path, seed: int, which: int) -> History:
     config = place.folder / "counterfoil.toml"
     wait = dice.choice((0, 120))
     config.write_text(config.read_text().replace("visibility_wait_seconds = 0", f"visibility_wait_seconds = {wait}"))
-    much_to_do(place, dice)
+    much_to_do(place, clock, dice)
     forced = dice.random() < 0.3
     words = ["sync", "--force", "they are all wanted"] if forced else ["sync"]
     environment = {"COUNTERFOIL_SAFETY__MAX_CREATES": "0"} if forced else {}
-    trouble = _trouble(kind, dice)
-    clock.sleep(150)
-    ahead = clock.ahead
+    faults, at = trouble(kind, dice), clock.now()
     whole = place.copied(folder / "whole")
     with whole.served():
-        stir(whole, trouble)
+        stir(whole, faults)
         passed = _passes(whole, words, environment)
         code = 0
         for _ in range(_RUNS):
@@ -217,8 +221,10 @@ def _made(folder: Path, seed: int, which: int) -> History:
             if nothing:
                 break
     wanted = both_sides(whole)
+    if wrong := wrong_with(whole, wanted):
+        raise RuntimeError(f"history {which} ends wrongly by itself: {', '.join(wrong)}")
     shutil.rmtree(whole.folder)
-    return History(place, clock, ahead, trouble, words, environment, passed, wanted, code)
+    return History(place, clock, at, faults, words, environment, passed, wanted, code)
 
 
 def _passes(place: Place, words: Sequence[str], environment: Mapping[str, str]) -> dict[str, int]:
@@ -236,74 +242,6 @@ def _passes(place: Place, words: Sequence[str], environment: Mapping[str, str]) 
         raise RuntimeError(str(ended))
     passed = notes.read_text().split()
     return {point: passed.count(point) for point in dict.fromkeys(passed)}
-
-
-def much_to_do(place: Place, dice: random.Random) -> None:
-    """Links, answers that were lost, changes and comments on both sides, and new items."""
-    place.run("init")
-    with place.served():
-        refs = [place.ask("item", "add", f"Rotate key {n} of the build account")["ref"] for n in range(4)]
-        place.ask("sync")
-        place.clock.sleep(dice.choice((600, 90_000)))  # type: ignore[attr-defined]
-        if dice.random() < 0.7:
-            place.run("item", "add", "Encrypt the volume whose ticket is in doubt")
-            place.run("item", "comment", refs[0], "Is this said once only?")
-            stir(place, [_fault("POST", _MADE[place.kind], Fault.LOSE_ANSWER)])
-            stir(place, [_fault("POST", _SAID[place.kind], Fault.LOSE_ANSWER)])
-            place.run("sync")
-        _ours(place, refs, dice)
-        _theirs(place, refs, dice)
-        for n in range(dice.choice((1, 2, 3, 3, 3, 60 if place.kind == "jira-cloud" else 4))):
-            place.run("item", "add", f"Encrypt volume {n} of the billing system")
-
-
-def _ours(place: Place, refs: Sequence[str], dice: random.Random) -> None:
-    place.run("item", "edit", refs[1], "--title", "Rotate every key", "--priority", dice.choice(("low", "critical")))
-    if dice.random() < 0.5:
-        place.run("item", "edit", refs[0], "--status", "in_progress", "--due", "2027-02-01")
-    if dice.random() < 0.7:
-        place.run("item", "comment", refs[dice.randrange(4)], "Before the audit, please.")
-
-
-def _theirs(place: Place, refs: Sequence[str], dice: random.Random) -> None:
-    keys = [place.ask("item", "show", ref)["ticket"]["key"] for ref in refs[1:]]
-    begun, done, dropped = dice.sample(keys, 3)
-    with place.engineer() as mia:
-        deeds: list[Callable[[], Any]] = [
-            lambda: mia.start(begun),
-            lambda: mia.close(done, "Done on Monday."),
-            lambda: mia.wont_do(dropped, "Not worth it."),
-            lambda: mia.comment(dice.choice(keys), "Which of the two accounts is meant?"),
-            lambda: mia.edit_title(dice.choice(keys), "nope"),
-            lambda: mia.add_label(dice.choice(keys), "theirs"),
-        ]
-        for deed in dice.sample(deeds, dice.randint(2, 5)):
-            deed()
-
-
-def _trouble(kind: str, dice: random.Random) -> list[Mapping[str, Any]]:
-    verb = "PATCH" if kind == "github" else "PUT"
-    found = []
-    if dice.random() < 0.4:
-        found.append(_fault(verb, _WRITTEN[kind], Fault.RATE_LIMITED, times=5, seconds=59))
-    if dice.random() < 0.5:
-        found.append(_fault("POST", _SAID[kind], Fault.RATE_LIMITED, seconds=20))
-    if dice.random() < 0.5:
-        found.append(_fault("POST", _MADE[kind], dice.choice((Fault.RATE_LIMITED, Fault.LOSE_ANSWER)), seconds=20))
-    elif dice.random() < 0.7:
-        found.append(_fault("POST", _MADE[kind], Fault.ERROR_BEFORE, status=425))
-    return found
-
-
-def _fault(method: str, path: str, fault: Fault, **more: Any) -> Mapping[str, Any]:
-    return {"method": method, "path": path, "fault": fault.value, **more}
-
-
-def stir(place: Place, trouble: Sequence[Mapping[str, Any]]) -> None:
-    """Let the tracker, which is served, behave like that."""
-    for each in trouble:
-        url = f"http://127.0.0.1:{place.port}/_sandbox/faults"
-        httpx.post(url, json=each, trust_env=False, verify=False).raise_for_status()  # noqa: S501
 
 
 def _score(

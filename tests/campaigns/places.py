@@ -23,10 +23,14 @@ from connectors.sandbox.github_server import GithubSandbox
 from connectors.sandbox.jira_engineer import JiraEngineer
 from connectors.sandbox.jira_server import JiraSandbox
 from connectors.sandbox.server import SandboxServer
+from state import acceptances, due_dates, proofs
+from state.acceptance import Acceptance, DueChange
 from state.model import ActionItem, Link
+from state.proof import Evidence, EvidenceKind
 from state.store import Store
 from tests import postgresql, program
 from tests.campaigns.clocks import DAY, Clock
+from tests.histories.matters import NUMBERED, STANDING
 from tests.program import Ended, Process
 
 KINDS = ("jira-cloud", "jira-datacenter", "github")
@@ -34,6 +38,8 @@ NEW = 20
 """Each case whose number this divides is done by newly started processes, the others by forked ones."""
 PROCESSES = f"processes: forked, in each {NEW}th case newly started"
 """The same in the words of a row."""
+
+_DAY = re.compile(r"\b\d{4}-\d\d-\d\d\b")
 
 _MEMORY = Path("/dev/shm")  # noqa: S108
 _ROOM = 1 << 30
@@ -268,13 +274,43 @@ def _both_sides(place: Place, store: Store) -> dict[str, Any]:
 def _item(store: Store, item: ActionItem, link: Link | None) -> dict[str, Any]:
     agreed = link.baseline if link is not None else {}
     comments = store.comments(item.ref)
+    accepted = store.ask(acceptances.of_items, [item.ref]).get(item.ref, [])
     return {
         "values": [item.title, item.status.value, item.owner, item.priority.value, str(item.due_date)],
+        "claim": [item.claim.kind.value, item.claim.by] if item.claim is not None else None,
+        "part of": item.part_of,
         "linked": link is not None,
         "agreed": sorted((name.value, both.ours, both.theirs) for name, both in agreed.items()),
-        "comments": sorted((said.text.strip(), said.inbound, bool(said.remote_id)) for said in comments),
-        "holds": sorted(hold.kind.value for hold in store.holds(item.ref)),
+        "comments": sorted((_plain(said.text), said.inbound, bool(said.remote_id), said.topic) for said in comments),
+        "holds": sorted((hold.kind.value, hold.field or "") for hold in store.holds(item.ref)),
+        "evidence": sorted(_piece(each) for each in store.ask(proofs.of_items, [item.ref]).get(item.ref, [])),
+        "acceptances": sorted(_accepted(each) for each in accepted),
+        "asked for later": sorted(_later(each) for each in store.ask(due_dates.changes, item.ref)),
     }
+
+
+def _piece(each: Evidence) -> tuple[str, ...]:
+    """A piece of evidence but for its number and its time, and what a snapshot shows, which the time has a say in."""
+    draft, review = each.draft, each.review
+    shows = "" if draft.kind is EvidenceKind.TICKET_SNAPSHOT else str(draft.sha256)
+    verdict = (review.verdict.value, review.by) if review is not None else ()
+    return (draft.kind.value, draft.remote_id, draft.url, draft.by, draft.shows, shows, str(each.version), *verdict)
+
+
+def _accepted(each: Acceptance) -> tuple[str, ...]:
+    """A request and what became of it, but for its number and its times."""
+    decided = (f"{decision.verdict} {decision.by}" for decision in each.decisions)
+    terms = (each.terms.justification, str(each.terms.until), str(each.warned_at is not None))
+    return (each.state.value, each.requester, each.event, *terms, _plain(each.ended_why), *decided)
+
+
+def _later(each: DueChange) -> tuple[str, ...]:
+    return (str(each.before), str(each.after), each.requester, each.verdict)
+
+
+def _plain(text: str) -> str:
+    """What was said but for the day, and the numbers of evidence and requests: they depend on what came first."""
+    return NUMBERED.sub("some", _DAY.sub("that day", text.strip()))
 
 
 def tickets_of(place: Place) -> Iterator[dict[str, Any]]:
@@ -284,13 +320,13 @@ def tickets_of(place: Place) -> Iterator[dict[str, Any]]:
     match server.sandbox:
         case JiraSandbox() as jira:
             for issue in jira.issues.by_id.values():
-                said = [json.dumps(comment.body) for comment in issue.comments]
+                said = [_plain(json.dumps(comment.body)) for comment in issue.comments]
                 person = issue.assignee.id if issue.assignee else None
                 values = [issue.summary, issue.status.name, issue.resolution, issue.priority, person, issue.duedate]
                 yield _ticket(json.dumps(issue.description), values, issue.labels, said)
         case GithubSandbox() as github:
             for one in github.state.issues.values():
-                said = [github.state.comments[number].body for number in one.comments]
+                said = [_plain(github.state.comments[number].body) for number in one.comments]
                 yield _ticket(one.body or "", [one.title, one.state, one.reason, *one.assignees], one.labels, said)
 
 
@@ -309,16 +345,29 @@ def wrong_with(place: Place, wanted: Mapping[str, Any]) -> list[str]:
     """What is not as it would be if nothing had happened, by name, and nothing if all is well."""
     with place.store() as store:
         found, sound = _both_sides(place, store), store.verify().ok
-    wrong = []
+    alone = {ref: item for ref, item in found["items"].items() if item["part of"] is None}
     many = Counter(ticket["item"] for ticket in found["tickets"])
+    wrong = []
     if any(number > 1 for number in many.values()):
         wrong.append("duplicates")
-    if any(ref not in many for ref in found["items"]):
+    if any(ref not in many for ref in alone):
         wrong.append("lost")
-    if not all(item["linked"] for item in found["items"].values()):
+    if not all(item["linked"] for item in alone.values()):
         wrong.append("unlinked")
+    wrong += _told_twice(found)
     if not wrong and found != wanted:
         wrong.append("another end state")
     if not sound:
         wrong.append("ledger unsound")
     return wrong
+
+
+def _told_twice(found: Mapping[str, Any]) -> Iterator[str]:
+    """What stands there more than once of which there is to be one, by name."""
+    items = found["items"].values()
+    if any(n > 1 for item in items for n in Counter(kept[1] or kept[2] for kept in item["evidence"]).values()):
+        yield "evidence twice"
+    if any([state for state, *_ in item["acceptances"]].count("requested") > 1 for item in items):
+        yield "asked for twice"
+    if any(sum(bool(STANDING.search(said)) for said in ticket["said"]) > 1 for ticket in found["tickets"]):
+        yield "two standing comments"

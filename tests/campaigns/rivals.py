@@ -24,7 +24,8 @@ from sqlmodel import SQLModel
 
 from sync.app import runs
 from tests import program
-from tests.campaigns.crashes import History, at_rest, fresh, postgresql, prepared, settled, stir
+from tests.campaigns.backlog import stir
+from tests.campaigns.crashes import History, at_rest, fresh, postgresql, prepared, settled
 from tests.campaigns.places import PROCESSES, Place, both_sides, workshop, wrong_with
 from tests.campaigns.sheet import Score
 from tests.campaigns.spread import Case, Crew, seconds, spread

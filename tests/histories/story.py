@@ -1,25 +1,34 @@
 """What people do on both sides in one short story, told by its number, and how everything stands at its end."""
 
 from abc import ABC, abstractmethod
-from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
 from random import Random
 from typing import Any
 
 from connectors.sandbox.engineer import Engineer
+from state import acceptances, proofs
+from state.acceptance import AcceptanceState
 from state.effects import Because, Effects, ItemChange
 from state.model import Actor, Agent, HoldKind, ItemDraft, Link, Priority
 from state.store import Store
 from state.ticket import Ticket
 from sync.engine import Report
+from tests.histories.matters import MATTERS, NUMBERED, STANDING, URL, Office, found
+from tests.histories.weather import Clock
 
 STORIES = 150
+_WAITING = (HoldKind.EVIDENCE_MISSING, HoldKind.ACCEPTANCE_REQUESTED)
+"""The holds that a story may end with: what it claims or asks for waits for a person."""
 OFFICER = Because(Agent(Actor.HUMAN, "counterfoil", "olga@acme.example", "Olga"), reason="asked for")
 
 _OURS = ("title", "description", "priority", "due_date", "say")
 _THEIRS = ("comment", "label", "assign", "start")
+_BESIDE = ("say", "label")
+_AT_ONCE = ("add", "find", *_OURS)
+_FAR = (*_THEIRS, "close", "show", "drop")
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +46,8 @@ class Act:
 def story(number: int) -> tuple[tuple[Act, ...], ...]:
     """What is done before each run. The end does not depend on when the runs come to know of it."""
     chance = Random(number)  # noqa: S311
+    if number % 6 == 5:
+        return _matter(chance)
     items = chance.choice((1, 1, 2))
     turns = [[Act(item, "add", item) for item in range(items)]]
     for turn in range(1, chance.choice((2, 3)) + 1):
@@ -50,6 +61,15 @@ def story(number: int) -> tuple[tuple[Act, ...], ...]:
     begun = [act for acts in turns for act in acts if act.what == "start"]
     again = {id(act) for n, act in enumerate(begun) if act.item in {other.item for other in begun[:n]}}
     return tuple(tuple(replace(a, what="comment") if id(a) in again else a for a in acts) for acts in turns)
+
+
+def _matter(chance: Random) -> tuple[tuple[Act, ...], ...]:
+    """A story of one item, or of a group, about which something is claimed, proved or decided."""
+    acts = MATTERS[chance.choice([*MATTERS])]
+    begin = Act(0, "find" if "drop" not in acts and chance.random() < 0.5 else "add")
+    turns = [[begin], *([Act(0, act, turn)] for turn, act in enumerate(acts, 1))]
+    chance.choice(turns).append(Act(0, chance.choice(_BESIDE), 9))
+    return tuple(map(tuple, turns))
 
 
 def _act(chance: Random, items: int, value: int) -> Act:
@@ -68,6 +88,7 @@ class Stage(ABC):
     """One installation with one tracker, where `person` has the account `account`."""
 
     store: Store
+    clock: Clock
     person: Engineer
     account: str
 
@@ -101,21 +122,24 @@ class Telling:
     left: dict[int, list[Act]] = field(default_factory=lambda: defaultdict(list))
 
     def perform(self, act: Act) -> None:
-        """Our side acts at once; somebody on the other side when there is something to act on."""
-        if act.what in _THEIRS:
-            self.left[act.item].append(act)
-        else:
+        """Our side acts at once; who has to know of something first, on either side, once it is there."""
+        if act.what in _AT_ONCE:
             self._ours(act)
+        else:
+            self.left[act.item].append(act)
 
     def catch_up(self) -> bool:
-        """Do on the far side what could not be done before; whether anything was."""
-        did = False
-        for item in [number for number, acts in self.left.items() if acts]:
-            link = self.stage.store.link(self.refs[item])
-            if link is not None:
-                for act in self.left.pop(item):
-                    self._theirs(act, link.ref.key)
-                    did = True
+        """Do what could not be done before, in its order; whether anything was."""
+        did, office = False, Office(self.stage.store, self.stage.clock)
+        for item, acts in self.left.items():
+            while acts and (link := self.stage.store.link(ref := self.refs[item])) is not None:
+                if acts[0].what in _FAR:
+                    self._theirs(acts.pop(0), link.ref.key)
+                elif office.may(acts[0].what, ref):
+                    office.act(acts.pop(0).what, ref)
+                else:
+                    break
+                did = True
         return did
 
     def _ours(self, act: Act) -> None:
@@ -123,6 +147,9 @@ class Telling:
         if act.what == "add":
             draft = ItemDraft(title=f"Encrypt volume {value} of the billing system", controls=(), risks=())
             self.refs.append(store.add_items([(draft, date(2031, 12, 20), Priority.HIGH)], OFFICER)[0].ref)
+            return
+        if act.what == "find":
+            self.refs.append(found(store, value, OFFICER))
             return
         ref = self.refs[act.item]
         if act.what == "say":
@@ -145,6 +172,12 @@ class Telling:
                 person.add_label(key, f"theirs-{act.value}")
             case "assign":
                 person.assign(key, self.stage.account)
+            case "close":
+                person.close(key)
+            case "show":
+                person.comment(key, f"/evidence {URL} the build is green")
+            case "drop":
+                person.wont_do(key, "Not this year.")
             case _:
                 person.start(key)
 
@@ -168,12 +201,31 @@ def _tickets_of(store: Store, ref: str, tickets: Sequence[Shown]) -> list[Shown]
 def _stands(store: Store, ref: str, shown: Shown | None) -> Mapping[str, Any]:
     item = store.item(ref)
     ours = {n: getattr(item, n) for n in ("title", "description", "priority", "owner", "status", "due_date")}
-    heard = sorted((c.inbound, c.author, c.text) for c in store.comments(ref))
+    heard = sorted((c.inbound, c.author, _plain(c.text)) for c in store.comments(ref))
+    ours |= {"heard": heard, **_decided(store, ref)}
     if shown is None:
-        return {**ours, "heard": heard, "ticket": None}
+        return {**ours, "ticket": None}
     names = ("title", "body", "state", "priority", "assignee", "due_date", "labels", "archived")
     theirs = {f"ticket {n}": getattr(shown.ticket, n) for n in names}
-    return {**ours, "heard": heard, **theirs, "said": sorted(shown.said)}
+    return {**ours, **theirs, "said": sorted((by_us, _plain(text)) for by_us, text in shown.said)}
+
+
+def _decided(store: Store, ref: str) -> Mapping[str, Any]:
+    """What is claimed of an item, what shows it, and what was asked for and decided."""
+    item, pieces = store.item(ref), store.ask(proofs.of_items, [ref]).get(ref, [])
+    asked = store.ask(acceptances.of_items, [ref]).get(ref, [])
+    return {
+        "part of": item.part_of,
+        "claim": item.claim and (item.claim.kind, item.claim.by),
+        "evidence": sorted((e.draft.kind, e.draft.url, e.draft.by, e.review and e.review.verdict) for e in pieces),
+        "asked": sorted((a.state, a.requester, a.terms.justification, a.terms.until, a.ended_why) for a in asked),
+        "waits": sorted(h.kind for h in store.holds(ref) if h.kind in _WAITING),
+    }
+
+
+def _plain(text: str) -> str:
+    """What was said, whatever the numbers of evidence and requests."""
+    return NUMBERED.sub("some", text)
 
 
 def wrongs(
@@ -184,7 +236,7 @@ def wrongs(
     Where the wait does not cover what the tracker does, an item may be held with words that say why.
     """
     store = stage.store
-    holds = store.holds(None)
+    holds = [h for h in store.holds(None) if h.kind not in _WAITING]
     held = {h.item for h in holds}
     if covered and holds:
         yield "held", "; ".join(h.detail for h in holds)
@@ -194,7 +246,11 @@ def wrongs(
         yield "still in doubt", "; ".join(f"{i.kind} of {i.item}" for i in open_)
     links = store.links(ends)
     for ref, ends_as in ends.items():
-        there = [s.ticket for s in _tickets_of(store, ref, tickets)]
+        shown = _tickets_of(store, ref, tickets)
+        yield from _several(store, ref, shown)
+        if ends_as["part of"] is not None:
+            continue
+        there = [s.ticket for s in shown]
         keys = ", ".join(t.ref.key for t in there)
         named = not covered and _named(there, [h for h in holds if h.item == ref])
         if len(there) > 1 and not named:
@@ -208,6 +264,17 @@ def wrongs(
                 continue
             if ends_as.get(name) != value and (covered or ref not in held):
                 yield "other than without faults", f"{ref}: {name} is {ends_as.get(name)!r}, not {value!r}"
+
+
+def _several(store: Store, ref: str, tickets: Iterable[Shown]) -> Iterator[tuple[str, str]]:
+    """What an item has several of, of which there is to be one at most."""
+    pieces = Counter((e.draft.origin, e.draft.remote_id) for e in store.ask(proofs.of_items, [ref]).get(ref, []))
+    if twice := [key for key, n in pieces.items() if n > 1]:
+        yield "evidence twice", f"{ref}: {twice}"
+    if [a.state for a in store.ask(acceptances.of_items, [ref]).get(ref, [])].count(AcceptanceState.REQUESTED) > 1:
+        yield "asked for twice", ref
+    if any(sum(bool(STANDING.search(text)) for _, text in each.said) > 1 for each in tickets):
+        yield "two standing comments", ref
 
 
 def tell(
