@@ -12,7 +12,7 @@ from sync.app.failures import IN_ORDER
 from sync.app.opening import configuration, open_store
 from sync.app.shell import Shell
 
-_NAMED = 5
+_NAMED, _HOLDS = 5, 20
 
 
 def status(shell: Shell) -> int:
@@ -84,8 +84,10 @@ def _words(view: Overview, holds: Sequence[Hold], trackers: Sequence[str], also:
         show.table(("tracker", "tickets", "last read (UTC)"), synced),
         show.bullets([last]),
         show.heading(f"Waits for a person: {len(holds)}"),
-        show.holds(holds),
+        show.holds(holds[:_HOLDS]),
     ]
+    if len(holds) > _HOLDS:
+        parts.append(f"  and {len(holds) - _HOLDS:,} more: counterfoil holds list")
     if told := [*_accepted(view)]:
         parts += [show.heading("Accepted risks and due dates"), show.bullets(told)]
     if view.warned:

@@ -2,13 +2,14 @@
 
 import io
 import json
+import re
 import shutil
 import sys
-import textwrap
 from collections.abc import Iterable, Mapping, Sequence
 from contextvars import ContextVar
 from typing import Any
 
+from rich.cells import cell_len, chop_cells
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -89,9 +90,20 @@ def heading(text: str) -> Text:
 def bullets(lines: Iterable[str]) -> str:
     """Lines as a list, wrapped below themselves on a terminal, with a word where there are none."""
     wide = (width() or _UNWRAPPED) - 1
-    wrapper = textwrap.TextWrapper(wide, initial_indent="  ", subsequent_indent="      ", break_long_words=False)
-    wrapper.break_on_hyphens = False
-    return "\n".join(wrapper.fill(part) for line in lines for part in line.split("\n")) or "  none"
+    return "\n".join(_wrapped(part, wide) for line in lines for part in line.split("\n")) or "  none"
+
+
+def _wrapped(line: str, wide: int) -> str:
+    """The line in so many columns; a long word stays whole, as it may be an address, but for one in wide characters."""
+    done, now = list[str](), "  "
+    for word in re.findall(r"\s*\S+", line):
+        for part in [word] if cell_len(word) == len(word) else chop_cells(word, wide - 6):
+            if now.strip() and cell_len(now + part) > wide:
+                done.append(now)
+                now = f"      {part.lstrip()}"
+            else:
+                now += part
+    return "\n".join([*done, now]).rstrip()
 
 
 def holds(waiting: Iterable[Hold]) -> str:

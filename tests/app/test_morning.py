@@ -1,6 +1,9 @@
 """The morning view, as people and programs read it."""
 
+import re
+
 import pytest
+from rich.cells import cell_len
 
 from sync.app.show import PAPER
 from tests.app.conftest import Line, Office
@@ -48,6 +51,25 @@ def test_status_fits_into_eighty_columns(morning: Line) -> None:
     plain = [line for line in lines if "\x1b" not in line]
     assert plain
     assert max(map(len, plain)) <= 80
+
+
+def test_status_of_much_and_in_wide_characters_fits_too_and_names_no_more_than_can_be_read(morning: Line) -> None:
+    rows = "".join(f"{'鍵を更新する' * 9} {n},very.long.name.number{n}@department.acme.example\n" for n in range(50))
+    (morning.folder / "rows.csv").write_text(f"title,owner\n{rows}", encoding="utf-8")
+    morning("intake", "csv", str(morning.folder / "rows.csv"))
+    morning("risk", "add", "他人が侵入する" * 12, "--id", "R-2", "--next-review", "2026-01-01")
+    morning("sync")
+    paper = PAPER.set(80)
+    try:
+        text = re.sub(r"\x1b\[[0-9;]*m", "", morning("status").out)
+    finally:
+        PAPER.reset(paper)
+    assert max(map(cell_len, text.splitlines())) <= 80
+    assert "他人が侵入する" * 12 in "".join(text.split())
+    assert not any(line[:1] in "他人が侵入する" for line in filter(None, text.splitlines()))
+    waiting = len(morning.json("status")["holds"])
+    assert (waiting > 50, text.count("no_route: ")) == (True, 20)
+    assert f"and {waiting - 20} more: counterfoil holds list" in text
 
 
 def test_status_says_how_the_last_sync_ended(office: Office) -> None:
