@@ -10,7 +10,7 @@ from sqlalchemy import update
 
 from connectors.base import BadRow, LeftOut, Row
 from connectors.intake.registry import REPORTS, SourceFile, source
-from state import controls, proofs
+from state import audit, controls, proofs
 from state.effects import Because, Effects, ItemChange
 from state.items import ITEM
 from state.model import ActionItem, Actor, Agent, Finding, ItemDraft, Priority, SourceKind, Status, TestOutcome
@@ -175,6 +175,7 @@ def test_a_failure_after_the_resolution_opens_the_item_again(store: Store) -> No
     assert (report.reopened, report.updated) == (1, 0)
     assert (item.status, item.claim, item.resolved_at) == (Status.OPEN, None, None)
     assert "fails again" in list(store.log(["AI-000001"]))[-1].body
+    assert store.ask(audit.reopened, ["AI-000001"]) == {"AI-000001": NOW + timedelta(hours=1)}
 
 
 def test_a_failure_from_before_the_resolution_says_nothing_about_it(store: Store) -> None:
