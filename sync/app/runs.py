@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from connectors.base import Tracker
+from connectors.bounded import SIZE_LIMIT
 from connectors.errors import NotFound
 from state.effects import Because
 from state.model import Hold
@@ -79,7 +80,8 @@ def _engine(
 
 def _keeping(config: Configuration) -> Keeping:
     said = config.settings.evidence
-    return Keeping(vault(config), said.copy_attachments, said.largest_mb * 1024**2, said.valid_days)
+    largest = min(said.largest_mb * 1024**2, SIZE_LIMIT)
+    return Keeping(vault(config), said.copy_attachments, largest, said.valid_days)
 
 
 def plan(shell: Shell, *, out: Path | None, check: bool, full: bool, only: str | None) -> int:

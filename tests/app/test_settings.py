@@ -6,10 +6,12 @@ from pathlib import Path
 
 import pytest
 
+from connectors.bounded import SIZE_LIMIT
 from connectors.registry import BUILT_IN, settings_class
 from connectors.sandbox.memory import CAPS, FarSide, MemoryTracker
 from sync.app.complaints import ConfigError, line_numbers
 from sync.app.reaching import rules_of, tracker_settings
+from sync.app.runs import _keeping
 from sync.app.settings import Settings, keys_at, load
 
 EXAMPLE = Path(__file__).resolve().parents[2] / "config.example.toml"
@@ -210,3 +212,8 @@ def test_people_are_mentioned_only_where_the_trackers_table_says_so(tmp_path: Pa
     rules = rules_of(config, tracker_settings(config), {"eng": tracker})
     wanted = "5b10" if line.endswith("true") else None
     assert [rules.mentioned("eng", name) for name in ("Mia@acme.example", "5B10", "tom")] == [wanted, wanted, None]
+
+
+@pytest.mark.parametrize(("limit", "largest"), [(1, 1024**2), (64, SIZE_LIMIT), (500, SIZE_LIMIT)])
+def test_no_attachment_is_asked_for_that_no_answer_may_be_as_large_as(tmp_path: Path, limit: int, largest: int) -> None:
+    assert _keeping(load(written(tmp_path, f"[evidence]\nlargest_mb = {limit}\n"))).largest == largest
