@@ -37,8 +37,8 @@ def values(patch: Patch, also: Sequence[str]) -> dict[str, Any]:
     if patch.state is not None:
         changed["state"] = "closed" if patch.state.category is Category.DONE else "open"
         if patch.state.category is Category.DONE:
-            wanted = patch.state.resolution
-            changed["state_reason"] = wanted if wanted in _REASONS else _REASONS[0]
+            known = (name for name in patch.state.resolutions if name in _REASONS)
+            changed["state_reason"] = next(known, _REASONS[0])
     if not isinstance(patch.title, Keep):
         changed["title"] = patch.title
     if not isinstance(patch.body, Keep):

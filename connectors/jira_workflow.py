@@ -135,11 +135,10 @@ class Workflow:
                     frontier.append(longer)
         return frontier[0] if frontier else []
 
-    def _rank(self, step: Step, target: TransitionTo) -> tuple[int, bool]:
-        names = _lower(target.names)
-        name = names.index(step.status.lower()) if step.status.lower() in names else len(names)
-        sets_resolution = "resolution" in self._fill(step, target)[0]
-        return name, target.resolution is not None and not sets_resolution
+    def _rank(self, step: Step, target: TransitionTo) -> tuple[int, int]:
+        """How near a step that arrives comes to what is wanted; the name of a state may say what a resolution would."""
+        resolution = self._fill(step, target)[0].get("resolution", {}).get("name", "")
+        return _place(target.names, step.status), _place(target.resolutions, resolution, step.status)
 
     def _out(self, issue: str, here: Place) -> list[Step]:
         if here not in self._steps:
@@ -214,13 +213,18 @@ def _step(row: Mapping[str, Any]) -> Step:
 
 def _resolution(meta: Mapping[str, Any], target: TransitionTo, *, demanded: bool) -> str | None:
     allowed = [str(row["name"]) for row in rows(meta.get("allowedValues")) if row.get("name")]
-    if target.resolution is not None:
-        if not allowed:
-            return target.resolution
-        return next((name for name in allowed if name.lower() == target.resolution.lower()), None)
-    if not demanded and target.category is not Category.DONE:
+    if target.resolutions and not allowed:
+        return target.resolutions[0]
+    if not target.resolutions and not demanded and target.category is not Category.DONE:
         return None
-    return next((name for usual in _USUAL_RESOLUTIONS for name in allowed if name.lower() == usual), None)
+    wanted = _lower(target.resolutions) or _USUAL_RESOLUTIONS
+    return next((name for each in wanted for name in allowed if name.lower() == each), None)
+
+
+def _place(names: Sequence[str], *told: str) -> int:
+    """Which of the names is told first; behind them all where none is."""
+    known = set(_lower(told))
+    return next((place for place, name in enumerate(_lower(names)) if name in known), len(names))
 
 
 def _lower(names: Sequence[str]) -> list[str]:

@@ -158,6 +158,12 @@ class TrackerContract(TalkContract):
             seen.append(bench.read(ref).state.category)
         assert seen == [Category.INDETERMINATE, Category.DONE, Category.NEW]
 
+    def test_a_ticket_is_closed_as_the_first_of_some_words_that_its_tracker_has(self, bench: Bench) -> None:
+        """What nobody will do is not told as done, whatever the tracker calls it."""
+        ref, words = bench.make(), ("Won't Do", "not_planned", "Done", "completed")
+        bench.change(ref, Patch(state=TransitionTo(Category.DONE, (), words)))
+        assert bench.read(ref).state.resolution in ("Won't Do", "not_planned")
+
     def test_a_body_that_was_edited_since_it_was_read_is_not_written_over(self, bench: Bench) -> None:
         """A body is written as a whole, and what people wrote into it meanwhile would be lost."""
         old, marker = bench.read(bench.make()), bench.draft().marker

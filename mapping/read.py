@@ -182,4 +182,6 @@ def _warnings(ticket: Ticket, rules: TrackerRules, values: Mapping[Field, str | 
         )
     if ticket.state.category is Category.DONE and not ticket.state.resolution:
         found.append(f"{called}: closed without a resolution")
+    elif values[Field.STATUS] == Status.ACCEPTED_AS_RISK and status_of(ticket, rules, started=False) == Status.RESOLVED:
+        found.append(f"{called}: its risk is accepted, but it says that the work is done: {ticket.state.resolution!r}")
     return found

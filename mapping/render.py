@@ -144,12 +144,8 @@ def patch(
 
 def transition(status: Status, rules: TrackerRules) -> TransitionTo:
     """The state that a ticket of an item with this status should be in."""
-    resolution = None
-    if status is Status.RESOLVED:
-        resolution = rules.resolution_to_write("resolved")
-    elif status is Status.ACCEPTED_AS_RISK:
-        resolution = rules.resolution_to_write("acceptance")
-    return TransitionTo(_CATEGORIES[status], rules.status[transition_key(status)], resolution)
+    names = rules.status[transition_key(status)]
+    return TransitionTo(_CATEGORIES[status], names, rules.resolutions_to_write(status))
 
 
 def rendered_title(item: ActionItem, rules: TrackerRules) -> str:

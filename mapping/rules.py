@@ -64,8 +64,9 @@ class TrackerRules:
     """How items read in one tracker.
 
     `status` has the keys `open`, `in_progress`, `resolved`, `acceptance`; `resolution` has `resolved`, `acceptance`,
-    `duplicate`. Of each list the first name is what we write; the default resolutions are only read, and the tracker
-    picks its own when one is to be written. `priority` names priorities, or labels where the tracker has no such field.
+    `duplicate`. Of each list the first name is what we write; of the default resolutions only those of `acceptance`
+    are written, and where work is done the tracker picks its own. `priority` names priorities, or labels where the
+    tracker has no such field.
     """
 
     tracker: str
@@ -125,10 +126,20 @@ class TrackerRules:
         known = {folded(name) for name in self.status["acceptance"]}
         return tuple(sorted(name for name in names if folded(name) in known))
 
-    def resolution_to_write(self, key: str) -> str | None:
-        """The resolution to ask for; `None` leaves it to the tracker, because none was configured."""
-        names = self.resolution[key]
-        return None if names == RESOLUTION_NAMES[key] else names[0]
+    def resolutions_to_write(self, status: Status) -> tuple[str, ...]:
+        """The resolutions to ask for, the first that the tracker has; none leaves it to the tracker.
+
+        An accepted risk is not work that is done: only a tracker that has no other word for it is told so.
+        """
+        done, usual = self.resolution["resolved"], RESOLUTION_NAMES["acceptance"]
+        match status:
+            case Status.RESOLVED:
+                return () if done == RESOLUTION_NAMES["resolved"] else done[:1]
+            case Status.ACCEPTED_AS_RISK:
+                named = (name for name in usual if self.resolution_named(name) is None)
+                return (*self.resolution["acceptance"], *named, *done)
+            case _:
+                return ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -143,12 +143,12 @@ KEEP = Keep()
 class TransitionTo:
     """The state to bring a ticket to: any state named in `names`, else any of `category`.
 
-    `resolution` is asked for where the tracker's workflow lets it be set.
+    Of the `resolutions` the first that the tracker has is asked for, where its workflow lets one be set.
     """
 
     category: Category
     names: tuple[str, ...] = ()
-    resolution: str | None = None
+    resolutions: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

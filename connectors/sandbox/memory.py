@@ -249,7 +249,7 @@ class MemoryTracker:
             raise NoWay(f"no state here means {wanted.category}", tuple(states))
         name = (named or alike)[0]
         done = states[name] is Category.DONE
-        return TicketState(states[name], name, (wanted.resolution or "Done") if done else None)
+        return TicketState(states[name], name, (*wanted.resolutions, "Done")[0] if done else None)
 
     def _said(self, text: Body) -> str:
         said = text if isinstance(text, str) else json.dumps(text)

@@ -272,7 +272,11 @@ def test_configured_status_labels_are_written_and_read(server: SandboxServer) ->
 
 def test_one_patch_closes_with_a_reason_and_carries_the_fields(server: SandboxServer, tracker: GithubIssues) -> None:
     made = create(tracker)
-    patch = Patch(title="New", assignee="mia-krystof", state=TransitionTo(Category.DONE, (), "not_planned"))
+    patch = Patch(
+        title="New",
+        assignee="mia-krystof",
+        state=TransitionTo(Category.DONE, (), ("Won't Do", "not_planned", "completed")),
+    )
     closed = tracker.update(made.ref, patch, seen="")
     assert bodies(server, "PATCH") == [
         {"state": "closed", "state_reason": "not_planned", "title": "New", "assignees": ["mia-krystof"]}

@@ -295,7 +295,7 @@ def test_an_echo_of_our_own_write_has_the_revision_that_the_write_returned(desk:
 def test_every_workflow_is_walked_to_done_and_back(desk: Desk, workflow: str) -> None:
     desk.server.admin("POST", "/_sandbox/workflow", {"name": workflow})
     (ref,) = desk.create(1)
-    closed = desk.change(ref, Patch(state=TransitionTo(Category.DONE, resolution="Won't Do"))).state
+    closed = desk.change(ref, Patch(state=TransitionTo(Category.DONE, resolutions=("Won't Do",)))).state
     expected = None if workflow == "no-resolution" else "Won't Do"
     assert (closed.category, closed.resolution) == (Category.DONE, expected)
     reopened = desk.change(ref, Patch(state=TransitionTo(Category.NEW))).state

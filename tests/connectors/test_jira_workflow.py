@@ -65,6 +65,7 @@ def bring(jira: JiraIssues, target: TransitionTo, ident: str = "10001") -> Any:
 
 
 RESOLUTION = {"resolution": {"required": True, "allowedValues": [{"name": "Done"}, {"name": "Won't Do"}]}}
+ONLY_DONE = {"resolution": {"required": True, "allowedValues": [{"name": "Done"}]}}
 CHAIN: Arrows = {
     "To Do": {"1": ("In Progress", {})},
     "In Progress": {"2": ("In Review", {})},
@@ -75,8 +76,25 @@ CHAIN: Arrows = {
 def test_a_direct_transition_sets_the_resolution_its_screen_asks_for() -> None:
     flow = Workflow({"To Do": {"5": ("Done", RESOLUTION)}})
     jira, _ = tracker(flow.routes())
-    assert bring(jira, TransitionTo(Category.DONE, resolution="won't do")).category is Category.DONE
+    assert bring(jira, TransitionTo(Category.DONE, resolutions=("won't do",))).category is Category.DONE
     assert flow.moves == [("5", {"resolution": {"name": "Won't Do"}})]
+
+
+@pytest.mark.parametrize(
+    ("ways", "move"),
+    [
+        ({"4": ("Done", {}), "5": ("Done", RESOLUTION)}, ("5", {"resolution": {"name": "Won't Do"}})),
+        ({"4": ("Done", {}), "5": ("Rejected", {})}, ("5", None)),
+        ({"4": ("Done", ONLY_DONE)}, ("4", {"resolution": {"name": "Done"}})),
+    ],
+)
+def test_the_first_of_several_words_that_the_workflow_has_is_its_way_to_be_done(
+    ways: Mapping[str, tuple[str, Mapping[str, Any]]], move: tuple[str, Any]
+) -> None:
+    flow = Workflow({"To Do": ways})
+    jira, _ = tracker(flow.routes())
+    bring(jira, TransitionTo(Category.DONE, resolutions=("Parked", "Won't Do", "Rejected", "Done")))
+    assert flow.moves == [move]
 
 
 def test_a_required_resolution_that_nobody_asked_for_is_the_usual_one() -> None:
@@ -89,7 +107,7 @@ def test_a_required_resolution_that_nobody_asked_for_is_the_usual_one() -> None:
 def test_a_resolution_is_not_sent_where_the_screen_lacks_it() -> None:
     flow = Workflow({"To Do": {"5": ("Done", {})}})
     jira, _ = tracker(flow.routes())
-    bring(jira, TransitionTo(Category.DONE, resolution="Done"))
+    bring(jira, TransitionTo(Category.DONE, resolutions=("Done",)))
     assert flow.moves == [("5", None)]
 
 

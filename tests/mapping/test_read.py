@@ -182,6 +182,18 @@ def test_what_is_odd_is_said_with_the_line_that_mends_it(
     assert warning.startswith("T-1: ")
 
 
+def test_an_accepted_risk_whose_ticket_says_that_the_work_is_done_is_told(
+    make_rules: MakeRules, make_ticket: MakeTicket
+) -> None:
+    agreed = {Field.STATUS: Agreed("accepted_as_risk", "accepted_as_risk")}
+    done, wont_do = (
+        observe(make_ticket(state=TicketState(DONE, "Closed", name)), make_rules(), "t", baseline=agreed, desired=None)
+        for name in ("Done", "Won't Do")
+    )
+    assert done.warnings == ("T-1: its risk is accepted, but it says that the work is done: 'Done'",)
+    assert (wont_do.warnings, wont_do.values[Field.STATUS]) == ((), "accepted_as_risk")
+
+
 def test_every_status_of_ours_is_one_that_a_ticket_can_show_but_an_acceptance(
     make_rules: MakeRules, make_ticket: MakeTicket
 ) -> None:

@@ -15,7 +15,7 @@ from mapping.document import text_size
 from mapping.markup import ZERO_WIDTH_SPACE, size
 from mapping.read import observe
 from mapping.render import desired, draft, patch
-from mapping.rules import Rules
+from mapping.rules import RESOLUTION_NAMES, Rules
 from state.model import ActionItem, Agreed, Field, Priority, Status
 from state.ticket import BodyFormat, Category, Draft, Keep, Marker, Patch, Ticket, TransitionTo
 
@@ -24,6 +24,7 @@ MakeItem = Callable[..., ActionItem]
 MakeTicket = Callable[..., Ticket]
 Hold = Callable[[Draft], Ticket]
 
+DONE = ("Done", "Fixed")
 FORMS = pytest.mark.parametrize("form", list(BodyFormat))
 TEXTS = st.text(alphabet=st.sampled_from("ab @#12<>&`*_~|[](){}!-+.:/\\\n\t\u00e9\u200b\U0001f44d\r\x00"), max_size=80)
 MARKDOWN_BLOCK = """\
@@ -154,8 +155,8 @@ def test_an_item_without_a_visible_title_is_called_by_its_ref(
     [
         (Status.OPEN, TransitionTo(Category.NEW)),
         (Status.IN_PROGRESS, TransitionTo(Category.INDETERMINATE, ("Doing",))),
-        (Status.RESOLVED, TransitionTo(Category.DONE, (), None)),
-        (Status.ACCEPTED_AS_RISK, TransitionTo(Category.DONE, (), "Parked")),
+        (Status.RESOLVED, TransitionTo(Category.DONE, (), ("Done",))),
+        (Status.ACCEPTED_AS_RISK, TransitionTo(Category.DONE, (), ("Parked", *RESOLUTION_NAMES["acceptance"], *DONE))),
     ],
 )
 def test_each_status_is_a_state_to_bring_the_ticket_to(
@@ -166,7 +167,7 @@ def test_each_status_is_a_state_to_bring_the_ticket_to(
     status: Status,
     state: TransitionTo,
 ) -> None:
-    rules = make_rules(status={"in_progress": ("Doing",)}, resolution={"acceptance": ("Parked",)})
+    rules = make_rules(status={"in_progress": ("Doing",)}, resolution={"acceptance": ("Parked",), "resolved": DONE})
     wanted = desired(make_item(status=status), rules, "t", marker)
     assert patch(wanted, [Field.STATUS], make_ticket(), {}, rules, "t") == Patch(state=state)
 
@@ -266,19 +267,21 @@ def test_a_draft_carries_the_marker(make_item: MakeItem, make_rules: MakeRules, 
     assert draft(desired(make_item(), make_rules(), "t", marker), marker).marker == marker
 
 
-def test_a_configured_resolution_is_asked_for_and_no_other(
+def test_a_configured_resolution_is_asked_for_and_done_only_where_an_accepted_risk_has_no_other_word(
     make_item: MakeItem, make_rules: MakeRules, marker: Marker
 ) -> None:
-    rules = make_rules(resolution={"resolved": ("Shipped", "Done"), "acceptance": ("Waived",)})
-    for status, resolution in (
-        (Status.OPEN, None),
-        (Status.IN_PROGRESS, None),
-        (Status.RESOLVED, "Shipped"),
-        (Status.ACCEPTED_AS_RISK, "Waived"),
+    named = {"resolved": ("Shipped", "Done"), "acceptance": ("Waived",), "duplicate": ("Declined",)}
+    rules = make_rules(resolution=named)
+    usual = [name for name in RESOLUTION_NAMES["acceptance"] if name != "Declined"]
+    for status, resolutions in (
+        (Status.OPEN, ()),
+        (Status.IN_PROGRESS, ()),
+        (Status.RESOLVED, ("Shipped",)),
+        (Status.ACCEPTED_AS_RISK, ("Waived", *usual, "Shipped", "Done")),
     ):
         made = patch(desired(make_item(status=status), rules, "t", marker), [Field.STATUS], None, None, rules, "t")
         assert made.state is not None
-        assert made.state.resolution == resolution
+        assert made.state.resolutions == resolutions
 
 
 def test_without_the_ticket_labels_change_by_what_was_agreed(

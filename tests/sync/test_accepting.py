@@ -88,7 +88,30 @@ def test_a_ticket_that_asked_by_its_label_is_closed_once_its_risk_is_accepted(wo
     world.sync()
     deciding(world).approve(item.ref, TERMS, RUTH, world.because())
     world.sync()
-    assert world.ticket(item.ref).state.category is Category.DONE
+    closed = world.ticket(item.ref).state
+    assert (closed.category, closed.resolution) == (Category.DONE, "Won't Do")
+    at_rest(world)
+    assert [each.state for each in world.store.ask(acceptances.standing)] == [AcceptanceState.ACTIVE]
+
+
+@pytest.mark.parametrize("stands", [True, False])
+def test_a_ticket_that_we_closed_without_knowing_it_asks_for_nothing(world: Any, stands: bool) -> None:
+    world.wait = 120
+    item = world.add()
+    world.sync()
+    by = deciding(world)
+    by.request(item.ref, TERMS, Decider("tom@acme.example"), world.because())
+    by.approve(item.ref, Terms(""), RUTH, world.because())
+    world.far.lose_answer("update")
+    world.sync()
+    if not stands:
+        by.revoke(item.ref, "the vendor is back", RUTH, world.because())
+    for _ in range(3):
+        world.clock.sleep(300)
+        world.sync()
+    closed = world.ticket(item.ref).state
+    assert (closed.category, closed.resolution) == ((Category.DONE, "Won't Do") if stands else (Category.NEW, None))
+    assert (world.store.holds(None), world.store.open_intents(None)) == ([], [])
     at_rest(world)
 
 
