@@ -176,7 +176,8 @@ def as_of(item: ActionItem, today: date) -> ActionItem:
 class Authorities:
     """Who may do what, by e-mail address; risk owners are named by priority.
 
-    `authors` of `None` are all people who are known. Nobody may review or decide who is not named for it.
+    `authors` of `None` are all people who are known. Nobody may review or decide who is not named for it. `by_first`
+    says that an item is judged by the priority it was first given, where that is the more urgent one.
     """
 
     authors: frozenset[str] | None = None
@@ -192,6 +193,11 @@ class Authorities:
             Priority.LOW: 365,
         }
     )
+    by_first: bool = False
+
+    def rating(self, item: ActionItem) -> Priority:
+        """The priority by which it goes who decides about an item's risk."""
+        return item.rated(by_first=self.by_first)
 
     def needed(self, priority: Priority) -> int:
         """How many people must approve a risk of this priority."""

@@ -7,9 +7,8 @@ from fnmatch import fnmatchcase
 from typing import Any, NamedTuple
 
 from state.lifecycle import UNFINISHED
-from state.model import GROUP, ActionItem, ItemDraft, Priority, SourceKind, Status
+from state.model import GROUP, URGENCY, ActionItem, ItemDraft, Priority, SourceKind, Status
 
-_URGENCY = {priority: rank for rank, priority in enumerate(Priority)}
 _LISTED = 20_000
 """How many characters of a checklist a ticket of either kind has room for."""
 _TITLES = {
@@ -129,11 +128,11 @@ def _line(item: ActionItem) -> str:
 
 
 def _rank(item: ActionItem) -> tuple[bool, int, date, str]:
-    return item.status not in UNFINISHED, _URGENCY[item.priority], item.due_date, item.ref
+    return item.status not in UNFINISHED, URGENCY[item.priority], item.due_date, item.ref
 
 
 def _most_urgent(items: Iterable[ActionItem]) -> Priority:
-    return min((item.priority for item in items), key=_URGENCY.__getitem__)
+    return min((item.priority for item in items), key=URGENCY.__getitem__)
 
 
 def _shared(items: Sequence[ActionItem]) -> dict[str, tuple[str, ...]]:

@@ -15,8 +15,8 @@ from state.acceptance import as_of
 from state.audit import Ledger, digest
 from state.effects import Because, ItemChange
 from state.errors import Moved, StateError, UnknownRef
-from state.model import Accepted, ActionItem, Claim, ItemDraft, Priority, Status
-from state.rows import URGENCY, accepted_columns, claim_columns, item_of
+from state.model import URGENCY, Accepted, ActionItem, Claim, ItemDraft, Priority, Status
+from state.rows import accepted_columns, claim_columns, item_of
 from state.series import PAGE, Rows, chunks, next_numbers, pages
 from state.tables import ItemRow
 
@@ -228,7 +228,7 @@ def _columns(item: ActionItem) -> dict[str, Any]:
         "title": item.title,
         "description": item.description,
         "priority": item.priority.value,
-        "urgency": URGENCY[item.priority.value],
+        "urgency": URGENCY[item.priority],
         "status": item.status.value,
         "owner": item.owner,
         "due_date": item.due_date,

@@ -26,6 +26,10 @@ class Status(StrEnum):
     ACCEPTED_AS_RISK = "accepted_as_risk"
 
 
+URGENCY = {priority: rank for rank, priority in enumerate(Priority)}
+"""A priority as a number, most urgent first."""
+
+
 class ClaimKind(StrEnum):
     """What a tracker says about an item; a claim rides beside the status and decides nothing."""
 
@@ -136,6 +140,11 @@ class ActionItem:
     def is_group(self) -> bool:
         """Whether this is the item of a ticket that lists others, from which it follows."""
         return GROUP in self.origin
+
+    def rated(self, *, by_first: bool) -> Priority:
+        """The priority that it is judged by: its own, or `by_first` the one it was first given, if more urgent."""
+        both = (self.priority, self.original_priority)
+        return min(both, key=URGENCY.__getitem__) if by_first else self.priority
 
     def as_late_on(self, day: date) -> "ActionItem":
         """The item as it is on a day: overdue once its due date has passed."""

@@ -260,17 +260,19 @@ DEMANDS = {
 class EvidencePolicy:
     """What is asked for by priority, and on top of it by control: all that match apply.
 
-    A control is a pattern with `*` and `?`, of names as they are compared, with their framework or without.
+    A control is a pattern with `*` and `?`, of names as they are compared, with their framework or without. `by_first`
+    says that an item is judged by the priority it was first given, where that is the more urgent one.
     """
 
     by_priority: dict[Priority, Demand] = field(default_factory=lambda: dict(DEMANDS))
     by_control: tuple[tuple[str, Demand], ...] = ()
+    by_first: bool = False
 
     def demands(self, item: ActionItem) -> tuple[Demand, ...]:
         """Everything that is asked for before this item counts as resolved."""
         names = [name for control in item.controls for name in _names(control)]
         of_controls = (d for pattern, d in self.by_control if any(fnmatchcase(n, folded(pattern)) for n in names))
-        return tuple(d for d in (self.by_priority[item.priority], *of_controls) if d.pieces)
+        return tuple(d for d in (self.by_priority[item.rated(by_first=self.by_first)], *of_controls) if d.pieces)
 
 
 def _names(control: str) -> tuple[str, str]:

@@ -29,9 +29,6 @@ from state.model import (
 )
 from state.ticket import Cursor, Marker, TicketRef
 
-URGENCY = {priority.value: rank for rank, priority in enumerate(Priority)}
-"""A priority as a number, most urgent first."""
-
 CLAIM = ("claim_kind", "claim_by", "claim_at", "claim_text")
 
 T = TypeVar("T")

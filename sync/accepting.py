@@ -105,7 +105,7 @@ class Deciding:
         terms = _completed(asked.terms, changed)
         if asked.approvals and terms != asked.terms:
             raise NotDecided(f"{asked.ref}: somebody approved it on its terms already, so they stand as they are")
-        if wrong := flaws(terms, item.priority, self.authorities, self._today):
+        if wrong := flaws(terms, self.authorities.rating(item), self.authorities, self._today):
             raise NotDecided(f"{asked.ref} cannot be approved: {', '.join(wrong)}; say it with the command's options")
         made = self._decision(DecisionVerdict.APPROVE, item, decider, word)
         return self._approved(asked, replace(asked, terms=terms, decisions=(*asked.decisions, made)), item, because)
@@ -192,7 +192,7 @@ class Deciding:
 
     def _approved(self, asked: Acceptance, after: Acceptance, item: ActionItem, because: Because) -> tuple[Move, ...]:
         """A further approval; where it is the last that was needed, the acceptance is active from now on."""
-        if len(after.approvals) < self.authorities.needed(item.priority):
+        if len(after.approvals) < self.authorities.needed(self.authorities.rating(item)):
             return ((asked, after, because),)
         last = (asked, replace(after, state=AcceptanceState.ACTIVE, active_from=self.clock()), because)
         old = self.store.ask(acceptances.active, item.ref)
@@ -241,7 +241,7 @@ class Deciding:
         return after
 
     def _may(self, about: Acceptance, item: ActionItem, decider: Decider) -> None:
-        if why := refusal(decider, item.priority, self.involved(about, item), self.authorities):
+        if why := refusal(decider, self.authorities.rating(item), self.involved(about, item), self.authorities):
             raise NotDecided(f"{about.ref}: {why}")
 
     def _bound(self, asked: Acceptance) -> ActionItem:
@@ -254,7 +254,7 @@ class Deciding:
         return item
 
     def _decision(self, verdict: DecisionVerdict, item: ActionItem, decider: Decider, word: Word) -> Decision:
-        authority = f"risk owner for {item.priority.value}"
+        authority = f"risk owner for {self.authorities.rating(item).value}"
         typist = decider.typist.email if decider.typist is not None else ""
         words = f"{authority}, by {typist}, who may act for others" if typist else authority
         said = (word.reason.strip(), words, decider.channel, typist, word.event, word.snapshot)

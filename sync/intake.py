@@ -13,7 +13,20 @@ from state.model import ActionItem, Finding, ItemDraft, TestOutcome
 from state.proof import EvidenceDraft
 from state.results import Said
 from state.store import Batch, StateError, Store
-from sync.verdicts import DuePolicy, Found, Report, Taken, Terms, TestPolicy, draft_of, judge, moved, refuted, values
+from sync.verdicts import (
+    DuePolicy,
+    Easing,
+    Found,
+    Report,
+    Taken,
+    Terms,
+    TestPolicy,
+    draft_of,
+    judge,
+    moved,
+    refuted,
+    values,
+)
 
 BATCH = 500
 """How many rows one transaction takes in."""
@@ -42,7 +55,8 @@ class IntakeReport:
     before they failed again. `manual` and `left_out` asked for nothing, `repeated` are findings that another one of the
     same file speaks for, and `unchanged` said nothing new. `bad` holds the first of the `bad_count` bad rows. When
     `refused`, nothing was taken in because of them. `silent` counts the tests, of any file, that have said nothing for
-    long, and `grouped` the new items that share a ticket with others.
+    long, and `grouped` the new items that share a ticket with others. `kept` says by item why it does not ask for less,
+    as the file would have it.
     """
 
     created: int = 0
@@ -60,6 +74,7 @@ class IntakeReport:
     refused: bool = False
     silent: int = 0
     grouped: int = 0
+    kept: dict[str, str] = field(default_factory=dict)
     dry_run: bool = False
 
 
@@ -73,6 +88,7 @@ def take_in(
     source: Report = Report(),  # noqa: B008
     tests: TestPolicy = TestPolicy(),  # noqa: B008
     grouping: Grouping = Grouping(),  # noqa: B008
+    easing: Easing = lambda _item, _values: None,
     keep_going: bool = False,
     include_manual: bool = False,
     dry_run: bool = False,
@@ -80,23 +96,22 @@ def take_in(
 ) -> IntakeReport:
     """Take in what `rows` say, which must give the same rows each time they are iterated.
 
-    They are read twice: once to see that all are sound, once to take them in, and only once where none of them says
-    anything new. With a bad row among them nothing is taken in, unless `keep_going`. What is interrupted is finished
-    by doing it again. A `dry_run` counts the same and writes nothing. `progress` is told how many rows are done.
-    Raises `SourceChanged`, and `StateError` as the store does.
+    They are read once to see that all are sound and whether any says something new, and then once more to take them in.
+    With a bad row among them nothing is taken in, unless `keep_going`. What is interrupted is finished by doing it
+    again. A `dry_run` counts the same and writes nothing. `progress` is told how many rows are done. Raises
+    `SourceChanged`, and `StateError` as the store does.
     """
     if isinstance(rows, Iterator):
         raise TypeError("rows are read twice, and an iterator can be read once")
     known = _Known(store)
-    report, speaking = _look_through(rows, known)
-    report.dry_run = dry_run
+    report, speaking = _look_through(rows, known, IntakeReport(dry_run=dry_run))
     if report.bad_count and not keep_going:
         report.refused = True
         return report
     if known.all():
         report.unchanged = known.count
         return report
-    terms = Terms(policy, tests, source, today, because, grouping)
+    terms = Terms(policy, tests, source, today, because, grouping, easing)
     done = 0
     for some in _batches(_wanted(rows, speaking, include_manual, report)):
         _take_batch(store, some, terms, report)
@@ -135,9 +150,8 @@ class _Known:
         self._some.clear()
 
 
-def _look_through(rows: Iterable[Row], known: _Known) -> tuple[IntakeReport, dict[Key, int]]:
+def _look_through(rows: Iterable[Row], known: _Known, report: IntakeReport) -> tuple[IntakeReport, dict[Key, int]]:
     """Count what is bad, and find which finding of the file speaks for each test: a failure, else the latest."""
-    report = IntakeReport()
     best: dict[Key, tuple[int, datetime, int]] = {}
     for place, row in enumerate(rows):
         match row:
@@ -225,6 +239,7 @@ def _take_batch(store: Store, rows: list[Taken], terms: Terms, report: IntakeRep
     report.passed += len(passes)
     report.grouped += sum(terms.grouping.key(draft) is not None for draft, _, _ in found.new)
     report.withdrawn += len(found.reviews)
+    report.kept |= found.kept
     report.unchanged += len(rows) - sum(done)
 
 

@@ -59,7 +59,7 @@ class Postponing:
     def _may(self, item: ActionItem, asked: DueChange, decider: Decider) -> None:
         touched = self.deciding.touched(item.ref) if asked.requester == UNKNOWN else frozenset()
         involved = Involved(requester=frozenset({asked.requester}), editors=touched)
-        if why := refusal(decider, item.priority, involved, self.deciding.authorities):
+        if why := refusal(decider, self.deciding.authorities.rating(item), involved, self.deciding.authorities):
             raise NotDecided(f"{item.ref}: {why}")
 
     def _done(self, asked: DueChange, verdict: str, decider: Decider, because: Because) -> DueChange:

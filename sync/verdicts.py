@@ -1,10 +1,11 @@
 """What one row of a source comes to: a new item, new values, evidence, or nothing (pure)."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any, assert_never
 
+from state.easing import less
 from state.effects import Because, ItemChange
 from state.grouping import Grouping
 from state.items import Decided
@@ -17,6 +18,9 @@ from state.results import Said
 _SHOWN = 200
 
 Taken = ItemDraft | Finding
+
+Easing = Callable[[ActionItem, Mapping[str, Any]], str | None]
+"""Why an item may not have values that ask for less of it, in words; `None` if it may."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,11 +77,15 @@ class Terms:
     today: date
     because: Because
     grouping: Grouping
+    easing: Easing
 
 
 @dataclass(slots=True)
 class Found:
-    """What one transaction's worth of rows comes to, and how many rows came to what."""
+    """What one transaction's worth of rows comes to, and how many rows came to what.
+
+    `kept` says by item why it does not ask for less, as its row would have it.
+    """
 
     new: list[Decided] = field(default_factory=list)
     changes: list[ItemChange] = field(default_factory=list)
@@ -89,6 +97,7 @@ class Found:
     updated: int = 0
     reopened: int = 0
     succeeded: int = 0
+    kept: dict[str, str] = field(default_factory=dict)
 
 
 def judge(found: Found, row: Taken, item: ActionItem | None, terms: Terms) -> None:
@@ -110,7 +119,7 @@ def judge(found: Found, row: Taken, item: ActionItem | None, terms: Terms) -> No
                 found.failing.append((item.ref, row.draft.fingerprint, row.observed_at))
             _failed(found, row, item, terms)
         case ItemDraft(), ActionItem():
-            found.updated += _change(found, item, values(row), terms.because)
+            found.updated += _change(found, item, values(row), terms, terms.because)
         case _:
             assert_never(row)
 
@@ -166,10 +175,10 @@ def _failed(found: Found, finding: Finding, item: ActionItem, terms: Terms) -> N
     fails = finding.outcome is TestOutcome.FAIL
     match item.status:
         case Status.OPEN | Status.IN_PROGRESS:
-            found.updated += _change(found, item, said, terms.because)
+            found.updated += _change(found, item, said, terms, terms.because)
         case Status.ACCEPTED_AS_RISK:
             if fails and finding.observed_at > item.updated_at:
-                found.updated += _change(found, item, said, terms.because)
+                found.updated += _change(found, item, said, terms, terms.because)
         case Status.RESOLVED:
             if fails and item.resolved_at is not None and finding.observed_at > item.resolved_at:
                 _again(found, finding, item, said, item.resolved_at, terms)
@@ -184,19 +193,24 @@ def _again(
     if finding.observed_at - resolved_at <= timedelta(days=terms.tests.reopen_days):
         why = f"{what}, after the item was resolved"
         because = replace(terms.because, reason=why, at=finding.observed_at)
-        found.reopened += _change(found, item, said | {"status": Status.OPEN, "claim": None}, because)
+        found.reopened += _change(found, item, said | {"status": Status.OPEN, "claim": None}, terms, because)
         return
     days = (finding.observed_at - resolved_at).days
     because = replace(terms.because, reason=f"{what}, {days} days after the item was resolved: a new item goes on")
-    _change(found, item, {"fingerprint": None}, because)
+    _change(found, item, {"fingerprint": None}, terms, because)
     draft = finding.draft
     inherited = replace(draft, owner=draft.owner or item.owner, risks=draft.risks or item.risks, predecessor=item.ref)
     found.new.append(_decided(inherited, terms))
     found.succeeded += 1
 
 
-def _change(found: Found, item: ActionItem, said: Mapping[str, Any], because: Because) -> bool:
-    if other := moved(said, item):
+def _change(found: Found, item: ActionItem, said: Mapping[str, Any], terms: Terms, because: Because) -> bool:
+    """Give the item other values, but for those that whoever takes them in may not have ask for less."""
+    other = moved(said, item)
+    if (eased := less(item, other)) and (why := terms.easing(item, other)):
+        found.kept[item.ref] = why
+        other = {name: value for name, value in other.items() if name not in eased}
+    if other:
         found.changes.append(ItemChange(item.ref, other, because, seen=item.revision))
     return bool(other)
 

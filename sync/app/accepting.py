@@ -129,7 +129,8 @@ def show_one(shell: Shell, ref: str) -> int:
         item = store.item(found.item)
         doubts = [each for each in store.ask(acceptances.questioned, [item.ref]) if each.ref == found.ref]
         barred = deciding(shell, config, store).involved(found, item)
-    owners = identity.authorities(config).risk_owners.get(item.priority, frozenset())
+    named = identity.authorities(config)
+    owners = named.risk_owners.get(named.rating(item), frozenset())
     able = sorted(each for each in owners if not barred.roles([each, *_names(config, each)]))
     answer = shapes.acceptance(found, shell.today) | {"may_decide": able}
     answer["questioned"] = [shapes.questioned(each) for each in doubts]

@@ -59,7 +59,7 @@ def guard(config: Configuration) -> Guard | None:
 
 def resolving(shell: Shell, config: Configuration, store: Store) -> Resolving:
     """What is said of work that is done, by what the configuration asks for."""
-    return Resolving(store, config.settings.resolve.resolution(), shell.clock, this_process())
+    return Resolving(store, config.settings.resolution, shell.clock, this_process())
 
 
 def _resolve(host: str, port: int, seconds: float) -> list[str]:

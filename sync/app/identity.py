@@ -1,14 +1,15 @@
 """Who gives a command, and whether they may: the operating system's user, as `[[people]]` names them."""
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
+from typing import Any
 
 from state.acceptance import AcceptancePolicy, Authorities, Channel, Decider
+from state.easing import refusal
 from state.effects import Because
-from state.model import Person
+from state.model import ActionItem, Person
 from sync.app.failures import Mistaken
-from sync.app.programme_settings import authorities as authorities_of
 from sync.app.settings import Configuration
 from sync.app.shell import Shell
 
@@ -48,7 +49,7 @@ class Acting:
 
 def authorities(config: Configuration) -> Authorities:
     """Who may do what."""
-    return authorities_of(config.settings.roles, config.settings.accept)
+    return config.settings.authorities
 
 
 def acceptance(config: Configuration) -> AcceptancePolicy:
@@ -106,6 +107,13 @@ def must_review(config: Configuration, who: Acting) -> None:
     """Raise `Mistaken` unless this person has the `reviewer` role."""
     if not _among(who.email, config.settings.roles.reviewer):
         raise Mistaken(f"{who.email} may not review; who may is named by reviewer under [roles] of {config.file.name}")
+
+
+def easing(config: Configuration, item: ActionItem, values: Mapping[str, Any]) -> str | None:
+    """Why who gives this command may not have these values ask for less of the item; `None` if they may."""
+    login = system_user()
+    email = next((each.email for each in people(config) if each.login == login), "")
+    return refusal(item, values, email, authorities(config))
 
 
 def every_name(config: Configuration, who: Acting) -> frozenset[str]:

@@ -9,13 +9,14 @@ from typing import Any
 from state import acceptances, proofs
 from state.acceptance import DueChange, as_of
 from state.effects import Because, Effects, ItemChange
-from state.lifecycle import lint, refusal
+from state.lifecycle import OURS, lint, refusal
 from state.model import ActionItem, Hold, ItemDraft, Link, Priority, Status
 from state.store import Store
 from state.store import Wanted as Query
 from sync.app import evidence_shapes, identity, postponing, shapes, show
 from sync.app.failures import IN_ORDER, Mistaken
 from sync.app.opening import configuration, open_store
+from sync.app.settings import Configuration
 from sync.app.shell import Shell
 from sync.app.taking_in import due_policy
 from sync.postponing import history as due_history
@@ -237,23 +238,12 @@ def edit(shell: Shell, ref: str, said: Said, status: Status | None, reason: str)
     """Change one item."""
     config = configuration(shell)
     because = replace(identity.author(shell, config), reason=reason or "item edit")
-    values = said.values()
-    if status is Status.RESOLVED:
-        raise Mistaken(
-            f"what is done is said with `counterfoil resolve {ref} --reason TEXT`, and what shows it with that"
-        )
     with open_store(shell, config, writes=True) as store:
         item = store.item(ref)
-        if status is not None and status is not item.status:
-            if why := refusal(item.status, status, shell.agent().system):
-                raise Mistaken(f"{ref}: {why}")
-            values |= {"status": status, "claim": None}
-        moved = {name: value for name, value in values.items() if getattr(item, name) != value}
+        moved = _given(config, item, said.values(), status)
         if item.is_group and (fixed := moved.keys() - {"owner", "status", "claim"}):
             names = ", ".join(sorted(fixed)).replace("_", " ")
             raise Mistaken(f"{ref} follows its items in {names}; see `counterfoil item list --group {ref}`")
-        if not values:
-            raise Mistaken("nothing to change: name a field, such as --owner or --status")
         later = []
         if postponing.is_request(config, item, day := moved.get("due_date", item.due_date)):
             later = [postponing.asking(shell, config, item, day, reason)]
@@ -263,6 +253,23 @@ def edit(shell: Shell, ref: str, said: Said, status: Status | None, reason: str)
             store.commit(None, Effects(changes=changes, later=later))
         _answer_whole(shell, store, store.item(ref), said=_edited(ref, moved, later, store.link(ref)))
     return IN_ORDER
+
+
+def _given(config: Configuration, item: ActionItem, values: dict[str, Any], status: Status | None) -> dict[str, Any]:
+    """Those of the values that the item does not have; raises `Mistaken` where it may not have one of them."""
+    if status is Status.RESOLVED:
+        raise Mistaken(
+            f"what is done is said with `counterfoil resolve {item.ref} --reason TEXT`, and what shows it with that"
+        )
+    if status is not None and status is not item.status:
+        if why := refusal(item.status, status, OURS):
+            raise Mistaken(f"{item.ref}: {why}")
+        values |= {"status": status, "claim": None}
+    if not values:
+        raise Mistaken("nothing to change: name a field, such as --owner or --status")
+    if why := identity.easing(config, item, values):
+        raise Mistaken(f"{item.ref}: {why}, who gives the same command; nothing was changed")
+    return {name: value for name, value in values.items() if getattr(item, name) != value}
 
 
 def _edited(ref: str, moved: Mapping[str, Any], later: Iterable[tuple[DueChange, Because]], link: Link | None) -> str:

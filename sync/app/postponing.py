@@ -18,7 +18,8 @@ from sync.postponing import Postponing
 
 def is_request(config: Configuration, item: ActionItem, day: date | None) -> bool:
     """Whether another due date is to be asked for: it is later, and somebody is named who decides about that."""
-    return day is not None and day > item.due_date and bool(identity.authorities(config).risk_owners[item.priority])
+    known = identity.authorities(config)
+    return day is not None and day > item.due_date and bool(known.risk_owners[known.rating(item)])
 
 
 def asking(shell: Shell, config: Configuration, item: ActionItem, day: date, reason: str) -> tuple[DueChange, Because]:

@@ -95,14 +95,14 @@ class ResolveTable(Table):
     controls: list[ControlDemandTable] = []
     reopen_after_days: int = Key(default=14, ge=0)
 
-    def policy(self) -> EvidencePolicy:
+    def policy(self, *, by_first: bool) -> EvidencePolicy:
         """What is asked for, as a value."""
         by_priority = {priority: getattr(self, priority.value).demand() for priority in Priority}
-        return EvidencePolicy(by_priority, tuple((each.control, each.demand()) for each in self.controls))
+        return EvidencePolicy(by_priority, tuple((each.control, each.demand()) for each in self.controls), by_first)
 
-    def resolution(self) -> ResolutionPolicy:
+    def resolution(self, *, by_first: bool) -> ResolutionPolicy:
         """The same, as a value."""
-        return ResolutionPolicy(self.policy(), self.reopen_after_days)
+        return ResolutionPolicy(self.policy(by_first=by_first), self.reopen_after_days)
 
 
 class DaysTable(Table):
@@ -165,7 +165,7 @@ class GroupTable(Table):
         return GroupRule(self.by, frozenset(self.source), tuple(self.controls))
 
 
-def authorities(roles: RolesTable, accept: AcceptTable) -> Authorities:
+def authorities(roles: RolesTable, accept: AcceptTable, *, by_first: bool) -> Authorities:
     """Who may do what, as a value."""
     return Authorities(
         authors=None if roles.author is None else frozenset(roles.author),
@@ -174,4 +174,5 @@ def authorities(roles: RolesTable, accept: AcceptTable) -> Authorities:
         risk_owners={priority: frozenset(getattr(roles.risk_owner, priority.value)) for priority in Priority},
         approvals={priority: getattr(accept.approvals, priority.value) for priority in Priority},
         longest={priority: getattr(accept.longest, priority.value) for priority in Priority},
+        by_first=by_first,
     )

@@ -74,7 +74,7 @@ def _engine(
         at_once=at_once,
         keeping=_keeping(config),
         policy=identity.acceptance(config),
-        resolution=config.settings.resolve.resolution(),
+        resolution=config.settings.resolution,
     )
 
 

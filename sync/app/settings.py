@@ -17,7 +17,9 @@ from pydantic import (
 from pydantic import Field as Key
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, SettingsError
 
+from state.acceptance import Authorities
 from state.model import Priority, SourceKind
+from state.proof import ResolutionPolicy
 from sync.app.complaints import Complaint, ConfigError, Place, at, did_you_mean, from_validation, line_numbers
 from sync.app.programme_settings import (
     AcceptTable,
@@ -29,6 +31,7 @@ from sync.app.programme_settings import (
     RolesTable,
     Table,
     TestsTable,
+    authorities,
 )
 
 PREFIX = "COUNTERFOIL_"
@@ -129,6 +132,22 @@ class Settings(BaseSettings):
     evidence: EvidenceTable = EvidenceTable()
     tests: TestsTable = TestsTable()
     groups: list[GroupTable] = []
+
+    @property
+    def by_first(self) -> bool:
+        """Whether tickets may lower priorities, so that items are judged by the one they were first given too."""
+        tables = (table.get("authority") for table in self.trackers.values())
+        return any(isinstance(each, dict) and each.get("priority", "item") != "item" for each in tables)
+
+    @property
+    def resolution(self) -> ResolutionPolicy:
+        """What "done" has to be backed by."""
+        return self.resolve.resolution(by_first=self.by_first)
+
+    @property
+    def authorities(self) -> Authorities:
+        """Who may do what."""
+        return authorities(self.roles, self.accept, by_first=self.by_first)
 
     @model_validator(mode="before")
     @classmethod

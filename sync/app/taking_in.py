@@ -2,13 +2,14 @@
 
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from connectors.intake.registry import REPORTS, SourceFile, source
 from state.grouping import Grouping
 from state.lease import this_process
-from sync.app import show
+from sync.app import identity, show
 from sync.app.failures import IN_ORDER, LATER, USAGE, Mistaken
 from sync.app.opening import configuration, open_store
 from sync.app.progress import progress
@@ -51,13 +52,14 @@ def intake(shell: Shell, form: str, file: Path, asked: Asked) -> int:
             source=Report(form, file.name, rows.sha256(), file.stat().st_size),
             grouping=Grouping(tuple(table.rule() for table in config.settings.groups), tests.reopen_days),
             tests=TestPolicy(tests.reopen_days, tests.stale_days, config.settings.evidence.valid_days),
+            easing=partial(identity.easing, config),
             keep_going=asked.keep_going,
             include_manual=asked.include_manual,
             dry_run=asked.dry_run,
             progress=lambda done: tell("taking in", done, 0),
         )
         if not asked.dry_run:
-            Resolving(store, config.settings.resolve.resolution(), shell.clock, this_process()).settle(because)
+            Resolving(store, config.settings.resolution, shell.clock, this_process()).settle(because)
     for bad in report.bad[:_SHOWN]:
         shell.refuse(f"{file}: {bad}")
     if report.bad_count > _SHOWN:
@@ -111,6 +113,9 @@ def _words(report: IntakeReport, file: Path, stale_days: int) -> str:
         lines.append(
             f"{show.counted(report.silent, 'test')} said nothing for {stale_days} days, and what they found stays"
         )
+    if report.kept:
+        lines.append("As they were in that, unless one of these takes the file in, or says `counterfoil item edit`:")
+        lines += [f"  {ref}: {why}" for ref, why in list(report.kept.items())[:_SHOWN]]
     if report.dry_run:
         lines.append("Nothing was written: this is what it would do.")
     return "\n".join(lines)

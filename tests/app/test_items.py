@@ -1,5 +1,6 @@
 """Items on the command line: what is said is kept, what is not said stays, and what makes no sense is refused."""
 
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -32,6 +33,24 @@ def test_an_added_item_is_listed_with_the_documented_keys(desk: Line) -> None:
 def test_the_due_date_follows_from_the_priority(desk: Line, priority: str, days: int) -> None:
     ref = desk.add("Rotate the keys", "--priority", priority)
     assert desk.json("item", "show", ref)["due_date"] in {today(days), today(days - 1)}
+
+
+def test_only_who_reviews_or_decides_has_less_asked_for_an_item(desk: Line, login: Callable[[str], None]) -> None:
+    people = "".join(f'[[people]]\nemail = "{name}@acme.example"\nlogin = "{name}"\n' for name in ("bob", "rita"))
+    desk.config.write_text(f'{desk.config.read_text()}{people}[roles]\nreviewer = ["rita@acme.example"]\n')
+    login("bob")
+    ref = desk.add("Rotate the keys", "--priority", "critical", "--control", "CC6.1;CC6.2")
+    before = desk.json("audit", "verify")
+    for words in (("--priority", "low"), ("--control", "CC6.1"), ("--title", "Another", "--control", "")):
+        refused = desk("item", "edit", ref, *words)
+        assert (refused.code, "asks for less" in refused.err, "rita@acme.example" in refused.err) == (2, True, True)
+    assert desk.json("audit", "verify") == before
+    login("rita")
+    eased = desk.json("item", "edit", ref, "--priority", "low", "--control", "CC6.1")
+    assert (eased["priority"], eased["controls"]) == ("low", ["CC6.1"])
+    login("bob")
+    raised = desk.json("item", "edit", ref, "--priority", "high", "--control", "CC6.1;CC7.1")
+    assert (raised["priority"], raised["controls"]) == ("high", ["CC6.1", "CC7.1"])
 
 
 def test_the_due_policy_is_the_configuration_s(desk: Line) -> None:

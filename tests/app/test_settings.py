@@ -217,3 +217,11 @@ def test_people_are_mentioned_only_where_the_trackers_table_says_so(tmp_path: Pa
 @pytest.mark.parametrize(("limit", "largest"), [(1, 1024**2), (64, SIZE_LIMIT), (500, SIZE_LIMIT)])
 def test_no_attachment_is_asked_for_that_no_answer_may_be_as_large_as(tmp_path: Path, limit: int, largest: int) -> None:
     assert _keeping(load(written(tmp_path, f"[evidence]\nlargest_mb = {limit}\n"))).largest == largest
+
+
+@pytest.mark.parametrize(("authority", "by_first"), [("item", False), ("ticket", True), ("both", True)])
+def test_where_a_ticket_has_a_say_over_the_priority_policies_go_by_the_first_one_too(
+    tmp_path: Path, authority: str, by_first: bool
+) -> None:
+    settings = load(written(tmp_path, f'{TRACKER}[trackers.eng.authority]\npriority = "{authority}"\n')).settings
+    assert (settings.resolution.evidence.by_first, settings.authorities.by_first) == (by_first, by_first)

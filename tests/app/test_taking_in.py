@@ -1,5 +1,6 @@
 import json
 import os
+from collections.abc import Callable
 from datetime import UTC, datetime
 from hashlib import sha256
 from pathlib import Path
@@ -48,6 +49,30 @@ def test_only_authors_write_items_where_they_are_named(desk: Line, words: tuple[
     refused = desk(*words)
     assert (refused.code, "may not write items" in refused.err) == (2, True)
     assert len(desk.json("audit", "log")) == 1
+
+
+def test_a_file_asks_for_less_only_where_who_takes_it_in_may_say_so(desk: Line, login: Callable[[str], None]) -> None:
+    with desk.config.open("a") as config:
+        config.write("""[[people]]
+email = "rita@acme.example"
+login = "rita"
+[roles]
+reviewer = ["rita@acme.example"]
+""")
+    file = desk.folder / "items.csv"
+    heads = "external_ref,title,priority,controls,description\n"
+    file.write_text(f"{heads}A-1,Rotate the keys,critical,CC6.1,\n")
+    desk("intake", "csv", str(file))
+    file.write_text(f"{heads}A-1,Rotate the keys,low,CC6.1;CC6.2,All of them.\n")
+    kept = desk("intake", "csv", str(file))
+    assert (kept.code, "AI-000001: low in place of critical asks for less" in kept.out) == (0, True)
+    item = desk.json("item", "show", "1")
+    assert (item["priority"], item["controls"], item["description"]) == ("critical", ["CC6.1", "CC6.2"], "All of them.")
+    again = desk.json("intake", "csv", str(file))
+    assert (list(again["kept"]), again["updated"], again["unchanged"]) == (["AI-000001"], 0, 1)
+    login("rita")
+    assert desk.json("intake", "csv", str(file))["updated"] == 1
+    assert desk.json("item", "show", "1")["priority"] == "low"
 
 
 def test_a_gap_s_question_answer_and_assessor_are_shown(desk: Line, tmp_path: Path) -> None:

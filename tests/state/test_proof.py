@@ -224,6 +224,15 @@ def test_a_policy_asks_by_priority_and_on_top_by_control() -> None:
     assert [of_one.demands(_item(Priority.LOW, name)) for name in ("soc2:CC8.1", "iso:CC8.1")] == [(more,), ()]
 
 
+def test_an_item_that_tickets_may_lower_is_judged_by_the_more_urgent_of_its_first_priority_and_its_own() -> None:
+    lowered = replace(_item(Priority.LOW), original_priority=Priority.CRITICAL)
+    raised = replace(_item(Priority.HIGH), original_priority=Priority.LOW)
+    policy = EvidencePolicy(by_first=True)
+    assert policy.demands(lowered) == (DEMANDS[Priority.CRITICAL],)
+    assert policy.demands(raised) == (DEMANDS[Priority.HIGH],)
+    assert EvidencePolicy().demands(lowered) == ()
+
+
 WORDS = "application/vnd.openxmlformats-officedocument.wordprocessingml.document"
 PNG, PDF = b"\x89PNG\r\n\x1a\n....", b"%PDF-1.7 ..."
 
