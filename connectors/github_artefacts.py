@@ -16,7 +16,7 @@ def attached(comment: Activity, page: str) -> Iterator[Activity]:
     """The files that a text leads to which were dropped into GitHub's own editor; it keeps them for good."""
     place = re.escape(page)
     address = rf"{place}/(?:user-attachments|[\w.-]+/[\w.-]+)/(?:assets|files)/[\w./%+-]*[\w%+-]"
-    named = {found[2]: found[1] for found in re.finditer(rf"\[([^\]\n]*)\]\(({address})\)", comment.text)}
+    named = {found[2]: found[1] for found in re.finditer(rf"\[([^\[\]\n]*)\]\(({address})\)", comment.text)}
     for url in dict.fromkeys(re.findall(address, comment.text)):
         name = named.get(url) or url.rpartition("/")[2]
         path = url.removeprefix(page).lstrip("/")

@@ -14,7 +14,7 @@ from state.ticket import Account, Activity, ActivityKind, Category, Marker, Tick
 Json = Mapping[str, Any]
 
 _BEGIN = re.compile(r"<!--\s*counterfoil:begin\s+v=\d+\s+k=([a-z0-9]{26})\s+item=(\S+?)\s*-->")
-_COMMENT = re.compile(r"\n*<!--\s*counterfoil:c\s+k=([A-Za-z0-9_-]{1,64})\s*-->\s*$")
+_COMMENT = re.compile(r"<!--\s*counterfoil:c\s+k=([A-Za-z0-9_-]{1,64})\s*-->\s*$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,7 +190,7 @@ class Reader:
             kind=ActivityKind.COMMENT,
             by=author,
             at=at,
-            text="" if hidden else text[: found.start()] if found else text,
+            text="" if hidden else text[: found.start()].rstrip("\n") if found else text,
             marker_key=key,
             edited_at=moment(edited) if edited and moment(edited) > at else None,
             confined=hidden,

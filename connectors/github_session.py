@@ -24,7 +24,7 @@ API_VERSION = "2022-11-28"
 ACCEPT = "application/vnd.github+json, application/json;q=0.9"
 PER_PAGE = 100
 
-_NEXT = re.compile(r'<([^>]*)>\s*;[^,]*\brel="?next\b')
+_NEXT = re.compile(r'<([^<>]*)>\s*;[^,<]*\brel="?next\b')
 _MOVED = frozenset({301, 302, 307, 308})
 _injecting = threading.Lock()
 

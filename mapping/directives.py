@@ -7,7 +7,7 @@ from datetime import date
 
 _LINE = re.compile(r" {0,3}/(?P<word>[a-z][a-z-]*)(?:\s+(?P<rest>.*))?", re.IGNORECASE)
 _FENCE = re.compile(r" {0,3}(`{3,}|~{3,})")
-_UNTIL = re.compile(r"\s*[,;(]?\s*\buntil\s+(\d{4}-\d{2}-\d{2})\b\)?\.?\s*$", re.IGNORECASE)
+_UNTIL = re.compile(r"\buntil\s+(\d{4}-\d{2}-\d{2})\)?\.?\Z", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,11 +33,12 @@ def directives(text: str) -> Iterator[Directive]:
 
 def until(text: str) -> tuple[str, date | None]:
     """A text that may end in `until 2027-03-31`, without that, and the day; a day that does not exist is left in it."""
+    text = text.strip()
     found = _UNTIL.search(text)
     if found is None:
-        return text.strip(), None
+        return text, None
     try:
         day = date.fromisoformat(found[1])
     except ValueError:
-        return text.strip(), None
-    return text[: found.start()].strip(), day
+        return text, None
+    return text[: found.start()].rstrip().rstrip(",;(").rstrip(), day

@@ -28,7 +28,7 @@ _LINE_HASH = "primaryLocationLineHash"
 # Semgrep writes this in place of a fingerprint where nobody is signed in.
 _NO_FINGERPRINTS = frozenset({"", "requires login"})
 _CONTROL_TAG = re.compile(r"(?:external/)?([^\s:/]+)[:/]([^\s:/][^\s:]*)")
-_LINK = re.compile(r"\[([^\]\n]*)\]\(\d+\)")
+_LINK = re.compile(r"\[([^\[\]\n]*)\]\(\d+\)")
 _HELP_LENGTH = 2000
 _CODE_LENGTH = 300
 

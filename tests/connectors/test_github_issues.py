@@ -526,6 +526,13 @@ def test_a_link_to_another_host_takes_no_credentials_there(server: SandboxServer
     tracker.close()
 
 
+def test_a_link_of_any_length_is_read(server: SandboxServer) -> None:
+    link = {"link": f"{'<' * 300_000}{'<>;' * 100_000}"}
+    tracker = through(server, lambda _: httpx.Response(200, json=[], headers=link))
+    assert len(list(tracker.changes(None))) == 1
+    tracker.close()
+
+
 def test_while_our_login_cannot_be_asked_for_nothing_is_taken_for_a_strangers(server: SandboxServer) -> None:
     maker, reader = connect(server), connect(server)
     made = create(maker)

@@ -116,6 +116,15 @@ def test_a_deleted_account_reads_as_a_ghost() -> None:
     assert (event.kind, event.by.id) == (ActivityKind.FIELD, "ghost")
 
 
+@pytest.mark.parametrize(
+    "piece", ["\n", " ", "<!--", "<!-- counterfoil:c k=a -->\n", "<!-- counterfoil:begin v=1 k=a item=a", "-"]
+)
+def test_a_text_of_any_length_is_searched_for_our_marks(piece: str) -> None:
+    text = f"{piece * (300_000 // len(piece))}x"
+    assert READER.comment({"body": text, "created_at": AT}).text == text
+    assert block_marker(text) is None
+
+
 @pytest.mark.parametrize("ending", ["\n", "\r\n"])
 def test_the_marker_is_read_from_the_head_of_our_block_alone(ending: str) -> None:
     key = "a1" * 13

@@ -247,6 +247,13 @@ def test_messages_are_put_together() -> None:
     assert found(run)[0].draft.title == "Fix: Port 22 of web is open"
 
 
+@pytest.mark.parametrize("piece", ["[", "[a](", "](1", "[a](1"])
+def test_a_message_of_any_length_is_read(piece: str) -> None:
+    text = f"see [the rule](1) {piece * (300_000 // len(piece))}"
+    [finding] = found({"tool": {"driver": {"name": "T"}}, "results": [{"ruleId": "R", "message": {"text": text}}]})
+    assert finding.draft.title.startswith("Fix: see the rule ")
+
+
 def test_controls_stand_in_properties_too() -> None:
     said = {"requirement": "CC6.1; CC6.2", "compliance": {"ISO27001": ["A.5.1"], "SOC2": "CC1"}, "tags": ["a:b:c", 5]}
     [finding] = found(with_result(TRIVY, properties=said, taxa=[{"id": "12", "toolComponent": {"name": "OWASP"}}]))
