@@ -210,7 +210,10 @@ class Authorities:
 
 @dataclass(frozen=True, slots=True)
 class Involved:
-    """Who has to do with an item, each by every name they are known by: nobody of them decides about its risk."""
+    """Who has to do with an item, each by every name they are known by: nobody of them decides about its risk.
+
+    Those who owned it or were assigned to its ticket, and do not any more, are among them.
+    """
 
     requester: frozenset[str] = frozenset()
     owner: frozenset[str] = frozenset()
@@ -224,9 +227,9 @@ class Involved:
         names = {name.casefold() for name in person}
         each = {
             "asked for it": self.requester,
-            "owns the item": self.owner,
-            "is the ticket's assignee": self.assignee,
-            "reported the ticket": self.reporter,
+            "owns or owned the item": self.owner,
+            "is or was the ticket's assignee": self.assignee,
+            "reported it": self.reporter,
             "is an author of the fix": self.fixers,
             "had a hand in the request": self.editors,
         }

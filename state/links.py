@@ -59,6 +59,12 @@ def of_items(connection: Connection, items: Iterable[str]) -> dict[str, Link]:
     return {link.item: link for link in _current(connection, _OF_ITEMS, items)}
 
 
+def ever(connection: Connection, items: Iterable[str]) -> list[Link]:
+    """Every link that the items have or had, those that ended as they were last known, oldest first."""
+    rows = [row for some in chunks(items) for row in connection.execute(select(LINK).where(LINK.c.item.in_(some)))]
+    return [link_of(row) for row in sorted(rows, key=lambda row: row.id)]
+
+
 def by_ticket(connection: Connection, tracker: str, ids: Iterable[str]) -> dict[str, Link]:
     """The current link of each ticket that has one, by the ticket's id."""
     return {link.ref.id: link for link in _current(connection, _BY_TICKET, ids, in_tracker=tracker)}

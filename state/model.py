@@ -214,6 +214,12 @@ class Person:
     accounts: Mapping[str, str] = field(default_factory=dict)
     login: str | None = None
 
+    @property
+    def names(self) -> frozenset[str]:
+        """Every name of theirs that does not depend on a tracker's: address, login, and `kind:account`."""
+        accounts = (f"{kind}:{account}" for kind, account in self.accounts.items())
+        return frozenset(filter(None, (self.email, self.login, *accounts)))
+
 
 @dataclass(frozen=True, slots=True)
 class Agreed:

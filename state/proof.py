@@ -49,6 +49,9 @@ UNTRUSTED = frozenset({LinkHealth.CHANGED, LinkHealth.GONE})
 TELLING = UNTRUSTED | {LinkHealth.SAME}
 """What a look at a link may find that says how it is; the rest says only that it could not be seen this time."""
 
+COMMIT = "commit:"
+"""What the remote id of a commit begins with that, by its tracker's word, closes the ticket."""
+
 _ADDRESSES = (
     (EvidenceKind.PULL_REQUEST, re.compile(r"/(?:pull|merge_requests|pull-requests)/\d+(?:[/?#]|$)")),
     (EvidenceKind.CI_RUN, re.compile(r"/(?:actions/runs|pipelines|builds)/\d+(?:[/?#]|$)")),
@@ -155,6 +158,11 @@ class EvidenceDraft:
     def is_proof(self) -> bool:
         """Whether it can prove something by itself; that a ticket was closed is none, unless a policy asks for that."""
         return self.kind is not EvidenceKind.TICKET_SNAPSHOT
+
+    @property
+    def is_change(self) -> bool:
+        """Whether it is a change of what it is about, which somebody wrote: a pull request, or a commit that closes."""
+        return self.kind is EvidenceKind.PULL_REQUEST or self.remote_id.startswith(COMMIT)
 
     def lasting(self, days: int | None) -> "EvidenceDraft":
         """The same with an end so many days after it was taken, unless it has one or is a frozen record of ours."""

@@ -1,11 +1,10 @@
 """What people decide about risks that are to be lived with: asked for, approved, refused, revoked, renewed."""
 
-import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from datetime import date, datetime
 
-from state import acceptances, proofs
+from state import acceptances
 from state.acceptance import (
     Acceptance,
     AcceptanceState,
@@ -21,18 +20,16 @@ from state.acceptance import (
     refusal,
     status_on,
 )
-from state.effects import Because, Effects
+from state.effects import Because, Effects, Lease
 from state.errors import StateError
 from state.lease import Holder, this_process
 from state.lifecycle import UNFINISHED
-from state.model import ActionItem, Comment, Field, Link
-from state.proof import EvidenceKind
+from state.model import ActionItem, Actor, Agent, Comment, Person
 from state.store import Store
-from sync.asked import UNKNOWN
-from sync.endings import end_words, risks_due, sent_back, unclaimed
+from sync.endings import end_words, over, risks_due, sent_back, unclaimed
+from sync.involved import involved
 from sync.plan import Move
 
-_ACCOUNT = "account:"
 _LISTS = "counterfoil item list --group"
 
 
@@ -58,40 +55,44 @@ class Deciding:
     kinds: Mapping[str, str]
     clock: Callable[[], datetime]
     holder: Holder = field(default_factory=this_process)
+    people: Sequence[Person] = ()
 
     def request(self, ref: str, terms: Terms, decider: Decider, because: Because) -> Acceptance:
         """Ask for an item's risk to be accepted, or complete what is asked for already.
 
         Who completes a request has had a hand in it. Raises `NotDecided`.
         """
-        with self.store.alone(self.holder):
+        with self.store.alone(self.holder) as lease:
             item = self.store.item(ref)
             asked = self.store.ask(acceptances.asked_for, ref)
             if asked is not None:
-                return self._amend(asked, terms, decider, because)
+                return self._amend(lease, asked, terms, decider, because)
             if status_on(item, self._today) not in UNFINISHED:
                 raise NotDecided(
                     f"{ref} is {item.status.value}, so there is nothing to ask for"
                     + (f"; `counterfoil accept renew {item.accepted.ref}` asks for longer" if item.accepted else "")
                 )
-            return self._ask(item, terms, decider, because)
+            return self._ask(lease, item, terms, decider, because)
 
     def renew(self, ref: str, changed: Terms, decider: Decider, because: Because) -> Acceptance:
         """Ask for an active acceptance to go on, on its own terms but for what is `changed`; raises `NotDecided`."""
-        with self.store.alone(self.holder):
+        with self.store.alone(self.holder) as lease:
             old = self._find(ref, AcceptanceState.ACTIVE)
             item = self.store.item(old.item)
-            return self._ask(item, _completed(old.terms, changed), decider, because, renewal_of=old.ref)
+            return self._ask(lease, item, _completed(old.terms, changed), decider, because, renewal_of=old.ref)
 
     def approve(self, ref: str, changed: Terms, decider: Decider, because: Because, reason: str = "") -> Acceptance:
         """Approve a request, completed by what is `changed`; it is active once enough people have approved.
 
         Raises `NotDecided` for who may not, and for terms that do not suffice.
         """
-        with self.store.alone(self.holder):
+        with self.store.alone(self.holder) as lease:
             asked = self._find(ref, AcceptanceState.REQUESTED)
             moves = self.approval(asked, changed, decider, because, Word(reason))
-            self.store.commit(None, Effects(acceptances=moves))
+            old, new, _ = moves[0]
+            renewed = new.state is AcceptanceState.RENEWED
+            due = {} if renewed else risks_due(old, self.store.item(asked.item), new.ended_why)
+            self.store.commit(lease, Effects(acceptances=moves, due_risks=due))
             return moves[-1][1]
 
     def approval(
@@ -112,9 +113,9 @@ class Deciding:
 
     def reject(self, ref: str, reason: str, decider: Decider, because: Because) -> Acceptance:
         """Refuse a request; the ticket that asked goes back to where the item is. Raises `NotDecided`."""
-        with self.store.alone(self.holder):
+        with self.store.alone(self.holder) as lease:
             asked = self._find(ref, AcceptanceState.REQUESTED)
-            return self._end(self.rejection(asked, decider, because, Word(reason)))
+            return self._end(lease, self.rejection(asked, decider, because, Word(reason)))
 
     def rejection(self, asked: Acceptance, decider: Decider, because: Because, word: Word) -> Move:
         """What becomes of a request by a refusal; writes nothing. Raises `NotDecided`."""
@@ -122,47 +123,38 @@ class Deciding:
 
     def revoke(self, ref: str, reason: str, decider: Decider, because: Because) -> Acceptance:
         """End an active acceptance before its time; item and ticket are open again. Raises `NotDecided`."""
-        with self.store.alone(self.holder):
+        with self.store.alone(self.holder) as lease:
             active = self._find(ref, AcceptanceState.ACTIVE)
             ended = (AcceptanceState.REVOKED, DecisionVerdict.REVOKE)
-            return self._end(self._over(active, *ended, decider, because, Word(reason)))
+            return self._end(lease, self._over(active, *ended, decider, because, Word(reason)))
 
     def involved(self, about: Acceptance, item: ActionItem) -> Involved:
         """Who has to do with the item and the request, as far as is known here."""
-        link = self.store.link(item.ref)
-        pieces = [each.draft for each in self.store.ask(proofs.of_items, [item.ref]).get(item.ref, [])]
-        touched = self.touched(item.ref) if about.requester == UNKNOWN else frozenset()
-        return replace(
-            self.concerned(item, link),
-            requester=frozenset({about.requester}),
-            fixers=frozenset(each.by for each in pieces if each.kind is EvidenceKind.PULL_REQUEST and each.by),
-            editors=frozenset(about.editors) | touched,
-        )
+        return involved(self.store, self.kinds, about, item)
 
-    def concerned(self, item: ActionItem, link: Link | None) -> Involved:
-        """Who owns the item, is assigned to its ticket, and reported it."""
-        owner = frozenset({item.owner} if item.owner else ())
-        if link is None:
-            return Involved(owner=owner)
-        agreed = link.baseline.get(Field.ASSIGNEE)
-        sides = {agreed.ours, agreed.theirs} - {None} if agreed is not None else set()
-        reporter = frozenset({self._known(link, link.reporter)} if link.reporter else ())
-        return Involved(owner=owner, assignee=frozenset(self._named(link, str(s)) for s in sides), reporter=reporter)
+    def person(self, email: str) -> Decider:
+        """Somebody, by every name they have here."""
+        mine = (each.names for each in self.people if each.email.casefold() == email.casefold())
+        return Decider(email, frozenset().union(*mine))
 
-    def _named(self, link: Link, side: str) -> str:
-        """Somebody as a baseline names them: by address, or as an account that nobody here has."""
-        return self._known(link, side.removeprefix(_ACCOUNT)) if side.startswith(_ACCOUNT) else side
-
-    def _known(self, link: Link, account: str) -> str:
-        return f"{self.kinds.get(link.ref.tracker, link.ref.tracker)}:{account}"
-
-    def touched(self, ref: str) -> frozenset[str]:
-        """Everyone of whom a tracker told that they did something to the item's ticket."""
-        actors = (json.loads(record.body)["actor"] for record in self.store.log([ref]))
-        return frozenset(f"{self.kinds[a['system']]}:{a['account']}" for a in actors if a["system"] in self.kinds)
+    def spent(self, about: Acceptance, item: ActionItem) -> dict[str, str]:
+        """Who approved a request and may not decide about it any more, and why: their approval does not count."""
+        barred, found = self.involved(about, item), {}
+        for each in about.approvals:
+            typist = self.person(each.typed_by) if each.typed_by else None
+            who = replace(self.person(each.by), typist=typist)
+            if why := refusal(who, self.authorities.rating(item), barred, self.authorities):
+                found[each.by] = why
+        return found
 
     def _ask(
-        self, item: ActionItem, terms: Terms, decider: Decider, because: Because, renewal_of: str = ""
+        self,
+        lease: Lease,
+        item: ActionItem,
+        terms: Terms,
+        decider: Decider,
+        because: Because,
+        renewal_of: str = "",
     ) -> Acceptance:
         if item.is_group:
             raise NotDecided(f"{item.ref} lists others, whose risks are accepted one by one: {_LISTS} {item.ref}")
@@ -178,26 +170,37 @@ class Deciding:
             fingerprint=fingerprint(item),
             renewal_of=renewal_of,
         )
-        with self.store.writing() as w:
+        with self.store.writing(lease) as w:
             return acceptances.request(w.connection, w.ledger, asked, because)
 
-    def _amend(self, asked: Acceptance, terms: Terms, decider: Decider, because: Because) -> Acceptance:
+    def _amend(self, lease: Lease, asked: Acceptance, terms: Terms, decider: Decider, because: Because) -> Acceptance:
         if asked.approvals:
             raise NotDecided(f"{asked.ref}: somebody approved it on its terms already, so they stand as they are")
         editors = tuple(dict.fromkeys((*asked.editors, decider.email)))
         mine = decider.email.casefold() == asked.requester.casefold()
         after = replace(asked, terms=_completed(asked.terms, terms), editors=asked.editors if mine else editors)
-        self.store.commit(None, Effects(acceptances=[(asked, after, because)]))
+        self.store.commit(lease, Effects(acceptances=[(asked, after, because)]))
         return after
 
     def _approved(self, asked: Acceptance, after: Acceptance, item: ActionItem, because: Because) -> tuple[Move, ...]:
-        """A further approval; where it is the last that was needed, the acceptance is active from now on."""
-        if len(after.approvals) < self.authorities.needed(self.authorities.rating(item)):
+        """A further approval; where it is the last that was needed, the acceptance is active from now on.
+
+        Approvals of people who may not decide any more are not counted.
+        """
+        counted = {each.by for each in after.approvals} - self.spent(after, item).keys()
+        if len(counted) < self.authorities.needed(self.authorities.rating(item)):
             return ((asked, after, because),)
         last = (asked, replace(after, state=AcceptanceState.ACTIVE, active_from=self.clock()), because)
         old = self.store.ask(acceptances.active, item.ref)
         if old is None:
             return (last,)
+        ended = over(old, item, self.clock())
+        if ended is not None:
+            return (
+                old,
+                ended,
+                Because(Agent(Actor.SCHEDULE, "counterfoil", ""), because.run, reason=ended.ended_why),
+            ), last
         why = f"renewed by {asked.ref}"
         renewed = replace(old, state=AcceptanceState.RENEWED, ended_at=self.clock(), ended_why=why)
         return (old, renewed, replace(because, reason=why)), last
@@ -220,14 +223,14 @@ class Deciding:
         decisions = (*before.decisions, made)
         return before, replace(before, state=state, decisions=decisions, ended_at=made.at, ended_why=why), because
 
-    def _end(self, move: Move) -> Acceptance:
+    def _end(self, lease: Lease, move: Move) -> Acceptance:
         """Write down that a request or an acceptance is over, and have the ticket told."""
         before, after, because = move
         item, link = self.store.item(before.item), self.store.link(before.item)
         said = Comment("", item.ref, after.decisions[-1].by, end_words(after), self.clock(), inbound=False)
         changes = unclaimed(item, after.ended_why, because.run) if before.state is AcceptanceState.REQUESTED else ()
         self.store.commit(
-            None,
+            lease,
             Effects(
                 changes=[replace(each, because=because) for each in changes],
                 touched=[sent_back(link)] if link is not None else (),

@@ -14,7 +14,7 @@ from state.audit import digest
 from state.effects import Because
 from state.lifecycle import UNFINISHED
 from state.model import Actor, Agent, Field, Link
-from state.proof import Evidence, EvidenceDraft, EvidenceKind, kind_of_address
+from state.proof import COMMIT, Evidence, EvidenceDraft, EvidenceKind, kind_of_address
 from state.ticket import PULL_REQUEST, Activity, ActivityKind, Artefact, Body, Category, Ticket
 from sync.asked import UNKNOWN, known_as
 from sync.plan import Capture
@@ -143,7 +143,8 @@ class Capturing:
             if act.kind is not ActivityKind.LINK or there is None or not _settles(act, there, merged):
                 continue
             kind = EvidenceKind.PULL_REQUEST if act.field == PULL_REQUEST else kind_of_address(there.url)
-            ident, name = f"link:{act.id}", there.name[:_LONGEST]
+            kept_as = COMMIT if there.commit and act.field != PULL_REQUEST else "link:"
+            ident, name = f"{kept_as}{act.id}", there.name[:_LONGEST]
             draft = EvidenceDraft(kind, self._settled_by(act), "", act.at, remote_id=ident, url=there.url, name=name)
             yield self._capture(replace(act, by=replace(act.by, id=there.author or act.by.id)), draft)
 

@@ -94,20 +94,15 @@ class _Judged:
     run: str
 
     def ending(self) -> Ending | None:
-        active = self.each.state is AcceptanceState.ACTIVE
-        if self.each.state_on(self.now.date()) is AcceptanceState.LAPSED:
-            return self._over(AcceptanceState.LAPSED, f"its last day was {self.each.terms.until}")
-        if fingerprint(self.item) != self.each.fingerprint:
-            what = "was accepted" if active else "was asked for"
-            why = f"{self.item.ref} is not what {what} any more: its text, rating, controls or risks have changed"
-            return self._over(AcceptanceState.VOIDED, why)
-        return self._near() if active else self._unanswered()
+        if (after := over(self.each, self.item, self.now)) is not None:
+            return self._over(after)
+        return self._near() if self.each.state is AcceptanceState.ACTIVE else self._unanswered()
 
     def _unanswered(self) -> Ending | None:
         days = self.policy.answer_within_days
         if self.now - self.each.requested_at < timedelta(days=days):
             return None
-        return self._over(AcceptanceState.REJECTED, f"nobody answered within {days} days")
+        return self._over(_ended(self.each, AcceptanceState.REJECTED, f"nobody answered within {days} days", self.now))
 
     def _near(self) -> Ending | None:
         until = self.each.terms.until
@@ -120,18 +115,32 @@ class _Judged:
         )
         return Ending(self.each, replace(self.each, warned_at=self.now), self.item, self.link, self._comment(words))
 
-    def _over(self, state: AcceptanceState, why: str) -> Ending:
-        after = replace(self.each, state=state, ended_at=self.now, ended_why=why)
+    def _over(self, after: Acceptance) -> Ending:
         words, link = end_words(after), None if self.link is None else sent_back(self.link)
         if self.each.state is AcceptanceState.ACTIVE:
             item = replace(self.item, status=Status.OPEN, accepted=None, claim=None, revision=self.item.revision + 1)
             return Ending(self.each, after, item, link, self._comment(words))
-        change = unclaimed(self.item, why, self.run)
+        change = unclaimed(self.item, after.ended_why, self.run)
         item = replace(self.item, claim=None, revision=self.item.revision + len(change))
         return Ending(self.each, after, item, link, self._comment(words), change)
 
     def _comment(self, text: str) -> Comment:
         return Comment("", self.item.ref, "counterfoil", text, self.now, inbound=False)
+
+
+def over(each: Acceptance, item: ActionItem, now: datetime) -> Acceptance | None:
+    """What has become of an acceptance by itself, whether or not that is written down; nothing while it stands."""
+    if each.state_on(now.date()) is AcceptanceState.LAPSED:
+        return _ended(each, AcceptanceState.LAPSED, f"its last day was {each.terms.until}", now)
+    if fingerprint(item) == each.fingerprint:
+        return None
+    what = "was accepted" if each.state is AcceptanceState.ACTIVE else "was asked for"
+    why = f"{item.ref} is not what {what} any more: its text, rating, controls or risks have changed"
+    return _ended(each, AcceptanceState.VOIDED, why, now)
+
+
+def _ended(each: Acceptance, state: AcceptanceState, why: str, now: datetime) -> Acceptance:
+    return replace(each, state=state, ended_at=now, ended_why=why)
 
 
 def unclaimed(item: ActionItem, why: str, run: str) -> tuple[ItemChange, ...]:

@@ -287,8 +287,10 @@ def _votes(scope: Scope, item: ActionItem, link: Link, asked: Acceptance | None,
     if asked is None or not scope.policy.by_comment:
         return Votes()
     kinds = {name: rules.account_kind for name, rules in scope.rules.trackers.items()}
-    deciding = Deciding(scope.store, scope.policy.authorities, kinds, lambda: scope.now)
-    return Ballot(scope.tracker, scope.rules, deciding, item, link, asked, scope.run).count(news)
+    court = Deciding(scope.store, scope.policy.authorities, kinds, lambda: scope.now, people=scope.rules.people)
+    votes = Ballot(scope.tracker, scope.rules, court, item, link, asked, scope.run).count(news)
+    over = scope.ahead.get(item.ref)
+    return votes if over is None else replace(votes, taken=tuple(m for m in votes.taken if m[0] != over.before))
 
 
 def _news(

@@ -13,6 +13,7 @@ from state.store import Store
 from sync.accepting import Deciding, NotDecided
 from sync.asked import UNKNOWN
 from sync.diff import ours_again, rebased
+from sync.involved import touched
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,8 +58,9 @@ class Postponing:
         return item, asked
 
     def _may(self, item: ActionItem, asked: DueChange, decider: Decider) -> None:
-        touched = self.deciding.touched(item.ref) if asked.requester == UNKNOWN else frozenset()
-        involved = Involved(requester=frozenset({asked.requester}), editors=touched)
+        store, kinds = self.deciding.store, self.deciding.kinds
+        editors = touched(store, kinds, [item.ref]) if asked.requester == UNKNOWN else frozenset()
+        involved = Involved(requester=frozenset({asked.requester}), editors=editors)
         if why := refusal(decider, self.deciding.authorities.rating(item), involved, self.deciding.authorities):
             raise NotDecided(f"{item.ref}: {why}")
 

@@ -56,8 +56,7 @@ class Ballot:
         if not why.strip():
             raise NotDecided("it says no reason")
         person = self._vouched(act)
-        names = frozenset({person.email, *(f"{kind}:{account}" for kind, account in person.accounts.items())})
-        decider = Decider(person.email, names, channel=Channel.COMMENT)
+        decider = Decider(person.email, person.names, channel=Channel.COMMENT)
         word = Word(why, act.id, hashlib.sha256(act.text.encode()).hexdigest())
         because = because_of(act, self.link.ref.tracker, self.run, f"{self.asked.ref}: {why.strip()}")
         if said.word == REJECT:

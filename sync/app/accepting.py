@@ -37,7 +37,7 @@ class Said:
 def deciding(shell: Shell, config: Configuration, store: Store) -> Deciding:
     """What decisions are taken with."""
     kinds = {name: str(table["kind"]) for name, table in config.settings.trackers.items()}
-    return Deciding(store, identity.authorities(config), kinds, shell.clock, this_process())
+    return Deciding(store, identity.authorities(config), kinds, shell.clock, this_process(), identity.people(config))
 
 
 def request(shell: Shell, ref: str, said: Said) -> int:
@@ -140,7 +140,7 @@ def show_one(shell: Shell, ref: str) -> int:
 
 def _names(config: Configuration, email: str) -> frozenset[str]:
     mine = (each for each in identity.people(config) if each.email.casefold() == email.casefold())
-    return frozenset(name for each in mine for name in identity.names(each))
+    return frozenset(name for each in mine for name in each.names)
 
 
 def _whole(answer: dict[str, Any], title: str, doubts: Iterable[str]) -> Iterator[object]:

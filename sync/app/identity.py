@@ -63,11 +63,6 @@ def people(config: Configuration) -> tuple[Person, ...]:
     return tuple(Person(each.email, dict(each.model_extra or {}), each.login) for each in config.settings.people)
 
 
-def names(person: Person) -> frozenset[str]:
-    """Every name of a person that does not depend on a tracker's name: their address, and `kind:account`."""
-    return frozenset({person.email, *(f"{kind}:{account}" for kind, account in person.accounts.items())})
-
-
 def system_user() -> str:
     """The user this process runs as; no variable of the environment has a say in it."""
     try:
@@ -92,15 +87,15 @@ def acting(config: Configuration, on_behalf_of: str | None = None) -> Acting:
             f"their table in {config.file.name}"
         )
     if on_behalf_of is None:
-        return Acting(person.email, names(person))
+        return Acting(person.email, person.names)
     other = next((each for each in known if each.email.casefold() == on_behalf_of.strip().casefold()), None)
     if other is None:
         raise Mistaken(f"{on_behalf_of} is nobody in [[people]] of {config.file.name}")
     if other is person:
-        return Acting(person.email, names(person))
+        return Acting(person.email, person.names)
     if not _among(person.email, config.settings.roles.delegate):
         raise Mistaken(f"{person.email} may not act for others; who may is named by delegate under [roles]")
-    return Acting(other.email, names(other), Acting(person.email, names(person)))
+    return Acting(other.email, other.names, Acting(person.email, person.names))
 
 
 def must_review(config: Configuration, who: Acting) -> None:
@@ -117,10 +112,9 @@ def easing(config: Configuration, item: ActionItem, values: Mapping[str, Any]) -
 
 
 def every_name(config: Configuration, who: Acting) -> frozenset[str]:
-    """Every name of the person and, where somebody else gives the command, of that one; logins too."""
-    known = [each for each in people(config) if each.email in (who.email, who.typed_by)]
-    logins = (each.login for each in known if each.login)
-    return frozenset().union(who.names, logins, *(names(each) for each in known))
+    """Every name of the person and, where somebody else gives the command, of that one."""
+    known = (each for each in people(config) if each.email in (who.email, who.typed_by))
+    return frozenset().union(who.names, *(each.names for each in known))
 
 
 def bringer(shell: Shell, config: Configuration) -> tuple[str, Because]:

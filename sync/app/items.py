@@ -307,8 +307,10 @@ def comment(shell: Shell, ref: str, text: str) -> int:
 
 def unlink(shell: Shell, ref: str, reason: str) -> int:
     """Forget an item's ticket."""
-    with open_store(shell, configuration(shell), writes=True) as store:
-        was = store.unlink(ref, shell.because(reason or "item unlink"))
+    config = configuration(shell)
+    because = replace(identity.author(shell, config), reason=reason or "item unlink")
+    with open_store(shell, config, writes=True) as store:
+        was = store.unlink(ref, because)
     if was is None:
         raise Mistaken(f"{ref} has no ticket")
     warning = "the next sync makes a new one, unless `counterfoil item link` gives it another"

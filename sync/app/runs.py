@@ -150,7 +150,7 @@ def link(shell: Shell, ref: str, ticket: str, tracker: str | None, *, dry_run: b
         name = tracker or engine.rules.route(engine.store.item(ref))
         if name is None:
             raise Mistaken(f"no route takes {ref}; name the ticket's tracker with --tracker")
-        because = shell.because(f"item link {ticket}")
+        because = replace(identity.author(shell, config), reason=f"item link {ticket}")
         try:
             if dry_run:
                 made = engine.adopt(ref, name, ticket, because=because)

@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Literal
 
 from state.lease import this_process
-from sync.app import shapes
+from sync.app import identity, shapes
 from sync.app.failures import IN_ORDER, Mistaken
 from sync.app.opening import configuration, open_store
 from sync.app.shell import Shell
@@ -18,11 +18,13 @@ def settle(shell: Shell, hold_id: str, take: Literal["item", "ticket"], reason: 
         raise Mistaken("settling a hold needs --reason, which is recorded")
     if not re.fullmatch(r"(?i:h-)?\d+", hold_id.strip()):
         raise Mistaken(f"{hold_id!r} is no hold; `counterfoil holds list` shows what there is, as H-3")
-    with open_store(shell, configuration(shell), writes=True) as store:
+    config = configuration(shell)
+    because = replace(identity.author(shell, config), reason=reason, at=shell.clock())
+    with open_store(shell, config, writes=True) as store:
         hold = store.hold(hold_id)
         if hold.id not in {each.id for each in store.holds(hold.item)}:
             raise Mistaken(f"{hold.id} is settled already; `counterfoil holds list` shows what is open")
-        decide(store, hold, take, replace(shell.because(reason), at=shell.clock()), holder=this_process())
+        decide(store, hold, take, because, holder=this_process())
     answer = {"settled": shapes.hold(hold), "take": take, "reason": reason}
     shell.answer(answer, lambda: f"{hold.id} on {hold.item} is settled for the {take}; run: counterfoil sync")
     return IN_ORDER

@@ -18,6 +18,9 @@ login = "otto"
 [[people]]
 email = "dee@acme.example"
 login = "dee"
+[[people]]
+email = "sam@acme.example"
+login = "sam"
 [roles]
 delegate = ["dee@acme.example"]
 [roles.risk_owner]
@@ -37,16 +40,19 @@ def court(office: Office, login: Login) -> Office:
     return office
 
 
-def asked(court: Office) -> str:
+def asked(court: Office, login: Login) -> str:
+    """An item that Sam filed and whose ticket asks, with Ruth at the machine."""
+    login("sam")
     ref = court.line.add("Close the port", "--owner", "omar@acme.example")
+    login("ruth")
     court.line("sync")
     court.tracker.engineer.wont_do(court.key(ref), "It is switched off in March")
     assert court.line("sync").code == 5
     return ref
 
 
-def test_a_request_is_shown_with_who_asked_and_who_may_decide(court: Office) -> None:
-    ref = asked(court)
+def test_a_request_is_shown_with_who_asked_and_who_may_decide(court: Office, login: Login) -> None:
+    ref = asked(court, login)
     [request] = court.line.json("accept", "list")
     assert (request["item"], request["state"], request["requester"]) == (ref, "requested", "mia@acme.example")
     shown = court.line.json("accept", "show", ref)
@@ -56,8 +62,8 @@ def test_a_request_is_shown_with_who_asked_and_who_may_decide(court: Office) -> 
     assert "accept approve" in court.line.json("holds", "list")[0]["command"]
 
 
-def test_a_risk_is_approved_and_lived_with_until_its_end(court: Office) -> None:
-    ref = asked(court)
+def test_a_risk_is_approved_and_lived_with_until_its_end(court: Office, login: Login) -> None:
+    ref = asked(court, login)
     done = court.line.json("accept", "approve", ref, "--until", today(30), *TERMS, "--reason", "we can bear it")
     [decision] = done["decisions"]
     assert (done["state"], decision["by"], decision["channel"]) == ("active", "ruth@acme.example", "command")
@@ -78,7 +84,7 @@ def test_a_risk_is_approved_and_lived_with_until_its_end(court: Office) -> None:
 def test_who_decides_is_the_user_of_the_machine_and_not_what_a_variable_says(
     court: Office, login: Login, monkeypatch: pytest.MonkeyPatch, who: str, words: str
 ) -> None:
-    ref = asked(court)
+    ref = asked(court, login)
     login(who)
     for name in ("COUNTERFOIL_USER", "USER", "LOGNAME"):
         monkeypatch.setenv(name, "ruth")
@@ -87,8 +93,22 @@ def test_who_decides_is_the_user_of_the_machine_and_not_what_a_variable_says(
     assert words in answer.err
 
 
+def test_who_parts_and_joins_item_and_ticket_is_the_user_of_the_machine_too(court: Office, login: Login) -> None:
+    ref = asked(court, login)
+    key = court.key(ref)
+    assert court.line("item", "unlink", ref).code == 0
+    assert court.line("item", "link", ref, key).code in (0, 5)
+    done = [each for each in court.line.json("audit", "log") if each["action"] in ("ticket.unlinked", "ticket.linked")]
+    assert [each["actor"]["account"] for each in done] == ["ruth@acme.example"] * 2
+    narrowed = court.line.config.read_text().replace("[roles]", '[roles]\nauthor = ["sam@acme.example"]')
+    court.line.config.write_text(narrowed)
+    settle = ("holds", "settle", "H-1", "--take", "item", "--reason", "why")
+    for words in (("item", "unlink", ref), ("item", "link", ref, key), settle):
+        assert "may not write items" in court.line(*words).err
+
+
 def test_a_delegate_decides_for_somebody_and_that_is_recorded(court: Office, login: Login) -> None:
-    ref = asked(court)
+    ref = asked(court, login)
     refused = court.line("accept", "approve", ref, "--until", today(9), *TERMS, "--as", "otto@acme.example")
     assert (refused.code, "may not act for others" in refused.err) == (2, True)
     login("dee")
@@ -111,8 +131,8 @@ def test_who_asked_does_not_decide(court: Office, login: Login) -> None:
     assert "had a hand in the request" in court.line("accept", "approve", ref, *TERMS).err
 
 
-def test_a_refused_request_opens_the_ticket_again_with_the_reason(court: Office) -> None:
-    ref = asked(court)
+def test_a_refused_request_opens_the_ticket_again_with_the_reason(court: Office, login: Login) -> None:
+    ref = asked(court, login)
     assert court.line("accept", "reject", ref).code == 2
     assert court.line.json("accept", "reject", ref, "--reason", "too sensitive")["state"] == "rejected"
     assert court.line("sync").code == 0
@@ -122,7 +142,7 @@ def test_a_refused_request_opens_the_ticket_again_with_the_reason(court: Office)
 
 
 def test_an_acceptance_is_renewed_by_another_and_revoked(court: Office, login: Login) -> None:
-    ref = asked(court)
+    ref = asked(court, login)
     court.line("accept", "approve", ref, "--until", today(30), *TERMS)
     assert court.line.json("accept", "renew", "RA-1", "--until", today(60))["renewal_of"] == "RA-000001"
     assert court.line("accept", "approve", "RA-2").code == 2

@@ -14,14 +14,29 @@ RULES = """
 [[people]]
 email = "ruth@acme.example"
 login = "ruth"
+[[people]]
+email = "sam@acme.example"
+login = "sam"
 [roles.risk_owner]
 medium = ["ruth@acme.example", "mia@acme.example"]
 """
 
 
+Filed = Callable[[Any], str]
+
+
 @pytest.fixture
-def ruth(login: Callable[[str], None]) -> None:
+def filed(login: Callable[[str], None]) -> Filed:
+    """Have Sam file an item, with Ruth at the machine before and after."""
     login("ruth")
+
+    def file(installation: Any) -> str:
+        login("sam")
+        ref = installation.run("item", "add", "Encrypt the backup bucket of billing")["ref"]
+        login("ruth")
+        return str(ref)
+
+    return file
 
 
 def state_url(installation: Any) -> str:
@@ -50,11 +65,10 @@ def told(installation: Any, key: str, words: str) -> int:
     return sum(words in str(text) for text in installation.engineer.comments(key))
 
 
-@pytest.mark.usefixtures("ruth")
-def test_wont_do_is_asked_for_approved_and_open_again_once_after_its_end(installation: Any) -> None:
+def test_wont_do_is_asked_for_approved_and_open_again_once_after_its_end(installation: Any, filed: Filed) -> None:
     with (installation.folder / "counterfoil.toml").open("a", encoding="utf-8") as config:
         config.write(RULES)
-    ref = installation.run("item", "add", "Encrypt the backup bucket of billing")["ref"]
+    ref = filed(installation)
     installation.run("sync")
     key = installation.run("item", "show", ref)["ticket"]["key"]
     installation.engineer.wont_do(key, "It is switched off in March")
@@ -81,12 +95,11 @@ def test_wont_do_is_asked_for_approved_and_open_again_once_after_its_end(install
     assert installation.run("audit", "verify", expect=None)["ok"]
 
 
-@pytest.mark.usefixtures("ruth")
 @pytest.mark.parametrize("ask", ["wont_do", "comment"])
-def test_a_refused_request_leaves_the_ticket_open_with_the_reason(installation: Any, ask: str) -> None:
+def test_a_refused_request_leaves_the_ticket_open_with_the_reason(installation: Any, filed: Filed, ask: str) -> None:
     with (installation.folder / "counterfoil.toml").open("a", encoding="utf-8") as config:
         config.write(RULES)
-    ref = installation.run("item", "add", "Encrypt the backup bucket of billing")["ref"]
+    ref = filed(installation)
     installation.run("sync")
     key = installation.run("item", "show", ref)["ticket"]["key"]
     asks: dict[str, Callable[[], object]] = {
@@ -103,12 +116,11 @@ def test_a_refused_request_leaves_the_ticket_open_with_the_reason(installation: 
     assert installation.run("sync")["operations"] == []
 
 
-@pytest.mark.usefixtures("ruth")
-def test_who_opened_the_ticket_is_known_and_does_not_decide(installation: Any) -> None:
+def test_who_opened_the_ticket_is_known_and_does_not_decide(installation: Any, filed: Filed) -> None:
     with (installation.folder / "counterfoil.toml").open("a", encoding="utf-8") as config:
         config.write(RULES)
     key = installation.open_ticket("Buckets are not encrypted")
-    ref = installation.run("item", "add", "Encrypt the backup bucket of billing")["ref"]
+    ref = filed(installation)
     installation.run("accept", "request", ref, "--because", "not this year", "--until", "2027-01-31")
     assert installation.run("accept", "show", ref)["may_decide"] == ["mia@acme.example"]
     installation.run("item", "link", ref, key, "--tracker", "work", expect=None)
@@ -128,17 +140,16 @@ def omar_in(installation: Any) -> Any:
     return JiraEngineer.of(url, user) if kind == "jira" else GithubEngineer(url, user.token)
 
 
-@pytest.mark.usefixtures("ruth")
 @pytest.mark.parametrize(
     ("installation", "word"),
     [("jira_cloud", "approve"), ("jira_cloud", "reject"), ("github", "approve")],
     indirect=["installation"],
 )
 def test_a_comment_decides_where_the_tracker_vouches_for_its_author_and_elsewhere_it_is_told_why_not(
-    installation: Any, word: str
+    installation: Any, filed: Filed, word: str
 ) -> None:
     omar = omar_in(installation)
-    ref = installation.run("item", "add", "Encrypt the backup bucket of billing")["ref"]
+    ref = filed(installation)
     installation.run("sync")
     key = installation.run("item", "show", ref)["ticket"]["key"]
     installation.engineer.wont_do(key, "It is switched off in March")

@@ -1,5 +1,7 @@
 """Risks that are to be lived with: asked for in a ticket, decided here, and over when they are over."""
 
+import json
+from dataclasses import replace
 from datetime import date
 from typing import Any
 
@@ -7,22 +9,26 @@ import pytest
 
 from state import acceptances, risks
 from state.acceptance import Acceptance, AcceptanceState, Authorities, Decider, Terms
-from state.effects import Effects
-from state.lease import this_process
-from state.model import HoldKind, Priority, Status
+from state.effects import Effects, Lease
+from state.errors import LeaseLost
+from state.lease import Holder, this_process
+from state.model import HoldKind, Person, Priority, Status
 from state.proof import EvidenceDraft, EvidenceKind
 from state.register import Risk, Treatment
+from state.store import Store
 from state.ticket import ActivityKind, Category
 from sync.accepting import Deciding, NotDecided, find
 
-RUTH = Decider("ruth@acme.example", frozenset({"ruth@acme.example", "memory:ruth"}))
-OTTO = Decider("otto@acme.example", frozenset({"otto@acme.example", "memory:otto"}))
-OWNERS = Authorities(risk_owners=dict.fromkeys(Priority, frozenset({RUTH.email, OTTO.email, "tom@acme.example"})))
+PEOPLE = [Person(f"{name}@acme.example", {"memory": name}, name) for name in ("ruth", "otto", "ida")]
+RUTH, OTTO, IDA = [Decider(each.email, each.names) for each in PEOPLE]
+OWNERS = Authorities(
+    risk_owners=dict.fromkeys(Priority, frozenset({*(each.email for each in PEOPLE), "tom@acme.example"}))
+)
 TERMS = Terms("switched off in March", date(2027, 2, 15), "an alert on every login", 2, 3)
 
 
 def deciding(world: Any) -> Deciding:
-    return Deciding(world.store, OWNERS, {"eng": "memory"}, world.clock, this_process())
+    return Deciding(world.store, OWNERS, {"eng": "memory"}, world.clock, this_process(), PEOPLE)
 
 
 def asked(world: Any, by: str = "tom", words: str = "We switch it off in March until 2027-02-15", **said: Any) -> Any:
@@ -309,6 +315,57 @@ def test_critical_risks_take_two_people(world: Any) -> None:
     court.approve(item.ref, Terms(""), OTTO, world.because())
     assert world.item(item.ref).status is Status.ACCEPTED_AS_RISK
     assert len(the(world, item).approvals) == 2
+
+
+def test_the_approval_of_somebody_who_is_involved_by_now_does_not_count(world: Any) -> None:
+    item = asked(world, priority=Priority.CRITICAL)
+    court = deciding(world)
+    court.approve(item.ref, Terms("", None, "", 4, 4), RUTH, world.because())
+    world.far.edit(world.link(item.ref).ref, reporter="ruth")
+    world.sync(full=True)
+    court.approve(item.ref, Terms(""), OTTO, world.because())
+    assert world.item(item.ref).status is Status.OPEN
+    assert court.spent(the(world, item), world.item(item.ref)) == {
+        RUTH.email: f"{RUTH.email} reported it, and nobody decides about their own matter"
+    }
+    court.approve(item.ref, Terms(""), IDA, world.because())
+    assert world.item(item.ref).status is Status.ACCEPTED_AS_RISK
+
+
+@pytest.mark.parametrize("end", [AcceptanceState.LAPSED, AcceptanceState.VOIDED])
+def test_an_acceptance_that_was_over_before_anything_ran_is_not_renewed_by_the_next(
+    world: Any, end: AcceptanceState
+) -> None:
+    item = accepted(world)
+    if end is AcceptanceState.LAPSED:
+        world.clock.sleep(89 * 86400)
+    else:
+        world.edit(item.ref, description="And the root accounts.")
+    court = deciding(world)
+    court.request(item.ref, replace(TERMS, until=date(2027, 4, 1)), OTTO, world.because())
+    court.approve(item.ref, Terms(""), IDA, world.because())
+    first, second = world.store.ask(acceptances.of_items, [item.ref])[item.ref]
+    assert (first.state, second.state) == (end, AcceptanceState.ACTIVE)
+    [over] = [json.loads(r.body) for r in world.store.log([item.ref], action=f"acceptance.{end.value}")]
+    assert (over["actor"]["kind"], over["reason"]) == ("schedule", first.ended_why)
+    world.sync()
+    assert world.item(item.ref).accepted.ref == second.ref
+    at_rest(world)
+
+
+def test_a_decision_that_a_run_overtook_is_not_written(world: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    item = asked(world)
+    commit = Store.commit
+
+    def late(store: Store, held: Lease | None, effects: Effects) -> Any:
+        world.clock.sleep(61)
+        store.take_lease(Holder("elsewhere", 1), 300)
+        return commit(store, held, effects)
+
+    monkeypatch.setattr(Store, "commit", late)
+    with pytest.raises(LeaseLost):
+        deciding(world).approve(item.ref, TERMS, RUTH, world.because())
+    assert world.item(item.ref).status is Status.OPEN
 
 
 def test_nothing_is_approved_for_longer_than_the_priority_allows_or_without_its_terms(world: Any) -> None:

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from connectors.errors import Stale, Unavailable
+from state import acceptances
 from state.lease import this_process
 from sync.adopt import NotAdoptable
 
@@ -49,3 +50,14 @@ def test_a_ticket_that_moves_while_it_is_adopted_is_told_and_gets_the_rest_later
     assert (report.exit_code, report.tally.updated, report.tally.deferred) == (3, 0, 1)
     assert world.sync().tally.updated == 1
     assert world.ticket(item.ref).title == item.title
+
+
+def test_a_ticket_that_asks_for_what_is_asked_for_already_is_adopted_like_any(world: Any) -> None:
+    item = world.add()
+    world.sync()
+    ref = world.link(item.ref).ref
+    world.far.move_to(ref, "Done", "Won't Do", by="tom")
+    world.sync()
+    world.store.unlink(item.ref, world.because())
+    world.engine().link(item.ref, "eng", ref.key, holder=this_process(), because=world.because())
+    assert [each.requester for each in world.store.ask(acceptances.standing)] == ["tom@acme.example"]
