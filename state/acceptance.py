@@ -279,20 +279,32 @@ def _among(email: str, some: Iterable[str]) -> bool:
     return email.casefold() in {each.casefold() for each in some}
 
 
-def flaws(terms: Terms, priority: Priority, authorities: Authorities, today: date) -> tuple[str, ...]:
-    """What keeps these terms from being approved, one sentence each."""
+def flaws(terms: Terms, item: ActionItem, authorities: Authorities, today: date) -> tuple[str, ...]:
+    """What keeps these terms from being approved for an item, one sentence each."""
     found = []
     if not terms.justification.strip():
         found.append("it has no justification")
     if terms.until is None:
         found.append("it has no end")
-    elif terms.until < today:
-        found.append(f"its end {terms.until} has passed")
-    elif terms.until > (last := authorities.last_day(priority, today)):
-        found.append(f"{terms.until} is later than a {priority.value} risk may be accepted for today ({last})")
+    elif wrong := wrong_end(terms.until, item, authorities, today):
+        found.append(wrong)
+    if not terms.compensating.strip():
+        found.append("it does not say what keeps the risk small meanwhile (--compensating)")
     if terms.likelihood is None or terms.impact is None:
         found.append("the residual likelihood and impact are not scored")
     return tuple(found)
+
+
+def wrong_end(until: date, item: ActionItem, authorities: Authorities, today: date) -> str:
+    """Why an item's risk cannot be accepted until this day; empty if it can."""
+    if until < today:
+        return f"its end {until} has passed"
+    if item.accepted is not None and until <= item.accepted.until:
+        return f"{until} is not later than {item.accepted.until}, until when {item.accepted.ref} accepts it already"
+    rating = authorities.rating(item)
+    if until > (last := authorities.last_day(rating, today)):
+        return f"{until} is later than a {rating.value} risk may be accepted for today ({last})"
+    return ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,6 +19,7 @@ from state.acceptance import (
     flaws,
     refusal,
     status_on,
+    wrong_end,
 )
 from state.effects import Because, Effects, Lease
 from state.errors import StateError
@@ -66,6 +67,7 @@ class Deciding:
             item = self.store.item(ref)
             asked = self.store.ask(acceptances.asked_for, ref)
             if asked is not None:
+                self._possible(terms, item)
                 return self._amend(lease, asked, terms, decider, because)
             if status_on(item, self._today) not in UNFINISHED:
                 raise NotDecided(
@@ -106,7 +108,7 @@ class Deciding:
         terms = _completed(asked.terms, changed)
         if asked.approvals and terms != asked.terms:
             raise NotDecided(f"{asked.ref}: somebody approved it on its terms already, so they stand as they are")
-        if wrong := flaws(terms, self.authorities.rating(item), self.authorities, self._today):
+        if wrong := flaws(terms, item, self.authorities, self._today):
             raise NotDecided(f"{asked.ref} cannot be approved: {', '.join(wrong)}; say it with the command's options")
         made = self._decision(DecisionVerdict.APPROVE, item, decider, word)
         return self._approved(asked, replace(asked, terms=terms, decisions=(*asked.decisions, made)), item, because)
@@ -126,7 +128,8 @@ class Deciding:
         with self.store.alone(self.holder) as lease:
             active = self._find(ref, AcceptanceState.ACTIVE)
             ended = (AcceptanceState.REVOKED, DecisionVerdict.REVOKE)
-            return self._end(lease, self._over(active, *ended, decider, because, Word(reason)))
+            over = self._over(active, *ended, decider, because, Word(reason))
+            return self._end(lease, over, self._moot(over[1], because))
 
     def involved(self, about: Acceptance, item: ActionItem) -> Involved:
         """Who has to do with the item and the request, as far as is known here."""
@@ -160,6 +163,7 @@ class Deciding:
             raise NotDecided(f"{item.ref} lists others, whose risks are accepted one by one: {_LISTS} {item.ref}")
         if not terms.justification.strip():
             raise NotDecided("a request says why the risk is to be lived with: --because TEXT")
+        self._possible(terms, item)
         asked = Acceptance(
             ref="",
             item=item.ref,
@@ -172,6 +176,11 @@ class Deciding:
         )
         with self.store.writing(lease) as w:
             return acceptances.request(w.connection, w.ledger, asked, because)
+
+    def _possible(self, terms: Terms, item: ActionItem) -> None:
+        """Raise `NotDecided` for an end that nobody could approve today."""
+        if terms.until and (wrong := wrong_end(terms.until, item, self.authorities, self._today)):
+            raise NotDecided(f"{item.ref}: {wrong}; say another with --until DATE")
 
     def _amend(self, lease: Lease, asked: Acceptance, terms: Terms, decider: Decider, because: Because) -> Acceptance:
         if asked.approvals:
@@ -223,8 +232,17 @@ class Deciding:
         decisions = (*before.decisions, made)
         return before, replace(before, state=state, decisions=decisions, ended_at=made.at, ended_why=why), because
 
-    def _end(self, lease: Lease, move: Move) -> Acceptance:
-        """Write down that a request or an acceptance is over, and have the ticket told."""
+    def _moot(self, revoked: Acceptance, because: Because) -> tuple[Move, ...]:
+        """The request to go on with what is revoked, which asks for nothing any more."""
+        asked = self.store.ask(acceptances.asked_for, revoked.item)
+        if asked is None or asked.renewal_of != revoked.ref:
+            return ()
+        why = f"{revoked.ref}, which it was to renew, was revoked"
+        after = replace(asked, state=AcceptanceState.WITHDRAWN, ended_at=self.clock(), ended_why=why)
+        return ((asked, after, replace(because, reason=why)),)
+
+    def _end(self, lease: Lease, move: Move, also: tuple[Move, ...] = ()) -> Acceptance:
+        """Write down that a request or an acceptance is over, and what that is the end of; have the ticket told."""
         before, after, because = move
         item, link = self.store.item(before.item), self.store.link(before.item)
         said = Comment("", item.ref, after.decisions[-1].by, end_words(after), self.clock(), inbound=False)
@@ -235,7 +253,7 @@ class Deciding:
                 changes=[replace(each, because=because) for each in changes],
                 touched=[sent_back(link)] if link is not None else (),
                 comments=[(said, because)],
-                acceptances=[move],
+                acceptances=[move, *also],
                 dirty=[item.ref],
                 due_risks=risks_due(before, item, after.ended_why),
                 because=because,

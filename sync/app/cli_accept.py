@@ -78,7 +78,7 @@ def show(shell: Shell, ref: Which) -> int:
 
 @command(
     accept_app,
-    "counterfoil accept approve RA-12 --until 2027-03-31 --likelihood 2 --impact 3",
+    'counterfoil accept approve RA-12 --compensating "an alert on every login" --likelihood 2 --impact 3',
     "counterfoil accept approve AI-12 --as ruth@acme.example",
 )
 def approve(

@@ -26,7 +26,7 @@ delegate = ["dee@acme.example"]
 [roles.risk_owner]
 medium = ["ruth@acme.example", "otto@acme.example", "mia@acme.example"]
 """
-TERMS = ("--likelihood", "2", "--impact", "3")
+TERMS = ("--likelihood", "2", "--impact", "3", "--compensating", "an alert")
 
 Login = Callable[[str], None]
 

@@ -93,7 +93,8 @@ class Matter:
     def approved(self, days: int = 90) -> None:
         """The risk is accepted, for so many days."""
         until = (self.place.clock.now() + timedelta(days=days)).date().isoformat()
-        self._say("accept", "approve", self.ref, "--until", until, "--likelihood", "2", "--impact", "2")
+        terms = ("--likelihood", "2", "--impact", "2", "--compensating", "an alert")
+        self._say("accept", "approve", self.ref, "--until", until, *terms)
 
     def refused(self) -> None:
         """It is not."""

@@ -20,6 +20,7 @@ login = "sam"
 [roles.risk_owner]
 medium = ["ruth@acme.example", "mia@acme.example"]
 """
+TERMS = ("--likelihood", "2", "--impact", "2", "--compensating", "an alert on every login")
 
 
 Filed = Callable[[Any], str]
@@ -76,7 +77,7 @@ def test_wont_do_is_asked_for_approved_and_open_again_once_after_its_end(install
     [request] = installation.run("accept", "list")
     assert (request["requester"], request["state"]) == ("mia@acme.example", "requested")
     until = (datetime.now(UTC) + timedelta(days=30)).date().isoformat()
-    installation.run("accept", "approve", ref, "--until", until, "--likelihood", "2", "--impact", "2")
+    installation.run("accept", "approve", ref, "--until", until, *TERMS)
     installation.run("sync")
     assert is_closed(installation, key)
     assert "risk-accepted" in installation.engineer.labels(key)
@@ -155,7 +156,7 @@ def test_a_comment_decides_where_the_tracker_vouches_for_its_author_and_elsewher
     installation.engineer.wont_do(key, "It is switched off in March")
     installation.run("sync", expect=5)
     until = (datetime.now(UTC) + timedelta(days=30)).date().isoformat()
-    installation.run("accept", "request", ref, "--until", until, "--likelihood", "2", "--impact", "2")
+    installation.run("accept", "request", ref, "--until", until, *TERMS)
     with omar:
         said = omar.comment(key, f"/{word}-risk RA-1 as agreed")
         answer = installation.run("sync", expect=None)

@@ -27,7 +27,7 @@ from tests.state.test_lifecycle import ITEM
 
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
 END = date(2027, 2, 1)
-TERMS = Terms("switched off in March", END, "", 2, 3)
+TERMS = Terms("switched off in March", END, "an alert", 2, 3)
 OWNERS = Authorities(
     risk_owners={Priority.HIGH: frozenset({"Ruth@acme.example"})}, delegates=frozenset({"dee@a.example"})
 )
@@ -127,8 +127,9 @@ def test_one_person_has_a_hand_in_one_approval_only(typed_by: str) -> None:
             ("2027-05-20 is later than a high risk may be accepted for today (2027-05-19)",),
         ),
         (replace(TERMS, until=date(2027, 5, 19)), ()),
+        (replace(TERMS, compensating=" "), ("it does not say what keeps the risk small meanwhile (--compensating)",)),
         (replace(TERMS, impact=None), ("the residual likelihood and impact are not scored",)),
     ],
 )
 def test_terms_that_do_not_suffice_are_named(terms: Terms, words: tuple[str, ...]) -> None:
-    assert flaws(terms, Priority.HIGH, Authorities(), NOW.date()) == words
+    assert flaws(terms, ITEM, Authorities(), NOW.date()) == words

@@ -248,7 +248,7 @@ def test_a_comment_asks_for_acceptance_while_the_ticket_stays_open(world: Any) -
     assert (request.terms.justification, request.terms.until) == ("The vendor left", date(2027, 1, 31))
     assert [h.kind for h in world.store.holds(item.ref)] == [HoldKind.ACCEPTANCE_REQUESTED]
     at_rest(world)
-    deciding(world).approve(item.ref, Terms("", None, "", 1, 1), RUTH, world.because())
+    deciding(world).approve(item.ref, Terms("", None, "an alert", 1, 1), RUTH, world.because())
     world.sync()
     assert world.store.holds(None) == []
     assert world.ticket(item.ref).state.category is Category.DONE
@@ -303,10 +303,42 @@ def test_a_renewal_is_a_new_request_and_the_old_one_stands_until_it_is_approved(
     at_rest(world)
 
 
+def test_an_end_that_has_passed_or_that_renews_nothing_is_not_even_asked_for(world: Any) -> None:
+    court, tom = deciding(world), Decider("tom@acme.example")
+    item = accepted(world)
+    for until, words in ((date(2027, 2, 15), "is not later than 2027-02-15"), (date(2028, 1, 1), "may be accepted")):
+        with pytest.raises(NotDecided, match=words):
+            court.renew(item.ref, Terms("", until), tom, world.because())
+    other = world.add("Close the port")
+    with pytest.raises(NotDecided, match="its end 2020-01-01 has passed"):
+        court.request(other.ref, Terms("later", date(2020, 1, 1)), tom, world.because())
+    court.request(other.ref, Terms("later"), tom, world.because())
+    with pytest.raises(NotDecided, match="its end 2020-01-01 has passed"):
+        court.request(other.ref, Terms("", date(2020, 1, 1)), tom, world.because())
+    world.far.comment(world.link(item.ref).ref, "/accept-risk for less until 2027-01-31", by="tom")
+    world.sync()
+    with pytest.raises(NotDecided, match="is not later than 2027-02-15"):
+        court.approve(item.ref, TERMS, OTTO, world.because())
+
+
+def test_a_request_to_renew_ends_with_what_is_revoked_and_nothing_asks_any_more(world: Any) -> None:
+    item = accepted(world)
+    world.far.comment(world.link(item.ref).ref, "/accept-risk for longer until 2027-03-31", by="tom")
+    world.sync()
+    assert [h.kind for h in world.store.holds(item.ref)] == [HoldKind.ACCEPTANCE_REQUESTED]
+    deciding(world).revoke("RA-000001", "the vendor is back", OTTO, world.because())
+    renewal = find(world.store, "RA-000002")
+    assert renewal is not None
+    assert (renewal.state, renewal.ended_why) == ("withdrawn", "RA-000001, which it was to renew, was revoked")
+    world.sync()
+    assert (world.store.holds(None), world.item(item.ref).status) == ([], Status.OPEN)
+    at_rest(world)
+
+
 def test_critical_risks_take_two_people(world: Any) -> None:
     item = asked(world, priority=Priority.CRITICAL)
     court = deciding(world)
-    court.approve(item.ref, Terms("", None, "", 4, 4), RUTH, world.because())
+    court.approve(item.ref, Terms("", None, "an alert", 4, 4), RUTH, world.because())
     assert world.item(item.ref).status is Status.OPEN
     with pytest.raises(NotDecided, match="takes another person"):
         court.approve(item.ref, Terms(""), RUTH, world.because())
@@ -320,7 +352,7 @@ def test_critical_risks_take_two_people(world: Any) -> None:
 def test_the_approval_of_somebody_who_is_involved_by_now_does_not_count(world: Any) -> None:
     item = asked(world, priority=Priority.CRITICAL)
     court = deciding(world)
-    court.approve(item.ref, Terms("", None, "", 4, 4), RUTH, world.because())
+    court.approve(item.ref, Terms("", None, "an alert", 4, 4), RUTH, world.because())
     world.far.edit(world.link(item.ref).ref, reporter="ruth")
     world.sync(full=True)
     court.approve(item.ref, Terms(""), OTTO, world.because())
@@ -371,10 +403,12 @@ def test_a_decision_that_a_run_overtook_is_not_written(world: Any, monkeypatch: 
 def test_nothing_is_approved_for_longer_than_the_priority_allows_or_without_its_terms(world: Any) -> None:
     item = asked(world, words="because")
     court = deciding(world)
-    with pytest.raises(NotDecided, match="no end, the residual likelihood"):
+    with pytest.raises(
+        NotDecided, match=r"no end, .* keeps the risk small meanwhile \(--compensating\), the residual likelihood"
+    ):
         court.approve(item.ref, Terms(""), RUTH, world.because())
     with pytest.raises(NotDecided, match="later than a high risk"):
-        court.approve(item.ref, Terms("", date(2028, 1, 1), "", 1, 1), RUTH, world.because())
+        court.approve(item.ref, Terms("", date(2028, 1, 1), "an alert", 1, 1), RUTH, world.because())
     assert world.item(item.ref).status is Status.OPEN
 
 
