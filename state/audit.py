@@ -9,11 +9,11 @@ from enum import Enum
 from typing import Any
 
 import rfc8785
-from sqlalchemy import Connection, LargeBinary, Row, Select, cast, func, insert, select
+from sqlalchemy import Connection, LargeBinary, Row, Select, and_, cast, func, insert, select
 
 from state.effects import Because
 from state.errors import AuditError
-from state.model import AuditRecord
+from state.model import Actor, Agent, AuditRecord
 from state.series import Rows, chunks, pages
 from state.tables import AuditRow, ItemRow
 
@@ -208,6 +208,18 @@ def reopened(connection: Connection, items: Iterable[str]) -> dict[str, datetime
     for some in chunks(dict.fromkeys(items)):
         query = select(AUDIT.c.object, AUDIT.c.body).where(AUDIT.c.object.in_(some), status).order_by(AUDIT.c.seq)
         found |= {row.object: datetime.fromisoformat(json.loads(row.body)["at"]) for row in connection.execute(query)}
+    return found
+
+
+def claimants(connection: Connection, items: Iterable[str]) -> dict[str, Agent]:
+    """Who made the claim that each of the items has, as recorded with it."""
+    found: dict[str, Agent] = {}
+    made = and_(AUDIT.c.body.like('%"field":"claim"%'), AUDIT.c.body.not_like('%"after":null,%'))
+    for some in chunks(dict.fromkeys(items)):
+        query = select(AUDIT.c.object, AUDIT.c.body).where(AUDIT.c.object.in_(some), made).order_by(AUDIT.c.seq)
+        for row in connection.execute(query):
+            actor = json.loads(row.body)["actor"]
+            found[row.object] = Agent(Actor(actor["kind"]), actor["system"], actor["account"], actor["name"])
     return found
 
 

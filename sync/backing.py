@@ -1,6 +1,6 @@
 """What stands behind the word that an item's work is done, and what its ticket is told while something is missing."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 
@@ -8,10 +8,11 @@ from mapping.claims import original
 from mapping.read import is_unexplained
 from mapping.rules import TrackerRules
 from mapping.speech import comment_key
-from state import comments, links, members, proofs
+from state import audit, comments, links, members, proofs
 from state.comments import UNKNOWN
-from state.lifecycle import UNFINISHED
-from state.model import ActionItem, ClaimKind, Comment, Field, Hold, HoldKind, Status
+from state.effects import Because
+from state.lifecycle import OURS, UNFINISHED
+from state.model import ActionItem, Actor, Agent, ClaimKind, Comment, Field, Hold, HoldKind, Status
 from state.proof import Demand, Evidence, EvidenceDraft, ResolutionPolicy, missing
 from state.store import Store
 from state.ticket import Activity, Category, Ticket
@@ -24,12 +25,16 @@ STILL = "; still missing: "
 """What stands in such a hold between who says that the work is done, and what is missing."""
 
 
+UNKNOWN_AGENT = Agent(Actor.UNKNOWN, OURS, "unknown")
+
+
 @dataclass(frozen=True, slots=True)
 class Backing:
     """What is at hand for an item of which somebody says that it is done.
 
     `parts` are the unfinished items that it lists. `unexplained` says that its ticket was closed without a resolution.
     `asked_at` is when what is missing was first asked for, and `standing` our comment in the ticket that does.
+    `claimant` is who said that it is done, where that was said before.
     """
 
     item: ActionItem
@@ -40,6 +45,7 @@ class Backing:
     unexplained: bool = False
     asked_at: datetime | None = None
     standing: Comment | None = None
+    claimant: Agent = UNKNOWN_AGENT
 
     def follows(self, original: "Original") -> bool:
         """Whether the item ends with the one that it repeats, which is resolved: what shows that shows it here too."""
@@ -51,6 +57,11 @@ class Backing:
         new = [Evidence(draft.url or draft.name, 1, draft) for draft in drafts]
         return self._with(new) if new else self
 
+    def reviewed(self, found: Mapping[tuple[str, int], Evidence]) -> "Backing":
+        """The same with these versions of pieces as they are once they are reviewed."""
+        evidence = [found.get((each.ref, each.version), each) for each in self.evidence]
+        return replace(self, evidence=evidence, parts=[part.reviewed(found) for part in self.parts])
+
     def _with(self, more: Sequence[Evidence]) -> "Backing":
         return replace(self, evidence=(*self.evidence, *more), parts=[part._with(more) for part in self.parts])
 
@@ -58,16 +69,18 @@ class Backing:
     def missing(self) -> tuple[str, ...]:
         """What is missing, one sentence each; nothing where the word is as good as the policy asks for.
 
-        An item that lists others lacks nothing once none of these does.
+        An item that lists others lacks nothing once none of these does, and is asked for what each of them is.
         """
-        if self.parts and not any(replace(part, unexplained=self.unexplained).missing for part in self.parts):
+        parts = [lacking for part in self.parts if (lacking := replace(part, unexplained=self.unexplained).missing)]
+        if self.parts and not parts:
             return ()
-        controls = dict.fromkeys(name for each in (self, *self.parts) for name in each.item.controls)
-        demands = self.policy.evidence.demands(replace(self.item, controls=tuple(controls)))
+        whose = [part.item for part in self.parts] or [self.item]
+        demands = dict.fromkeys(each for item in whose for each in self.policy.evidence.demands(item))
         if self.unexplained and not demands:
             there = missing([Demand(1)], self.evidence, self.now.date())
             return ("a resolution that says that the work was done, or 1 piece of evidence",) if there else ()
-        return missing(demands, self.evidence, self.now.date())
+        of_this = missing(demands, self.evidence, self.now.date())
+        return of_this or tuple(dict.fromkeys(sentence for lacking in parts for sentence in lacking))
 
     @property
     def is_pending(self) -> bool:
@@ -86,6 +99,11 @@ class Backing:
         at_hand = [e for each in (self, *self.parts) for e in each.evidence]
         refs = [e.ref for e in at_hand if e.resolves(self.now.date())]
         return ", ".join(dict.fromkeys(refs)) or "nothing is asked for"
+
+    def settled(self, run: str) -> Because:
+        """Why the item is resolved once nothing is missing any more: by who said that it is done, as of then."""
+        why = f"said to be done, and nothing is missing any more: {self.at_hand}"
+        return Because(self.claimant, run, "", why, self.item.claim.at if self.item.claim is not None else None)
 
     def hold(self, tracker: str, what: str) -> Hold:
         """The hold that waits for what is missing; `what` says who claims what of which ticket."""
@@ -194,10 +212,20 @@ def backing_of(
 
 
 def _evidence(store: Store, items: Sequence[ActionItem]) -> dict[str, list[Evidence]]:
-    """What counts for each of the items: what was brought for it, or for the one that lists it."""
-    of = {item.ref: [item.ref, *([item.part_of] if item.part_of else [])] for item in items}
-    found = store.ask(proofs.of_items, [ref for refs in of.values() for ref in refs])
-    return {ref: [piece for each in refs for piece in found.get(each, ())] for ref, refs in of.items()}
+    """What there is for each of the items: what was brought for it, or for the one that lists it.
+
+    What was there before the item itself was opened again resolves it no more, whatever it was brought for.
+    """
+    listed = {item.ref: item.part_of for item in items if item.part_of}
+    found = store.ask(proofs.of_items, [*(item.ref for item in items), *listed.values()])
+    again = store.ask(audit.reopened, listed) if listed else {}
+
+    def shared(ref: str) -> Iterator[Evidence]:
+        for piece in found.get(listed.get(ref, ""), ()):
+            late = ref in again and piece.draft.captured_at < again[ref]
+            yield replace(piece, reopened_at=again[ref]) if late else piece
+
+    return {item.ref: [*found.get(item.ref, ()), *shared(item.ref)] for item in items}
 
 
 def backings(
@@ -213,6 +241,7 @@ def backings(
     if not here:
         return {}
     known = backing_of(store, policy, now, (item for item, _ in here.values()))
+    claimants = store.ask(audit.claimants, [item.ref for item, _ in here.values() if item.claim is not None])
     standing = store.ask(comments.about, TOPIC, here, rules.tracker)
     asked = {hold.item: hold.opened_at for hold in holds if hold.kind is HoldKind.EVIDENCE_MISSING}
     return {
@@ -221,6 +250,7 @@ def backings(
             unexplained=is_unexplained(ticket.state, rules),
             asked_at=asked.get(ref),
             standing=standing.get(ref),
+            claimant=claimants.get(ref, UNKNOWN_AGENT),
         )
         for ref, (_, ticket) in here.items()
     }

@@ -1,12 +1,13 @@
 """What people on our side say about work that is done: that it is, that what shows it will do, or that it is not."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from state import comments, proofs
-from state.effects import Because, Effects, ItemChange
-from state.errors import StateError
+from state import audit, comments, proofs
+from state.effects import Because, Effects, ItemChange, Lease
+from state.errors import LeaseHeld, StateError
 from state.lease import Holder
 from state.lifecycle import UNFINISHED
 from state.model import ActionItem, Claim, ClaimKind, Comment, Field, Hold, HoldKind, Link, Status
@@ -34,7 +35,7 @@ class Resolving:
 
         The next sync closes the ticket of a resolved item, and asks in that of another. Raises `NotResolved`.
         """
-        with self.store.alone(self.holder):
+        with self.store.alone(self.holder) as lease:
             item = self.store.item(ref)
             if item.status not in UNFINISHED:
                 raise NotResolved(
@@ -44,9 +45,13 @@ class Resolving:
             if backing.missing:
                 claim = item.claim if backing.is_pending else None
                 said = claim or Claim(ClaimKind.RESOLVED, by, self.clock(), because.reason)
-                self.store.commit(None, self._asking(backing, said, because))
+                self.store.commit(lease, self._asking(backing, said, because))
+            elif backing.is_pending:
+                word = backing.settled(because.run)
+                again = replace(word, reason=f"{word.reason} ({by}: {because.reason})")
+                self.store.commit(lease, self._resolved(backing, again))
             else:
-                self.store.commit(None, self._resolved(backing, because))
+                self.store.commit(lease, self._resolved(backing, because))
             return self.store.item(ref), backing.missing
 
     def accept(self, ref: str, by: str, names: frozenset[str], because: Because) -> list[Evidence]:
@@ -62,26 +67,43 @@ class Resolving:
             )
             raise NotResolved(f"{ref}: {why}; `counterfoil evidence list {ref}` shows it")
         others = [e for e in waiting if e not in mine]
-        with self.store.alone(self.holder):
-            self._review(others, Review(Verdict.ACCEPTED, by, self.clock(), because.reason), because)
-            self.settle(because)
+        with self.store.alone(self.holder) as lease:
+            found = Review(Verdict.ACCEPTED, by, self.clock(), because.reason)
+            after = {(e.ref, e.version): replace(e, review=found) for e in others}
+            done = [self._settled(item, because.run, after) for item in self._unlinked([ref])]
+            self._write(lease, others, found, because, [effects for effects in done if effects is not None])
         return others
 
-    def settle(self, because: Because) -> None:
-        """Resolve the items without a ticket that were said to be done and lack nothing by now, as of that time."""
+    def settle(self, run: str, refs: Collection[str] | None = None) -> None:
+        """Resolve what has no ticket, was said to be done and lacks nothing by now, because of who said so, as of then.
+
+        That is of the items named and those that they list, or of all. While a run is under way it is left to the next.
+        """
+        if not self._unlinked(refs):
+            return
+        with suppress(LeaseHeld), self.store.alone(self.holder) as lease:
+            for item in self._unlinked(refs):
+                if (effects := self._settled(item, run, {})) is not None:
+                    self.store.commit(lease, effects)
+
+    def _unlinked(self, refs: Collection[str] | None) -> list[ActionItem]:
+        """The items without a ticket that were said to be done."""
         held = [hold.item for hold in self.store.holds() if hold.kind is HoldKind.EVIDENCE_MISSING]
         linked = self.store.links(held)
-        for item in self.store.items(ref for ref in held if ref not in linked).values():
-            backing = self._backing(item)
-            if item.claim is not None and backing.is_pending and not backing.missing:
-                self.store.commit(None, self._resolved(backing, replace(because, at=item.claim.at)))
+        items = self.store.items(ref for ref in held if ref not in linked).values()
+        return [item for item in items if refs is None or item.ref in refs or item.part_of in refs]
+
+    def _settled(self, item: ActionItem, run: str, reviewed: Mapping[tuple[str, int], Evidence]) -> Effects | None:
+        """What resolves an item that was said to be done, if it lacks nothing once these pieces are reviewed."""
+        backing = self._backing(item).reviewed(reviewed)
+        return self._resolved(backing, backing.settled(run)) if backing.is_pending and not backing.missing else None
 
     def reject(self, ref: str, by: str, names: frozenset[str], because: Because) -> list[Evidence]:
         """Refuse what is to show that an item is done: it is in progress, and the next sync opens its ticket again.
 
         What the reviewer brought themselves is left as it is. Raises `NotResolved`.
         """
-        with self.store.alone(self.holder):
+        with self.store.alone(self.holder) as lease:
             item = self.store.item(ref)
             if item.status is Status.ACCEPTED_AS_RISK:
                 raise NotResolved(f"the risk of {ref} is accepted; `counterfoil accept revoke {ref}` ends that")
@@ -95,15 +117,19 @@ class Resolving:
             claimed = item.status is Status.RESOLVED or self._backing(item).is_pending
             if not refused and not claimed:
                 raise NotResolved(f"{ref} is not said to be done, and nothing was brought that others could review")
-            self._review(refused, Review(Verdict.REJECTED, by, self.clock(), because.reason), because)
-            if claimed:
-                self.store.commit(None, refusal(self.store, item, by, self.clock(), because))
+            found = Review(Verdict.REJECTED, by, self.clock(), because.reason)
+            undone = [refusal(self.store, item, by, found.at, because)] if claimed else []
+            self._write(lease, refused, found, because, undone)
         return refused
 
-    def _review(self, some: Sequence[Evidence], found: Review, because: Because) -> None:
-        with self.store.writing() as w:
-            for each in some:
-                proofs.review(w.connection, w.ledger, each, found, because)
+    def _write(
+        self, lease: Lease, some: Iterable[Evidence], found: Review, because: Because, effects: Iterable[Effects]
+    ) -> None:
+        """Keep a review of pieces, and what follows from it, in one transaction."""
+        with self.store.writing(lease) as w:
+            proofs.review_all(w.connection, w.ledger, [(each, found) for each in some], because)
+            for each in effects:
+                w.write(lease, each)
 
     def _evidence(self, ref: str) -> list[Evidence]:
         self.store.item(ref)
@@ -114,7 +140,8 @@ class Resolving:
         standing = self.store.ask(comments.about, TOPIC, [item.ref], link.ref.tracker) if link is not None else {}
         asked = next((hold.opened_at for hold in _missing(self.store, item.ref)), None)
         known = backing_of(self.store, self.policy, self.clock(), [item])[item.ref]
-        return replace(known, asked_at=asked, standing=standing.get(item.ref))
+        by = self.store.ask(audit.claimants, [item.ref]).get(item.ref, known.claimant)
+        return replace(known, asked_at=asked, standing=standing.get(item.ref), claimant=by)
 
     def _asking(self, backing: Backing, said: Claim, because: Because) -> Effects:
         item, link = backing.item, self.store.link(backing.item.ref)

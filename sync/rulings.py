@@ -228,11 +228,8 @@ def pending(seen: Sighting, ours: str | None, theirs: str | None, run: str) -> I
     tracker, closed = seen.link.ref.tracker, base.theirs == Status.RESOLVED
     change = Change(Field.STATUS, base, ours, Status.RESOLVED if closed else theirs, Flow.PULL)
     if not backing.missing:
-        agent = Agent(Actor.HUMAN, tracker if closed else OURS, said.by or "unknown")
-        why = f"said to be done, and nothing is missing any more: {backing.at_hand}"
-        because = Because(agent, run, "", why, said.at)
         values: dict[str, Any] = {"status": Status.RESOLVED, "claim": None}
-        yield Ruling(replace(change, theirs=Status.RESOLVED), values, agree=False, because=because)
+        yield Ruling(replace(change, theirs=Status.RESOLVED), values, agree=False, because=backing.settled(run))
     elif backing.is_over:
         days = backing.policy.reopen_after_days
         because = Because(Agent(Actor.SCHEDULE, OURS, ""), run, "", f"still missing after {days} days")

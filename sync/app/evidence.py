@@ -71,10 +71,16 @@ def add(shell: Shell, ref: str, source: str, said: Said) -> int:
     config = configuration(shell)
     with open_store(shell, config, writes=True) as store:
         kept, new = take(shell, config, store, ref, source, said)
-        resolving(shell, config, store).settle(identity.bringer(shell, config)[1])
+        _settle(shell, config, store, kept)
         answer = {**_whole(store, config, kept.ref, shell.today), "new": new}
     shell.answer(answer, lambda: _added(answer["versions"][-1], new=new))
     return IN_ORDER
+
+
+def _settle(shell: Shell, config: Configuration, store: Store, piece: Evidence) -> None:
+    """Resolve what was said to be done and waited for this piece, where no sync does."""
+    if piece.draft.item is not None:
+        resolving(shell, config, store).settle(shell.run, [piece.draft.item])
 
 
 def take(shell: Shell, config: Configuration, store: Store, ref: str, source: str, said: Said) -> tuple[Evidence, bool]:
@@ -259,7 +265,7 @@ def review(shell: Shell, piece: str, *, accept: bool, reject: str | None, on_beh
             found = Review(verdict, who.email, w.now, reason)
             proofs.review(w.connection, w.ledger, newest, found, because)
             items.mark_dirty(w.connection, filter(None, [newest.draft.item]))
-        resolving(shell, config, store).settle(because)
+        _settle(shell, config, store, newest)
         answer = _whole(store, config, newest.ref, shell.today)
     shell.answer(answer, lambda: f"{newest.ref}/{newest.version}: {verdict.value} by {who.email}")
     return IN_ORDER

@@ -126,8 +126,7 @@ def sync(shell: Shell, *, expect: str | None, force: str | None, full: bool, onl
             shell.refuse(str(error))
             return BRAKE
         if report.plan.refused is None:
-            because = Because(shell.agent(scheduled=True), run=shell.run, reason="what was asked for is there")
-            resolving(shell, config, engine.store).settle(because)
+            resolving(shell, config, engine.store).settle(shell.run)
             report = replace(report, warnings=(*report.warnings, *_renewed(shell, engine.store)))
         holds = engine.store.holds()
         engine.store.remember(run_shapes.LAST_SYNC, run_shapes.ended(report, shell.clock()))

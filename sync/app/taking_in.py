@@ -59,7 +59,7 @@ def intake(shell: Shell, form: str, file: Path, asked: Asked) -> int:
             progress=lambda done: tell("taking in", done, 0),
         )
         if not asked.dry_run:
-            Resolving(store, config.settings.resolution, shell.clock, this_process()).settle(because)
+            Resolving(store, config.settings.resolution, shell.clock, this_process()).settle(shell.run)
     for bad in report.bad[:_SHOWN]:
         shell.refuse(f"{file}: {bad}")
     if report.bad_count > _SHOWN:

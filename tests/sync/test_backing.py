@@ -13,7 +13,17 @@ from state import proofs
 from state.grouping import Grouping, GroupRule
 from state.lease import this_process
 from state.model import Authority, ClaimKind, Field, HoldKind, ItemDraft, OperationKind, Priority, SourceKind, Status
-from state.proof import Demand, Evidence, EvidenceDraft, EvidenceKind, ResolutionPolicy, Review, Verdict
+from state.proof import (
+    DEMANDS,
+    Demand,
+    Evidence,
+    EvidenceDraft,
+    EvidenceKind,
+    EvidencePolicy,
+    ResolutionPolicy,
+    Review,
+    Verdict,
+)
 from state.store import Batch
 from state.ticket import ActivityKind, Category
 from sync.resolving import Resolving
@@ -430,3 +440,30 @@ def test_what_is_asked_for_one_control_is_asked_of_the_ticket_that_lists_its_ite
     asking.sync()
     [hold] = asking.store.holds()
     assert "pull request asked for" in hold.detail
+
+
+def test_what_the_priority_of_one_item_asks_for_is_asked_of_the_ticket_that_lists_it(asking: Any) -> None:
+    changes = {**DEMANDS, Priority.MEDIUM: Demand(1, frozenset({EvidenceKind.PULL_REQUEST})), Priority.HIGH: Demand(1)}
+    asking.resolution = replace(POLICY, evidence=EvidencePolicy(changes))
+    first, second = listed(asking, a=Priority.HIGH, b=Priority.MEDIUM)
+    bring(asking, first.part_of)
+    asking.far.move_to(asking.link(first.part_of).ref, "Done", "Done")
+    asking.sync()
+    assert "pull request asked for" in asking.store.holds()[0].detail
+    assert asking.item(second.ref).status is Status.OPEN
+
+
+def test_what_was_brought_for_a_ticket_before_one_of_its_items_was_opened_again_does_not_resolve_that_one(
+    asking: Any,
+) -> None:
+    first, second = listed(asking, a=Priority.MEDIUM, b=Priority.MEDIUM)
+    bring(asking, first.part_of)
+    resolving = Resolving(asking.store, POLICY, asking.clock, this_process())
+    resolving.claim(first.ref, "mia@acme.example", asking.because("closed"))
+    asking.clock.sleep(60)
+    asking.edit(first.ref, status=Status.OPEN)
+    asking.far.move_to(asking.link(first.part_of).ref, "Done", "Done")
+    asking.sync()
+    [hold] = asking.store.holds()
+    assert "EV-000001 is from before it was opened again" in hold.detail
+    assert {asking.item(ref).status for ref in (first.ref, second.ref)} == {Status.OPEN}

@@ -1,11 +1,14 @@
 """What people on our side say about work that is done, and what the next sync makes of it in the ticket."""
 
+import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from state.lease import this_process
-from state.model import HoldKind, Priority, Status
+from state.lease import Holder, this_process
+from state.lifecycle import OURS
+from state.model import Actor, Agent, HoldKind, Priority, Status
 from state.proof import EvidenceKind
 from state.ticket import Category
 from sync.resolving import NotResolved, Resolving
@@ -15,7 +18,7 @@ from tests.sync.test_engine import comes_to_rest
 
 __all__ = ["asking"]
 
-OLGA = "olga@acme.example"
+OLGA, MIA = "olga@acme.example", "mia@acme.example"
 
 
 def resolving(world: Any) -> Resolving:
@@ -182,3 +185,81 @@ def test_a_claim_that_came_with_a_conflict_names_its_person_and_its_time_once_it
     asking.sync()
     assert (asking.item(item.ref).status, asking.item(item.ref).resolved_at) == (Status.RESOLVED, stored.claim.at)
     comes_to_rest(asking, 1)
+
+
+def records(asking: Any, item: Any, **said: str) -> list[Any]:
+    told = [json.loads(record.body) for record in asking.store.log([item.ref])]
+    return [each for each in told if all(each[name] == value for name, value in said.items())]
+
+
+@pytest.mark.parametrize("who", ["here", "bot", "nobody"])
+def test_the_record_says_that_who_claimed_it_resolved_it_whoever_closed_the_ticket_or_ran_the_sync(
+    asking: Any, who: str
+) -> None:
+    item = asking.add(priority=Priority.MEDIUM)
+    asking.sync()
+    if who == "here":
+        resolving(asking).claim(item.ref, OLGA, asking.because("done"))
+        asking.sync()
+    asking.clock.sleep(60)
+    ref = asking.link(item.ref).ref
+    asking.far.move_to(ref, "Done", "Done", by="tom")
+    log = asking.far.stored(ref).log
+    log[:] = [] if who == "nobody" else [replace(act, by=replace(act.by, bot=act.by.id == "tom")) for act in log]
+    asking.sync()
+    bring(asking, item.ref)
+    asking.sync()
+    (record,) = records(asking, item, field="status", after="resolved")
+    actor = record["actor"]
+    wanted = {
+        "here": ("human", "counterfoil", OLGA),
+        "bot": ("bot", "eng", "tom"),
+        "nobody": ("unknown", "eng", "unknown"),
+    }
+    assert (actor["kind"], actor["system"], actor["account"]) == wanted[who]
+
+
+def test_a_review_and_what_it_resolves_are_one_transaction_as_of_the_claim_by_who_made_it(asking: Any) -> None:
+    asking.routes = ()
+    item, other = asking.add(), asking.add("Enable MFA for guests", priority=Priority.MEDIUM)
+    for each in (item, other):
+        resolving(asking).claim(each.ref, MIA, asking.because("done"))
+        bring(asking, each.ref, MIA)
+    claimed = asking.item(item.ref).claim.at
+    asking.clock.sleep(86_400)
+    resolving(asking).accept(item.ref, OLGA, frozenset({OLGA}), asking.because("seen"))
+    assert (asking.item(item.ref).status, asking.item(item.ref).resolved_at) == (Status.RESOLVED, claimed)
+    assert asking.item(other.ref).status is Status.IN_PROGRESS
+    (seen,) = records(asking, item, action="evidence.reviewed")
+    (done,) = records(asking, item, field="status", after="resolved")
+    assert seen["recorded"] == done["recorded"]
+    assert "said to be done, and nothing is missing any more: EV-000001" in done["reason"]
+
+
+def test_what_waits_without_a_ticket_is_settled_item_by_item_and_by_a_run_as_a_whole(asking: Any) -> None:
+    asking.routes = ()
+    first, second = (asking.add(f"Enable MFA for team {n}", priority=Priority.MEDIUM) for n in (1, 2))
+    for item in (first, second):
+        resolving(asking).claim(item.ref, MIA, asking.because("done"))
+        bring(asking, item.ref, MIA)
+    resolving(asking).settle("run-x", [first.ref])
+    assert [asking.item(i.ref).status for i in (first, second)] == [Status.RESOLVED, Status.IN_PROGRESS]
+    with asking.store.alone(Holder("elsewhere", 1)):
+        resolving(asking).settle("run-x")
+    assert asking.item(second.ref).status is Status.IN_PROGRESS
+    resolving(asking).settle("run-x")
+    assert asking.item(second.ref).status is Status.RESOLVED
+
+
+def test_who_says_it_again_once_all_is_there_resolves_it_as_of_the_first_claim(asking: Any) -> None:
+    item = asking.add(priority=Priority.MEDIUM)
+    asking.sync()
+    resolving(asking).claim(item.ref, MIA, replace(asking.because("done"), agent=Agent(Actor.HUMAN, OURS, MIA, MIA)))
+    claimed = asking.item(item.ref).claim.at
+    asking.clock.sleep(86_400)
+    bring(asking, item.ref, MIA)
+    resolving(asking).claim(item.ref, OLGA, asking.because("it is there now"))
+    assert asking.item(item.ref).resolved_at == claimed
+    (record,) = records(asking, item, field="status", after="resolved")
+    assert record["actor"]["account"] == MIA
+    assert record["reason"].endswith(f"EV-000001 ({OLGA}: it is there now)")
