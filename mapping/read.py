@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from mapping import block as blocks
 from mapping.render import Desired, canonical_title, told
 from mapping.rules import Rules, TrackerRules, folded
-from state.model import Baseline, Field, Status
+from state.model import Agreed, Baseline, Field, Status
 from state.ticket import Body, BodyFormat, Category, Ticket, TicketState
 
 ACCEPTANCE_REQUESTED = "acceptance_requested"
@@ -85,12 +85,12 @@ def names_item(ticket: Ticket, rules: Rules, tracker: str) -> str:
 def _status(
     ticket: Ticket, rules: TrackerRules, baseline: Baseline | None, desired: Desired | None, started: bool
 ) -> str:
-    """What the ticket's state says: whatever an accepted risk's ticket was closed as, it says no more than that."""
+    """What the ticket's state says; whatever that of an item that ended was closed as, it says no more than that."""
     ours = desired.values.get(Field.STATUS) if desired is not None else None
     agreed = (baseline or {}).get(Field.STATUS)
-    accepted = Status.ACCEPTED_AS_RISK.value in (ours, agreed and agreed.theirs)
-    if accepted and ticket.state.category is Category.DONE:
-        return Status.ACCEPTED_AS_RISK.value
+    for ended in (Status.ACCEPTED_AS_RISK.value, Status.RESOLVED.value):
+        if ticket.state.category is Category.DONE and (ours == ended or agreed == Agreed(ended, ended)):
+            return ended
     return status_of(ticket, rules, started=started)
 
 

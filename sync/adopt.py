@@ -18,7 +18,7 @@ from sync.diff import anything_but, ours_again
 from sync.plan import Operation, Plan
 from sync.rulings import Sighting
 from sync.steps import answer
-from sync.unknown import held_ticket, own_number
+from sync.unknown import held_ticket, is_strange, own_number
 
 
 class NotAdoptable(StateError):
@@ -57,8 +57,11 @@ def adoption(
     step = answer(seen, rules, because.run)
     becomes = f"{ticket.ref.key} becomes its ticket"
     linking = Operation(OperationKind.LINK, item.ref, tracker.name, becomes, (), ticket.revision)
+    strange = f"{ticket.ref.key} is marked as a ticket of another database; while that is in use, both write to it"
+    warnings = (*step.warnings, *([strange] if is_strange(store, rules, ticket) else []))
     over = {h.id: f"linked to {ticket.ref.key}" for h in holds}
-    return Plan((replace(step, operations=(linking, *step.operations), released={**step.released, **over}),))
+    ended = {**step.released, **over}
+    return Plan((replace(step, operations=(linking, *step.operations), warnings=warnings, released=ended),))
 
 
 def _first_baseline(wanted: Desired, authority: Mapping[Field, Authority], there: Observed) -> Baseline:

@@ -156,6 +156,15 @@ def own_number(store: Store, item: str, ticket: Ticket, holds: Sequence[Hold]) -
     return _number(store, item, tracker, ticket, first, told) or first
 
 
+def is_strange(store: Store, rules: Rules, ticket: Ticket) -> bool:
+    """Whether the ticket carries a key that no item of this database has or will have: another one wrote it."""
+    if ticket.marker is None:
+        return False
+    item, tracker = names_item(ticket, rules, ticket.ref.tracker), ticket.ref.tracker
+    first = store.generations([item], tracker)[item]
+    return _number(store, item, tracker, ticket, first, range(1, first)) is None
+
+
 def nobodys(
     rules: Rules,
     tracker: str,

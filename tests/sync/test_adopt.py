@@ -6,8 +6,10 @@ from typing import Any
 import pytest
 
 from connectors.errors import Stale, Unavailable
+from connectors.sandbox.far_side import OURS
 from state import acceptances
 from state.lease import this_process
+from state.ticket import Marker
 from sync.adopt import NotAdoptable
 
 
@@ -61,3 +63,16 @@ def test_a_ticket_that_asks_for_what_is_asked_for_already_is_adopted_like_any(wo
     world.store.unlink(item.ref, world.because())
     world.engine().link(item.ref, "eng", ref.key, holder=this_process(), because=world.because())
     assert [each.requester for each in world.store.ask(acceptances.standing)] == ["tom@acme.example"]
+
+
+def test_a_ticket_that_another_database_marked_is_adopted_with_a_word_about_it(world: Any) -> None:
+    item, other = world.add(), world.add("Rotate the deploy keys")
+    world.sync()
+    for ref in (item.ref, other.ref):
+        world.store.unlink(ref, world.because())
+    mine = world.far.tickets()[0]
+    strange = world.far.open("Rotate keys", tracker="eng", by=OURS, marker=Marker("f" * 26, "AI-000009"))
+    engine = world.engine()
+    assert engine.adopt(item.ref, "eng", mine.ref.key, because=world.because()).warnings == ()
+    (warning,) = engine.adopt(item.ref, "eng", strange.key, because=world.because()).warnings
+    assert warning == f"{strange.key} is marked as a ticket of another database; while that is in use, both write to it"

@@ -111,12 +111,23 @@ def test_a_refusal_opens_the_ticket_again_once_and_says_why(asking: Any, when: s
     assert holds(asking) == [HoldKind.EVIDENCE_MISSING]
 
 
-def test_a_person_may_say_that_a_ticket_closed_for_an_unknown_reason_is_done(asking: Any) -> None:
-    item = closed(asking, "Cannot Reproduce", priority=Priority.LOW)
-    assert holds(asking) == [HoldKind.UNMAPPED]
-    resolving(asking).claim(item.ref, OLGA, asking.because("tried on three machines"))
+@pytest.mark.parametrize("reason", ["Cannot Reproduce", "Duplicate", "Won't Do"])
+def test_a_person_may_say_that_a_ticket_closed_for_another_reason_is_done(asking: Any, reason: str) -> None:
+    item = asking.add(priority=Priority.LOW)
+    asking.sync()
+    asking.far.move_to(asking.link(item.ref).ref, "Done", reason)
+    asking.sync()
+    assert asking.item(item.ref).status is Status.OPEN
+    assert len(holds(asking)) == 1
+    resolving(asking).claim(item.ref, OLGA, asking.because("it is done"))
     asking.sync()
     assert (asking.item(item.ref).status, holds(asking)) == (Status.RESOLVED, [])
+    assert not [r for r in asking.store.log(action="ticket.changed") if '"field":"status"' in r.body]
+    comes_to_rest(asking, 1)
+    asking.edit(item.ref, status=Status.OPEN)
+    asking.sync()
+    assert asking.ticket(item.ref).state.category is not Category.DONE
+    assert (asking.item(item.ref).status, holds(asking)) == (Status.OPEN, [])
     comes_to_rest(asking, 1)
 
 
