@@ -104,8 +104,8 @@ def test_nothing_is_accepted_that_is_not_what_was_asked_about(book: Any) -> None
 
 def test_nothing_is_accepted_that_is_resolved(book: Any) -> None:
     item = book.item()
-    before = asked(book, item)
     book.change(item.ref, status="resolved")
+    before = asked(book, item)
     with pytest.raises(StateError, match="no risk to accept"):
         approved(book, before)
 

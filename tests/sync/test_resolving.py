@@ -2,18 +2,22 @@
 
 import json
 from dataclasses import replace
+from datetime import date
 from typing import Any
 
 import pytest
 
+from state import acceptances
+from state.acceptance import AcceptanceState, Authorities, Decider, Terms
 from state.lease import Holder, this_process
 from state.lifecycle import OURS
 from state.model import Actor, Agent, HoldKind, Priority, Status
 from state.proof import EvidenceKind
 from state.ticket import Category
+from sync.accepting import Deciding
 from sync.resolving import NotResolved, Resolving
 from sync.settle import settle
-from tests.sync.test_backing import asking, bring, closed, holds, told
+from tests.sync.test_backing import asking, bring, closed, holds, listed, told
 from tests.sync.test_engine import comes_to_rest
 
 __all__ = ["asking"]
@@ -274,3 +278,26 @@ def test_who_says_it_again_once_all_is_there_resolves_it_as_of_the_first_claim(a
     (record,) = records(asking, item, field="status", after="resolved")
     assert record["actor"]["account"] == MIA
     assert record["reason"].endswith(f"EV-000001 ({OLGA}: it is there now)")
+
+
+@pytest.mark.parametrize("how", ["here", "there", "with the ticket that lists it"])
+def test_what_is_asked_for_on_an_item_is_withdrawn_with_its_resolution_and_nobody_is_told_of_it(
+    world: Any, how: str
+) -> None:
+    item = listed(world, a=Priority.LOW)[0] if how.startswith("with") else world.add()
+    world.sync()
+    terms, decider = Terms("switched off in March", date(2027, 1, 1)), Decider(OLGA)
+    Deciding(world.store, Authorities(), {}, world.clock).request(item.ref, terms, decider, world.because())
+    if how == "here":
+        resolving(world).claim(item.ref, OLGA, world.because("it is off"))
+    else:
+        world.far.move_to(world.link(item.part_of or item.ref).ref, "Done", "Done", by="tom")
+    world.sync()
+    [asked] = world.store.ask(acceptances.of_items, [item.ref])[item.ref]
+    assert (world.item(item.ref).status, asked.state) == (Status.RESOLVED, AcceptanceState.WITHDRAWN)
+    assert asked.ended_why == f"{item.ref} is resolved"
+    (record,) = records(world, item, action="acceptance.withdrawn")
+    assert record["actor"]["account"] == (OLGA if how == "here" else "tom")
+    world.clock.sleep(15 * 86_400)
+    comes_to_rest(world, 1)
+    assert (holds(world), told(world, world.item(item.part_of or item.ref))) == ([], [])
