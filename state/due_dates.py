@@ -5,20 +5,29 @@ from sqlalchemy import Connection, insert, select, update
 from state.acceptance import DueChange
 from state.audit import Ledger, digest
 from state.effects import Because
+from state.errors import StateError
 from state.programme_tables import DueChangeRow
 from state.series import next_numbers
 
 DUE = DueChangeRow.__table__  # type: ignore[attr-defined]
 
+WITHDRAWN = "withdrawn"
+"""The verdict on a request that is asked for no more."""
+
 _ASKED = ("item", "before", "after", "requester", "requested_at", "system", "event", "reason")
 
 
 def note(connection: Connection, ledger: Ledger, change: DueChange, because: Because) -> None:
-    """Keep that a later due date is asked for, or what was decided about the one that is."""
+    """Keep that a later due date is asked for, or what was decided about the one that is.
+
+    Raises `StateError` for a decision about a date that nobody asks for any more.
+    """
     if change.decided_at is None:
         ask(connection, ledger, change, because)
-    else:
-        decide(connection, ledger, change, because)
+    elif not decide(connection, ledger, change, because) and change.verdict != WITHDRAWN:
+        raise StateError(
+            f"{change.item}: to be due on {change.after} is not asked for any more; see `counterfoil due list`"
+        )
 
 
 def ask(connection: Connection, ledger: Ledger, asked: DueChange, because: Because) -> bool:

@@ -8,6 +8,7 @@ from mapping.directives import directives, until
 from mapping.read import ACCEPTANCE_REQUESTED
 from mapping.rules import Rules
 from state.acceptance import Acceptance, AcceptanceState, DueChange, Terms, fingerprint
+from state.due_dates import WITHDRAWN
 from state.effects import Because
 from state.lifecycle import UNFINISHED
 from state.model import ActionItem, Actor, Agent, Claim, Field, Hold, HoldKind, Status
@@ -166,7 +167,7 @@ class Asking:
                     day,
                     "",
                     at,
-                    verdict="withdrawn",
+                    verdict=WITHDRAWN,
                     decided_by=self._tracker,
                     decided_at=at,
                     decided_why=why,

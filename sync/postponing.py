@@ -1,13 +1,14 @@
 """What a risk owner decides about a later due date that somebody asked for."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import date, datetime
+from typing import Any
 
 from state import due_dates
 from state.acceptance import Decider, DueChange, Involved, refusal
-from state.effects import Because, Effects, ItemChange
+from state.effects import Because, Effects, ItemChange, Lease
 from state.model import ActionItem, Comment, Field, Hold, HoldKind, Link
 from state.store import Store
 from sync.accepting import Deciding, NotDecided
@@ -25,19 +26,19 @@ class Postponing:
 
     def approve(self, ref: str, decider: Decider, because: Because) -> DueChange:
         """The item gets the date that was asked for; raises `NotDecided`."""
-        with self.deciding.store.alone(self.deciding.holder):
+        with self.deciding.store.alone(self.deciding.holder) as lease:
             item, asked = self._asked(ref)
             self._may(item, asked, decider)
             done = self._done(asked, "approved", decider, because)
             change = ItemChange(ref, {"due_date": asked.after}, because)
-            self._commit(Effects(changes=[change], later=[(done, because)]), ref, because)
+            self._commit(lease, Effects(changes=[change], later=[(done, because)]), ref, because)
             return done
 
     def reject(self, ref: str, decider: Decider, because: Because) -> DueChange:
         """The item's date stands and goes to the ticket, with the reason; raises `NotDecided`."""
         if not because.reason.strip():
             raise NotDecided("this needs --reason, which the ticket is told and the ledger keeps")
-        with self.deciding.store.alone(self.deciding.holder):
+        with self.deciding.store.alone(self.deciding.holder) as lease:
             item, asked = self._asked(ref)
             self._may(item, asked, decider)
             done = self._done(asked, "rejected", decider, because)
@@ -47,7 +48,7 @@ class Postponing:
             effects = Effects(later=[(done, because)])
             if link is not None:
                 effects = replace(effects, touched=[_put_back(link)], comments=[(said, because)])
-            self._commit(effects, ref, because)
+            self._commit(lease, effects, ref, because)
             return done
 
     def _asked(self, ref: str) -> tuple[ActionItem, DueChange]:
@@ -70,27 +71,35 @@ class Postponing:
             asked, verdict=verdict, decided_by=by, decided_at=self.clock(), decided_why=because.reason.strip()
         )
 
-    def _commit(self, effects: Effects, ref: str, because: Because) -> None:
+    def _commit(self, lease: Lease, effects: Effects, ref: str, because: Because) -> None:
         """Write it down, and end what waited for it."""
         over = {h.id: because for h in self.deciding.store.holds(ref) if _waits(h)}
-        self.deciding.store.commit(None, replace(effects, released=over, dirty=[ref], because=because))
+        self.deciding.store.commit(lease, replace(effects, released=over, dirty=[ref], because=because))
 
 
 def history(store: Store, ref: str) -> list[DueChange]:
     """Every other due date that an item was given or asked for, oldest first, with who and why."""
     asked = store.ask(due_dates.changes, ref)
-    granted = {(each.before, each.after) for each in asked if each.verdict == "approved"}
-    found = list(asked)
-    for record in store.log([ref], action="item.changed"):
+    return sorted((*asked, *map(_made, _set_at_once(store, ref))), key=lambda each: each.requested_at)
+
+
+def _set_at_once(store: Store, ref: str) -> list[dict[str, Any]]:
+    """The records of changes that nobody asked for beforehand: an approval sets the date just before it is recorded."""
+    found: list[dict[str, Any]] = []
+    for record in store.log([ref]):
         told = json.loads(record.body)
-        if told["field"] != Field.DUE_DATE.value:
-            continue
-        before, after = date.fromisoformat(told["before"]), date.fromisoformat(told["after"])
-        if (before, after) not in granted:
-            who, at = told["actor"], datetime.fromisoformat(told["at"])
-            by = who["name"] or who["account"]
-            found.append(DueChange(ref, before, after, by, at, who["system"], "", "", "made", by, at, told["reason"]))
-    return sorted(found, key=lambda each: each.requested_at)
+        if told["action"] == "item.changed" and told["field"] == Field.DUE_DATE.value:
+            found.append(told)
+        elif told["action"] == "due.decided" and told["after"]["verdict"] == "approved":
+            found = [each for each in found if each["recorded"] != told["recorded"]]
+    return found
+
+
+def _made(told: Mapping[str, Any]) -> DueChange:
+    before, after = date.fromisoformat(told["before"]), date.fromisoformat(told["after"])
+    who, at = told["actor"], datetime.fromisoformat(told["at"])
+    by = who["name"] or who["account"]
+    return DueChange(told["object"], before, after, by, at, who["system"], "", "", "made", by, at, told["reason"])
 
 
 def _waits(hold: Hold) -> bool:
