@@ -1,12 +1,12 @@
 """Risks that are to be lived with, as people ask for them, decide about them and look at them."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
 
 from state import acceptances
-from state.acceptance import Acceptance, AcceptanceState, Terms
+from state.acceptance import Acceptance, AcceptanceState, Terms, refusal
 from state.lease import this_process
 from state.store import Store
 from sync.accepting import Deciding, find
@@ -128,22 +128,21 @@ def show_one(shell: Shell, ref: str) -> int:
             raise Mistaken(f"{ref} has no acceptance; ask for one: `counterfoil accept request {ref}`")
         item = store.item(found.item)
         doubts = [each for each in store.ask(acceptances.questioned, [item.ref]) if each.ref == found.ref]
-        barred = deciding(shell, config, store).involved(found, item)
-    named = identity.authorities(config)
-    owners = named.risk_owners.get(named.rating(item), frozenset())
-    able = sorted(each for each in owners if not barred.roles([each, *_names(config, each)]))
+        court = deciding(shell, config, store)
+        barred, spent = court.involved(found, item), court.spent(found, item)
+    named = court.authorities
+    owners = named.risk_owners.get(rating := named.rating(item), frozenset())
+    able = sorted(each for each in owners if refusal(court.person(each), rating, barred, named) is None)
     answer = shapes.acceptance(found, shell.today) | {"may_decide": able}
     answer["questioned"] = [shapes.questioned(each) for each in doubts]
-    shell.answer(answer, lambda: show.rendered(*_whole(answer, item.title, map(str, doubts))))
+    lost = spent if found.state is AcceptanceState.REQUESTED else {}
+    answer["not_counted"] = [{"by": by, "why": why} for by, why in lost.items()]
+    words = (*map(str, doubts), *(f"the approval of {by} does not count: {why}" for by, why in lost.items()))
+    shell.answer(answer, lambda: show.rendered(*_whole(answer, item.title, words)))
     return IN_ORDER
 
 
-def _names(config: Configuration, email: str) -> frozenset[str]:
-    mine = (each for each in identity.people(config) if each.email.casefold() == email.casefold())
-    return frozenset(name for each in mine for name in each.names)
-
-
-def _whole(answer: dict[str, Any], title: str, doubts: Iterable[str]) -> Iterator[object]:
+def _whole(answer: dict[str, Any], title: str, doubts: Sequence[str]) -> Iterator[object]:
     yield show.heading(f"{answer['ref']}  {answer['item']}  {title}")
     names = ("state", "until", "justification", "compensating", "likelihood", "impact", "conditions", "requester")
     more = ("requested_at", "renewal_of", "ended_at", "ended_why")
@@ -155,5 +154,5 @@ def _whole(answer: dict[str, Any], title: str, doubts: Iterable[str]) -> Iterato
             f"{show.minute(each['at'])} {each['by']}: {each['verdict']} ({each['authority']}) {each['reason']}"
             for each in answer["decisions"]
         )
-    if answer["questioned"]:
+    if doubts:
         yield show.bullets(doubts)

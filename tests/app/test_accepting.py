@@ -107,6 +107,23 @@ def test_who_parts_and_joins_item_and_ticket_is_the_user_of_the_machine_too(cour
         assert "may not write items" in court.line(*words).err
 
 
+def test_an_approval_by_somebody_who_owns_the_item_by_now_does_not_count(court: Office, login: Login) -> None:
+    court.line.config.write_text(court.line.config.read_text().replace("medium = [", "critical = ["))
+    login("sam")
+    ref = court.line.add("Close the port", "--priority", "critical")
+    court.line.json("accept", "request", ref, "--because", "not yet", "--until", today(30), *TERMS)
+    login("ruth")
+    court.line.json("accept", "approve", ref)
+    court.line.json("item", "edit", ref, "--owner", "ruth@acme.example")
+    login("otto")
+    assert "it takes another person" in court.line("accept", "approve", ref).out
+    why = "ruth@acme.example owns or owned the item, and nobody decides about their own matter"
+    assert court.line.json("accept", "show", ref)["not_counted"] == [{"by": "ruth@acme.example", "why": why}]
+    assert f"the approval of ruth@acme.example does not count: {why}" in " ".join(
+        court.line("accept", "show", ref).out.split()
+    )
+
+
 def test_a_delegate_decides_for_somebody_and_that_is_recorded(court: Office, login: Login) -> None:
     ref = asked(court, login)
     refused = court.line("accept", "approve", ref, "--until", today(9), *TERMS, "--as", "otto@acme.example")

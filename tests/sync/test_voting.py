@@ -16,7 +16,7 @@ from state.proof import EvidenceDraft, EvidenceKind
 from state.queries import status
 from state.ticket import Category
 from sync.accepting import find
-from tests.sync.test_accepting import deciding
+from tests.sync.test_accepting import IDA, deciding
 from tests.sync.test_engine import comes_to_rest
 from tests.sync.test_hearing import Counting
 
@@ -202,3 +202,20 @@ def test_a_decision_stands_and_is_flagged_where_its_comment_is_changed_or_delete
     assert noted["after"] == {"ref": "RA-000001", "by": "ruth@acme.example", "event": id_, "comment": became}
     world.sync()
     assert world.sync().plan.operations == ()
+
+
+def test_a_renewal_that_a_comment_approves_after_the_end_leaves_the_old_acceptance_lapsed(world: Any) -> None:
+    world.people, world.policy = PEOPLE, policy("risk owner")
+    [item] = asked(world, "none")
+    court = deciding(world)
+    court.approve(item.ref, Terms(""), IDA, world.because())
+    world.clock.sleep(70 * 86400)
+    court.renew(item.ref, Terms("", date(2027, 4, 1)), Decider("olga@acme.example"), world.because())
+    world.clock.sleep(5 * 86400)
+    say(world, item, "plain")
+    world.sync()
+    first, second = world.store.ask(acceptances.of_items, [item.ref])[item.ref]
+    assert (first.state, second.state) == (AcceptanceState.LAPSED, AcceptanceState.ACTIVE)
+    world.sync()
+    assert world.item(item.ref).accepted.ref == second.ref
+    comes_to_rest(world, 1)
