@@ -239,13 +239,12 @@ def heard(connection: Connection, said: Iterable[Test]) -> None:
     What a test says without naming an item is about the item that it was about before.
     """
     for some in chunks({each.fingerprint: each for each in sorted(said, key=_when)}.values()):
-        rows = connection.execute(select(TEST).where(TEST.c.fingerprint.in_([each.fingerprint for each in some])))
-        known = {row.fingerprint: _test_of(row) for row in rows}
+        known = last_words(connection, [each.fingerprint for each in some])
         new = [each for each in some if each.fingerprint not in known]
         if new:
             connection.execute(insert(TEST), [_test_columns(each) for each in new])
         pairs = [(known[each.fingerprint], each) for each in some if each.fingerprint in known]
-        later = [replace(now, item=now.item or was.item) for was, now in pairs if was.observed_at <= now.observed_at]
+        later = [replace(now, item=now.item or was.item) for was, now in pairs if _when(was) <= _when(now)]
         moved = [each for each in later if each != known[each.fingerprint]]
         if moved:
             connection.execute(_HEARD, [_test_columns(each) | {"which": each.fingerprint} for each in moved])
@@ -253,8 +252,15 @@ def heard(connection: Connection, said: Iterable[Test]) -> None:
         naming.heard(connection, [*new, *moved], [*new, *renamed])
 
 
-def _when(test: Test) -> datetime:
-    return test.observed_at
+def _when(test: Test) -> tuple[datetime, bool]:
+    """What makes one word later than another; of two at one time, the failure."""
+    return test.observed_at, test.outcome is TestOutcome.FAIL
+
+
+def last_words(connection: Connection, fingerprints: Iterable[str]) -> dict[str, Test]:
+    """The latest word of each of these tests that has said anything, by its fingerprint."""
+    queries = (select(TEST).where(TEST.c.fingerprint.in_(some)) for some in chunks(fingerprints))
+    return {row.fingerprint: _test_of(row) for query in queries for row in connection.execute(query)}
 
 
 def latest_words(connection: Connection, *, silent_since: datetime | None = None) -> list[Test]:

@@ -120,6 +120,21 @@ def take_in(
     return report
 
 
+@dataclass(frozen=True, slots=True)
+class Until:
+    """Rows, of which findings that say to be from after `latest` (UTC) are bad."""
+
+    rows: Iterable[Row]
+    latest: datetime
+
+    def __iter__(self) -> Iterator[Row]:
+        for place, row in enumerate(self.rows, start=1):
+            if isinstance(row, Finding) and row.observed_at > self.latest:
+                yield BadRow(place, "", f"was seen at {row.observed_at.isoformat()}, which is yet to come", "row")
+            else:
+                yield row
+
+
 @dataclass(slots=True)
 class _Known:
     """Whether rows say only what their items say already; after the first that says more, nothing is looked up."""
@@ -225,8 +240,7 @@ def _take_batch(store: Store, rows: list[Taken], terms: Terms, report: IntakeRep
     for row in rows:
         key = _key(draft_of(row))
         judge(found, row, known.get(key) if key else None, terms)
-    fresh = set(store.ask(results.unheard, [said for said, _ in found.passes])) if found.passes else set()
-    passes = [(said, evidence) for said, evidence in found.passes if said in fresh]
+    passes = _news(store, found.passes) if found.passes else []
     if found.failing:
         refuted(found, store.ask(proofs.of_items, [item for item, _, _ in found.failing]))
     if not report.dry_run:
@@ -241,6 +255,18 @@ def _take_batch(store: Store, rows: list[Taken], terms: Terms, report: IntakeRep
     report.withdrawn += len(found.reviews)
     report.kept |= found.kept
     report.unchanged += len(rows) - sum(done)
+
+
+def _news(store: Store, passes: Sequence[tuple[Said, EvidenceDraft]]) -> list[tuple[Said, EvidenceDraft]]:
+    """Those that are not known yet, and after which the same test is not known to have said anything else."""
+    fresh = set(store.ask(results.unheard, [said for said, _ in passes]))
+    words = store.ask(controls.last_words, [evidence.remote_id for _, evidence in passes])
+
+    def outdated(passed: EvidenceDraft) -> bool:
+        last = words.get(passed.remote_id)
+        return last is not None and last.outcome is not TestOutcome.PASS and last.observed_at >= passed.captured_at
+
+    return [(said, evidence) for said, evidence in passes if said in fresh and not outdated(evidence)]
 
 
 def _write(store: Store, found: Found, passes: Sequence[tuple[Said, EvidenceDraft]], terms: Terms) -> None:

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from typing import Any, BinaryIO
 from xml.sax import SAXException, SAXParseException
 from xml.sax.handler import ContentHandler
+from zoneinfo import ZoneInfo
 
 from defusedxml import DefusedXmlException  # type: ignore[import-untyped]
 from defusedxml.expatreader import create_parser  # type: ignore[import-untyped]
@@ -131,9 +132,11 @@ class Junit:
     """One test per case, known again by its suite, its class and its name.
 
     Properties of a case, or of a suite before its cases, name its `control` or `requirement`, its `risk` and its
-    `severity`. `written` dates a suite without a time, and `subject` says what was tested.
+    `severity`. `written` dates a suite without a time, and `subject` says what was tested. A time without a zone is one
+    of `zone`; where none is given it cannot be told which time it is, and `written` counts.
     """
 
+    zone: str | None = None
     written: datetime | None = None
     subject: str = ""
 
@@ -171,12 +174,17 @@ class Junit:
             raise parts.Lacks("name", "is missing")
         if case.found == "skipped" or (case.state in _NOT_RUN and not case.found):
             return LeftOut(case.line, "skipped")
-        written = parts.written_time(case.suite.at.strip()) if case.suite.at else None
-        observed = (parts.utc(written) if written else None) or self.written
+        observed = self._time(case.suite.at.strip()) or self.written
         if observed is None:
             raise parts.Lacks("timestamp", "is missing in the suite")
         outcome = TestOutcome.FAIL if case.found in _FAILED else TestOutcome.PASS
         return Finding(self._draft(case, name), outcome, observed.astimezone(UTC), "JUnit")
+
+    def _time(self, said: str) -> datetime | None:
+        written = parts.written_time(said)
+        if written is not None and written.tzinfo is None:
+            written = written.replace(tzinfo=ZoneInfo(self.zone)) if self.zone else None
+        return None if written is None else parts.utc(written)
 
     def _draft(self, case: _Case, name: str) -> ItemDraft:
         group, suite = fields.clean(case.group) or "", fields.clean(case.suite.name) or ""

@@ -5,9 +5,11 @@ import re
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
+from zoneinfo import ZoneInfo
 
 from pydantic import (
+    AfterValidator,
     BaseModel,
     ConfigDict,
     SecretStr,
@@ -97,12 +99,27 @@ class ScannerTable(Table):
     frameworks: tuple[Name, ...] = ()
 
 
+def _known_zone(name: str) -> str:
+    try:
+        ZoneInfo(name)
+    except (KeyError, ValueError, OSError):
+        raise ValueError("is no time zone, as Europe/Zurich or UTC") from None
+    return name
+
+
+class JunitTable(Table):
+    """How results of test suites are read."""
+
+    zone: Annotated[str, AfterValidator(_known_zone)] | None = None
+
+
 class IntakeTable(Table):
     """How sources are read."""
 
     ocsf: ScannerTable = ScannerTable()
     asff: ScannerTable = ScannerTable()
     sarif: ScannerTable = ScannerTable()
+    junit: JunitTable = JunitTable()
 
 
 class Settings(BaseSettings):

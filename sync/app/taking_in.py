@@ -1,7 +1,7 @@
 """A file of items or findings, taken in and reported on."""
 
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,7 @@ from sync.app.opening import configuration, open_store
 from sync.app.progress import progress
 from sync.app.settings import Configuration
 from sync.app.shell import Shell
-from sync.intake import IntakeReport, take_in
+from sync.intake import IntakeReport, Until, take_in
 from sync.resolving import Resolving
 from sync.verdicts import DuePolicy, Report, TestPolicy
 
@@ -45,7 +45,7 @@ def intake(shell: Shell, form: str, file: Path, asked: Asked) -> int:
     with open_store(shell, config, writes=not asked.dry_run) as store, progress(shell) as tell:
         report = take_in(
             store,
-            rows,
+            Until(rows, shell.clock() + timedelta(days=1)),
             policy=due_policy(config),
             today=shell.today,
             because=because,

@@ -18,7 +18,7 @@ from state.proof import Evidence, EvidenceKind, Review, Verdict
 from state.register import Test
 from state.store import Store
 from sync import intake
-from sync.intake import IntakeReport, take_in
+from sync.intake import IntakeReport, Until, take_in
 from sync.verdicts import DuePolicy, Report, TestPolicy
 from tests.connectors.intake.test_asff import BUCKET, SCANNED, THREAT
 from tests.connectors.intake.test_assessment import CSV as ANSWERS
@@ -357,6 +357,25 @@ def test_a_failure_takes_back_what_the_same_test_proved_before(store: Store) -> 
     assert evidence(store, "AI-000002")[0].resolves(TODAY)
     take(store, [finding(outcome=TestOutcome.PASS, at=NOW + 3 * day)], source=replace(FILE, sha256="c" * 64))
     assert [each.resolves(TODAY) for each in evidence(store)] == [False, True]
+
+
+@pytest.mark.parametrize("before", [timedelta(), timedelta(days=400)])
+def test_a_pass_from_before_the_failure_is_no_evidence(store: Store, before: timedelta) -> None:
+    take(store, [finding("a"), finding("b")])
+    passed = [finding(name, TestOutcome.PASS, NOW - before) for name in "ab"]
+    report = take(store, passed, source=FILE)
+    assert (report.passed, report.unchanged, evidence(store)) == (0, 2, [])
+    assert words(store)["a"].outcome is TestOutcome.FAIL
+    assert take(store, [finding("a", TestOutcome.PASS, NOW + timedelta(minutes=1))], source=FILE_2).passed == 1
+
+
+def test_what_was_seen_tomorrow_or_later_is_a_wrong_row(store: Store) -> None:
+    latest = NOW + timedelta(days=1)
+    rows = [finding("a", at=latest), finding("b", TestOutcome.PASS, latest + timedelta(seconds=1))]
+    assert take(store, Until(rows, latest)).refused
+    report = take(store, Until(rows, latest), keep_going=True)
+    assert (report.created, report.bad_count, list(words(store))) == (1, 1, ["a"])
+    assert str(report.bad[0]) == "row 2: was seen at 2026-11-21T12:00:01+00:00, which is yet to come"
 
 
 def words(store: Store) -> dict[str, Test]:

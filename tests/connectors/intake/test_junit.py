@@ -82,7 +82,7 @@ def test_surefire_s_file_is_read() -> None:
 
 
 def test_suites_in_suites_are_read() -> None:
-    ssh, outer = found(NESTED)
+    ssh, outer = found(NESTED, zone="UTC")
     assert ssh.draft.title == "Close port 22 to the world (Ingress)"
     assert ssh.draft.description.startswith("Port 22 must not be open to the world.")
     assert (ssh.observed_at, outer.outcome) == (datetime(2026, 11, 18, 8, tzinfo=UTC), TestOutcome.PASS)
@@ -145,6 +145,21 @@ def test_cases_before_a_fault_are_read_and_the_fault_is_named() -> None:
     assert isinstance(rows[0], Finding)
     assert isinstance(rows[1], BadRow)
     assert (rows[1].at, "mismatched" in rows[1].what) == (4, True)
+
+
+@pytest.mark.parametrize(
+    ("zone", "at"),
+    [
+        ("America/New_York", datetime(2026, 11, 20, 11, 30, tzinfo=UTC)),
+        ("UTC", datetime(2026, 11, 20, 6, 30, tzinfo=UTC)),
+        (None, WRITTEN),
+    ],
+)
+def test_a_time_without_a_zone_is_one_of_the_zone_that_is_configured(zone: str | None, at: datetime) -> None:
+    text = '<testsuite timestamp="2026-11-20T06:30:00"><testcase name="b"/></testsuite>'
+    [row] = read(text, zone=zone, written=WRITTEN)
+    assert isinstance(row, Finding)
+    assert row.observed_at == at
 
 
 def test_a_case_without_a_name_and_a_suite_without_a_time_are_named() -> None:
