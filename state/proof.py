@@ -254,6 +254,19 @@ class Demand:
     review: bool = False
     reviewers: frozenset[str] = frozenset()
 
+    def __str__(self) -> str:
+        """What is asked for, in words."""
+        return f"{self._pieces}, {self._review}" if self.review else self._pieces
+
+    @property
+    def _pieces(self) -> str:
+        what = " or ".join(sorted(k.replace("_", " ") for k in self.kinds)) or "evidence"
+        return f"{'1 piece' if self.pieces == 1 else f'{self.pieces} pieces'} of {what}"
+
+    @property
+    def _review(self) -> str:
+        return f"reviewed by {' or '.join(sorted(self.reviewers))}" if self.reviewers else "reviewed"
+
 
 DEMANDS = {
     Priority.CRITICAL: Demand(1, review=True),
@@ -307,8 +320,7 @@ def _missing(demand: Demand, evidence: Sequence[Evidence], today: date) -> str:
     ours = [e for e in evidence if _fits(e.draft, demand)]
     fitting = [e for e in ours if e.resolves(today)]
     if len(fitting) < demand.pieces:
-        what = " or ".join(sorted(k.replace("_", " ") for k in demand.kinds)) or "evidence"
-        return f"{_count(demand.pieces)} of {what} asked for, {len(fitting)} here{_spent(ours, today)}"
+        return f"{replace(demand, review=False)} asked for, {len(fitting)} here{_spent(ours, today)}"
     waiting = [e.ref for e in fitting if not _reviewed(e, demand)]
     if demand.review and len(fitting) - len(waiting) < demand.pieces:
         whose = f" by {' or '.join(sorted(demand.reviewers))}" if demand.reviewers else ""
@@ -325,10 +337,6 @@ def _spent(evidence: Sequence[Evidence], today: date) -> str:
     """Which pieces do not count, and why."""
     spent = [f"{e.ref} {e.why_not_resolved(today)}" for e in evidence if not e.superseded and not e.resolves(today)]
     return f" ({'; '.join(spent)})" if spent else ""
-
-
-def _count(pieces: int) -> str:
-    return "1 piece" if pieces == 1 else f"{pieces} pieces"
 
 
 def _reviewed(evidence: Evidence, demand: Demand) -> bool:

@@ -74,13 +74,17 @@ class Backing:
         parts = [lacking for part in self.parts if (lacking := replace(part, unexplained=self.unexplained).missing)]
         if self.parts and not parts:
             return ()
-        whose = [part.item for part in self.parts] or [self.item]
-        demands = dict.fromkeys(each for item in whose for each in self.policy.evidence.demands(item))
-        if self.unexplained and not demands:
+        if self.unexplained and not self.demands:
             there = missing([Demand(1)], self.evidence, self.now.date())
             return ("a resolution that says that the work was done, or 1 piece of evidence",) if there else ()
-        of_this = missing(demands, self.evidence, self.now.date())
+        of_this = missing(self.demands, self.evidence, self.now.date())
         return of_this or tuple(dict.fromkeys(sentence for lacking in parts for sentence in lacking))
+
+    @property
+    def demands(self) -> tuple[Demand, ...]:
+        """What the policy asks for before the item counts as resolved, or what it lists."""
+        whose = [part.item for part in self.parts] or [self.item]
+        return tuple(dict.fromkeys(each for item in whose for each in self.policy.evidence.demands(item)))
 
     @property
     def is_pending(self) -> bool:

@@ -1,7 +1,9 @@
 """Why an item and its ticket look as they do."""
 
 import json
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from datetime import date
 from typing import Any
 
 from rich.table import Table
@@ -11,16 +13,18 @@ from mapping.read import observe
 from mapping.render import desired
 from state import queries
 from state.acceptance import as_of
+from state.lifecycle import UNFINISHED
 from state.model import Field, Link
 from state.queries import Explanation
 from state.ticket import Missing, Ticket
-from sync.app import shapes, show
+from sync.app import evidence_shapes, shapes, show
 from sync.app.complaints import ConfigError
 from sync.app.failures import IN_ORDER
 from sync.app.opening import configuration, open_store
 from sync.app.reaching import open_one, rules_of, tracker_settings
 from sync.app.settings import Configuration
 from sync.app.shell import Shell
+from sync.backing import Backing, backing_of
 
 _RECORDS = 20
 
@@ -40,9 +44,10 @@ def explain(shell: Shell, ref: str, *, offline: bool) -> int:
     with open_store(shell, config) as store:
         told = queries.explain(store, ref, shell.today, records=_RECORDS)
         told = replace(told, item=as_of(told.item, shell.today))
+        backing = backing_of(store, config.settings.resolution, shell.clock(), [told.item])[told.item.ref]
         sides = _Sides({}, {}, "not looked at (--offline)") if offline else _now(shell, config, told)
     route = None if told.item.part_of else rules_of(config, {}, {}).route(told.item)
-    answer = {**_shape(told, sides), "route": route}
+    answer = {**_shape(told, sides), **_backed(backing, shell.today), "route": route}
     shell.answer(answer, lambda: _words(answer, told))
     return IN_ORDER
 
@@ -110,6 +115,15 @@ def _shape(told: Explanation, sides: _Sides) -> dict[str, Any]:
     }
 
 
+def _backed(backing: Backing, today: date) -> dict[str, Any]:
+    """What the policy asks for, what was brought, and what is missing as long as the item is unfinished."""
+    return {
+        "asked_for": [str(demand) for demand in backing.demands],
+        "evidence": [evidence_shapes.piece(each, today) for each in backing.evidence if not each.superseded],
+        "missing": list(backing.missing) if backing.item.status in UNFINISHED else [],
+    }
+
+
 def _field(name: Field, told: Explanation, sides: _Sides) -> dict[str, Any]:
     base = told.link.baseline.get(name) if told.link else None
     ours, theirs = sides.ours.get(name), sides.theirs.get(name)
@@ -127,19 +141,31 @@ def _field(name: Field, told: Explanation, sides: _Sides) -> dict[str, Any]:
 def _words(answer: dict[str, Any], told: Explanation) -> str:
     parts: list[object] = [
         show.heading(f"{answer['ref']}  {answer['title']}"),
-        f"  {answer['status']}, {answer['priority']}, due {answer['due_date']}, "
+        f"  {answer['status']}{_accepted(answer)}, {answer['priority']}, due {answer['due_date']}, "
         f"owner {answer['owner'] or 'nobody'}; {_where(answer, told)}",
     ]
     if answer["fields"]:
         parts += [show.heading("Both sides"), _both_sides(answer["fields"])]
     if answer["ticket_now"] != "read just now":
         parts.append(f"  The ticket as it is now: {answer['ticket_now']}")
+    parts += [show.heading("Evidence"), show.bullets(_evidence(answer))]
     parts += [
         show.heading("Waits for a person"),
         show.bullets(f"{h.id} {h.kind.value}: {h.detail}\n      {h.command}" for h in told.holds),
     ]
     parts += [part for title, lines in _waiting(answer) for part in (show.heading(title), show.bullets(lines)) if lines]
     return show.rendered(*parts, show.heading("Last records"), show.records(answer["records"]))
+
+
+def _accepted(answer: dict[str, Any]) -> str:
+    return " until {until} by {ref}".format(**answer["accepted"]) if answer["accepted"] else ""
+
+
+def _evidence(answer: dict[str, Any]) -> Iterator[str]:
+    yield f"asked for before it counts as resolved: {'; '.join(answer['asked_for']) or 'nothing'}"
+    yield from map(evidence_shapes.line, answer["evidence"])
+    if answer["missing"]:
+        yield f"still missing: {'; '.join(answer['missing'])}"
 
 
 def _where(answer: dict[str, Any], told: Explanation) -> str:

@@ -32,8 +32,8 @@ _STYLES = {
 }
 
 
-_NAMES = ("key", "id", "title")
-_WORDS = ("kind", "verdict", "detail", "text")
+_NAMES = ("key", "id", "title", "ref")
+_WORDS = ("kind", "verdict", "until", "detail", "text")
 """What of a record's value is shown: the first of its names that is there, and all of these."""
 
 

@@ -71,6 +71,9 @@ def test_a_risk_is_approved_and_lived_with_until_its_end(court: Office, login: L
     shown = court.line.json("item", "show", ref)
     assert (shown["status"], shown["accepted"]) == ("accepted_as_risk", {"ref": "RA-000001", "until": today(30)})
     assert shown["acceptances"][0]["ref"] == "RA-000001"
+    explained = court.line("explain", ref).out
+    assert f"accepted_as_risk until {today(30)} by RA-000001" in explained
+    assert f"item.changed accepted: nothing -> RA-000001 {today(30)}" in explained
     assert court.line.json("accept", "list", "--ending", "29") == []
     assert [each["ref"] for each in court.line.json("accept", "list", "--ending", "30")] == ["RA-000001"]
     refused = court.line("item", "edit", ref, "--status", "open")

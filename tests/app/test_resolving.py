@@ -188,3 +188,20 @@ def test_what_comes_with_a_groups_ticket_resolves_the_item_that_waits_for_it(roo
     room("sync")
     assert [hold["item"] for hold in room.json("holds", "list")] == [group]
     assert [room.json("item", "show", ref)["status"] for ref in (first, second, group)] == ["resolved", "open", "open"]
+
+
+def test_explain_names_what_is_asked_for_what_was_brought_and_what_is_missing(room: Line, log: Path) -> None:
+    ref = room.add("Rotate the deploy keys", "--priority", "high")
+    room("resolve", ref, "--reason", "rotated", "--evidence", str(log))
+    told = room.json("explain", ref)
+    assert told["asked_for"] == ["1 piece of evidence, reviewed"]
+    assert [each["ref"] for each in told["evidence"]] == ["EV-000001"]
+    assert told["missing"] == ["a review of EV-000001"]
+    words = room("explain", ref).out
+    for said in (*told["asked_for"], *told["missing"], "EV-000001 log, not reviewed: Rotate the deploy keys"):
+        assert said in words
+    as_rita(room)
+    room("review", ref, "--accept")
+    told = room.json("explain", ref)
+    assert (told["status"], told["missing"]) == ("resolved", [])
+    assert "EV-000001 log, accepted by rita@acme.example" in room("explain", ref).out
