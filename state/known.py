@@ -2,6 +2,7 @@
 
 import base64
 import hashlib
+import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
@@ -13,6 +14,7 @@ from state import audit, comments, feeds, items, journal, links, waiting
 from state.audit import Verdict
 from state.database import Database
 from state.effects import Feed, Intent
+from state.errors import StateError, UnknownRef
 from state.items import Wanted
 from state.model import ActionItem, AuditRecord, Comment, Hold, Link
 from state.tables import Meta
@@ -23,6 +25,7 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 _KEY_LENGTH = 26
+_ITEM = re.compile(r"AI-\d{6,}", re.ASCII)
 
 
 class Known:
@@ -53,6 +56,21 @@ class Known:
     def item(self, ref: str) -> ActionItem:
         """The item that has this ref; raises `UnknownRef`."""
         return self.ask(items.one, ref)
+
+    def called(self, name: str) -> str:
+        """The ref of the item that is called so: a ref as it is, else that of the item with this ticket's key or URL.
+
+        Raises `UnknownRef`, and `StateError` where several items have such a ticket.
+        """
+        if _ITEM.fullmatch(name):
+            return name
+        found = self.ask(links.named, name)
+        if not found:
+            raise UnknownRef(name)
+        if len(found) > 1:
+            both = " and ".join(f"that of {link.item} in {link.ref.tracker}" for link in found)
+            raise StateError(f"several tickets are called {name!r}: {both}; name the item")
+        return found[0].item
 
     def items(self, refs: Iterable[str]) -> dict[str, ActionItem]:
         """The items that have these refs; unknown refs are left out."""

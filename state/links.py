@@ -13,6 +13,7 @@ from sqlalchemy import (
     case,
     func,
     insert,
+    or_,
     select,
     update,
 )
@@ -79,6 +80,13 @@ def called(connection: Connection, tracker: str, key: str) -> Link | None:
     """The current link of the ticket that people call so."""
     row = connection.execute(select(LINK).where(LINK.c.tracker == tracker, LINK.c.ticket_key == key, CURRENT)).first()
     return None if row is None else link_of(row)
+
+
+def named(connection: Connection, name: str) -> list[Link]:
+    """The current links of the tickets with this key or URL, in whichever tracker."""
+    url = name.partition("#")[0].partition("?")[0].rstrip("/")
+    called = or_(func.lower(LINK.c.ticket_key) == name.lower(), LINK.c.url == url)
+    return [link_of(row) for row in connection.execute(select(LINK).where(called, CURRENT).order_by(LINK.c.item))]
 
 
 def _current(connection: Connection, query: Select[Any], values: Iterable[str], **same: str) -> Iterator[Link]:

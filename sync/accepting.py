@@ -300,7 +300,8 @@ def find(store: Store, ref: str, state: AcceptanceState | None = None) -> Accept
     """The acceptance with this ref, or of this item the newest, or the one in a state; raises `UnknownRef`."""
     if ref.upper().startswith("RA-"):
         return store.ask(acceptances.get, ref)
-    mine = store.ask(acceptances.of_items, [store.item(ref).ref]).get(ref, [])
+    item = store.item(store.called(ref)).ref
+    mine = store.ask(acceptances.of_items, [item]).get(item, [])
     return next((each for each in reversed(mine) if state in (None, each.state)), None)
 
 

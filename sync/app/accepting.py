@@ -45,6 +45,7 @@ def request(shell: Shell, ref: str, said: Said) -> int:
     config = configuration(shell)
     who, terms = identity.acting(config), said.terms()
     with open_store(shell, config, writes=True) as store:
+        ref = store.called(ref)
         made = deciding(shell, config, store).request(ref, terms, who.decider, who.because(shell, "accept request"))
     return _answer(shell, made, f"{made.ref} asks to accept the risk of {ref}; a risk owner decides: {_ways(made)}")
 

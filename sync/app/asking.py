@@ -54,7 +54,9 @@ def day(text: str) -> date:
         raise typer.BadParameter(message) from None
 
 
-Ref = Annotated[str, typer.Argument(help="The item, as AI-000012, AI-12 or 12.", metavar="REF", parser=reference)]
+Ref = Annotated[
+    str, typer.Argument(help="The item, as AI-12 or 12, or its ticket's key or URL.", metavar="REF", parser=reference)
+]
 _COMMON = {
     "config": (ConfigFile, None),
     "as_json": (Annotated[bool, typer.Option("--json", help="Answer in JSON.")], False),

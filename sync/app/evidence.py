@@ -10,7 +10,7 @@ from urllib.parse import SplitResult, urlsplit
 
 from connectors.guarded import Guard, resolve
 from state import controls as register
-from state import items, proofs
+from state import items, naming, proofs
 from state.effects import Because
 from state.errors import UnknownRef
 from state.lease import this_process
@@ -28,7 +28,6 @@ from sync.app.threads import in_time
 from sync.resolving import Resolving
 
 _PIECE = re.compile(r"(EV-\d{1,15})(?:/(\d{1,9}))?", re.IGNORECASE | re.ASCII)
-_ITEM = re.compile(r"AI-\d{6,}", re.ASCII)
 _ADDRESS = re.compile(r"[a-z][a-z0-9+.-]*://", re.IGNORECASE)
 _LONGEST = 4000
 
@@ -109,9 +108,9 @@ def _draft(store: Store, ref: str, said: Said, by: str, shell: Shell) -> Evidenc
     if piece := _PIECE.fullmatch(ref):
         last = store.ask(proofs.versions, piece[1])[-1].draft
         item, named, shows = last.item, last.controls, last.shows
-    elif _ITEM.fullmatch(ref):
-        about = store.item(ref)
-        item, named, shows = ref, (), about.title
+    elif item := _item(store, ref):
+        about = store.item(item)
+        named, shows = (), about.title
         more = tuple(name for name in more if name not in about.controls)
     else:
         control, shows = _control(store, ref)
@@ -127,6 +126,17 @@ def _draft(store: Store, ref: str, said: Said, by: str, shell: Shell) -> Evidenc
         period_end=said.ends,
         expires_on=said.expires,
     )
+
+
+def _item(store: Store, ref: str) -> str | None:
+    """The item that is called so, by its ref or by its ticket; raises `Mistaken` where a control is called that too."""
+    try:
+        found = store.called(ref)
+    except UnknownRef:
+        return None
+    if found != ref and store.ask(naming.controls_called, [ref]):
+        raise Mistaken(f"{ref!r} is a control, and the ticket of {found}: name {found}, or FRAMEWORK:{ref}")
+    return found
 
 
 def _control(store: Store, name: str) -> tuple[str, str]:
@@ -193,8 +203,8 @@ def list_evidence(shell: Shell, ref: str | None, *, expired: bool, unreviewed: b
 def _about(store: Store, ref: str | None) -> list[Evidence]:
     if ref is None:
         return store.ask(proofs.everything)
-    if _ITEM.fullmatch(ref):
-        return store.ask(proofs.of_items, [store.item(ref).ref]).get(ref, [])
+    if item := _item(store, ref):
+        return store.ask(proofs.of_items, [store.item(item).ref]).get(item, [])
     names = {ref.casefold(), _control(store, ref)[0].casefold()}
     found = store.ask(proofs.everything)
     bearers = store.items(each.draft.item for each in found if each.draft.item)

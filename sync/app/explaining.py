@@ -42,7 +42,7 @@ def explain(shell: Shell, ref: str, *, offline: bool) -> int:
     """Say why an item and its ticket look as they do."""
     config = configuration(shell)
     with open_store(shell, config) as store:
-        told = queries.explain(store, ref, shell.today, records=_RECORDS)
+        told = queries.explain(store, store.called(ref), shell.today, records=_RECORDS)
         told = replace(told, item=as_of(told.item, shell.today))
         backing = backing_of(store, config.settings.resolution, shell.clock(), [told.item])[told.item.ref]
         sides = _Sides({}, {}, "not looked at (--offline)") if offline else _now(shell, config, told)

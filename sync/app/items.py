@@ -125,7 +125,7 @@ def _matching(store: Store, wanted: Wanted, today: date) -> Iterator[tuple[Actio
         priority=frozenset(filter(None, [wanted.priority])),
         owner=wanted.owner,
         control=wanted.control,
-        part_of=wanted.group,
+        part_of=wanted.group and store.called(wanted.group),
         overdue_on=today if wanted.overdue else None,
         on=today,
     )
@@ -168,7 +168,7 @@ def _line(item: ActionItem, link: Link | None, holds: Iterable[Hold]) -> dict[st
 def show_item(shell: Shell, ref: str) -> int:
     """Show one item."""
     with open_store(shell, configuration(shell)) as store:
-        _answer_whole(shell, store, store.item(ref))
+        _answer_whole(shell, store, store.item(store.called(ref)))
     return IN_ORDER
 
 
@@ -239,7 +239,7 @@ def edit(shell: Shell, ref: str, said: Said, status: Status | None, reason: str)
     config = configuration(shell)
     because = replace(identity.author(shell, config), reason=reason or "item edit")
     with open_store(shell, config, writes=True) as store:
-        item = store.item(ref)
+        item = store.item(ref := store.called(ref))
         moved = _given(config, item, said.values(), status)
         if item.is_group and (fixed := moved.keys() - {"owner", "status", "claim"}):
             names = ", ".join(sorted(fixed)).replace("_", " ")
@@ -298,6 +298,7 @@ def comment(shell: Shell, ref: str, text: str) -> int:
     config = configuration(shell)
     because = replace(identity.author(shell, config), reason="item comment")
     with open_store(shell, config, writes=True) as store:
+        ref = store.called(ref)
         stored = store.add_comment(ref, because.agent.name or because.agent.account, text.strip(), because)
         linked = store.link(ref) is not None
     when = "the next sync sends it to the ticket" if linked else "it is sent once the item has a ticket"
@@ -310,7 +311,7 @@ def unlink(shell: Shell, ref: str, reason: str) -> int:
     config = configuration(shell)
     because = replace(identity.author(shell, config), reason=reason or "item unlink")
     with open_store(shell, config, writes=True) as store:
-        was = store.unlink(ref, because)
+        was = store.unlink(ref := store.called(ref), because)
     if was is None:
         raise Mistaken(f"{ref} has no ticket")
     warning = "the next sync makes a new one, unless `counterfoil item link` gives it another"

@@ -10,7 +10,7 @@ def log(shell: Shell, item: str | None, limit: int) -> int:
     """Show the last `limit` records, of one item and its ticket if asked; 0 shows all."""
     with open_store(shell, configuration(shell)) as store:
         if item is not None:
-            store.item(item)
+            item = store.item(store.called(item)).ref
         found = store.log(None if item is None else [item], newest=limit or None)
         records = [shapes.record(record) for record in found]
     shell.answer(records, lambda: show.rendered(show.records(records, of=item is None)))

@@ -52,7 +52,7 @@ def decide(shell: Shell, ref: str, reason: str, on_behalf: str | None, *, approv
     who = identity.acting(config, on_behalf)
     with open_store(shell, config, writes=True) as store:
         postponing = Postponing(deciding(shell, config, store), shell.clock)
-        because = who.because(shell, reason or ("due approve" if approved else ""))
+        ref, because = store.called(ref), who.because(shell, reason or ("due approve" if approved else ""))
         done = (postponing.approve if approved else postponing.reject)(ref, who.decider, because)
     words = f"{ref} is due on {done.after} now" if approved else f"{ref} stays due on {done.before}"
     shell.answer(shapes.due_change(done), lambda: f"{words}; the next sync carries it over")

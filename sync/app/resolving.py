@@ -17,7 +17,7 @@ def resolve(shell: Shell, ref: str, reason: str, sources: list[str]) -> int:
         raise Mistaken("saying that something is done needs --reason: what was done?")
     by, because = identity.bringer(shell, config)
     with open_store(shell, config, writes=True) as store:
-        store.item(ref)
+        store.item(ref := store.called(ref))
         kept = [evidence.take(shell, config, store, ref, each, _UNSAID)[0] for each in sources]
         item, missing = evidence.resolving(shell, config, store).claim(ref, by, replace(because, reason=reason))
         link, holds = store.link(ref), store.holds(ref)
@@ -55,6 +55,7 @@ def review(shell: Shell, ref: str, *, accept: bool, reject: str | None, reason: 
     because = who.because(shell, reject or reason or "review")
     names = identity.every_name(config, who)
     with open_store(shell, config, writes=True) as store:
+        ref = store.called(ref)
         say = evidence.resolving(shell, config, store)
         some = (say.accept if accept else say.reject)(ref, who.email, names, because)
         item, link, holds = store.item(ref), store.link(ref), store.holds(ref)

@@ -146,6 +146,7 @@ def link(shell: Shell, ref: str, ticket: str, tracker: str | None, *, dry_run: b
     config = configuration(shell)
     _known(config, tracker)
     with opened(shell, config, writes=not dry_run) as engine:
+        ref = engine.store.called(ref)
         name = tracker or engine.rules.route(engine.store.item(ref))
         if name is None:
             raise Mistaken(f"no route takes {ref}; name the ticket's tracker with --tracker")

@@ -210,6 +210,35 @@ def test_explain_shows_both_sides_as_they_are_now(office: Office) -> None:
     assert offline["ticket_now"] == "not looked at (--offline)"
 
 
+def test_an_item_is_found_by_its_tickets_key_and_url(office: Office, tmp_path: Path) -> None:
+    line, file = office.line, tmp_path / "run.log"
+    file.write_text("rotated\n")
+    urgent, other = line.add("Rotate the keys", "--priority", "high"), line.add("Close the port")
+    line("sync")
+    for ref in (urgent, other):
+        ticket = line.json("item", "show", ref)["ticket"]
+        for name in (ticket["key"], ticket["key"].lower(), ticket["url"], f"{ticket['url']}?tab=all#comment-1"):
+            assert line.json("explain", name, "--offline")["ref"] == ref
+        assert line.json("item", "edit", ticket["key"], "--owner", "mia@acme.example")["ref"] == ref
+        assert line.json("evidence", "add", ticket["key"], str(file))["versions"][0]["item"] == ref
+        assert [each["item"] for each in line.json("evidence", "list", ticket["key"])] == [ref]
+        assert {each["object"] for each in line.json("audit", "log", "--item", ticket["key"])} == {ref}
+        assert line.json("item", "comment", ticket["key"], "done soon")["text"] == "done soon"
+        assert line.json("resolve", ticket["url"], "--reason", "rotated")["item"]["ref"] == ref
+    assert "nothing is called 'SEC-999'" in line("item", "show", "SEC-999").err
+
+
+def test_a_control_that_is_called_as_a_ticket_is_not_taken_for_it(office: Office, tmp_path: Path) -> None:
+    ref = office.line.add("Rotate the keys")
+    office.line("sync")
+    key = office.key(ref)
+    (tmp_path / "acme.csv").write_text(f"code,title\n{key},Keys\n")
+    assert office.line("framework", "add", str(tmp_path / "acme.csv")).code == 0
+    refused = office.line("evidence", "list", key)
+    assert (refused.code, f"{key!r} is a control, and the ticket of {ref}" in refused.err) == (2, True)
+    assert office.line("evidence", "list", f"acme:{key}").code == 0
+
+
 def test_explain_says_where_an_item_without_a_ticket_will_go(office: Office) -> None:
     urgent, other = office.line.add("Rotate the keys", "--priority", "high"), office.line.add("Close the port")
     assert office.line.json("explain", urgent)["route"] == "platform"

@@ -120,6 +120,19 @@ def test_a_ticket_belongs_to_one_item(book: "Book") -> None:
     assert len(list(book.store.dirty_items())) == 1
 
 
+def test_a_ticket_of_two_trackers_with_one_key_names_both_items(book: "Book") -> None:
+    first, second = book.item(), book.item()
+    book.linked(first)
+    assert [book.store.called(name) for name in ("sec-10001", first.ref)] == [first.ref] * 2
+    book.linked(second, "7", ref=TicketRef("web", "7", "SEC-10001"))
+    with pytest.raises(StateError, match="AI-000001 in eng and that of AI-000002 in web"):
+        book.store.called("SEC-10001")
+    book.store.unlink(first.ref, book.because)
+    assert book.store.called("SEC-10001") == second.ref
+    with pytest.raises(UnknownRef):
+        book.store.called("https://eng.example/10001")
+
+
 def test_an_item_that_does_not_exist_is_not_linked(book: "Book") -> None:
     ghost = replace(book.item(), ref="AI-000009")
     with pytest.raises(StateError, match="AI-000009"):
