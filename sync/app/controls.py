@@ -15,10 +15,8 @@ from sync.app.shell import Shell
 
 _ITEMS = 50
 _HISTORY = 50
-_NARROW = 110
-_COLUMNS = ("control", "status", "since", "title", "because")
 _LESS = ("since", "title")
-"""What a list leaves out on a terminal narrower than that."""
+"""What a list leaves out on a narrow terminal."""
 
 
 def list_all(shell: Shell, status: ControlStatus | None, framework: str | None) -> int:
@@ -35,15 +33,17 @@ def list_all(shell: Shell, status: ControlStatus | None, framework: str | None) 
 def _listing(chosen: list[Control], *, any_there: bool) -> str:
     if not chosen:
         return "No such controls." if any_there else "No controls yet. `counterfoil framework add FILE` brings some in."
-    narrow = 0 < show.width() < _NARROW
-    headers = [name for name in _COLUMNS if not (narrow and name in _LESS)]
-    cells = [[_cell(each, name) for name in headers] for each in chosen]
-    return show.rendered(show.table(headers, cells)) + f"\n{show.counted(len(cells), 'control')}"
-
-
-def _cell(each: Control, name: str) -> object:
-    cells = {"control": each.id, "status": each.status.value, "since": each.since.date(), "title": each.title}
-    return cells.get(name, each.why)
+    lines = [
+        {
+            "control": each.id,
+            "status": each.status.value,
+            "since": each.since.date(),
+            "title": each.title,
+            "because": each.why,
+        }
+        for each in chosen
+    ]
+    return show.listing(lines, _LESS, show.counted(len(lines), "control"))
 
 
 def show_one(shell: Shell, name: str) -> int:

@@ -8,9 +8,8 @@ from state.proof import Evidence, LinkCheck, Review
 from sync.app import show
 from sync.app.shapes import moment
 
-_NARROW = 110
 _LESS = ("brought by", "taken")
-"""What a list leaves out on a terminal narrower than that."""
+"""What a list leaves out on a narrow terminal."""
 
 
 def piece(each: Evidence, today: date) -> dict[str, Any]:
@@ -61,10 +60,7 @@ def _day(day: date | None) -> str | None:
 def listing(rows: Sequence[Mapping[str, Any]]) -> str:
     """Pieces as a table."""
     lines = [_line(row) for row in rows]
-    left_out = _LESS if 0 < show.width() < _NARROW else ()
-    headers = [name for name in lines[0] if name not in left_out]
-    drawn = show.table(headers, [[line[name] for name in headers] for line in lines])
-    return f"{show.rendered(drawn)}\n{show.counted(len(lines), 'piece')} of evidence"
+    return show.listing(lines, _LESS, f"{show.counted(len(lines), 'piece')} of evidence")
 
 
 def _line(row: Mapping[str, Any]) -> dict[str, str | None]:

@@ -23,9 +23,8 @@ from sync.postponing import history as due_history
 
 _HISTORY = 50
 _CHUNK = 500
-_NARROW = 110
 _LESS = ("owner", "holds")
-"""What a list leaves out on a terminal narrower than that."""
+"""What a list leaves out on a narrow terminal."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,10 +145,7 @@ def _listing(rows: list[tuple[ActionItem, Link | None]], held: dict[str, list[Ho
     if not rows:
         return "No items yet. `counterfoil item add` or `counterfoil intake` brings some in."
     lines = [_line(item, link, held.get(item.ref, ())) for item, link in rows]
-    left_out = _LESS if 0 < show.width() < _NARROW else ()
-    headers = [name for name in lines[0] if name not in left_out]
-    cells = [[line[name] for name in headers] for line in lines]
-    return show.rendered(show.table(headers, cells)) + f"\n{show.counted(len(cells), 'item')}"
+    return show.listing(lines, _LESS, show.counted(len(lines), "item"))
 
 
 def _line(item: ActionItem, link: Link | None, holds: Iterable[Hold]) -> dict[str, str | None]:

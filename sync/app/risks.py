@@ -24,7 +24,8 @@ from sync.app.taking_in import due_policy
 from sync.reevaluation import reevaluate
 
 _HISTORY = 50
-_NARROW = 110
+_LESS = ("inherent", "target", "treatment", "owner")
+"""What a list leaves out on a narrow terminal."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,18 +115,19 @@ def _listing(answer: list[dict[str, Any]], *, any_there: bool) -> str:
         return (
             "No such risks." if any_there else "No risks yet. `counterfoil risk add` or `risk import` brings some in."
         )
-    headers = ("risk", "inherent", "current", "target", "treatment", "owner", "next review", "due", "statement")
-    rows = [
-        (
-            *(each["id"], *(_level(each[kind.value]) for kind in ScoreKind), each["treatment"], each["owner"]),
-            *(each["next_review"], "yes" if each["is_due"] else None, each["statement"]),
-        )
+    lines = [
+        {
+            "risk": each["id"],
+            **{kind.value: _level(each[kind.value]) for kind in ScoreKind},
+            "treatment": each["treatment"],
+            "owner": each["owner"],
+            "next review": each["next_review"],
+            "due": "yes" if each["is_due"] else None,
+            "statement": each["statement"],
+        }
         for each in answer
     ]
-    less = (1, 3, 4, 5) if 0 < show.width() < _NARROW else ()
-    kept = [place for place in range(len(headers)) if place not in less]
-    cells = [[row[place] for place in kept] for row in rows]
-    return show.rendered(show.table([headers[place] for place in kept], cells)) + f"\n{show.counted(len(rows), 'risk')}"
+    return show.listing(lines, _LESS, show.counted(len(lines), "risk"))
 
 
 def _level(score: Mapping[str, Any] | None) -> str | None:

@@ -5,7 +5,7 @@ import json
 import re
 import shutil
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextvars import ContextVar
 from typing import Any
 
@@ -38,6 +38,10 @@ _WORDS = ("kind", "verdict", "until", "detail", "text")
 
 
 _UNWRAPPED = 10_000
+_NARROW = 110
+_GAP = 2
+_LEAST = 8
+"""How far apart the columns of a table are, and how wide one is at least where another is not to be broken for it."""
 
 PAPER: ContextVar[int] = ContextVar("PAPER", default=0)
 """How wide the paper is that answers are drawn on in colour, wherever they are written to; 0 means none."""
@@ -69,11 +73,36 @@ def rendered(*parts: object) -> str:
 def table(headers: Sequence[str], rows: Iterable[Sequence[object]], *, title: str | None = None) -> Table:
     """A table of cells; words that name a status, a priority or an operation are coloured."""
     made = Table(title=title, title_justify="left", title_style="bold", box=None, pad_edge=False)
-    for header in headers:
-        made.add_column(header, overflow="fold")
-    for row in rows:
-        made.add_row(*(cell(value) for value in row))
+    cells = [[cell(value) for value in row] for row in rows]
+    whole = _unbroken(headers, cells)
+    for number, header in enumerate(headers):
+        made.add_column(header, overflow="fold", no_wrap=number in whole)
+    for row in cells:
+        made.add_row(*row)
     return made
+
+
+def _unbroken(headers: Sequence[str], rows: Sequence[Sequence[Text]]) -> set[int]:
+    """The columns of single words that are shown whole, the narrowest first, as long as the others keep some room."""
+    single = [n for n in range(len(headers)) if not any(" " in row[n].plain for row in rows)]
+    longest = {n: max(len(headers[n]), *(row[n].cell_len for row in rows), 0) for n in single}
+    left = (width() or _UNWRAPPED) + _GAP - (_GAP + _LEAST) * len(headers)
+    found = set()
+    for needed, number in sorted((needed, number) for number, needed in longest.items()):
+        left -= needed - _LEAST
+        if left < 0:
+            break
+        found.add(number)
+    return found
+
+
+def listing(lines: Sequence[Mapping[str, object]], less: Collection[str], noun: str) -> str:
+    """Rows of one kind, counted; on a narrow terminal without the columns `less`, which are named then."""
+    left_out = [name for name in lines[0] if name in less] if 0 < width() < _NARROW else []
+    headers = [name for name in lines[0] if name not in left_out]
+    drawn = rendered(table(headers, ([line[name] for name in headers] for line in lines)))
+    told = f"; no room for {' and '.join(left_out)}: widen the terminal, or --json" if left_out else ""
+    return f"{drawn}\n{noun}{told}"
 
 
 def cell(value: object) -> Text:

@@ -5,8 +5,9 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from rich.text import Text
 
-from sync.app.show import PAPER
+from sync.app.show import PAPER, rendered, table
 from tests.app.conftest import Line
 from tests.databases import disarm, raw
 
@@ -191,6 +192,33 @@ def test_a_narrow_terminal_leaves_room_for_the_title(desk: Line) -> None:
     finally:
         PAPER.reset(paper)
     assert "Rotate the keys of every host" in listed
+    assert listed.endswith("1 item; no room for owner and holds: widen the terminal, or --json\n")
+
+
+def test_no_status_and_no_key_of_a_ticket_is_broken_on_a_narrow_terminal() -> None:
+    names = ("item", "status", "priority", "due", "ticket", "title")
+    row = (
+        "AI-000013",
+        "accepted_as_risk",
+        "critical",
+        "2026-12-31",
+        "acme/platform#31",
+        "Rotate the keys of the hosts",
+    )
+    kinds = ("evidence", "for", "kind", "expires", "state", "shows")
+    words = ("not reviewed", "The ticket SEC-6 as it was when it was closed")
+    piece = ("EV-000012", "AI-000013", "ticket_snapshot", "2026-12-31", *words)
+    paper = PAPER.set(80)
+    try:
+        drawn = [rendered(table(headers, [cells])) for headers, cells in ((names, row), (kinds, piece))]
+        wide = rendered(table(("item", "address"), [("AI-000013", f"https://acme.example/{'x' * 90}")]))
+    finally:
+        PAPER.reset(paper)
+    for text, cells in zip(drawn, (row, piece), strict=True):
+        shown = Text.from_ansi(text).plain
+        assert [cell for cell in cells if " " not in cell and cell not in shown] == []
+        assert max(map(len, shown.splitlines())) <= 80
+    assert Text.from_ansi(wide).plain.count("x") == 91
 
 
 def test_a_file_is_taken_in_whole_or_not_at_all(desk: Line, tmp_path: Path) -> None:
