@@ -1,8 +1,8 @@
 """Acceptances as rows: what was asked for, who decided, and how it ended."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, replace
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Connection, Row, Select, and_, insert, or_, select, update
@@ -77,6 +77,17 @@ def put(
         ledger.note("acceptance.warned", after.item, because, after={"ref": after.ref, "until": after.terms.until})
     _carry(connection, ledger, now, before, after, because)
     return after
+
+
+def overtake(connection: Connection, ledger: Ledger, now: datetime, done: Mapping[str, Because]) -> None:
+    """End the requests for items that are resolved by now: there is no risk to accept any more."""
+    for ref, some in of_items(connection, done).items():
+        because = replace(done[ref], reason=f"{ref} is resolved")
+        for each in some:
+            if each.state is AcceptanceState.REQUESTED:
+                why = because.reason
+                over = replace(each, state=AcceptanceState.WITHDRAWN, ended_at=now, ended_why=why)
+                put(connection, ledger, now, each, over, because)
 
 
 def _asked(each: Acceptance) -> tuple[Terms, tuple[str, ...]]:
@@ -186,6 +197,11 @@ def get(connection: Connection, ref: str) -> Acceptance:
     return _read(connection, [row])[0]
 
 
+def every(connection: Connection) -> list[Acceptance]:
+    """All that were ever asked for, oldest first."""
+    return _read(connection, connection.execute(_ordered()).all())
+
+
 def of_items(connection: Connection, items: Iterable[str]) -> dict[str, list[Acceptance]]:
     """Every acceptance that each of the items had or has, oldest first."""
     found: dict[str, list[Acceptance]] = {}
@@ -201,9 +217,10 @@ def standing(connection: Connection) -> list[Acceptance]:
     return _read(connection, connection.execute(_ordered().where(ACCEPTANCE.c.state.in_(states))).all())
 
 
-def ending(connection: Connection, until: date) -> list[Acceptance]:
-    """The active ones whose last day is on or before a day, oldest first."""
-    over = and_(ACCEPTANCE.c.state == AcceptanceState.ACTIVE.value, ACCEPTANCE.c.until <= until)
+def ending(connection: Connection, today: date, days: int) -> list[Acceptance]:
+    """The active ones that are not over yet, and whose last day is within so many days, oldest first."""
+    soon = ACCEPTANCE.c.until.between(today, today + timedelta(days=days))
+    over = and_(ACCEPTANCE.c.state == AcceptanceState.ACTIVE.value, soon)
     return _read(connection, connection.execute(_ordered().where(over)).all())
 
 

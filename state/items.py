@@ -247,13 +247,14 @@ def _columns(item: ActionItem) -> dict[str, Any]:
     }
 
 
-def change(connection: Connection, ledger: Ledger, now: datetime, changes: Sequence[ItemChange]) -> None:
+def change(connection: Connection, ledger: Ledger, now: datetime, changes: Sequence[ItemChange]) -> dict[str, Because]:
     """Give items new values; each changed item is dirty and one revision on, and what was so already is skipped.
 
     Groups follow from their items in the same step, and the items of a group that is said to be done are done with it.
+    Returns which items are resolved by that, and why.
     """
     if not changes:
-        return
+        return {}
     items = get(connection, (each.item for each in changes))
     before, changed, why = dict(items), dict[str, ActionItem](), dict[str, Because]()
     for each in changes:
@@ -265,11 +266,13 @@ def change(connection: Connection, ledger: Ledger, now: datetime, changes: Seque
             _record(ledger, item, values, each.because)
             items[item.ref] = changed[item.ref] = _after(item, values, each.because.at or now, now)
             why[item.ref] = each.because
-    if changed:
-        connection.execute(_CHANGE, [_columns(item) | {"dirty": 1, "which": ref} for ref, item in changed.items()])
-        naming.changed(connection, before, changed)
-        pairs = {ref: (before[ref], item, why[ref]) for ref, item in changed.items()}
-        change(connection, ledger, now, members.consequences(connection, pairs))
+    if not changed:
+        return {}
+    connection.execute(_CHANGE, [_columns(item) | {"dirty": 1, "which": ref} for ref, item in changed.items()])
+    naming.changed(connection, before, changed)
+    pairs = {ref: (before[ref], item, why[ref]) for ref, item in changed.items()}
+    done = {ref: why[ref] for ref, item in changed.items() if item.status is Status.RESOLVED}
+    return done | change(connection, ledger, now, members.consequences(connection, pairs))
 
 
 def accept(

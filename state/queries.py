@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from typing import Any
 
 from sqlalchemy import Connection, Select, func, select
@@ -100,7 +100,7 @@ def status(store: Store, today: date, *, warned: int = 20, soon: int = 14) -> Ov
             overdue=overdue + sum(item.due_date < today for item in over),
             unlinked=_count(connection, _unlinked()),
             requested=_only(connection, AcceptanceState.REQUESTED),
-            ending=tuple(acceptances.ending(connection, today + timedelta(days=soon))),
+            ending=tuple(acceptances.ending(connection, today, soon)),
             questioned=tuple(acceptances.questioned(connection)),
             later=tuple(due_dates.changes(connection)),
             dirty=_count(connection, select(ITEM.c.ref).where(items.IS_DIRTY)),

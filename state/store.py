@@ -8,7 +8,20 @@ from typing import NamedTuple, Self
 
 from sqlalchemy import Connection, insert, select, update
 
-from state import comments, controls, groups, items, journal, lease, links, proofs, results, waiting, whereabouts
+from state import (
+    acceptances,
+    comments,
+    controls,
+    groups,
+    items,
+    journal,
+    lease,
+    links,
+    proofs,
+    results,
+    waiting,
+    whereabouts,
+)
 from state.audit import Ledger
 from state.database import Database
 from state.effects import Because, Effects, ItemChange, Lease
@@ -153,7 +166,9 @@ class Store(Known):
         Changes come first, so that an item can give its fingerprint to the one that goes on from it.
         """
         with self.writing() as w:
-            items.change(w.connection, w.ledger, w.now, batch.changes)
+            acceptances.overtake(
+                w.connection, w.ledger, w.now, items.change(w.connection, w.ledger, w.now, batch.changes)
+            )
             added = items.add(w.connection, w.ledger, w.now, batch.added, because)
             new = results.record(w.connection, w.ledger, batch.results, because)
             proofs.add(w.connection, w.ledger, [(each, because) for each in batch.evidence])

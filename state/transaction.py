@@ -31,7 +31,7 @@ class Transaction:
     def write(self, held: Lease | None, effects: Effects) -> Committed:
         """Write all effects and their records, as the run that has the lease if `held`."""
         self._journal(effects)
-        items.change(self.connection, self.ledger, self.now, effects.changes)
+        done = items.change(self.connection, self.ledger, self.now, effects.changes)
         self._links(held, effects)
         stored = Committed(
             holds=waiting.place(self.connection, self.ledger, self.now, effects.held),
@@ -40,6 +40,7 @@ class Transaction:
         comments.revise(self.connection, self.ledger, effects.revised)
         waiting.release(self.connection, self.ledger, self.now, effects.released, effects.took)
         self._programme(effects)
+        acceptances.overtake(self.connection, self.ledger, self.now, done)
         self._notes(effects)
         feeds.put(self.connection, effects.feeds, self.now)
         items.mark_dirty(self.connection, effects.dirty)

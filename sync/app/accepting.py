@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date
 from typing import Any
 
 from state import acceptances
@@ -100,13 +100,13 @@ def _answer(shell: Shell, made: Acceptance, words: str) -> int:
     return IN_ORDER
 
 
-def list_all(shell: Shell, ending: int | None) -> int:
-    """List requests and acceptances that stand."""
+def list_all(shell: Shell, ending: int | None, *, over: bool) -> int:
+    """List requests and acceptances that stand, and those that are over if that is wanted."""
     with open_store(shell, configuration(shell)) as store:
-        if ending is None:
-            rows = store.ask(acceptances.standing)
+        if ending is not None:
+            rows = store.ask(acceptances.ending, shell.today, ending)
         else:
-            rows = store.ask(acceptances.ending, shell.today + timedelta(days=ending))
+            rows = store.ask(acceptances.every if over else acceptances.standing)
     answer = [shapes.acceptance(each, shell.today) for each in rows]
     shell.answer(answer, lambda: _listing(answer))
     return IN_ORDER

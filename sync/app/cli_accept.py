@@ -61,11 +61,12 @@ def list_acceptances(
     ending: Annotated[
         int | None, typer.Option(help="Only what is active and ends within so many days.", min=0, metavar="DAYS")
     ] = None,
+    over: Annotated[bool, typer.Option("--all", help="Those that are over too.")] = False,
 ) -> int:
     """List requests and acceptances that stand."""
     from sync.app import accepting
 
-    return accepting.list_all(shell, ending)
+    return accepting.list_all(shell, ending, over=over)
 
 
 @command(accept_app, "counterfoil accept show RA-12", "counterfoil accept show AI-12")

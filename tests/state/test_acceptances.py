@@ -152,14 +152,30 @@ def test_the_holds_of_a_request_are_over_with_it(book: Any) -> None:
     assert [hold.kind for hold in book.store.holds(item.ref)] == [HoldKind.DUE_CHANGE]
 
 
+def test_a_request_is_over_once_its_item_is_resolved_and_nothing_asks_any_more(book: Any) -> None:
+    item, other = book.item(), book.item()
+    request, stands = asked(book, item), asked(book, other)
+    hold = Hold(HoldKind.ACCEPTANCE_REQUESTED, item.ref, "", "it asks")
+    book.store.commit(None, Effects(held=[(hold, book.because), (replace(hold, item=other.ref), book.because)]))
+    book.change(item.ref, status=Status.IN_PROGRESS)
+    assert book.store.ask(acceptances.get, request.ref) == request
+    book.change(item.ref, status=Status.RESOLVED)
+    over = book.store.ask(acceptances.get, request.ref)
+    assert (over.state, over.ended_why) == (AcceptanceState.WITHDRAWN, f"{item.ref} is resolved")
+    assert [each.item for each in book.store.holds()] == [other.ref]
+    assert book.store.ask(acceptances.get, stands.ref) == stands
+    assert actions(book).count("acceptance.withdrawn") == 1
+
+
 def test_what_stands_and_what_ends_is_found(book: Any) -> None:
     items = [book.item(), book.item(), book.item()]
     active, waits = approved(book, asked(book, items[0])), asked(book, items[1])
     gone = asked(book, items[2])
     put(book, gone, replace(gone, state=AcceptanceState.WITHDRAWN))
     assert [each.ref for each in book.store.ask(acceptances.standing)] == [active.ref, waits.ref]
-    assert [each.ref for each in book.store.ask(acceptances.ending, END)] == [active.ref]
-    assert book.store.ask(acceptances.ending, date(2027, 1, 31)) == []
+    for day, refs in ((date(2027, 1, 26), []), (date(2027, 1, 27), [active.ref]), (END, [active.ref])):
+        assert [each.ref for each in book.store.ask(acceptances.ending, day, 5)] == refs
+    assert book.store.ask(acceptances.ending, date(2027, 2, 2), 5) == []
     with pytest.raises(UnknownRef):
         book.store.ask(acceptances.get, "RA-9")
 
