@@ -9,6 +9,7 @@ from datetime import datetime
 
 from state.acceptance import Acceptance, DueChange
 from state.effects import Because, ItemChange
+from state.lifecycle import UNFINISHED
 from state.model import ActionItem, Baseline, Comment, Field, Hold, Link, OperationKind, Priority
 from state.proof import EvidenceDraft
 from state.ticket import Draft, Patch, Ticket
@@ -141,6 +142,11 @@ class Step:
         """The fields that the step writes to an existing ticket."""
         return self._fields(OperationKind.UPDATE)
 
+    @property
+    def is_decided(self) -> bool:
+        """Whether the step only tells the ticket that its item ended, which was decided here and by no ticket."""
+        return self.item.status not in UNFINISHED and not self._fields(OperationKind.PULL)
+
     def _fields(self, *kinds: OperationKind) -> frozenset[Field]:
         return frozenset(m.field for o in self.operations if o.kind in kinds for m in o.fields)
 
@@ -243,7 +249,7 @@ def brake(
     """The first reason to refuse the steps as a whole, or none; changes are judged by tracker and all together.
 
     `links` is how many links each tracker of the run has. That the due date of the items in `foreseen` has passed, and
-    is told in their tickets, is the calendar's doing and no fault.
+    is told in their tickets, is the calendar's doing and no fault; nor is it one that items were ended here.
     """
     for seen in sightings:
         if seen.looked > 1 and seen.looked * 2 > seen.linked and not seen.there:
@@ -254,7 +260,7 @@ def brake(
         detail = f"{creates} tickets would be created, more than safety.max_creates = {safety.max_creates}"
         return Brake("max_creates", detail)
     late = frozenset(foreseen)
-    steps = [step for step in steps if step.item.ref not in late or step.moved_fields() - {Field.BODY}]
+    steps = [s for s in steps if not s.is_decided and (s.item.ref not in late or s.moved_fields() - {Field.BODY})]
     for name, count in links.items():
         if found := _too_many_changes([step for step in steps if step.tracker == name], count, safety):
             return found

@@ -590,6 +590,18 @@ def test_changes_to_more_than_a_third_of_the_links_are_refused(world: Any) -> No
     assert all(world.item(i.ref).status is Status.OPEN for i in items)
 
 
+def test_what_was_ended_here_is_no_reason_to_refuse_a_run(world: Any) -> None:
+    world.safety = Safety(change_share=0.30)
+    items = [world.add(f"Encrypt volume {n} of the billing system") for n in range(10)]
+    world.sync()
+    for item in items[:6]:
+        world.edit(item.ref, status=Status.RESOLVED)
+    for item in items[6:9]:
+        world.far.move_to(world.link(item.ref).ref, "In Progress")
+    report = world.sync()
+    assert (report.plan.refused, report.tally.updated, report.tally.pulled) == (None, 6, 3)
+
+
 def test_a_tracker_that_shows_none_of_its_tickets_is_refused(world: Any) -> None:
     items = [world.add(f"Encrypt volume {n} of the billing system") for n in range(3)]
     world.sync()
