@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from enum import StrEnum
 
+from state.lacking import STILL, ways
 from state.ticket import Marker, TicketRef
 
 
@@ -306,7 +307,7 @@ class Hold:
         if self.kind is HoldKind.NO_ROUTE:
             return "counterfoil sync, once a [[routes]] entry of the configuration takes the item"
         if self.kind is HoldKind.EVIDENCE_MISSING:
-            return f"counterfoil evidence add {self.item} FILE|URL, and counterfoil review {self.item} --accept"
+            return ways(self.item, self.detail.rpartition(STILL)[2].split("; "))
         if self.kind is HoldKind.ACCEPTANCE_REQUESTED:
             return (
                 f"counterfoil accept show {self.item}, then accept approve or accept reject {self.item} --reason TEXT"

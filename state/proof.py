@@ -7,6 +7,7 @@ from datetime import date, datetime, timedelta
 from enum import StrEnum
 from fnmatch import fnmatchcase
 
+from state.lacking import A_REVIEW
 from state.model import ActionItem, Priority
 from state.register import folded
 
@@ -324,7 +325,7 @@ def _missing(demand: Demand, evidence: Sequence[Evidence], today: date) -> str:
     waiting = [e.ref for e in fitting if not _reviewed(e, demand)]
     if demand.review and len(fitting) - len(waiting) < demand.pieces:
         whose = f" by {' or '.join(sorted(demand.reviewers))}" if demand.reviewers else ""
-        return f"a review{whose} of {', '.join(waiting)}"
+        return f"{A_REVIEW}{whose} of {', '.join(waiting)}"
     return ""
 
 

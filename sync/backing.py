@@ -11,6 +11,7 @@ from mapping.speech import comment_key
 from state import audit, comments, links, members, proofs
 from state.comments import UNKNOWN
 from state.effects import Because
+from state.lacking import A_REVIEW, STILL
 from state.lifecycle import OURS, UNFINISHED
 from state.model import ActionItem, Actor, Agent, ClaimKind, Comment, Field, Hold, HoldKind, Status
 from state.proof import Demand, Evidence, EvidenceDraft, ResolutionPolicy, missing
@@ -21,8 +22,6 @@ TOPIC = "missing"
 """What the one comment is about that says what is missing."""
 NO_RESOLUTION = "no_resolution"
 """Stands in a hold on a ticket that was closed without a word on what became of the work."""
-STILL = "; still missing: "
-"""What stands in such a hold between who says that the work is done, and what is missing."""
 
 
 UNKNOWN_AGENT = Agent(Actor.UNKNOWN, OURS, "unknown")
@@ -133,15 +132,25 @@ class Backing:
                 "",
                 *(f"- {sentence}" for sentence in self.missing),
                 "",
-                "Bring it here: a comment with a line `/evidence URL what it shows`, a file attached to this ticket, "
-                f"or a linked pull request. Or `counterfoil evidence add {ref} FILE|URL`; a review is given with "
-                f"`counterfoil review {ref} --accept`. Without it, this ticket is opened again after {day}.",
+                f"{self._ways} Without it, this ticket is opened again after {day}.",
                 *(
                     ("", "What one of the items listed here lacks may be brought for that one alone.")
                     if self.parts
                     else ()
                 ),
             )
+        )
+
+    @property
+    def _ways(self) -> str:
+        """How what is missing is brought."""
+        ref = self.item.ref
+        if all(sentence.startswith(A_REVIEW) for sentence in self.missing):
+            return f"A reviewer who did not bring it gives that with `counterfoil review {ref} --accept`."
+        return (
+            "Bring it here: a comment with a line `/evidence URL what it shows`, a file attached to this ticket, "
+            f"or a linked pull request. Or `counterfoil evidence add {ref} FILE|URL`; a review is given with "
+            f"`counterfoil review {ref} --accept`."
         )
 
     def answered(self) -> str:

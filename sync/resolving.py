@@ -59,7 +59,7 @@ class Resolving:
 
         An item that is said to be done is resolved by that with the next sync, or now where it has no ticket.
         """
-        waiting = [e for e in self._evidence(ref) if not e.superseded and (e.review is None or e.doubted)]
+        waiting = self.waiting(ref)
         mine = [e for e in waiting if e.draft.is_by(names)]
         if not waiting or len(mine) == len(waiting):
             why = (
@@ -73,6 +73,14 @@ class Resolving:
             done = [self._settled(item, because.run, after) for item in self._unlinked([ref])]
             self._write(lease, others, found, because, [effects for effects in done if effects is not None])
         return others
+
+    def waiting(self, ref: str) -> list[Evidence]:
+        """What was brought for an item and nobody has reviewed yet, or not since its link changed."""
+        return [e for e in self._evidence(ref) if not e.superseded and (e.review is None or e.doubted)]
+
+    def missing(self, item: ActionItem) -> tuple[str, ...]:
+        """What is missing for an item to count as resolved, as long as it is unfinished."""
+        return self._backing(item).missing if item.status in UNFINISHED else ()
 
     def settle(self, run: str, refs: Collection[str] | None = None) -> None:
         """Resolve what has no ticket, was said to be done and lacks nothing by now, because of who said so, as of then.

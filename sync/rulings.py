@@ -9,6 +9,7 @@ from mapping.claims import claim
 from mapping.read import ACCEPTANCE_REQUESTED, DUPLICATE
 from state.acceptance import Acceptance, AcceptanceState
 from state.effects import Because
+from state.lacking import STILL
 from state.lifecycle import OURS, UNFINISHED, refusal
 from state.model import (
     ActionItem,
@@ -27,7 +28,7 @@ from state.model import (
     Status,
 )
 from state.ticket import Activity, ActivityKind, Category, Ticket
-from sync.backing import STILL, Backing, Original
+from sync.backing import Backing, Original
 from sync.diff import Change, Flow, Values, ours_again
 from sync.plan import Capture, Move
 

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+from state.lacking import ways
 from state.model import Status
 from sync.app import evidence, identity, shapes, show
 from sync.app import evidence_shapes as pieces
@@ -38,9 +39,8 @@ def _told(ref: str, missing: tuple[str, ...], key: str) -> str:
     if not missing:
         return f"{ref} is resolved{where}"
     asks = f"; the next sync asks for it on {key}" if key else ""
-    ways = f"`counterfoil evidence add {ref} FILE|URL`, `counterfoil review {ref} --accept`"
     head = f"{ref} is said to be done, and does not count as resolved yet{asks}. Still missing:"
-    return show.rendered(head, show.bullets([*missing, ways]))
+    return show.rendered(head, show.bullets([*missing, ways(ref, missing)]))
 
 
 def review(shell: Shell, ref: str, *, accept: bool, reject: str | None, reason: str, on_behalf_of: str | None) -> int:
@@ -59,13 +59,21 @@ def review(shell: Shell, ref: str, *, accept: bool, reject: str | None, reason: 
         say = evidence.resolving(shell, config, store)
         some = (say.accept if accept else say.reject)(ref, who.email, names, because)
         item, link, holds = store.item(ref), store.link(ref), store.holds(ref)
+        left_out, missing = say.waiting(ref), say.missing(item)
     answer = {
         "item": shapes.item(item, link, holds),
         "verdict": "accepted" if accept else "rejected",
         "reviewed": [{"ref": each.ref, "version": each.version} for each in some],
+        "left_out": [{"ref": each.ref, "version": each.version} for each in left_out],
+        "missing": list(missing),
     }
     refs = ", ".join(each.ref for each in some) or "nothing that was brought"
-    told = f"{refs} for {ref} {answer['verdict']}"
     after = "; run: counterfoil sync" if link else ""
-    shell.answer(answer, lambda: f"{told}; {ref} is {item.status.value.replace('_', ' ')}{after}")
+    told = [f"{refs} for {ref} {answer['verdict']}; {ref} is {item.status.value.replace('_', ' ')}{after}"]
+    if left_out:
+        own = ", ".join(each.ref for each in left_out)
+        told.append(f"Left out, since nobody reviews what they brought themselves: {own}")
+    if missing and accept:
+        told += ["Still missing:", show.bullets([*missing, ways(ref, missing)])]
+    shell.answer(answer, lambda: show.rendered(*told))
     return IN_ORDER

@@ -205,3 +205,29 @@ def test_explain_names_what_is_asked_for_what_was_brought_and_what_is_missing(ro
     told = room.json("explain", ref)
     assert (told["status"], told["missing"]) == ("resolved", [])
     assert "EV-000001 log, accepted by rita@acme.example" in room("explain", ref).out
+
+
+def test_an_accepting_review_says_what_it_left_out_and_what_is_still_missing(room: Line, log: Path) -> None:
+    room.config.write_text(room.config.read_text() + "[resolve]\nhigh = { pieces = 2, review = true }\n")
+    ref = room.add("Rotate the deploy keys", "--priority", "high")
+    room.json("evidence", "add", ref, str(log))
+    as_rita(room)
+    room.json("evidence", "add", ref, "https://ci.acme.example/runs/1")
+    told = room("review", ref, "--accept")
+    assert "EV-000001 for AI-000001 accepted; AI-000001 is open" in told.out
+    assert "nobody reviews what they brought themselves: EV-000002" in told.out
+    assert "Still missing:\n  a review of EV-000002\n" in told.out
+    room.json("evidence", "add", ref, "https://ci.acme.example/runs/2")
+    [missing] = room.json("resolve", ref, "--reason", "rotated")["missing"]
+    assert missing == "a review of EV-000002, EV-000003"
+
+
+def test_a_hold_over_what_is_missing_names_the_commands_that_bring_just_that(room: Line, log: Path) -> None:
+    ref = room.add("Rotate the deploy keys", "--priority", "high")
+    room("resolve", ref, "--reason", "rotated")
+    [hold] = room.json("holds", "list")
+    assert hold["command"].startswith(f"counterfoil evidence add {ref} FILE|URL, and counterfoil review {ref} --accept")
+    told = room("resolve", ref, "--reason", "rotated", "--evidence", str(log)).out
+    [hold] = room.json("holds", "list")
+    assert hold["command"] == f"counterfoil review {ref} --accept, by a reviewer who did not bring it"
+    assert "evidence add" not in told
