@@ -68,7 +68,7 @@ class UnknownRef(StateError):
     """Nothing has this reference."""
 
     def __init__(self, ref: str, listed: str = "item list") -> None:
-        lists = {"H-": "holds list", "EV-": "evidence list"}
+        lists = {"H-": "holds list", "EV-": "evidence list", "RA-": "accept list --all"}
         command = next((each for mark, each in lists.items() if ref.upper().startswith(mark)), listed)
         super().__init__(f"nothing is called {ref!r}; `counterfoil {command}` shows what there is")
         self.ref = ref

@@ -32,6 +32,11 @@ from sync.involved import involved
 from sync.plan import Move
 
 _LISTS = "counterfoil item list --group"
+_INSTEAD = {
+    AcceptanceState.REQUESTED: "decide about it: `counterfoil accept approve {0}` or `accept reject {0} --reason TEXT`",
+    AcceptanceState.ACTIVE: "`counterfoil accept revoke {0} --reason TEXT` ends it, `accept renew {0}` asks for longer",
+}
+_OVER = "`counterfoil accept show {0}` says why"
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,6 +144,19 @@ class Deciding:
         """Somebody, by every name they have here."""
         mine = (each.names for each in self.people if each.email.casefold() == email.casefold())
         return Decider(email, frozenset().union(*mine))
+
+    def able(self, about: Acceptance, item: ActionItem) -> list[str]:
+        """Who may decide about what stands: a risk owner who is not involved, and of a request has not approved it."""
+        named, barred, rating = self.authorities, self.involved(about, item), self.authorities.rating(item)
+        owners = [self.person(each) for each in sorted(named.risk_owners.get(rating, ()))]
+        done = about.approvals if about.state is AcceptanceState.REQUESTED else ()
+        free = [each.email for each in owners if not refusal(each, rating, barred, named) and not again(each, done)]
+        return free if about.state_on(self._today) in acceptances.STANDING else []
+
+    def lacks(self, about: Acceptance, item: ActionItem) -> tuple[str, ...]:
+        """What keeps a request from being approved as it is."""
+        asked = about.state is AcceptanceState.REQUESTED
+        return flaws(about.terms, item, self.authorities, self._today) if asked else ()
 
     def spent(self, about: Acceptance, item: ActionItem) -> dict[str, str]:
         """Who approved a request and may not decide about it any more, and why: their approval does not count."""
@@ -283,12 +301,12 @@ class Deciding:
 
     def _find(self, ref: str, state: AcceptanceState) -> Acceptance:
         """The acceptance with this ref, or the item's, in this state; raises `NotDecided`."""
-        found = find(self.store, ref, state)
+        found = find(self.store, ref, state) or find(self.store, ref)
         if found is None:
-            raise NotDecided(f"{ref} has no acceptance that is {state.value}; see `counterfoil accept list`")
-        if found.state_on(self._today) is not state:
-            stands = found.state_on(self._today).value
-            raise NotDecided(f"{found.ref} is {stands}; `counterfoil accept show {found.ref}` says why")
+            raise NotDecided(f"{ref} has no acceptance; ask for one: `counterfoil accept request {ref}`")
+        stands = found.state_on(self._today)
+        if stands is not state:
+            raise NotDecided(f"{found.ref} is {stands.value}; {_INSTEAD.get(stands, _OVER).format(found.ref)}")
         return found
 
     @property

@@ -98,10 +98,18 @@ class Asking:
         event = mine[-1].id if mine else ""
         kind = Actor.UNKNOWN if claim.by is None else Actor.BOT if any(a.by.bot for a in mine) else Actor.HUMAN
         agent = Agent(kind, self._tracker, claim.by or UNKNOWN, mine[-1].by.name if mine else "")
-        because = Because(agent, self.run, event, f"{self.seen.ticket.ref.key}: it asks for acceptance", claim.at)
+        because = Because(agent, self.run, event, self._sign(), claim.at)
         at = claim.at or self.seen.ticket.updated
         others = [] if claim.by else sorted({a.by.id for a in self.seen.activity if not a.by.ours})
         return self._acceptance(claim.by, at, event, Terms(words, day), others), because
+
+    def _sign(self) -> str:
+        """By what the ticket asks without a comment: a label, a state that somebody named for that, or its closing."""
+        ticket = self.seen.ticket
+        marks = self.rules.trackers[self._tracker].asking([ticket.state.name, *ticket.labels])
+        return f"{ticket.ref.key}: " + (
+            f"marked {', '.join(marks)}" if marks else f"closed as {ticket.state.resolution or ticket.state.name}"
+        )
 
     def _acceptance(self, by: str | None, at: datetime, event: str, terms: Terms, editors: Sequence[str]) -> Acceptance:
         return Acceptance(

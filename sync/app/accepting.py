@@ -1,12 +1,13 @@
 """Risks that are to be lived with, as people ask for them, decide about them and look at them."""
 
+import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
 from state import acceptances
-from state.acceptance import Acceptance, AcceptanceState, Terms, refusal
+from state.acceptance import Acceptance, AcceptanceState, Terms
 from state.lease import this_process
 from state.store import Store
 from sync.accepting import Deciding, find
@@ -130,11 +131,9 @@ def show_one(shell: Shell, ref: str) -> int:
         item = store.item(found.item)
         doubts = [each for each in store.ask(acceptances.questioned, [item.ref]) if each.ref == found.ref]
         court = deciding(shell, config, store)
-        barred, spent = court.involved(found, item), court.spent(found, item)
-    named = court.authorities
-    owners = named.risk_owners.get(rating := named.rating(item), frozenset())
-    able = sorted(each for each in owners if refusal(court.person(each), rating, barred, named) is None)
-    answer = shapes.acceptance(found, shell.today) | {"may_decide": able}
+        answer = shapes.acceptance(found, shell.today) | {"asked": _asked(store, found)}
+        answer |= {"lacks": list(court.lacks(found, item)), "may_decide": court.able(found, item)}
+        spent = court.spent(found, item)
     answer["questioned"] = [shapes.questioned(each) for each in doubts]
     lost = spent if found.state is AcceptanceState.REQUESTED else {}
     answer["not_counted"] = [{"by": by, "why": why} for by, why in lost.items()]
@@ -143,12 +142,21 @@ def show_one(shell: Shell, ref: str) -> int:
     return IN_ORDER
 
 
+def _asked(store: Store, about: Acceptance) -> str:
+    """How it was asked for, as the record of it says."""
+    records = (json.loads(each.body) for each in store.log([about.item], action="acceptance.requested"))
+    return next((str(each["reason"]) for each in records if each["after"]["ref"] == about.ref), "")
+
+
 def _whole(answer: dict[str, Any], title: str, doubts: Sequence[str]) -> Iterator[object]:
     yield show.heading(f"{answer['ref']}  {answer['item']}  {title}")
     names = ("state", "until", "justification", "compensating", "likelihood", "impact", "conditions", "requester")
-    more = ("requested_at", "renewal_of", "ended_at", "ended_why")
+    more = ("requested_at", "asked", "renewal_of", "ended_at", "ended_why")
     facts = [(name.replace("_", " "), answer[name]) for name in (*names, *more) if answer[name]]
-    yield show.table(("", ""), [*facts, ("may decide", ", ".join(answer["may_decide"]) or "nobody")])
+    facts += [("lacks", each) for each in answer["lacks"]]
+    if answer["state"] in acceptances.STANDING:
+        facts.append(("may decide", ", ".join(answer["may_decide"]) or "nobody"))
+    yield show.table(("", ""), facts)
     if answer["decisions"]:
         yield show.heading("Decisions")
         yield show.bullets(

@@ -58,6 +58,10 @@ def test_a_request_is_shown_with_who_asked_and_who_may_decide(court: Office, log
     shown = court.line.json("accept", "show", ref)
     assert shown["justification"] == "It is switched off in March"
     assert shown["may_decide"] == ["otto@acme.example", "ruth@acme.example"]
+    assert shown["asked"] == f"{court.key(ref)}: closed as Won't Do"
+    assert (len(shown["lacks"]), shown["lacks"][0]) == (3, "it has no end")
+    text = court.line("accept", "show", ref).out
+    assert all(words in text for words in (f"{court.key(ref)}: closed as", "--compensating", "are not scored"))
     assert f"{request['ref']} {ref} is asked for by mia@acme.example" in " ".join(court.line("status").out.split())
     assert "accept approve" in court.line.json("holds", "list")[0]["command"]
 
@@ -159,6 +163,20 @@ def test_a_refused_request_opens_the_ticket_again_with_the_reason(court: Office,
     assert court.tracker.engineer.status(court.key(ref)) == "To Do"  # type: ignore[attr-defined]
     assert any("too sensitive" in str(text) for text in court.tracker.engineer.comments(court.key(ref)))  # type: ignore[attr-defined]
     assert court.line.json("accept", "list") == []
+    assert [each["state"] for each in court.line.json("accept", "list", "--all")] == ["rejected"]
+    shown = court.line.json("accept", "show", ref)
+    assert (shown["lacks"], shown["may_decide"]) == ([], [])
+
+
+def test_a_command_for_another_state_names_the_one_that_helps(court: Office, login: Login) -> None:
+    ref = asked(court, login)
+    for words in (("revoke", "RA-1", "--reason", "no"), ("renew", ref, "--until", today(60))):
+        refused = court.line("accept", *words)
+        assert (refused.code, "RA-000001 is requested" in refused.err) == (2, True)
+        assert "counterfoil accept approve RA-000001` or `accept reject RA-000001 --reason" in refused.err
+    assert "`counterfoil accept list --all` shows what there is" in court.line("accept", "show", "RA-77").err
+    court.line("accept", "approve", ref, "--until", today(30), *TERMS)
+    assert "accept revoke RA-000001 --reason" in court.line("accept", "reject", "RA-1", "--reason", "no").err
 
 
 def test_an_acceptance_is_renewed_by_another_and_revoked(court: Office, login: Login) -> None:

@@ -92,6 +92,8 @@ def test_a_ticket_that_asked_by_its_label_is_closed_once_its_risk_is_accepted(wo
     world.sync()
     world.far.edit(world.link(item.ref).ref, labels=world.ticket(item.ref).labels | {"risk-accept"})
     world.sync()
+    [record] = world.store.log([item.ref], action="acceptance.requested")
+    assert json.loads(record.body)["reason"] == "MEM-1: marked risk-accept"
     deciding(world).approve(item.ref, TERMS, RUTH, world.because())
     world.sync()
     closed = world.ticket(item.ref).state
@@ -340,6 +342,7 @@ def test_critical_risks_take_two_people(world: Any) -> None:
     court = deciding(world)
     court.approve(item.ref, Terms("", None, "an alert", 4, 4), RUTH, world.because())
     assert world.item(item.ref).status is Status.OPEN
+    assert RUTH.email not in court.able(the(world, item), item)
     with pytest.raises(NotDecided, match="takes another person"):
         court.approve(item.ref, Terms(""), RUTH, world.because())
     with pytest.raises(NotDecided, match="stand as they are"):
