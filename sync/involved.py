@@ -38,6 +38,11 @@ def involved(store: Store, kinds: Kinds, about: Acceptance, item: ActionItem) ->
     )
 
 
+def owners(store: Store, item: ActionItem) -> frozenset[str]:
+    """Everyone who owns an item, or ever did."""
+    return _owners(_past(store, [item.ref])) | frozenset(filter(None, [item.owner]))
+
+
 def touched(store: Store, kinds: Kinds, refs: Iterable[str]) -> frozenset[str]:
     """Everyone of whom a tracker told that they did something to the tickets of these items."""
     actors = (json.loads(record.body)["actor"] for record in store.log(list(refs)))

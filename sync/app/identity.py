@@ -6,12 +6,14 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from state.acceptance import AcceptancePolicy, Authorities, Channel, Decider
-from state.easing import refusal
+from state.easing import less, refusal
 from state.effects import Because
 from state.model import ActionItem, Person
+from state.store import Store
 from sync.app.failures import Mistaken
 from sync.app.settings import Configuration
 from sync.app.shell import Shell
+from sync.involved import owners
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,11 +106,13 @@ def must_review(config: Configuration, who: Acting) -> None:
         raise Mistaken(f"{who.email} may not review; who may is named by reviewer under [roles] of {config.file.name}")
 
 
-def easing(config: Configuration, item: ActionItem, values: Mapping[str, Any]) -> str | None:
+def easing(config: Configuration, store: Store, item: ActionItem, values: Mapping[str, Any]) -> str | None:
     """Why who gives this command may not have these values ask for less of the item; `None` if they may."""
+    if not less(item, values):
+        return None
     login = system_user()
     email = next((each.email for each in people(config) if each.login == login), "")
-    return refusal(item, values, email, authorities(config))
+    return refusal(item, values, email, owners(store, item), authorities(config))
 
 
 def every_name(config: Configuration, who: Acting) -> frozenset[str]:

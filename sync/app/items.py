@@ -236,7 +236,7 @@ def edit(shell: Shell, ref: str, said: Said, status: Status | None, reason: str)
     because = replace(identity.author(shell, config), reason=reason or "item edit")
     with open_store(shell, config, writes=True) as store:
         item = store.item(ref := store.called(ref))
-        moved = _given(config, item, said.values(), status)
+        moved = _given(config, store, item, said.values(), status)
         if item.is_group and (fixed := moved.keys() - {"owner", "status", "claim"}):
             names = ", ".join(sorted(fixed)).replace("_", " ")
             raise Mistaken(f"{ref} follows its items in {names}; see `counterfoil item list --group {ref}`")
@@ -251,7 +251,9 @@ def edit(shell: Shell, ref: str, said: Said, status: Status | None, reason: str)
     return IN_ORDER
 
 
-def _given(config: Configuration, item: ActionItem, values: dict[str, Any], status: Status | None) -> dict[str, Any]:
+def _given(
+    config: Configuration, store: Store, item: ActionItem, values: dict[str, Any], status: Status | None
+) -> dict[str, Any]:
     """Those of the values that the item does not have; raises `Mistaken` where it may not have one of them."""
     if status is Status.RESOLVED:
         raise Mistaken(
@@ -263,7 +265,7 @@ def _given(config: Configuration, item: ActionItem, values: dict[str, Any], stat
         values |= {"status": status, "claim": None}
     if not values:
         raise Mistaken("nothing to change: name a field, such as --owner or --status")
-    if why := identity.easing(config, item, values):
+    if why := identity.easing(config, store, item, values):
         raise Mistaken(f"{item.ref}: {why}, who gives the same command; nothing was changed")
     return {name: value for name, value in values.items() if getattr(item, name) != value}
 

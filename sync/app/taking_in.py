@@ -52,7 +52,7 @@ def intake(shell: Shell, form: str, file: Path, asked: Asked) -> int:
             source=Report(form, file.name, rows.sha256(), file.stat().st_size),
             grouping=Grouping(tuple(table.rule() for table in config.settings.groups), tests.reopen_days),
             tests=TestPolicy(tests.reopen_days, tests.stale_days, config.settings.evidence.valid_days),
-            easing=partial(identity.easing, config),
+            easing=partial(identity.easing, config, store),
             keep_going=asked.keep_going,
             include_manual=asked.include_manual,
             dry_run=asked.dry_run,

@@ -54,6 +54,16 @@ def test_only_who_reviews_or_decides_has_less_asked_for_an_item(desk: Line, logi
     assert (raised["priority"], raised["controls"]) == ("high", ["CC6.1", "CC7.1"])
 
 
+def test_who_ever_owned_an_item_has_no_less_asked_for_it(desk: Line, login: Callable[[str], None]) -> None:
+    rita = '[[people]]\nemail = "rita@acme.example"\nlogin = "rita"\n[roles]\nreviewer = ["rita@acme.example"]\n'
+    desk.config.write_text(f"{desk.config.read_text()}{rita}")
+    login("rita")
+    ref = desk.add("Rotate the keys", "--owner", "rita@acme.example")
+    desk("item", "edit", ref, "--owner", "bob@acme.example")
+    refused = desk("item", "edit", ref, "--priority", "low")
+    assert (refused.code, "nobody who never owned it" in refused.err) == (2, True)
+
+
 def test_the_due_policy_is_the_configuration_s(desk: Line) -> None:
     desk.config.write_text(desk.config.read_text() + "[due]\nmedium = 3\n")
     assert desk.json("item", "show", desk.add("Rotate"))["due_date"] in {today(3), today(2)}

@@ -19,6 +19,7 @@ NAMED = Authorities(
     },
 )
 LOWER = {"priority": Priority.LOW}
+OWNERS = ["Kim@acme.example"]
 
 
 @pytest.mark.parametrize(
@@ -46,20 +47,23 @@ def test_a_lower_priority_and_a_control_fewer_ask_for_less(values: dict[str, Any
         ("", False),
     ],
 )
-def test_who_reviews_or_decides_at_the_present_priority_and_does_not_own_it_may(person: str, may: bool) -> None:
-    why = refusal(HIGH, LOWER, person, NAMED)
+def test_who_reviews_or_decides_at_the_present_priority_and_never_owned_it_may(person: str, may: bool) -> None:
+    why = refusal(HIGH, LOWER, person, OWNERS, NAMED)
     assert (why is None) is may
     assert may or "low in place of high asks for less" in str(why)
     assert may or str(why).endswith("(rita@acme.example, ruth@acme.example)")
-    assert refusal(HIGH, {"priority": Priority.CRITICAL}, person, NAMED) is None
+    assert refusal(HIGH, {"priority": Priority.CRITICAL}, person, OWNERS, NAMED) is None
 
 
 def test_where_nobody_is_named_everybody_may() -> None:
-    assert refusal(HIGH, LOWER, "", Authorities(risk_owners={Priority.CRITICAL: frozenset({"otto@a.example"})})) is None
+    assert (
+        refusal(HIGH, LOWER, "", OWNERS, Authorities(risk_owners={Priority.CRITICAL: frozenset({"otto@a.example"})}))
+        is None
+    )
 
 
 def test_where_tickets_may_lower_it_the_first_priority_says_whose_word_it_takes() -> None:
     lowered = replace(HIGH, priority=Priority.MEDIUM, original_priority=Priority.CRITICAL)
     named = replace(NAMED, by_first=True)
-    assert refusal(lowered, LOWER, "otto@acme.example", named) is None
-    assert "for critical" in str(refusal(lowered, LOWER, "ruth@acme.example", named))
+    assert refusal(lowered, LOWER, "otto@acme.example", OWNERS, named) is None
+    assert "for critical" in str(refusal(lowered, LOWER, "ruth@acme.example", OWNERS, named))
