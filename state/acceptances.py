@@ -20,11 +20,10 @@ from state.acceptance import (
 )
 from state.audit import Ledger, digest
 from state.comments import COMMENT
-from state.effects import Because, ItemChange
+from state.effects import Because
 from state.errors import StateError, UnknownRef
-from state.items import ITEM
 from state.lifecycle import UNFINISHED
-from state.model import Accepted, Comment, HoldKind, Status
+from state.model import Accepted, Comment, HoldKind
 from state.programme_tables import AcceptanceRow, DecisionRow
 from state.series import chunks, next_numbers, number_in
 
@@ -122,20 +121,6 @@ def _binding(connection: Connection, before: Acceptance, after: Acceptance) -> A
     if item.status not in UNFINISHED and item.accepted is None:
         raise StateError(f"{item.ref} is {item.status.value}, so there is no risk to accept")
     return Accepted(after.ref, after.terms.until, after.fingerprint)
-
-
-def withdraw(connection: Connection, ledger: Ledger, now: datetime, changes: Iterable[ItemChange]) -> None:
-    """End what is asked for on items that these changes resolved, or on those that such an item lists."""
-    why = {each.item: each.because for each in changes if each.values.get("status") == Status.RESOLVED}
-    for some in chunks(why):
-        done = select(ITEM.c.ref).where(ITEM.c.status == Status.RESOLVED.value)
-        done = done.where(or_(ITEM.c.ref.in_(some), ITEM.c.part_of.in_(some)))
-        query = _ordered().where(ACCEPTANCE.c.state == AcceptanceState.REQUESTED.value, ACCEPTANCE.c.item.in_(done))
-        for asked in _read(connection, connection.execute(query).all()):
-            because = why.get(asked.item) or why[items.one(connection, asked.item).part_of or ""]
-            reason = f"{asked.item} is resolved"
-            after = replace(asked, state=AcceptanceState.WITHDRAWN, ended_at=because.at or now, ended_why=reason)
-            put(connection, ledger, now, asked, after, replace(because, reason=reason))
 
 
 def _decide(connection: Connection, ledger: Ledger, about: Acceptance, decision: Decision, because: Because) -> None:

@@ -74,7 +74,6 @@ class Transaction:
             acceptances.request(self.connection, self.ledger, known, because)
         for before, after, because in effects.acceptances:
             acceptances.put(self.connection, self.ledger, self.now, before, after, because)
-        acceptances.withdraw(self.connection, self.ledger, self.now, effects.changes)
         for later, because in effects.later:
             due_dates.note(self.connection, self.ledger, later, because)
         if effects.due_risks:
