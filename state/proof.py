@@ -44,15 +44,20 @@ class LinkHealth(StrEnum):
     UNREACHABLE = "unreachable"
 
 
-UNTRUSTED = frozenset({LinkHealth.CHANGED, LinkHealth.GONE})
-"""What a link may have become so that it proves nothing any more until a reviewer has looked at it."""
+UNTRUSTED = frozenset({LinkHealth.CHANGED, LinkHealth.GONE, LinkHealth.REFUSED})
+"""What a link may be found to be so that it proves nothing until a reviewer has looked at it."""
 
-TELLING = UNTRUSTED | {LinkHealth.SAME}
+TELLING = frozenset({LinkHealth.SAME, LinkHealth.CHANGED, LinkHealth.GONE})
 """What a look at a link may find that says how it is; the rest says only that it could not be seen this time."""
 
 COMMIT = "commit:"
 """What the remote id of a commit begins with that, by its tracker's word, closes the ticket."""
 
+CHANGE = "change:"
+"""What the remote id of a pull request begins with that, by its tracker's word, was merged and closes the ticket."""
+
+_WRITTEN = frozenset({EvidenceKind.PULL_REQUEST, EvidenceKind.CI_RUN})
+"""What anybody can name by an address that looks like one."""
 _ADDRESSES = (
     (EvidenceKind.PULL_REQUEST, re.compile(r"/(?:pull|merge_requests|pull-requests)/\d+(?:[/?#]|$)")),
     (EvidenceKind.CI_RUN, re.compile(r"/(?:actions/runs|pipelines|builds)/\d+(?:[/?#]|$)")),
@@ -165,6 +170,11 @@ class EvidenceDraft:
         """Whether it is a change of what it is about, which somebody wrote: a pull request, or a commit that closes."""
         return self.kind is EvidenceKind.PULL_REQUEST or self.remote_id.startswith(COMMIT)
 
+    @property
+    def is_attested(self) -> bool:
+        """Whether a tracker tells of it by itself, and not whoever wrote down its address."""
+        return self.remote_id.startswith((CHANGE, COMMIT))
+
     def lasting(self, days: int | None) -> "EvidenceDraft":
         """The same with an end so many days after it was taken, unless it has one or is a frozen record of ours."""
         if days is None or self.expires_on is not None or not self.is_proof:
@@ -247,7 +257,8 @@ class Demand:
     """What must be at hand before an item counts as resolved.
 
     So many `pieces`, each of one of `kinds` (if none is named, any but a snapshot of the ticket); with `review`, each
-    accepted by a reviewer, one of `reviewers` where some are named.
+    accepted by a reviewer, one of `reviewers` where some are named. Where `kinds` asks for a pull request or a CI run,
+    one that somebody only named has to be accepted too.
     """
 
     pieces: int = 0
@@ -322,11 +333,15 @@ def _missing(demand: Demand, evidence: Sequence[Evidence], today: date) -> str:
     fitting = [e for e in ours if e.resolves(today)]
     if len(fitting) < demand.pieces:
         return f"{replace(demand, review=False)} asked for, {len(fitting)} here{_spent(ours, today)}"
-    waiting = [e.ref for e in fitting if not _reviewed(e, demand)]
-    if demand.review and len(fitting) - len(waiting) < demand.pieces:
+    waiting = [e.ref for e in fitting if _asks_review(e.draft, demand) and not _reviewed(e, demand)]
+    if waiting and len(fitting) - len(waiting) < demand.pieces:
         whose = f" by {' or '.join(sorted(demand.reviewers))}" if demand.reviewers else ""
-        return f"{A_REVIEW}{whose} of {', '.join(waiting)}"
+        return f"{A_REVIEW}{whose} of {', '.join(dict.fromkeys(waiting))}"
     return ""
+
+
+def _asks_review(draft: EvidenceDraft, demand: Demand) -> bool:
+    return demand.review or bool(demand.kinds and draft.kind in _WRITTEN and not draft.is_attested)
 
 
 def _fits(draft: EvidenceDraft, demand: Demand) -> bool:

@@ -39,9 +39,11 @@ def add(
     """Keep evidence, each piece once, and say of each whether it is new.
 
     What came from the same place under the same id is a new version if its bytes or its address are others, and else
-    the one that is here. What has no id is the one that is here if it says and is the same.
+    the one that is here. What has no id is the one that is here if it says and is the same. What a tracker tells of by
+    itself is a new version of what somebody named by its address before.
     """
-    known = _by_ids(connection, [draft for draft, _ in drafts if draft.remote_id])
+    known = _named_before(connection, [draft for draft, _ in drafts if draft.is_attested])
+    known |= _by_ids(connection, [draft for draft, _ in drafts if draft.remote_id])
     numbers = _numbers(connection, {_id(draft) for draft, _ in drafts if draft.remote_id} - known.keys())
     stored: list[tuple[Evidence, bool]] = []
     waiting: dict[_Id, tuple[Evidence, Because]] = {}
@@ -120,6 +122,18 @@ def _by_ids(connection: Connection, drafts: Sequence[EvidenceDraft]) -> dict[_Id
     return dict(zip(here, _read(connection, [newest[key] for key in here]), strict=True))
 
 
+def _named_before(connection: Connection, drafts: Sequence[EvidenceDraft]) -> dict[_Id, Evidence]:
+    """What somebody named for the same item by the address of one of the drafts."""
+    wanted = {(draft.item, draft.url): _id(draft) for draft in drafts}
+    found: dict[_Id, Evidence] = {}
+    for some in chunks({draft.item for draft in drafts}):
+        for each in _read(connection, connection.execute(_ordered().where(EVIDENCE.c.item.in_(some))).all()):
+            key = wanted.get((each.draft.item, each.draft.url))
+            if key and not (each.superseded or each.reopened_at or each.draft.is_attested):
+                found[key] = each
+    return found
+
+
 def _alike(connection: Connection, draft: EvidenceDraft) -> Evidence | None:
     same = and_(EVIDENCE.c.origin == draft.origin, EVIDENCE.c.remote_id == "", _of(draft.item))
     found = _read(connection, connection.execute(_ordered().where(same)).all())
@@ -132,6 +146,8 @@ def _of(item: str | None) -> Any:
 
 
 def _is_same(known: EvidenceDraft, said: EvidenceDraft) -> bool:
+    if known.is_attested is not said.is_attested:
+        return False
     if known.sha256 is not None and said.sha256 is not None:
         return known.sha256 == said.sha256
     return (known.url, known.name, known.size) == (said.url, said.name, said.size)

@@ -22,6 +22,7 @@ TOPIC = "missing"
 """What the one comment is about that says what is missing."""
 NO_RESOLUTION = "no_resolution"
 """Stands in a hold on a ticket that was closed without a word on what became of the work."""
+_JUST_BROUGHT = "what was just brought"
 
 
 UNKNOWN_AGENT = Agent(Actor.UNKNOWN, OURS, "unknown")
@@ -53,7 +54,7 @@ class Backing:
 
     def with_more(self, drafts: Iterable[EvidenceDraft]) -> "Backing":
         """The same with what comes with this very look at the ticket, and has no ref yet."""
-        new = [Evidence(draft.url or draft.name, 1, draft) for draft in drafts]
+        new = [Evidence(_JUST_BROUGHT, 1, draft) for draft in drafts]
         return self._with(new) if new else self
 
     def reviewed(self, found: Mapping[tuple[str, int], Evidence]) -> "Backing":

@@ -14,7 +14,7 @@ from state.audit import digest
 from state.effects import Because
 from state.lifecycle import UNFINISHED
 from state.model import Actor, Agent, Field, Link
-from state.proof import COMMIT, Evidence, EvidenceDraft, EvidenceKind, kind_of_address
+from state.proof import CHANGE, COMMIT, Evidence, EvidenceDraft, EvidenceKind, kind_of_address
 from state.ticket import PULL_REQUEST, Activity, ActivityKind, Artefact, Body, Category, Ticket
 from sync.asked import UNKNOWN, known_as
 from sync.plan import Capture
@@ -58,7 +58,7 @@ class Capturing:
         fresh: list[Capture] = []
         for one in self._found():
             key = one.draft.remote_id, one.draft.url
-            if key not in known and one.draft.url not in addresses:
+            if key not in known and (one.draft.is_attested or one.draft.url not in addresses):
                 fresh.append(one)
                 known.add(key)
                 addresses |= {one.draft.url} - {""}
@@ -66,9 +66,11 @@ class Capturing:
 
     def _found(self) -> Iterator[Capture]:
         """What is there, in the order in which it counts where two lead to the same address."""
+        linked = list(self._linked())
+        yield from (each for each in linked if each.draft.is_attested)
         yield from self._brought()
         yield from self._attached()
-        yield from self._linked()
+        yield from (each for each in linked if not each.draft.is_attested)
         yield from self._explained()
         yield from self._snapshot()
 
@@ -77,7 +79,7 @@ class Capturing:
         told = act.kind is ActivityKind.LINK and act.artefact is not None and act.artefact.closes
         since = self.link.seen_at or self.link.linked_at
         added = act.kind is ActivityKind.LINK and act.artefact is None and act.at >= since and not act.by.ours
-        return (told and act.after == _MERGED and f"link:{act.id}" not in known) or added
+        return (told and act.after == _MERGED and f"{CHANGE}{act.id}" not in known) or added
 
     def _is_closing(self) -> bool:
         agreed = self.link.baseline.get(Field.STATUS)
@@ -143,7 +145,7 @@ class Capturing:
             if act.kind is not ActivityKind.LINK or there is None or not _settles(act, there, merged):
                 continue
             kind = EvidenceKind.PULL_REQUEST if act.field == PULL_REQUEST else kind_of_address(there.url)
-            kept_as = COMMIT if there.commit and act.field != PULL_REQUEST else "link:"
+            kept_as = CHANGE if act.field == PULL_REQUEST else COMMIT if there.commit else "link:"
             ident, name = f"{kept_as}{act.id}", there.name[:_LONGEST]
             draft = EvidenceDraft(kind, self._settled_by(act), "", act.at, remote_id=ident, url=there.url, name=name)
             yield self._capture(replace(act, by=replace(act.by, id=there.author or act.by.id)), draft)

@@ -161,7 +161,7 @@ def look(looks: Looks, evidence: Evidence, before: Iterable[LinkCheck], at: date
     if 200 <= seen.status < 300:
         health = LinkHealth.SAME if first in (None, seen.sha256) else LinkHealth.CHANGED
         return LinkCheck(health, at, seen.sha256, "" if seen.url == evidence.draft.url else f"found at {seen.url}")
-    if seen.status in _GONE and first is not None:
+    if seen.status in _GONE:
         return LinkCheck(LinkHealth.GONE, at, detail=f"it answers {seen.status}")
     return LinkCheck(LinkHealth.UNREACHABLE, at, detail=f"it answers {seen.status}: is it for everybody to read?")
 
@@ -177,12 +177,15 @@ def look_at(store: Store, looks: Looks, evidence: Evidence, at: datetime, becaus
 
 
 def linked(store: Store) -> list[Evidence]:
-    """The pieces whose links are looked at: the newest versions, not rejected, with nothing kept here."""
+    """The pieces whose links are looked at: the newest versions, not rejected, with nothing kept here.
+
+    What a tracker tells of by itself is left out: it needs no look, and one without signing in may not see it.
+    """
     return [each for each in store.ask(proofs.everything) if _is_linked(each)]
 
 
 def _is_linked(each: Evidence) -> bool:
-    here = each.superseded or _rejected(each) or each.draft.stored
+    here = each.superseded or _rejected(each) or each.draft.stored or each.draft.is_attested
     return bool(each.draft.url) and not here and each.draft.kind not in _OTHERS
 
 

@@ -330,7 +330,7 @@ def test_links_are_not_looked_at_unless_the_configuration_says_so(desk: Line, lo
         listening.setblocking(False)
         with pytest.raises(BlockingIOError):
             listening.accept()
-    assert desk.json("evidence", "list")[0]["counts"] is True
+    assert desk.json("evidence", "list")[0]["counts"] is False
 
 
 def test_what_expired_is_asked_for_anew_once_and_brought_for_what_asks(desk: Line, log: Path) -> None:

@@ -8,6 +8,7 @@ import pytest
 
 from state.model import ActionItem, Priority, SourceKind, Status
 from state.proof import (
+    CHANGE,
     DEMANDS,
     Demand,
     Evidence,
@@ -59,7 +60,8 @@ def piece(number: int = 1, kind: EvidenceKind = EvidenceKind.FILE, **other: obje
         (replace(PIECE, draft=replace(DRAFT, expires_on=TODAY - timedelta(1))), "expired on 2026-11-19"),
         (replace(PIECE, check=look(LinkHealth.SAME)), ""),
         (replace(PIECE, check=look(LinkHealth.UNREACHABLE)), ""),
-        (replace(PIECE, check=look(LinkHealth.REFUSED)), ""),
+        (replace(PIECE, check=look(LinkHealth.REFUSED)), "its link is refused"),
+        (replace(PIECE, check=look(LinkHealth.REFUSED), review=review(at=1)), ""),
         (replace(PIECE, check=look(LinkHealth.CHANGED)), "its link is changed"),
         (replace(PIECE, check=look(LinkHealth.GONE)), "its link is gone"),
         (replace(PIECE, check=look(LinkHealth.GONE), review=review(at=1)), ""),
@@ -144,6 +146,7 @@ def test_an_address_says_what_it_leads_to_only_beyond_doubt(url: str, kind: Evid
 
 
 PR, LOG = EvidenceKind.PULL_REQUEST, EvidenceKind.LOG
+MERGED = Evidence("EV-000003", 1, replace(DRAFT, kind=PR, origin="eng", remote_id=f"{CHANGE}x1"))
 
 
 @pytest.mark.parametrize(
@@ -153,7 +156,13 @@ PR, LOG = EvidenceKind.PULL_REQUEST, EvidenceKind.LOG
         (Demand(1), [], "1 piece of evidence asked for, 0 here"),
         (Demand(2), [PIECE], "2 pieces of evidence asked for, 1 here"),
         (Demand(1, frozenset({PR, LOG})), [PIECE], "1 piece of log or pull request asked for, 0 here"),
-        (Demand(1, frozenset({PR})), [PIECE, piece(2, PR)], None),
+        (Demand(1, frozenset({PR})), [PIECE, piece(2, PR)], "a review of EV-000002"),
+        (Demand(1, frozenset({PR})), [piece(2, PR, review=review())], None),
+        (Demand(1, frozenset({PR})), [piece(2, PR, review=review(by="mia@acme.example"))], "a review of EV-000002"),
+        (Demand(1, frozenset({PR})), [MERGED], None),
+        (Demand(2, frozenset({PR})), [piece(2, PR), MERGED], "a review of EV-000002"),
+        (Demand(1, frozenset({LOG, EvidenceKind.CI_RUN})), [piece(2, EvidenceKind.CI_RUN)], "a review of EV-000002"),
+        (Demand(1), [piece(2, PR)], None),
         (
             Demand(1),
             [piece(1, review=review(Verdict.REJECTED, reason="blurred")), piece(2, check=look(G))],

@@ -126,6 +126,18 @@ def test_done_with_all_at_hand_resolves_at_once_and_says_nothing(asking: Any) ->
     comes_to_rest(asking, 1)
 
 
+def test_what_was_just_brought_is_not_said_in_the_words_of_whoever_brought_it(asking: Any) -> None:
+    item = asking.add(priority=Priority.HIGH)
+    asking.sync()
+    ref = asking.link(item.ref).ref
+    asking.far.attach(ref, "a ![x](https://evil.example/p.png) [b](https://evil.example) **c**.pdf", b"%PDF", by="mia")
+    asking.far.move_to(ref, "Done", "Done", by="mia")
+    asking.sync()
+    said = [*told(asking, item), *(hold.detail for hold in asking.store.holds())]
+    assert len(said) == 2
+    assert all("a review of what was just brought" in text and "evil" not in text for text in said)
+
+
 @pytest.mark.parametrize("who", ["the one who brought it", "a reviewer who refuses it"])
 def test_a_review_by_the_wrong_person_or_a_refusal_resolves_nothing(asking: Any, who: str) -> None:
     item = closed(asking)

@@ -10,7 +10,17 @@ import pytest
 from connectors.errors import Unavailable
 from connectors.sandbox.memory import MemoryTracker
 from state import proofs
-from state.proof import Evidence, EvidenceKind, Review, Verdict
+from state.model import Priority, Status
+from state.proof import (
+    DEMANDS,
+    Demand,
+    Evidence,
+    EvidenceKind,
+    EvidencePolicy,
+    ResolutionPolicy,
+    Review,
+    Verdict,
+)
 from state.ticket import Artefact, TicketRef
 from sync.capturing import snapshot
 
@@ -71,21 +81,14 @@ def test_a_closed_ticket_leaves_a_snapshot_of_itself_and_of_what_was_done(world:
 
 
 def test_the_same_ticket_reads_the_same_in_a_snapshot_however_deep_its_body_is(world: Any) -> None:
-
     _, ref = mirrored(world)
-    ticket = world.far.ticket(ref)
+    ticket, activity = world.far.ticket(ref), world.far.activity(ref)
     body: Any = "x"
     for _ in range(100_000):
         body = [body]
-    for content in (snapshot(ticket, world.far.activity(ref)), snapshot(replace(ticket, body={"a": body}), ())):
-        told = json.loads(content)
-        assert told["ticket"]["title"] == ticket.title
-
-
-def _with(ticket: Any, body: Any) -> Any:
-    from dataclasses import replace
-
-    return replace(ticket, body=body)
+    assert snapshot(ticket, activity) == snapshot(world.far.ticket(ref), list(activity))
+    deep = json.loads(snapshot(replace(ticket, body={"a": body}), activity))
+    assert deep == json.loads(snapshot(replace(ticket, body=None), activity))
 
 
 def test_links_in_the_closing_comment_are_evidence_and_others_are_not(world: Any) -> None:
@@ -194,3 +197,33 @@ def test_an_address_is_evidence_once_while_it_counts_and_again_after_it_was_reje
     world.far.comment(ref, "/evidence https://wiki.example/a now it is there", by="mia")
     world.sync()
     assert [e.draft.shows for e in evidence(world, item)] == ["first", "now it is there"]
+
+
+@pytest.mark.parametrize("first", [False, True])
+def test_a_merged_change_is_by_its_author_though_somebody_else_named_its_address(world: Any, first: bool) -> None:
+    item, ref = mirrored(world)
+    world.far.comment(ref, f"/evidence {CHANGE.url} the fix", by="mia")
+    if first:
+        world.sync()
+    world.clock.sleep(60)
+    world.far.merge(ref, CHANGE, by="tom")
+    world.far.move_to(ref, "Done", "Done", by="mia")
+    for _ in range(2):
+        world.sync()
+    pieces = [e for e in evidence(world, item) if e.draft.kind is EvidenceKind.PULL_REQUEST]
+    assert [e.draft.by for e in pieces if not e.superseded] == ["tom@acme.example"]
+    assert [(e.ref, e.version) for e in pieces] == [(pieces[0].ref, n + 1) for n in range(len(pieces))]
+    assert len(pieces) == 1 + first
+
+
+def test_an_address_that_looks_like_a_change_meets_no_demand_for_one_unless_it_is_reviewed(world: Any) -> None:
+    asked = Demand(1, frozenset({EvidenceKind.PULL_REQUEST}))
+    world.resolution = ResolutionPolicy(EvidencePolicy({**DEMANDS, Priority.HIGH: asked}))
+    item, ref = mirrored(world)
+    world.far.comment(ref, "/evidence https://nobody.example/x/pull/1 fixed", by="mia")
+    world.far.move_to(ref, "Done", "Done", by="mia")
+    world.sync()
+    assert world.item(item).status is not Status.RESOLVED
+    world.far.merge(ref, CHANGE, by="tom")
+    world.sync()
+    assert world.item(item).status is Status.RESOLVED

@@ -192,7 +192,7 @@ REFUSED, UNREACHABLE = LinkHealth.REFUSED, LinkHealth.UNREACHABLE
         ([page(), page(B), page()], SAME, ""),
         ([page(), page(status=404)], GONE, "it answers 404"),
         ([page(), page(status=410)], GONE, "it answers 410"),
-        ([page(status=404)], UNREACHABLE, "it answers 404: is it for everybody to read?"),
+        ([page(status=404)], GONE, "it answers 404"),
         ([page(), page(status=403)], UNREACHABLE, "it answers 403: is it for everybody to read?"),
         ([page(), page(status=503)], UNREACHABLE, "it answers 503: is it for everybody to read?"),
         ([Refused("an address of it is not public")], REFUSED, "an address of it is not public"),
