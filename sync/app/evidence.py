@@ -179,6 +179,8 @@ def _added(row: dict[str, Any], *, new: bool) -> str:
     if not new:
         return f"{shapes.named(row)} is that already, for {about}: {shapes.state(row)}"
     told = f"{shapes.named(row)} for {about}: {row['kind']}, {row['name'] or row['url']}"
+    if row["why_not"]:
+        return f"{told}; it does not count: {row['why_not']}"
     return f"{told}; {shapes.state(row)}: `counterfoil evidence review {row['ref']}`"
 
 

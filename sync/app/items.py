@@ -6,11 +6,12 @@ from datetime import date
 from itertools import islice
 from typing import Any
 
-from state import acceptances, proofs
+from state import acceptances, naming, proofs, risks
 from state.acceptance import DueChange, as_of
 from state.effects import Because, Effects, ItemChange
 from state.lifecycle import OURS, lint, refusal
 from state.model import ActionItem, Hold, ItemDraft, Link, Priority, Status
+from state.register import folded
 from state.store import Store
 from state.store import Wanted as Query
 from sync.app import evidence_shapes, identity, postponing, shapes, show
@@ -179,7 +180,17 @@ def _answer_whole(shell: Shell, store: Store, item: ActionItem, *, said: str = "
     answer["due_changes"] = [shapes.due_change(each) for each in due_history(store, item.ref)]
     brought = store.ask(proofs.of_items, [item.ref]).get(item.ref, [])
     answer["evidence"] = [evidence_shapes.piece(each, shell.today) for each in brought if not each.superseded]
-    shell.answer(answer, lambda: said or _whole(answer, lint(item, shell.today)))
+    warnings = _warnings(store, item, shell.today)
+    shell.answer(answer, lambda: said or _whole(answer, warnings))
+
+
+def _warnings(store: Store, item: ActionItem, today: date) -> list[str]:
+    """What a reader of an item would miss, and which of its risks are not in the register, where one is kept."""
+    known = store.ask(naming.risks_called, item.risks) if item.risks else {}
+    unknown = [name for name in item.risks if folded(name) not in known]
+    told = f"no risk is called {' or '.join(map(repr, unknown))} (`counterfoil risk list`)"
+    registered = bool(unknown) and bool(store.ask(risks.everything))
+    return lint(item, today) + ([told] if registered else [])
 
 
 def _whole(answer: dict[str, Any], warnings: list[str]) -> str:
@@ -247,7 +258,10 @@ def edit(shell: Shell, ref: str, said: Said, status: Status | None, reason: str)
         if moved or later:
             changes = [ItemChange(ref, moved, because, seen=item.revision)] if moved else []
             store.commit(None, Effects(changes=changes, later=later))
-        _answer_whole(shell, store, store.item(ref), said=_edited(ref, moved, later, store.link(ref)))
+        said_now = _edited(ref, moved, later, store.link(ref))
+        before, after = _warnings(store, item, shell.today), store.item(ref)
+        news = [text for text in _warnings(store, after, shell.today) if text not in before]
+        _answer_whole(shell, store, after, said="\n".join([said_now, *(f"{ref}: {text}" for text in news)]))
     return IN_ORDER
 
 

@@ -151,7 +151,8 @@ def _answer(shell: Shell, store: Store, name: str, *, said: str = "") -> None:
         "updated_at": shapes.moment(risk.updated_at),
         "history": [shapes.record(each) for each in store.log([risk.id], newest=_HISTORY)],
     }
-    shell.answer(answer, lambda: said or _whole(answer))
+    told = f"{said}; {answer['due_why']}, so it is to be scored" if answer["due_why"] else said
+    shell.answer(answer, lambda: told if said else _whole(answer))
 
 
 def _item(each: ActionItem) -> dict[str, Any]:

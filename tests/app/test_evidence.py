@@ -169,7 +169,8 @@ def test_evidence_of_a_control_is_found_by_it_and_so_is_that_of_its_items(desk: 
     desk.add("Write it down", "--control", "CC6.2")
     desk.json("evidence", "add", "1", str(log))
     desk.json("evidence", "add", "2", str(log))
-    desk.json("evidence", "add", "CC6.1", str(log), "--expires", day(-1))
+    told = desk("evidence", "add", "CC6.1", str(log), "--expires", day(-1)).out
+    assert told.endswith(f"run.log; it does not count: expired on {day(-1)}\n")
     assert [each["ref"] for each in desk.json("evidence", "list", "cc6.1")] == ["EV-000001", "EV-000003"]
     assert [each["ref"] for each in desk.json("evidence", "list", "AI-2")] == ["EV-000002"]
     assert [each["ref"] for each in desk.json("evidence", "list", "--expired")] == ["EV-000003"]

@@ -95,6 +95,19 @@ def test_an_edit_changes_what_is_named_and_nothing_else(desk: Line) -> None:
     assert (after["original_priority"], after["original_due_date"]) == ("medium", before["due_date"])
 
 
+def test_an_edit_says_that_its_date_has_passed_and_that_no_risk_is_called_so(desk: Line) -> None:
+    ref = desk.add("Rotate the keys")
+    assert "no risk" not in desk("item", "edit", ref, "--risk", "R-77").out
+    desk("risk", "add", "Keys are stolen", "--id", "R-1")
+    told = desk("item", "edit", ref, "--due", "2020-01-01", "--risk", "R-78").out.splitlines()
+    assert told[1:] == [
+        f"{ref}: past its due date",
+        f"{ref}: no risk is called 'R-78' (`counterfoil risk list`)",
+    ]
+    assert len(desk("item", "edit", ref, "--risk", "r-1").out.splitlines()) == 1
+    assert "no risk is called 'R-79'" in " ".join(desk("item", "add", "Rotate", "--risk", "R-79").out.split())
+
+
 def test_an_edit_to_what_is_there_writes_nothing(desk: Line) -> None:
     ref = desk.add("Rotate the keys")
     before = desk.json("audit", "verify")

@@ -261,7 +261,8 @@ def test_a_risk_is_scored_again_after_its_last_item_beside_the_old_score(office:
 
 def test_a_review_that_is_due_becomes_one_item_which_does_not_bring_it_on_again(office: Line) -> None:
     yesterday = (datetime.now(UTC).date() - timedelta(days=1)).isoformat()
-    office.json("risk", "add", "Data is lost", "--next-review", yesterday, "--owner", "ada@acme.example")
+    added = office("risk", "add", "Data is lost", "--next-review", yesterday, "--owner", "ada@acme.example")
+    assert f"its review date {yesterday} has come, so it is to be scored" in added.out
     shown = office.json("risk", "due")
     [item] = shown["items"]
     assert (item["external_ref"], item["owner"]) == (f"review:R-0001:{yesterday}", "ada@acme.example")
