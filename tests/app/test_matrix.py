@@ -5,14 +5,15 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 
 from state.acceptance import Acceptance, AcceptanceState, Terms, fingerprint
-from state.effects import Because, Effects
+from state.effects import Because, Effects, ItemChange
 from state.lease import this_process
-from state.model import ActionItem, Actor, Agent, Agreed, Field, ItemDraft, Link, Priority
-from state.proof import EvidenceDraft, EvidenceKind
+from state.model import GROUP, ActionItem, Actor, Agent, Agreed, Field, ItemDraft, Link, Priority
+from state.proof import COMMIT, EvidenceDraft, EvidenceKind
 from state.store import Store
 from state.ticket import Marker, TicketRef
 from sync.accepting import Deciding, NotDecided
@@ -24,17 +25,33 @@ from sync.app.shell import Shell
 
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
 ROLES = ("risk owner", "risk owner of another priority", "reviewer", "none")
-RELATIONS = ("none", "requester", "owner", "assignee", "reporter", "fixer", "editor")
+OF_THE_REQUEST = ("none", "requester", "editor")
+OF_THE_ITEM = ("owner", "owner before", "assignee", "assignee before", "reporter", "filer", "fixer", "committer")
+SUBTLE = ("owner before", "assignee before", "filer", "committer")
+RELATIONS = (*OF_THE_REQUEST, *OF_THE_ITEM)
 NAMES = ("address", "other letters", "account")
 CHANNELS = ("command", "delegate", "delegate involved", "delegate without the role", "delegate for themselves")
 VERBS = ("approve", "reject", "revoke")
 
 
-def cases(role: str, channel: str) -> list[tuple[str, str, str]]:
-    """Relation, name and verb of each case of a role and a channel; all names and verbs where the role would do."""
-    names = NAMES if role == "risk owner" else NAMES[:1]
-    verbs = VERBS if (role, channel) == ("risk owner", "command") else VERBS[:1]
-    return list(itertools.product(RELATIONS, names, verbs))
+class Case(NamedTuple):
+    """One decision; `listed` says that the relation is to the group whose ticket lists the item."""
+
+    relation: str
+    name: str
+    verb: str
+    listed: bool = False
+
+
+def cases(role: str, channel: str) -> list[Case]:
+    """Each case of a role and a channel; all relations, names, verbs and places where the role would do."""
+    if role != "risk owner":
+        return [Case(relation, NAMES[0], VERBS[0]) for relation in RELATIONS if relation not in SUBTLE]
+    full = channel == "command"
+    own = itertools.starmap(Case, itertools.product(RELATIONS, NAMES, VERBS if full else VERBS[:1]))
+    listed = itertools.product(OF_THE_ITEM, ("address", "account") if full else ())
+    some = [case for case in own if full or case.name == NAMES[0] or case.relation not in SUBTLE]
+    return [*some, *(Case(relation, name, VERBS[0], listed=True) for relation, name in listed)]
 
 
 CONFIG = """
@@ -116,23 +133,40 @@ def called(who: str, name: str) -> str:
     )
 
 
-def matter(court: Court, who: str, chosen: list[tuple[str, str, str]]) -> list[ActionItem]:
-    """A new item for each case, that somebody, under one of their names, has to do with, and that is asked about."""
-    owners = [called(who, "address" if n == "account" else n) if r == "owner" else OLGA for r, n, _ in chosen]
-    drafts = [(ItemDraft("Close the port", owner=owner), date(2026, 12, 20), Priority.HIGH) for owner in owners]
-    items = court.store.add_items(drafts, BECAUSE)
-    pairs = list(zip(items, chosen, strict=True))
-    court.store.commit(
+def matter(court: Court, who: str, case: Case) -> ActionItem:
+    """A new item that somebody, under one of their names, has to do with, and that is asked about."""
+    relation, name = case.relation, case.name
+    mine = about = item_of(court, who, case, {})
+    if case.listed:
+        about = item_of(court, who, case, {GROUP: f"group:check:{mine.ref}"})
+    them, write = called(who, name), court.store.commit
+    pieces = {"fixer": "", "committer": COMMIT}
+    write(
         None,
         Effects(
-            linked=[(linked(item, who, relation, name), BECAUSE) for item, (relation, name, _) in pairs],
-            evidence=[
-                (merged(item, called(who, name)), BECAUSE) for item, (relation, name, _) in pairs if relation == "fixer"
-            ],
-            requests=[(asked(item, called(who, name), relation), BECAUSE) for item, (relation, name, _) in pairs],
+            linked=[(linked(about, who, relation, name), BECAUSE)],
+            evidence=[(change(about, them, pieces[relation]), BECAUSE)] if relation in pieces else (),
+            requests=[(asked(mine, them, relation), BECAUSE)],
         ),
     )
-    return items
+    if case.listed:
+        write(None, Effects(changes=[ItemChange(mine.ref, {"part_of": about.ref}, BECAUSE)]))
+    if relation == "owner before":
+        write(None, Effects(changes=[ItemChange(about.ref, {"owner": OLGA}, BECAUSE)]))
+    if relation == "assignee before":
+        court.store.unlink(about.ref, BECAUSE)
+    return mine
+
+
+def item_of(court: Court, who: str, case: Case, origin: dict[str, str]) -> ActionItem:
+    """A new item, or with such an origin a group, of which somebody may be the owner, or who filed it."""
+    its = case.listed is bool(origin)
+    owns = its and case.relation.startswith("owner")
+    owner = called(who, "address" if case.name == "account" else case.name) if owns else OLGA
+    draft = ItemDraft("Close the port", owner=owner, controls=(), risks=(), origin=origin)
+    name = who if case.name == "account" else called(who, case.name)
+    filer = Agent(Actor.HUMAN, "counterfoil", name if its and case.relation == "filer" else OLGA)
+    return court.store.add_items([(draft, date(2026, 12, 20), Priority.HIGH)], Because(filer))[0]
 
 
 def linked(item: ActionItem, who: str, relation: str, name: str) -> Link:
@@ -143,7 +177,7 @@ def linked(item: ActionItem, who: str, relation: str, name: str) -> Link:
         TicketRef("work", number, f"acme/platform#{number}"),
         "",
         Marker(number.rjust(26, "a"), item.ref),
-        {Field.ASSIGNEE: Agreed(None, named if relation == "assignee" else None)},
+        {Field.ASSIGNEE: Agreed(None, named if relation.startswith("assignee") else None)},
         1,
         "",
         NOW,
@@ -152,10 +186,9 @@ def linked(item: ActionItem, who: str, relation: str, name: str) -> Link:
     )
 
 
-def merged(item: ActionItem, by: str) -> EvidenceDraft:
-    return EvidenceDraft(
-        EvidenceKind.PULL_REQUEST, "the port is closed", by, NOW, item.ref, origin="work", remote_id=item.ref
-    )
+def change(item: ActionItem, by: str, commit: str) -> EvidenceDraft:
+    kind = EvidenceKind.LINK if commit else EvidenceKind.PULL_REQUEST
+    return EvidenceDraft(kind, "the port is closed", by, NOW, item.ref, origin="work", remote_id=f"{commit}{item.ref}")
 
 
 def asked(item: ActionItem, them: str, relation: str) -> Acceptance:
@@ -178,14 +211,15 @@ def test_only_a_risk_owner_who_has_nothing_to_do_with_it_decides(
     monkeypatch.setenv("COUNTERFOIL_USER", "fay")
     config, wrong = court.configured(role, channel), []
     involved, chosen = "dee" if channel == "delegate involved" else "kim", cases(role, channel)
-    for before, (relation, name, verb) in zip(matter(court, involved, chosen), chosen, strict=True):
+    for case in chosen:
+        before, verb, relation = matter(court, involved, case), case.verb, case.relation
         if verb == "revoke":
             login("fay")
             court.deciding(config).approve(before.ref, Terms(""), acting(config).decider, BECAUSE)
         decided = decide(court, config, login, channel, verb, before)
         allowed = may(role, relation, "delegate" if channel == "delegate involved" else channel)
         if decided is not allowed or (court.store.item(before.ref).accepted is not None) is not STANDS[verb, allowed]:
-            wrong.append((relation, name, verb, decided))
+            wrong.append((case, decided))
     assert wrong == []
 
 
@@ -206,5 +240,40 @@ def decide(court: Court, config: Configuration, login: Login, channel: str, verb
     return True
 
 
+@pytest.mark.parametrize("relation", OF_THE_ITEM)
+def test_who_has_to_do_with_it_by_the_last_approval_is_not_counted(
+    court: Court, login: Login, monkeypatch: pytest.MonkeyPatch, relation: str
+) -> None:
+    monkeypatch.setenv("COUNTERFOIL_USER", "fay")
+    config = court.configured("risk owner", "command")
+    two = court.deciding(config)
+    two = replace(two, authorities=replace(two.authorities, approvals={Priority.HIGH: 2}))
+    item = matter(court, "kim", Case("none", "address", "approve"))
+    login("kim")
+    two.approve(item.ref, Terms(""), acting(config).decider, BECAUSE)
+    later(court, item, relation)
+    login("fay")
+    assert two.approve(item.ref, Terms(""), acting(config).decider, BECAUSE).state is AcceptanceState.REQUESTED
+
+
+def later(court: Court, item: ActionItem, relation: str) -> None:
+    """Kim has to do with the item by now; where it is too late for that, by a group that lists it from now on."""
+    if relation == "filer":
+        group = item_of(court, "kim", Case(relation, "address", "approve", listed=True), {GROUP: item.ref})
+        effects = Effects(changes=[ItemChange(item.ref, {"part_of": group.ref}, BECAUSE)])
+    elif relation.startswith("owner"):
+        effects = Effects(changes=[ItemChange(item.ref, {"owner": "kim@acme.example"}, BECAUSE)])
+    elif relation in ("fixer", "committer"):
+        piece = change(item, "github:kim-at-acme", COMMIT if relation == "committer" else "")
+        effects = Effects(evidence=[(piece, BECAUSE)])
+    else:
+        effects = Effects(touched=[linked(item, "kim", relation, "account")])
+    court.store.commit(None, effects)
+    if relation == "owner before":
+        court.store.commit(None, Effects(changes=[ItemChange(item.ref, {"owner": OLGA}, BECAUSE)]))
+    if relation == "assignee before":
+        court.store.unlink(item.ref, BECAUSE)
+
+
 def test_the_matrix_has_its_size() -> None:
-    assert sum(len(cases(role, channel)) for role in ROLES for channel in CHANNELS) >= 200
+    assert sum(len(cases(role, channel)) for role in ROLES for channel in CHANNELS) >= 300
