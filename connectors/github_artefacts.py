@@ -1,7 +1,7 @@
 """What is attached to an issue on GitHub and linked with it, as its texts and its history tell."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -31,14 +31,18 @@ def attached(comment: Activity, page: str) -> Iterator[Activity]:
         )
 
 
-def pull_request(source: Json, known: Activity, key: str) -> Activity:
-    """A pull request that mentions the issue called `key`, as far as the issue's own history shows it."""
+def pull_request(source: Json, known: Activity, key: str, trusted: Collection[str] = ()) -> Activity:
+    """A pull request that mentions the issue called `key`, as far as the issue's own history shows it.
+
+    It closes the issue only from the issue's own repository, or from one of those that are `trusted`.
+    """
+    place = repository_of(source)
     merged = part(source, "pull_request").get("merged_at")
     shown = Artefact(
         url=str(source.get("html_url") or ""),
         name=str(source.get("title") or ""),
         author=login(source.get("user")),
-        closes=closes(source.get("body"), repository_of(source), key),
+        closes=_is_ours(place, key, trusted) and closes(source.get("body"), place, key),
     )
     return replace(
         known,
@@ -49,6 +53,10 @@ def pull_request(source: Json, known: Activity, key: str) -> Activity:
         after="merged" if merged else str(source.get("state") or "open"),
         artefact=shown,
     )
+
+
+def _is_ours(place: str, key: str, trusted: Collection[str]) -> bool:
+    return place.casefold() in {name.casefold() for name in (key.rpartition("#")[0], *trusted)}
 
 
 def closes(text: Any, place: str, key: str) -> bool:

@@ -1,7 +1,7 @@
 """The history of an issue, from wherever a server tells it, and what stands behind its links."""
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime
 
@@ -17,8 +17,8 @@ ABSENT = frozenset({404, 405})
 class GithubHistory:
     """Reads the timeline; where there is none, comments and events; where there are none either, who closed it."""
 
-    def __init__(self, session: GithubSession, reader: Reader) -> None:
-        self._session, self._reader = session, reader
+    def __init__(self, session: GithubSession, reader: Reader, trusted: Collection[str] = ()) -> None:
+        self._session, self._reader, self._trusted = session, reader, trusted
         self._plain = False
 
     def activity(self, where: str, key: str, since: datetime, *, silent: bool) -> Iterator[Activity]:
@@ -28,7 +28,7 @@ class GithubHistory:
             if payload.get("event") != "cross-referenced":
                 yield from self._told(payload)
             elif isinstance(source.get("pull_request"), dict):
-                yield pull_request(source, self._reader.deed(payload), key)
+                yield pull_request(source, self._reader.deed(payload), key, self._trusted)
 
     def links(self, ticket: Ticket, told: Sequence[Activity]) -> Iterator[Activity]:
         """The links that were told of, merged changes that close the issue with what only two requests each tell."""

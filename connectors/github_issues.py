@@ -112,7 +112,7 @@ class GithubIssues:
         self._repository: Json | None = None
         self._login: str | None = None
         self._asked_login = False
-        self._history = GithubHistory(self.session, self.reader)
+        self._history = GithubHistory(self.session, self.reader, settings.changes_from)
         self._silent: set[str] = set()
         self._shown = Shown(clock)
         self._also: dict[str, list[str]] = {}

@@ -1,7 +1,7 @@
 """What the configuration of a GitHub tracker may say, and the abilities and names that follow from it."""
 
 import re
-from typing import Literal
+from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
 from pydantic import Field as Key
@@ -18,12 +18,19 @@ BODY_LIMIT = 65_536
 COMMENT_LIMIT = BODY_LIMIT - len(comment_marker("k" * 64))
 
 
+Repository = Annotated[str, Key(pattern=r"^[\w.-]+/[\w.-]+$")]
+
+
 class GithubSettings(TrackerSettings):
-    """The table of a tracker of kind `github`: which repository, and who we are there."""
+    """The table of a tracker of kind `github`: which repository, and who we are there.
+
+    `changes_from` are other repositories whose merged pull requests may close its issues.
+    """
 
     kind: Literal["github"] = "github"
     url: Address = "https://api.github.com"
-    repository: str = Key(pattern=r"^[\w.-]+/[\w.-]+$")
+    repository: Repository
+    changes_from: tuple[Repository, ...] = ()
     app_id: int | None = None
     installation_id: int | None = None
     private_key_file: str | None = None
