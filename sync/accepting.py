@@ -221,7 +221,7 @@ class Deciding:
         old = self.store.ask(acceptances.active, item.ref)
         if old is None:
             return (last,)
-        ended = over(old, item, self.clock())
+        ended = over(self.store, old, item, self.clock())
         if ended is not None:
             return (
                 old,

@@ -1,5 +1,6 @@
 """What the calendar and changes make of acceptances: over, refused for want of an answer, near their end."""
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -12,6 +13,9 @@ from state.model import ActionItem, Actor, Agent, Comment, Field, Link, Operatio
 from state.store import Store
 from sync.diff import ours_again, rebased
 from sync.plan import Operation
+
+_ACCEPTED = ("title", "description", "priority", "controls", "risks")
+"""What of an item is accepted, and makes another risk of it once it changes."""
 
 Standing = Mapping[str, Sequence[Acceptance]]
 """The acceptances that something may still become of, by item."""
@@ -79,13 +83,14 @@ def endings(store: Store, there: Standing, policy: AcceptancePolicy, now: dateti
     known, links = store.items(there), store.links(there)
     for item, some in sorted(there.items()):
         for each in some:
-            found = _Judged(each, known[item], links.get(item), policy, now, run).ending()
+            found = _Judged(store, each, known[item], links.get(item), policy, now, run).ending()
             if found is not None:
                 yield found
 
 
 @dataclass(frozen=True, slots=True)
 class _Judged:
+    store: Store
     each: Acceptance
     item: ActionItem
     link: Link | None
@@ -94,7 +99,7 @@ class _Judged:
     run: str
 
     def ending(self) -> Ending | None:
-        if (after := over(self.each, self.item, self.now)) is not None:
+        if (after := over(self.store, self.each, self.item, self.now)) is not None:
             return self._over(after)
         return self._near() if self.each.state is AcceptanceState.ACTIVE else self._unanswered()
 
@@ -128,15 +133,27 @@ class _Judged:
         return Comment("", self.item.ref, "counterfoil", text, self.now, inbound=False)
 
 
-def over(each: Acceptance, item: ActionItem, now: datetime) -> Acceptance | None:
+def over(store: Store, each: Acceptance, item: ActionItem, now: datetime) -> Acceptance | None:
     """What has become of an acceptance by itself, whether or not that is written down; nothing while it stands."""
     if each.state_on(now.date()) is AcceptanceState.LAPSED:
         return _ended(each, AcceptanceState.LAPSED, f"its last day was {each.terms.until}", now)
     if fingerprint(item) == each.fingerprint:
         return None
     what = "was accepted" if each.state is AcceptanceState.ACTIVE else "was asked for"
-    why = f"{item.ref} is not what {what} any more: its text, rating, controls or risks have changed"
+    why = f"{item.ref} is not what {what} any more: {_changes(store, each)}"
     return _ended(each, AcceptanceState.VOIDED, why, now)
+
+
+def _changes(store: Store, about: Acceptance) -> str:
+    """Who has made another item of what an acceptance is about since it was asked for, as the records say."""
+    known, since = False, dict[str, list[str]]()
+    for record in (json.loads(each.body) for each in store.log([about.item])):
+        known = known or (record["action"] == "acceptance.requested" and record["after"]["ref"] == about.ref)
+        if known and record["action"] == "item.changed" and record["field"] in _ACCEPTED:
+            actor = record["actor"]
+            since.setdefault(actor["name"] or actor["account"] or actor["system"], []).append(record["field"])
+    told = (f"{who} changed its {', '.join(dict.fromkeys(names))}" for who, names in since.items())
+    return "; ".join(told) or "its text, rating, controls or risks have changed"
 
 
 def _ended(each: Acceptance, state: AcceptanceState, why: str, now: datetime) -> Acceptance:

@@ -7,7 +7,7 @@ from itertools import islice
 from typing import Any
 
 from state import acceptances, naming, proofs, risks
-from state.acceptance import DueChange, as_of
+from state.acceptance import AcceptanceState, DueChange, as_of, fingerprint
 from state.effects import Because, Effects, ItemChange
 from state.lifecycle import OURS, lint, refusal
 from state.model import ActionItem, Hold, ItemDraft, Link, Priority, Status
@@ -258,10 +258,10 @@ def edit(shell: Shell, ref: str, said: Said, status: Status | None, reason: str)
         if moved or later:
             changes = [ItemChange(ref, moved, because, seen=item.revision)] if moved else []
             store.commit(None, Effects(changes=changes, later=later))
-        said_now = _edited(ref, moved, later, store.link(ref))
+        told = [_edited(ref, moved, later, store.link(ref)), *_voided(store, ref)]
         before, after = _warnings(store, item, shell.today), store.item(ref)
-        news = [text for text in _warnings(store, after, shell.today) if text not in before]
-        _answer_whole(shell, store, after, said="\n".join([said_now, *(f"{ref}: {text}" for text in news)]))
+        told += (f"{ref}: {text}" for text in _warnings(store, after, shell.today) if text not in before)
+        _answer_whole(shell, store, after, said="\n".join(told))
     return IN_ORDER
 
 
@@ -282,6 +282,15 @@ def _given(
     if why := identity.easing(config, store, item, values):
         raise Mistaken(f"{item.ref}: {why}, who gives the same command; nothing was changed")
     return {name: value for name, value in values.items() if getattr(item, name) != value}
+
+
+def _voided(store: Store, ref: str) -> Iterator[str]:
+    """What stands for the item as it was, and is void now that it is another."""
+    now = fingerprint(store.item(ref))
+    for each in store.ask(acceptances.of_items, [ref]).get(ref, []):
+        if each.state in acceptances.STANDING and each.fingerprint != now:
+            what = "accepted" if each.state is AcceptanceState.ACTIVE else "asked to accept"
+            yield f"{each.ref} {what} what {ref} was before, and is void; the next sync tells the ticket"
 
 
 def _edited(ref: str, moved: Mapping[str, Any], later: Iterable[tuple[DueChange, Because]], link: Link | None) -> str:

@@ -80,6 +80,11 @@ def test_a_risk_is_approved_and_lived_with_until_its_end(court: Office, login: L
     assert f"item.changed accepted: nothing -> RA-000001 {today(30)}" in explained
     assert court.line.json("accept", "list", "--ending", "29") == []
     assert [each["ref"] for each in court.line.json("accept", "list", "--ending", "30")] == ["RA-000001"]
+    told = court.line("item", "edit", ref, "--owner", "otto@acme.example").out
+    assert "void" not in told
+    told = court.line("item", "edit", ref, "--title", "Close both ports").out
+    assert f"RA-000001 accepted what {ref} was before, and is void" in told
+    court.line("item", "edit", ref, "--title", "Close the port", "--owner", "omar@acme.example")
     refused = court.line("item", "edit", ref, "--status", "open")
     assert (refused.code, "accept revoke" in refused.err) == (2, True)
 
