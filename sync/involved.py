@@ -6,12 +6,13 @@ from typing import Any
 
 from state import links, proofs
 from state.acceptance import Acceptance, Involved
-from state.model import ActionItem, Actor, Field, Link, SourceKind
+from state.model import ActionItem, Field, Link
 from state.store import Store
 from sync.asked import UNKNOWN
 
 _ACCOUNT = "account:"
-_OURS = "counterfoil"
+BY_HAND = "item add"
+"""The reason on record of an item that somebody wrote by hand; a file that is taken in tells what others found."""
 
 Kinds = Mapping[str, str]
 """Each tracker's kind of accounts, as people have them."""
@@ -72,10 +73,8 @@ def _owners(past: Iterable[Mapping[str, Any]]) -> frozenset[str]:
 
 def _filed(past: Iterable[Mapping[str, Any]]) -> frozenset[str]:
     """Who wrote an item by hand, under the names that they had here then."""
-    made = [each for each in past if each["action"] == "item.created"]
-    by_hand = (each["actor"] for each in made if each["after"]["source_kind"] == SourceKind.MANUAL.value)
-    people = (each for each in by_hand if (each["system"], each["kind"]) == (_OURS, Actor.HUMAN.value))
-    return frozenset(filter(None, (name for each in people for name in (each["account"], each["name"]))))
+    made = (each["actor"] for each in past if (each["action"], each["reason"]) == ("item.created", BY_HAND))
+    return frozenset(filter(None, (name for each in made for name in (each["account"], each["name"]))))
 
 
 def _fixers(store: Store, refs: list[str]) -> frozenset[str]:

@@ -20,6 +20,7 @@ from sync.app.opening import configuration, open_store
 from sync.app.settings import Configuration
 from sync.app.shell import Shell
 from sync.app.taking_in import due_policy
+from sync.involved import BY_HAND
 from sync.postponing import history as due_history
 
 _HISTORY = 50
@@ -94,7 +95,7 @@ def _listed(values: list[str]) -> tuple[str, ...]:
 def add(shell: Shell, said: Said) -> int:
     """Add one item."""
     config = configuration(shell)
-    because = replace(identity.author(shell, config), reason="item add")
+    because = replace(identity.author(shell, config), reason=BY_HAND)
     values = said.values()
     draft = ItemDraft(**values)
     priority = draft.priority or Priority.MEDIUM

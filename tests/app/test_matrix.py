@@ -22,6 +22,7 @@ from sync.app.failures import Mistaken
 from sync.app.identity import acting
 from sync.app.settings import Configuration, load
 from sync.app.shell import Shell
+from sync.involved import BY_HAND
 
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
 ROLES = ("risk owner", "risk owner of another priority", "reviewer", "none")
@@ -166,7 +167,7 @@ def item_of(court: Court, who: str, case: Case, origin: dict[str, str]) -> Actio
     draft = ItemDraft("Close the port", owner=owner, controls=(), risks=(), origin=origin)
     name = who if case.name == "account" else called(who, case.name)
     filer = Agent(Actor.HUMAN, "counterfoil", name if its and case.relation == "filer" else OLGA)
-    return court.store.add_items([(draft, date(2026, 12, 20), Priority.HIGH)], Because(filer))[0]
+    return court.store.add_items([(draft, date(2026, 12, 20), Priority.HIGH)], Because(filer, reason=BY_HAND))[0]
 
 
 def linked(item: ActionItem, who: str, relation: str, name: str) -> Link:

@@ -13,6 +13,7 @@ from state.proof import ResolutionPolicy
 from state.store import Batch
 from state.ticket import Account, Activity, ActivityKind, Artefact, TicketRef
 from sync.accepting import NotDecided
+from sync.involved import BY_HAND
 from tests.sync.test_accepting import OTTO, RUTH, TERMS, deciding
 
 OLGA = Decider("olga@acme.example")
@@ -91,6 +92,15 @@ def test_an_assignee_stays_involved_once_the_item_has_no_ticket_and_another_owne
 @pytest.mark.parametrize("name", ["ruth", "ruth@acme.example"])
 def test_who_filed_an_item_by_hand_reported_it(world: Any, name: str) -> None:
     draft = (ItemDraft("Close the port", controls=(), risks=()), date(2026, 12, 20), Priority.HIGH)
-    filed = Because(Agent(Actor.HUMAN, "counterfoil", name), reason="item add")
+    filed = Because(Agent(Actor.HUMAN, "counterfoil", name), reason=BY_HAND)
     [item] = world.store.add_items([draft], filed)
     refused(world, item.ref, "reported it")
+
+
+def test_who_took_in_a_file_that_tells_of_an_item_did_not_report_it(world: Any) -> None:
+    taken = Because(Agent(Actor.HUMAN, "counterfoil", RUTH.email), reason="intake csv gaps.csv")
+    draft = (ItemDraft("Close the port", controls=(), risks=()), date(2026, 12, 20), Priority.HIGH)
+    [item] = world.store.take_in(Batch(added=[draft]), taken).added
+    court = deciding(world)
+    court.request(item.ref, TERMS, OLGA, world.because())
+    assert RUTH.email in court.able(court.approve(item.ref, Terms(""), OTTO, world.because()), item)
