@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from datetime import timedelta
 
 from mapping.read import ACCEPTANCE_REQUESTED
+from mapping.rules import folded
 from state.model import Claim, ClaimKind, Field, Status
 from state.ticket import ORIGINAL, Activity, ActivityKind, Ticket
 
@@ -19,15 +20,18 @@ _ORIGINAL = re.compile(r"\bduplicate(?:s| of)[:\s]+\[?([^\s\])>,;]+)", re.IGNORE
 _DECISIVE = (Field.STATUS.value, "resolution")
 
 
-def claim(observed: str | None, before: str | None, activity: Sequence[Activity], ticket: Ticket) -> Claim | None:
+def claim(
+    observed: str | None, before: str | None, activity: Sequence[Activity], ticket: Ticket, labels: Sequence[str] = ()
+) -> Claim | None:
     """What the ticket's new status says of the item; `None` when it says nothing new, or when we said it ourselves.
 
-    Without any event that tells who did it, the claim has no person and the time of the ticket's last change.
+    `labels` are those that say it by themselves, so that it is said by who put one on. Without any event that tells who
+    did it, the claim has no person and the time of the ticket's last change.
     """
     kind = _KINDS.get(observed or "")
     if kind is None or observed == before:
         return None
-    event = _deciding(activity, kind)
+    event = _labelled(activity, labels) or _deciding(activity, kind)
     if event is None:
         return None if any(_decides(event) for event in activity) else Claim(kind, at=ticket.updated)
     return Claim(kind, by=event.by.id, at=event.at, text=_explanation(event, activity))
@@ -53,6 +57,20 @@ def _deciding(activity: Sequence[Activity], kind: ClaimKind) -> Activity | None:
     if not decisive and kind is ClaimKind.ACCEPTANCE_REQUESTED:
         decisive = [event for event in others if event.kind is ActivityKind.FIELD and event.field == Field.LABELS]
     return decisive[-1] if decisive else None
+
+
+def _labelled(activity: Sequence[Activity], labels: Sequence[str]) -> Activity | None:
+    """The latest event by somebody else that put one of the labels on."""
+    where = (Field.LABELS, Field.STATUS)
+    found = [a for a in activity if a.kind is ActivityKind.FIELD and a.field in where and not a.by.ours]
+    names = {folded(label) for label in labels}
+    put_on = [a for a in found if names & (_among(a.after) - _among(a.before))]
+    return max(put_on, key=lambda event: event.at, default=None)
+
+
+def _among(labels: str | None) -> set[str]:
+    """The labels that a history names: one, or several with blanks between them."""
+    return {folded(name) for name in (labels or "", *(labels or "").split())}
 
 
 def _decides(event: Activity) -> bool:

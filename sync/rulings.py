@@ -104,11 +104,16 @@ def authority_over(
     return {**authority, **dict.fromkeys(lost, Authority.BOTH)}
 
 
-def rule(change: Change, seen: Sighting, authority: Mapping[Field, Authority]) -> Ruling | None:
-    """What a moved field leads to before anything is pushed, or none where the push decides."""
+def rule(
+    change: Change, seen: Sighting, authority: Mapping[Field, Authority], asking: Sequence[str] = ()
+) -> Ruling | None:
+    """What a moved field leads to before anything is pushed, or none where the push decides.
+
+    `asking` are the names of the ticket's state and labels that ask for acceptance.
+    """
     match change:
         case Change(field=Field.STATUS, theirs=str(theirs)) if change.theirs_moved and theirs not in _STATUSES:
-            return _undecided(change, seen, theirs)
+            return _undecided(change, seen, theirs, asking)
         case Change(field=Field.DUE_DATE, theirs=str(theirs)) if (
             _asks_for_time(change, seen.item, authority) and not seen.item.is_group
         ):
@@ -127,7 +132,7 @@ def rule(change: Change, seen: Sighting, authority: Mapping[Field, Authority]) -
             return None
 
 
-def _undecided(change: Change, seen: Sighting, theirs: str) -> Ruling:
+def _undecided(change: Change, seen: Sighting, theirs: str, asking: Sequence[str]) -> Ruling:
     """A closing that only a person can judge: the item keeps its status and a hold says what is asked."""
     key = seen.ticket.ref.key
     reason = seen.ticket.state.resolution or seen.ticket.state.name
@@ -139,11 +144,14 @@ def _undecided(change: Change, seen: Sighting, theirs: str) -> Ruling:
         )
         return Ruling(change, {"claim": None}, _field_hold(HoldKind.UNMAPPED, seen, change, detail))
     if theirs == ACCEPTANCE_REQUESTED:
-        said = claim(theirs, change.base.theirs, seen.activity, seen.ticket)
+        is_closed = seen.ticket.state.category is Category.DONE
+        labels = [] if is_closed else [name for name in asking if name in seen.ticket.labels]
+        said = claim(theirs, change.base.theirs, seen.activity, seen.ticket, labels)
         words = f': "{start_of(said.text)}"' if said and said.text else ""
         who = _name_of(said.by, seen.activity) if said and said.by else "somebody"
-        did = "closed" if seen.ticket.state.category is Category.DONE else "marked"
-        detail = f"{who} {did} {key} as {reason}{words}; a risk is accepted by a named approver, never by a ticket"
+        did = f"{'closed' if is_closed else 'marked'} {key} as {reason}"
+        did = f"put the label {labels[0]} on {key}" if labels else did
+        detail = f"{who} {did}{words}; a risk is accepted by a named approver, never by a ticket"
         hold = _field_hold(HoldKind.ACCEPTANCE_REQUESTED, seen, change, detail)
         return Ruling(change, {"claim": said}, hold)
     if theirs == DUPLICATE:

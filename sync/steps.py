@@ -55,7 +55,8 @@ def answer(seen: Sighting, rules: Rules, run: str) -> Step:
     there = observe(seen.ticket, rules, tracker, baseline=seen.link.baseline, desired=before)
     authority = authority_over(rules.trackers[tracker].authority, there.values, seen.backing)
     moved = compare(seen.link.baseline, before.values, there.values, authority)
-    found = [r for change in moved if (r := rule(change, seen, authority)) is not None]
+    asking = rules.trackers[tracker].asking([seen.ticket.state.name, *seen.ticket.labels])
+    found = [r for change in moved if (r := rule(change, seen, authority, asking)) is not None]
     if not any(ruling.change.field is Field.STATUS for ruling in found):
         sides = before.values.get(Field.STATUS), there.values.get(Field.STATUS)
         found += (*pending(seen, *sides, run), *declined(seen, *sides))

@@ -87,6 +87,19 @@ def test_an_approved_risk_is_accepted_and_its_ticket_stays_closed_and_says_until
     at_rest(world)
 
 
+def test_who_put_the_label_on_asks_and_not_who_moved_the_ticket_since(world: Any) -> None:
+    item = world.add()
+    world.sync()
+    ticket = world.link(item.ref).ref
+    world.far.edit(ticket, labels=world.ticket(item.ref).labels | {"risk-accept"}, by="mia")
+    world.far.move_to(ticket, "In Progress", by="tom")
+    world.sync()
+    [hold] = world.store.holds(item.ref)
+    assert hold.detail.startswith("Mia put the label risk-accept on MEM-1; a risk is accepted by")
+    [asked] = world.store.ask(acceptances.standing)
+    assert asked.requester.endswith("mia@acme.example")
+
+
 def test_a_ticket_that_asked_by_its_label_is_closed_once_its_risk_is_accepted(world: Any) -> None:
     item = world.add()
     world.sync()
