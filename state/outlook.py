@@ -18,7 +18,6 @@ from state.register import ControlStatus, Risk, Test
 
 ALL = "everything"
 """What has gone quiet where no single framework has."""
-_WEEK = timedelta(days=7)
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from enum import StrEnum
 from fnmatch import fnmatchcase
+from urllib.parse import urlsplit
 
 from state.lacking import A_REVIEW
 from state.model import ActionItem, Priority
@@ -58,6 +59,7 @@ CHANGE = "change:"
 
 _WRITTEN = frozenset({EvidenceKind.PULL_REQUEST, EvidenceKind.CI_RUN})
 """What anybody can name by an address that looks like one."""
+_LONGEST = 4000
 _ADDRESSES = (
     (EvidenceKind.PULL_REQUEST, re.compile(r"/(?:pull|merge_requests|pull-requests)/\d+(?:[/?#]|$)")),
     (EvidenceKind.CI_RUN, re.compile(r"/(?:actions/runs|pipelines|builds)/\d+(?:[/?#]|$)")),
@@ -67,6 +69,20 @@ _ADDRESSES = (
 def kind_of_address(url: str) -> EvidenceKind:
     """What a web address leads to, where it says so beyond doubt; else a link."""
     return next((kind for kind, pattern in _ADDRESSES if pattern.search(url)), EvidenceKind.LINK)
+
+
+def unfit(url: str) -> str:
+    """Why an address is not kept as evidence, which others are to follow as it stands; nothing where it is."""
+    try:
+        parts = urlsplit(url)
+        whose = parts.username or parts.password
+    except ValueError:
+        return "it is no web address, which begins with https://"
+    if parts.scheme.lower() not in ("http", "https") or not parts.hostname:
+        return "it is no web address, which begins with https://"
+    if len(url) > _LONGEST:
+        return f"it is longer than {_LONGEST} characters"
+    return "it holds a password, a user name or a blank" if whose or not url.isprintable() or " " in url else ""
 
 
 _ENDINGS = {

@@ -9,13 +9,15 @@ from typing import Any
 
 from mapping.claims import NEARBY
 from mapping.directives import directives
+from mapping.markup import clean_title
 from mapping.rules import Rules
 from state.audit import digest
 from state.effects import Because
 from state.lifecycle import UNFINISHED
 from state.model import Actor, Agent, Field, Link
-from state.proof import CHANGE, COMMIT, Evidence, EvidenceDraft, EvidenceKind, kind_of_address
+from state.proof import CHANGE, COMMIT, Evidence, EvidenceDraft, EvidenceKind, kind_of_address, unfit
 from state.ticket import PULL_REQUEST, Activity, ActivityKind, Artefact, Body, Category, Ticket
+from state.vault import safe_name
 from sync.asked import UNKNOWN, known_as
 from sync.plan import Capture
 from sync.rulings import because_of, start_of
@@ -25,6 +27,7 @@ SHOW = "evidence"
 
 _URL = re.compile(r"https?://[^\s<>\"'()\[\]|{}\\^`]+", re.IGNORECASE)
 _LONGEST = 300
+_MOST = 20
 _MERGED = "merged"
 
 
@@ -58,6 +61,8 @@ class Capturing:
         fresh: list[Capture] = []
         for one in self._found():
             key = one.draft.remote_id, one.draft.url
+            if one.draft.url and not one.attachment and unfit(one.draft.url):
+                continue
             if key not in known and (one.draft.is_attested or one.draft.url not in addresses):
                 fresh.append(one)
                 known.add(key)
@@ -104,7 +109,10 @@ class Capturing:
 
     def _brought(self) -> Iterator[Capture]:
         for act in self._comments():
-            yield from (self._address(act, url, shows) for url, shows in _brought(act.text))
+            named = list(_brought(act.text))
+            for place, (url, shows) in enumerate(named[:_MOST], start=1):
+                rest = f" (no more of the {len(named)} in this comment are kept)" if place == _MOST < len(named) else ""
+                yield self._address(act, url, f"{shows}{rest}".strip())
 
     def _explained(self) -> Iterator[Capture]:
         """The addresses in what the closer said about the time of closing."""
@@ -112,7 +120,7 @@ class Capturing:
         for act in self._comments():
             if closing is not None and act.by.id == closing.by.id and abs(act.at - closing.at) <= NEARBY:
                 words = start_of(" ".join(_URL.sub("", act.text).split()))
-                yield from (self._address(act, _trimmed(url), words) for url in _URL.findall(act.text))
+                yield from (self._address(act, _trimmed(url), words) for url in _URL.findall(act.text)[:_MOST])
 
     def _address(self, act: Activity, url: str, shows: str) -> Capture:
         words = shows or f"linked in a comment on {self.ticket.ref.key}"
@@ -127,12 +135,12 @@ class Capturing:
                 continue
             draft = EvidenceDraft(
                 EvidenceKind.TICKET_ATTACHMENT,
-                f"attached to {self.ticket.ref.key}: {file.name[:_LONGEST]}",
+                f"attached to {self.ticket.ref.key}: {safe_name(file.name)}",
                 "",
                 act.at,
                 remote_id=f"attachment:{act.id}",
                 url=file.url,
-                name=file.name[:_LONGEST],
+                name=safe_name(file.name),
                 size=file.size,
                 mime=file.mime,
             )
@@ -146,18 +154,18 @@ class Capturing:
                 continue
             kind = EvidenceKind.PULL_REQUEST if act.field == PULL_REQUEST else kind_of_address(there.url)
             kept_as = CHANGE if act.field == PULL_REQUEST else COMMIT if there.commit else "link:"
-            ident, name = f"{kept_as}{act.id}", there.name[:_LONGEST]
+            ident, name = f"{kept_as}{act.id}", _title(there)
             draft = EvidenceDraft(kind, self._settled_by(act), "", act.at, remote_id=ident, url=there.url, name=name)
             yield self._capture(replace(act, by=replace(act.by, id=there.author or act.by.id)), draft)
 
     def _settled_by(self, act: Activity) -> str:
         key, there = self.ticket.ref.key, act.artefact
         if there is None or not there.closes:
-            return f"linked with {key}: {there.name[:_LONGEST] if there else ''}"
+            return f"linked with {key}: {_title(there) if there else ''}"
         names = ", ".join(self._name(each) for each in there.approvers)
         made = f", as {there.commit}" if there.commit and act.field == PULL_REQUEST else ""
         approved = f", approved by {names}" if names else ""
-        return f"closes {key}: {there.name[:_LONGEST]}{made}{approved}"
+        return f"closes {key}: {_title(there)}{made}{approved}"
 
     def _snapshot(self) -> Iterator[Capture]:
         if not self._is_closing():
@@ -204,6 +212,10 @@ def _settles(act: Activity, there: Artefact, merged: Collection[str]) -> bool:
     if there.commit:
         return there.closes and there.commit not in merged
     return not act.by.ours
+
+
+def _title(there: Artefact) -> str:
+    return clean_title(there.name)[:_LONGEST]
 
 
 def _brought(text: str) -> Iterator[tuple[str, str]]:

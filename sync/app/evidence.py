@@ -6,7 +6,6 @@ from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
 from typing import Any
-from urllib.parse import SplitResult, urlsplit
 
 from connectors.guarded import Guard, resolve
 from state import controls as register
@@ -14,7 +13,7 @@ from state import items, naming, proofs
 from state.effects import Because
 from state.errors import UnknownRef
 from state.lease import this_process
-from state.proof import Evidence, EvidenceDraft, EvidenceKind, Review, Verdict, kind_of_address
+from state.proof import Evidence, EvidenceDraft, EvidenceKind, Review, Verdict, kind_of_address, unfit
 from state.store import Store
 from state.vault import Fault, Vault, contents, safe_name
 from sync import evidence as work
@@ -29,7 +28,6 @@ from sync.resolving import Resolving
 
 _PIECE = re.compile(r"(EV-\d{1,15})(?:/(\d{1,9}))?", re.IGNORECASE | re.ASCII)
 _ADDRESS = re.compile(r"[a-z][a-z0-9+.-]*://", re.IGNORECASE)
-_LONGEST = 4000
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +85,9 @@ def take(shell: Shell, config: Configuration, store: Store, ref: str, source: st
     by, because = identity.bringer(shell, config)
     draft = _draft(store, ref, said, by, shell)
     if _ADDRESS.match(source):
-        draft = replace(draft, url=_address(source), kind=kind_of_address(source))
+        if why := unfit(source):
+            raise Mistaken(f"{why}; others are to follow the address as it stands")
+        draft = replace(draft, url=source, kind=kind_of_address(source))
     else:
         named = replace(draft, name=safe_name(Path(source).name))
         draft = work.with_bytes(named, vault(config), _read(Path(source)))
@@ -153,18 +153,6 @@ def _control(store: Store, name: str) -> tuple[str, str]:
             ) from None
         return spelled, spelled
     return known.id, known.title
-
-
-def _address(text: str) -> str:
-    try:
-        parts = urlsplit(text)
-    except ValueError:
-        parts = SplitResult("", "", "", "", "")
-    if parts.scheme.lower() not in ("http", "https") or not parts.hostname or len(text) > _LONGEST:
-        raise Mistaken(f"{show.short(text)!r} is no web address; it begins with https://")
-    if parts.username or parts.password or not text.isprintable() or " " in text:
-        raise Mistaken("the address holds a password, a user name or a blank, and others are to follow it as it stands")
-    return text
 
 
 def _read(file: Path) -> Iterator[bytes]:

@@ -227,3 +227,29 @@ def test_an_address_that_looks_like_a_change_meets_no_demand_for_one_unless_it_i
     world.far.merge(ref, CHANGE, by="tom")
     world.sync()
     assert world.item(item).status is Status.RESOLVED
+
+
+def test_of_one_comment_the_first_twenty_addresses_are_evidence_and_the_last_says_so(world: Any) -> None:
+    item, ref = mirrored(world)
+    world.far.comment(ref, "\n".join(f"/evidence https://wiki.example/{n} page" for n in range(1500)), by="tom")
+    world.sync()
+    shown = [e.draft.shows for e in evidence(world, item)]
+    assert shown == [*["page"] * 19, "page (no more of the 1500 in this comment are kept)"]
+    world.far.comment(ref, " ".join(f"https://wiki.example/more/{n}" for n in range(1500)), by="mia")
+    world.far.move_to(ref, "Done", "Done", by="mia")
+    world.sync()
+    assert [kind for kind, *_ in given(world, item)].count("link") == 40
+
+
+def test_what_a_ticket_calls_a_file_or_a_page_is_text_and_an_address_with_a_password_is_no_evidence(world: Any) -> None:
+    item, ref = mirrored(world)
+    world.far.attach(ref, "../a\u202e\x1b[31m\n.pdf", b"%PDF-1.7", by="mia")
+    world.far.merge(ref, replace(CHANGE, name="Rotate\u202e the\n\x1b[31mkey"), by="tom")
+    world.far.merge(ref, replace(CHANGE, url="https://tom:secret@code.example/team/app/pull/8"), by="tom")
+    world.far.comment(ref, "/evidence https://tom:secret@wiki.example/ all is well", by="mia")
+    world.far.move_to(ref, "Done", "Done", by="mia")
+    world.sync()
+    drafts = [e.draft for e in evidence(world, item)]
+    assert sorted(d.name for d in drafts if d.url) == ["Rotate the [31mkey", "a[31m.pdf"]
+    assert all(text.isprintable() for d in drafts for text in (d.name, d.shows))
+    assert "secret" not in str([(d.url, d.shows) for d in drafts])
