@@ -58,6 +58,10 @@ class JiraEngineer:
         """The name of its status now."""
         return str(self._field(key, "status")["name"])
 
+    def resolution(self, key: str) -> str:
+        """The name of what it was closed as; empty while it is open."""
+        return str((self._field(key, "resolution") or {}).get("name", ""))
+
     def start(self, key: str) -> None:
         """Begin work on it."""
         self.go(key, "In Progress")

@@ -62,6 +62,11 @@ def is_closed(installation: Any, key: str) -> bool:
     return bool(engineer.status(key) == "Done")
 
 
+def closed_as(installation: Any, key: str) -> str:
+    engineer = installation.engineer
+    return str(engineer.issue(key)["state_reason"] if hasattr(engineer, "issue") else engineer.resolution(key))
+
+
 def told(installation: Any, key: str, words: str) -> int:
     return sum(words in str(text) for text in installation.engineer.comments(key))
 
@@ -93,6 +98,13 @@ def test_wont_do_is_asked_for_approved_and_open_again_once_after_its_end(install
     assert told(installation, key, "has ended") == 1
     assert installation.run("sync")["operations"] == []
     assert told(installation, key, "has ended") == 1
+    installation.engineer.comment(key, "/accept-risk It is switched off in May")
+    installation.run("sync", expect=5)
+    installation.run("accept", "approve", ref, "--until", until, *TERMS)
+    installation.run("sync")
+    assert closed_as(installation, key) in ("not_planned", "Won't Do")
+    rest = installation.run("sync", "--full")
+    assert (rest["operations"], rest["warnings"]) == ([], [])
     assert installation.run("audit", "verify", expect=None)["ok"]
 
 
