@@ -10,7 +10,7 @@ from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoResultFound, NoSuchModuleError
 
-from state import failures, seal
+from state import failures, seal, sharing
 from state.errors import Damaged, NotInitialised, Outdated, StateError, TooNew
 from state.schema import HEAD, METADATA
 
@@ -108,8 +108,10 @@ class Database:
             raise StateError(f"there is no folder {path.absolute().parent} for the database; make it first")
         if self.exists():
             self._refuse_half(*self._stamp())
-        if path is not None:
+        if path is not None and not path.exists():
             path.touch(mode=0o600)
+            if sharing.is_shared(path.absolute().parent):
+                path.chmod(0o660)
         with self.writing() as connection:
             for step in steps:
                 step(connection)

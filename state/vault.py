@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
+from state import sharing
 from state.errors import StateError
 
 _HEAD = 512
@@ -68,7 +69,7 @@ class Vault:
     def keep(self, chunks: Iterable[bytes]) -> Kept:
         """Keep bytes, on the disk for good when this returns; raises `TooLarge`, or `StateError` if they cannot be."""
         try:
-            self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            sharing.make(self.folder)
             part = self.folder / f"{secrets.token_hex(8)}.part"
             try:
                 kept = self._write(part, chunks)
@@ -123,6 +124,8 @@ class Vault:
                 digest.update(chunk)
                 file.write(chunk)
             file.flush()
+            if sharing.is_shared(self.folder):
+                part.chmod(0o440)
             os.fsync(file.fileno())
         self._crash("file.written")
         return Kept(digest.hexdigest(), size, head)
@@ -131,7 +134,7 @@ class Vault:
         goal = self.path(sha256)
         if goal.parent.is_symlink():
             raise StateError(f"{goal.parent} is a link, and evidence is not kept behind one; nothing was added")
-        goal.parent.mkdir(mode=0o700, exist_ok=True)
+        sharing.make(goal.parent)
         part.replace(goal)
         self._crash("file.placed")
         _settle(goal.parent)

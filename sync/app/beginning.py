@@ -30,7 +30,7 @@ def init(shell: Shell) -> int:
     steps = [
         *([f"edit {shell.file.name}: your trackers, routes and people"] if wrote else []),
         "counterfoil check: says what is missing, and writes nothing",
-        "counterfoil intake FORMAT FILE: takes in items from csv, json or ocsf",
+        "counterfoil intake FORMAT FILE: takes in items, findings of tests or answers of assessments",
         "counterfoil plan: shows what a sync would do",
         "counterfoil sync: does it",
     ]

@@ -98,7 +98,7 @@ def _words(report: IntakeReport, file: Path, stale_days: int) -> str:
         "reopened": report.reopened,
         "new because a resolved one's test fails again": report.succeeded,
         "unchanged": report.unchanged,
-        "tests passed": report.passed,
+        "passing (evidence of its item)": report.passed,
         "passes that a later failure takes back": report.withdrawn,
         "to be checked by hand (--include-manual takes them)": report.manual,
         "left out (muted, skipped or not made)": report.left_out,

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from state.database import Database
 from state.errors import StateError
 from state.vault import Fault, Kept, TooLarge, Vault, contents, safe_name
 
@@ -28,6 +29,16 @@ def pieces(some: bytes = BYTES) -> Iterator[bytes]:
 
 def files(folder: Path) -> list[str]:
     return sorted(p.relative_to(folder).as_posix() for p in folder.rglob("*") if not p.is_dir())
+
+
+def test_in_a_folder_that_a_group_shares_files_are_for_the_group_and_for_nobody_else(tmp_path: Path) -> None:
+    (tmp_path / "ours").mkdir()
+    (tmp_path / "ours").chmod(0o2770)
+    vault(tmp_path / "ours").keep(pieces())
+    path = vault(tmp_path / "ours").path(HASH)
+    assert [oct(each.stat().st_mode & 0o7777) for each in (path, path.parent, path.parent.parent)] == [
+        *("0o440", "0o2770", "0o2770")
+    ]
 
 
 def test_bytes_are_kept_under_their_hash_for_their_owner_only(tmp_path: Path) -> None:
@@ -206,3 +217,14 @@ def test_only_ordinary_files_are_read(make: Callable[[Path], None], tmp_path: Pa
 )
 def test_a_name_from_outside_is_text_and_no_path(text: str, name: str) -> None:
     assert safe_name(text) == name
+
+
+def test_a_database_in_a_folder_that_a_group_shares_is_for_that_group(tmp_path: Path) -> None:
+    for mode, wanted in ((0o2770, "0o660"), (0o755, "0o600")):
+        folder = tmp_path / oct(mode)
+        folder.mkdir()
+        folder.chmod(mode)
+        database = Database(f"sqlite:///{folder / 'counterfoil.db'}")
+        database.migrate()
+        database.close()
+        assert oct((folder / "counterfoil.db").stat().st_mode & 0o777) == wanted
