@@ -105,6 +105,17 @@ def test_a_report_is_dated_by_its_file_and_known_by_its_hash(desk: Line, tmp_pat
     assert record["after"]["sha256"] == sha256(file.read_bytes()).hexdigest()
 
 
+def test_results_from_the_future_are_refused_and_a_zone_is_one_that_there_is(desk: Line, tmp_path: Path) -> None:
+    file = tmp_path / "junit.xml"
+    file.write_text('<testsuite timestamp="2099-01-01T00:00:00Z"><testcase name="a"/></testsuite>')
+    answer = desk("intake", "junit", str(file))
+    assert (answer.code, "row 1: was seen at 2099-01-01" in answer.err) == (2, True)
+    with desk.config.open("a") as config:
+        config.write('[intake.junit]\nzone = "Europe/Atlantis"\n')
+    answer = desk("intake", "junit", str(file))
+    assert (answer.code, "intake.junit.zone" in answer.err, "is no time zone" in answer.err) == (2, True, True)
+
+
 def test_findings_of_one_check_share_a_ticket_where_the_configuration_groups_them(desk: Line) -> None:
     with desk.config.open("a", encoding="utf-8") as config:
         config.write('\n[[groups]]\nby = "check"\nsource = ["automated_test"]\n')
