@@ -86,6 +86,8 @@ class Deciding:
         with self.store.alone(self.holder) as lease:
             old = self._find(ref, AcceptanceState.ACTIVE)
             item = self.store.item(old.item)
+            if (asked := self.store.ask(acceptances.asked_for, item.ref)) is not None:
+                raise NotDecided(f"{asked.ref} asks for that already; `counterfoil accept show {asked.ref}` shows it")
             return self._ask(lease, item, _completed(old.terms, changed), decider, because, renewal_of=old.ref)
 
     def approve(self, ref: str, changed: Terms, decider: Decider, because: Because, reason: str = "") -> Acceptance:

@@ -213,8 +213,14 @@ def _claimed(change: Change, seen: Sighting, backing: Backing) -> Ruling:
     said = said or Claim(ClaimKind.RESOLVED, at=seen.ticket.updated)
     if backing.is_pending and seen.item.claim is not None:
         said = seen.item.claim
-    hold = backing.hold(seen.link.ref.tracker, _is_said(seen, said))
+    hold = _lacking(seen, backing, _is_said(seen, said))
     return Ruling(change, {"status": Status.IN_PROGRESS, "claim": said}, hold)
+
+
+def _lacking(seen: Sighting, backing: Backing, what: str) -> Hold:
+    """The hold on what is missing: the one that is open stays, though it is from before the item had this ticket."""
+    held = (h.tracker for h in seen.holds if h.kind is HoldKind.EVIDENCE_MISSING)
+    return backing.hold(next(held, seen.link.ref.tracker), what)
 
 
 def _is_said(seen: Sighting, said: Claim) -> str:
@@ -234,7 +240,7 @@ def pending(seen: Sighting, ours: str | None, theirs: str | None, run: str) -> I
         yield from _following(seen, backing, Change(Field.STATUS, base, ours, theirs, Flow.PULL), run)
     if backing is None or said is None or base is None or not backing.is_pending:
         return
-    tracker, closed = seen.link.ref.tracker, base.theirs == Status.RESOLVED
+    closed = base.theirs == Status.RESOLVED
     change = Change(Field.STATUS, base, ours, Status.RESOLVED if closed else theirs, Flow.PULL)
     if not backing.missing:
         values: dict[str, Any] = {"status": Status.RESOLVED, "claim": None}
@@ -246,7 +252,7 @@ def pending(seen: Sighting, ours: str | None, theirs: str | None, run: str) -> I
         yield Ruling(change, {"claim": None}, agree=False, because=because, base=again)
     else:
         told = next((h.detail.partition(STILL)[0] for h in seen.holds if h.kind is HoldKind.EVIDENCE_MISSING), None)
-        yield Ruling(change, hold=backing.hold(tracker, told or _is_said(seen, said)), agree=False)
+        yield Ruling(change, hold=_lacking(seen, backing, told or _is_said(seen, said)), agree=False)
 
 
 def declined(seen: Sighting, ours: str | None, theirs: str | None) -> Iterator[Ruling]:

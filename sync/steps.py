@@ -215,7 +215,8 @@ class _Answer:
         undecided = {(f, a.theirs) for f, a in pulled.items() if a.theirs is not None and waits(f, a)}
         gone: dict[str, str] = {}
         for hold in self.seen.holds:
-            if hold.tracker != self.seen.link.ref.tracker or (hold.kind, hold.field) in still:
+            elsewhere = hold.tracker != self.seen.link.ref.tracker and hold.kind is not HoldKind.EVIDENCE_MISSING
+            if elsewhere or (hold.kind, hold.field) in still:
                 continue
             match hold.kind:
                 case HoldKind.GONE:

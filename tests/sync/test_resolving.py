@@ -74,6 +74,17 @@ def test_what_is_said_to_be_done_here_is_said_no_more_after_its_days(asking: Any
     comes_to_rest(asking, 1)
 
 
+def test_what_is_said_to_be_done_before_there_is_a_ticket_is_held_once_and_ends_like_any_claim(asking: Any) -> None:
+    item = asking.add(priority=Priority.MEDIUM)
+    resolving(asking).claim(item.ref, OLGA, asking.because("it is done"))
+    comes_to_rest(asking, 1)
+    assert holds(asking) == [HoldKind.EVIDENCE_MISSING]
+    asking.clock.sleep(15 * 86_400)
+    asking.sync()
+    assert (asking.item(item.ref).claim, holds(asking)) == (None, [])
+    comes_to_rest(asking, 1)
+
+
 def test_a_review_settles_a_claim_with_the_next_sync(asking: Any) -> None:
     item = closed(asking)
     bring(asking, item.ref)
