@@ -88,7 +88,7 @@ class Matter:
 
     def joined(self) -> None:
         """Something more is found that its ticket is to list, if it is one that lists several."""
-        _find(self.place, self.number, 3)
+        _find(self.place, f"CC8.{self.number}", 3)
 
     def approved(self, days: int = 90) -> None:
         """The risk is accepted, for so many days."""
@@ -204,18 +204,26 @@ def _ask_for_proof(place: Place) -> None:
 def _added(place: Place, name: str, number: int, dice: random.Random) -> str:
     """A new item, or where nobody asks to live with its risk, perhaps that of a group of two."""
     if {Matter.drops, Matter.asks} & {*MATTERS[name]} or (name != "joined" and dice.random() < 0.6):
-        title = f"Restrict port {number} of the bastion"
-        return str(place.ask("item", "add", title, "--priority", "high")["ref"])
-    _find(place, number, 2)
-    return next(str(each["ref"]) for each in place.ask("item", "list") if each["title"].endswith(f" CC8.{number}"))
+        _find(place, f"CC6.{number}", 1)
+        return _called(place, f" of CC6.{number} alone")
+    _find(place, f"CC8.{number}", 2)
+    return _called(place, f" CC8.{number}")
 
 
-def _find(place: Place, number: int, many: int) -> None:
-    """Take in so many findings under one control, which share a ticket."""
+def _find(place: Place, control: str, many: int) -> None:
+    """Take in so many findings under one control, which share a ticket where the control begins with CC8.
+
+    Nobody files them by hand, who would not decide about them then.
+    """
     file = place.folder / "findings.csv"
-    rows = (f"Close hole {n} in wall {number},high,CC8.{number},{number}-{n}\n" for n in range(many))
+    rows = (f"Close hole {n} of {control} alone,high,{control},{control}-{n}\n" for n in range(many))
     file.write_text("title,priority,controls,external_ref\n" + "".join(rows))
     place.ask("intake", "csv", str(file))
+
+
+def _called(place: Place, end: str) -> str:
+    """The item whose title ends like that."""
+    return next(str(each["ref"]) for each in place.ask("item", "list") if each["title"].endswith(end))
 
 
 def _key(place: Place, ref: str) -> str:
