@@ -15,6 +15,7 @@ from typing import Any
 from state.effects import Because
 from state.model import Actor, Agent
 from sync.app import logs
+from sync.app.failures import Mistaken
 
 AHEAD: ContextVar[timedelta] = ContextVar("AHEAD", default=timedelta(0))
 """How far ahead of this machine's clock commands look, so that the demo can show what time alone brings about."""
@@ -78,12 +79,23 @@ class Shell:
 
     def answer(self, value: Any, text: Callable[[], str]) -> None:
         """Write the command's result to standard output: as JSON if asked, else in words."""
+        try:
+            self._write(value, text)
+        except BrokenPipeError:
+            raise
+        except OSError as error:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            raise Mistaken(
+                f"what came of it could not be written out: {error.strerror}; see `counterfoil status`"
+            ) from None
+
+    def _write(self, value: Any, text: Callable[[], str]) -> None:
         if self.as_json:
             utf8 = (sys.stdout.encoding or "").lower().replace("-", "") == "utf8"
             written = json.dumps(value, indent=2 if sys.stdout.isatty() else None, ensure_ascii=not utf8)
-            print(self.redactor.clean(written))
+            print(self.redactor.clean(written), flush=True)
         else:
-            print(self.redactor.clean(text().rstrip("\n")))
+            print(self.redactor.clean(text().rstrip("\n")), flush=True)
 
     def refuse(self, text: str) -> None:
         """Say on standard error why nothing, or not all, was done; as a log line where lines are JSON."""

@@ -1,5 +1,6 @@
 """The command line as a whole: help, usage, failures, and what never leaves it."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -198,3 +199,14 @@ def test_the_shell_can_be_taught_to_complete() -> None:
         [sys.executable, "-c", code], env={**env, "PYTHONPATH": str(ROOT)}, capture_output=True, text=True, check=False
     )
     assert sorted(done.stdout.split()) == ["state", "status"]
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no device that is always full")
+def test_an_answer_that_cannot_be_written_out_is_no_bug(desk: Line) -> None:
+    code = "import sys; from sync.app.cli import main; sys.argv = ['counterfoil', 'item', 'list']; main()"
+    env = {**os.environ, "PYTHONPATH": str(ROOT)}
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [sys.executable, "-c", code], cwd=desk.folder, env=env, stdout=full, stderr=subprocess.PIPE, check=False
+        )
+    assert (done.returncode, b"could not be written out" in done.stderr, b"a bug" in done.stderr) == (2, True, False)
