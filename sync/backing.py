@@ -304,8 +304,13 @@ def _following(store: Store, policy: ResolutionPolicy, now: datetime, holds: Ite
 
 
 def _to_judge(store: Store, policy: ResolutionPolicy, now: datetime, holds: Iterable[Hold]) -> dict[str, ActionItem]:
-    """The items of which something else is missing than when it was last asked for, or for too long."""
-    held = {hold.item: hold for hold in holds if hold.kind is HoldKind.EVIDENCE_MISSING}
+    """The items of which something else is missing than when it was last asked for, or for too long.
+
+    Of one whose ticket is gone that is said once the ticket is there again, or another.
+    """
+    open_ = list(holds)
+    gone = {hold.item for hold in open_ if hold.kind is HoldKind.GONE}
+    held = {h.item: h for h in open_ if h.kind is HoldKind.EVIDENCE_MISSING and h.item not in gone}
     if not held:
         return {}
     found = {}

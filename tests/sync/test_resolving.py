@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from connectors.errors import Unavailable
 from state import acceptances
 from state.acceptance import AcceptanceState, Authorities, Decider, Terms
 from state.lease import Holder, this_process
@@ -83,6 +84,24 @@ def test_what_is_said_to_be_done_before_there_is_a_ticket_is_held_once_and_ends_
     asking.sync()
     assert (asking.item(item.ref).claim, holds(asking)) == (None, [])
     comes_to_rest(asking, 1)
+
+
+def test_a_claim_on_an_item_whose_ticket_is_gone_asks_for_no_look_at_it_in_every_run(asking: Any) -> None:
+    item = asking.add(priority=Priority.MEDIUM)
+    asking.sync()
+    ref = asking.link(item.ref).ref
+    asking.far.delete(ref)
+    resolving(asking).claim(item.ref, OLGA, asking.because("it is done"))
+    asking.clock.sleep(15 * 86_400)
+    asking.sync()
+    asking.sync()
+    asking.far.fail_next("fetch", Unavailable("it was looked at"))
+    assert asking.sync().plan.problems == ()
+    asking.far.restore(ref)
+    asking.sync(full=True)
+    asking.sync(full=True)
+    asking.sync()
+    assert (asking.item(item.ref).claim, holds(asking)) == (None, [])
 
 
 def test_a_review_settles_a_claim_with_the_next_sync(asking: Any) -> None:
