@@ -168,6 +168,7 @@ class Capturing:
         return f"closes {key}: {_title(there)}{made}{approved}"
 
     def _snapshot(self) -> Iterator[Capture]:
+        """The ticket as somebody closed it: their own word for it, which somebody else has to review."""
         if not self._is_closing():
             return
         event = self._closing()
@@ -176,7 +177,7 @@ class Capturing:
         draft = EvidenceDraft(
             EvidenceKind.TICKET_SNAPSHOT,
             f"{self.ticket.ref.key} as it was closed",
-            "counterfoil",
+            "counterfoil" if event is None else self._name(event.by.id),
             at,
             remote_id=self._closing_id,
             name=f"{self.ticket.ref.key or self.ticket.ref.id}.json".replace("/", "-"),

@@ -77,6 +77,7 @@ def test_a_closed_ticket_leaves_a_snapshot_of_itself_and_of_what_was_done(world:
     world.sync()
     (piece,) = evidence(world, item)
     assert (piece.draft.kind, piece.draft.mime) == (EvidenceKind.TICKET_SNAPSHOT, "application/json")
+    assert piece.draft.by == "mia@acme.example"
     assert len(piece.draft.sha256 or "") == 64
 
 
