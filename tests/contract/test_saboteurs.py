@@ -196,6 +196,14 @@ class NeverReopens(Saboteur):
         return super().update(ref, replace(patch, state=None) if reopens else patch, seen=seen)
 
 
+class CallsEverythingDone(Saboteur):
+    caught_by = "test_a_ticket_is_closed_as_the_first_of_some_words_that_its_tracker_has"
+
+    def update(self, ref: TicketRef, patch: Patch, *, seen: str) -> Ticket | None:
+        state = replace(patch.state, resolutions=("Done",)) if patch.state is not None else None
+        return super().update(ref, replace(patch, state=state), seen=seen)
+
+
 class WritesOverEdits(Saboteur):
     caught_by = "test_a_body_that_was_edited_since_it_was_read_is_not_written_over"
 

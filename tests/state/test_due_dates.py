@@ -4,9 +4,12 @@ from dataclasses import replace
 from datetime import date
 from typing import Any
 
+import pytest
+
 from state import due_dates
 from state.acceptance import DueChange
 from state.effects import Effects
+from state.errors import StateError
 from tests.state.test_acceptances import actions
 
 
@@ -18,8 +21,10 @@ def test_a_later_due_date_is_asked_for_once_and_decided_once(book: Any) -> None:
     [waits] = book.store.ask(due_dates.changes)
     assert waits.after == date(2027, 2, 1)
     decided = replace(waits, verdict="approved", decided_by="ruth@acme.example", decided_at=book.clock())
-    for change in (replace(decided, after=date(2027, 1, 1)), decided, decided):
-        book.store.commit(None, Effects(later=[(change, book.because)]))
+    book.store.commit(None, Effects(later=[(decided, book.because)]))
+    for change in (replace(decided, after=date(2027, 1, 1)), decided):
+        with pytest.raises(StateError, match="not asked for any more"):
+            book.store.commit(None, Effects(later=[(change, book.because)]))
     assert book.store.ask(due_dates.changes) == []
     assert book.store.ask(due_dates.changes, item.ref) == [decided]
     assert [a for a in actions(book) if a.startswith("due.")] == ["due.requested", "due.requested", "due.decided"]

@@ -28,6 +28,7 @@ READING = {
     *("item", "items", "existing", "list_items", "dirty_items", "link", "links", "links_by_ticket"),
     *(
         "find_link_by_key",
+        "called",
         "link_count",
         "has_links",
         "link_refs",
