@@ -22,11 +22,17 @@ def spellings(secrets: Iterable[str]) -> list[str]:
 
 
 def _forms(text: str) -> Iterable[str]:
-    raw = text.encode(errors="surrogateescape")
-    yield from (quote(raw, safe=""), quote_plus(raw), json.dumps(text)[1:-1], repr(raw)[2:-1])
+    """What a text is encoded as, and what that is within an address."""
+    for form in _encoded(text.encode(errors="surrogateescape")):
+        yield from (form, quote(form, safe="", errors="surrogateescape"))
+
+
+def _encoded(raw: bytes) -> Iterable[str]:
+    text = raw.decode(errors="surrogateescape")
+    yield from (text, quote(raw, safe=""), quote_plus(raw), json.dumps(text)[1:-1], repr(raw)[2:-1])
     yield from (raw.hex(), raw.hex().upper())
     for coded in (base64.b64encode(raw).decode(), base64.urlsafe_b64encode(raw).decode()):
-        yield from (coded, coded.rstrip("="), quote(coded, safe=""))
+        yield from (coded, coded.rstrip("="))
     # Within a longer text that was encoded as a whole, it begins at one of three places of a group of letters, and
     # what stands around it changes the groups at either end.
     for shift in (0, 1, 2):

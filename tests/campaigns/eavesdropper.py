@@ -6,7 +6,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from urllib.parse import quote, quote_plus
+from urllib.parse import quote, quote_plus, urlsplit
 
 from connectors.sandbox.calls import Answer, Call, Sandbox, User
 from connectors.sandbox.faults import Planned
@@ -84,7 +84,7 @@ class Eavesdropper(Sandbox):
         told = [call.method, call.path, call.query, rest, call.body.decode(errors="replace")]
         with (self._folder / "heard").open("a") as heard, (self._folder / "credentials").open("a") as seen:
             seen.write(json.dumps(credentials) + "\n")
-            if not call.path.startswith(("/Bearer", "/Basic", "/token")):
+            if not urlsplit(call.path).path.startswith(("/Bearer", "/Basic", "/token")):
                 heard.write(json.dumps(told, ensure_ascii=False) + "\n")
 
     def _in_order(self, call: Call, credentials: str) -> Answer:

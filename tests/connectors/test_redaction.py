@@ -24,6 +24,12 @@ def test_every_usual_encoding_is_known() -> None:
     assert wanted <= set(spellings([SECRET]))
 
 
+def test_an_encoded_secret_is_known_within_an_address_too() -> None:
+    raw = SECRET.encode()
+    encoded = (quote(SECRET, safe=""), json.dumps(SECRET)[1:-1], repr(raw)[2:-1], base64.b64encode(raw).decode())
+    assert {quote(each, safe="") for each in encoded} <= set(spellings([SECRET]))
+
+
 def test_the_longest_comes_first_and_each_long_line_counts() -> None:
     found = spellings(["begin\nMIIEvQIBADANBgkqhkiG\nend"])
     assert "MIIEvQIBADANBgkqhkiG" in found
@@ -34,3 +40,7 @@ def test_the_longest_comes_first_and_each_long_line_counts() -> None:
 def test_what_is_short_takes_no_words_apart() -> None:
     assert spellings(["", "x", "abc"]) == []
     assert spellings(["hunter2"]) == ["hunter2"]
+
+
+def test_bytes_that_are_no_text_are_known_too() -> None:
+    assert "hunter%E92hunter" in spellings([b"hunter\xe92hunter".decode(errors="surrogateescape")])
