@@ -9,7 +9,7 @@ from enum import Enum
 from typing import Any
 
 import rfc8785
-from sqlalchemy import Connection, LargeBinary, Row, Select, and_, cast, func, insert, select
+from sqlalchemy import ColumnElement, Connection, LargeBinary, Row, Select, and_, cast, func, insert, select
 
 from state.effects import Because
 from state.errors import AuditError
@@ -203,24 +203,24 @@ def log(
 
 def reopened(connection: Connection, items: Iterable[str]) -> dict[str, datetime]:
     """When each of the items was last opened again after it had been resolved, where it happened (UTC)."""
-    found: dict[str, datetime] = {}
     status = AUDIT.c.body.like('%"before":"resolved","field":"status"%')
-    for some in chunks(dict.fromkeys(items)):
-        query = select(AUDIT.c.object, AUDIT.c.body).where(AUDIT.c.object.in_(some), status).order_by(AUDIT.c.seq)
-        found |= {row.object: datetime.fromisoformat(json.loads(row.body)["at"]) for row in connection.execute(query)}
-    return found
+    return {ref: datetime.fromisoformat(told["at"]) for ref, told in _last(connection, items, status).items()}
 
 
 def claimants(connection: Connection, items: Iterable[str]) -> dict[str, Agent]:
     """Who made the claim that each of the items has, as recorded with it."""
-    found: dict[str, Agent] = {}
     made = and_(AUDIT.c.body.like('%"field":"claim"%'), AUDIT.c.body.not_like('%"after":null,%'))
+    actors = {ref: told["actor"] for ref, told in _last(connection, items, made).items()}
+    return {ref: Agent(Actor(a["kind"]), a["system"], a["account"], a["name"]) for ref, a in actors.items()}
+
+
+def _last(connection: Connection, items: Iterable[str], which: ColumnElement[bool]) -> dict[str, dict[str, Any]]:
+    """The last of such records about each of the items, where there is one."""
+    found: dict[str, str] = {}
     for some in chunks(dict.fromkeys(items)):
-        query = select(AUDIT.c.object, AUDIT.c.body).where(AUDIT.c.object.in_(some), made).order_by(AUDIT.c.seq)
-        for row in connection.execute(query):
-            actor = json.loads(row.body)["actor"]
-            found[row.object] = Agent(Actor(actor["kind"]), actor["system"], actor["account"], actor["name"])
-    return found
+        query = select(AUDIT.c.object, AUDIT.c.body).where(AUDIT.c.object.in_(some), which).order_by(AUDIT.c.seq)
+        found |= {row.object: row.body for row in connection.execute(query)}
+    return {ref: json.loads(body) for ref, body in found.items()}
 
 
 def _record(row: Row[Any]) -> AuditRecord:

@@ -8,9 +8,14 @@ A_REVIEW = "a review"
 """How a sentence begins that says that nothing but a review is missing."""
 
 
+def is_review_alone(sentences: Sequence[str]) -> bool:
+    """Whether nothing but reviews is missing."""
+    return bool(sentences) and all(each.startswith(A_REVIEW) for each in sentences)
+
+
 def ways(item: str, sentences: Sequence[str]) -> str:
     """The commands by which what is missing for an item is brought."""
     review = f"counterfoil review {item} --accept"
-    if sentences and all(each.startswith(A_REVIEW) for each in sentences):
+    if is_review_alone(sentences):
         return f"{review}, by a reviewer who did not bring it"
     return f"counterfoil evidence add {item} FILE|URL, and {review} where a review is asked for"

@@ -3,10 +3,13 @@
 import re
 from datetime import date
 
-from state.model import ActionItem, Status
+from state.model import ActionItem, Actor, Agent, Status
 
 OURS = "counterfoil"
 """The system of agents who act on our side; every other system is a tracker or a source."""
+
+BY_ITSELF = Agent(Actor.SCHEDULE, OURS, "")
+"""Who does what no person did: time that is over, and what follows from something else."""
 
 UNFINISHED = frozenset({Status.OPEN, Status.IN_PROGRESS})
 """The statuses of items that somebody must still do something about."""

@@ -24,8 +24,8 @@ from state.acceptance import (
 from state.effects import Because, Effects, Lease
 from state.errors import StateError
 from state.lease import Holder, this_process
-from state.lifecycle import UNFINISHED
-from state.model import ActionItem, Actor, Agent, Comment, Person
+from state.lifecycle import BY_ITSELF, UNFINISHED
+from state.model import ActionItem, Comment, Person
 from state.store import Store
 from sync.endings import end_words, over, risks_due, sent_back, unclaimed
 from sync.involved import involved
@@ -163,7 +163,7 @@ class Deciding:
     def spent(self, about: Acceptance, item: ActionItem) -> dict[str, str]:
         """Who approved a request and may not decide about it any more, and why: their approval does not count."""
         barred, found = self.involved(about, item), {}
-        for each in about.approvals:
+        for each in about.approvals if about.state is AcceptanceState.REQUESTED else ():
             typist = self.person(each.typed_by) if each.typed_by else None
             who = replace(self.person(each.by), typist=typist)
             if why := refusal(who, self.authorities.rating(item), barred, self.authorities):
@@ -225,11 +225,7 @@ class Deciding:
             return (last,)
         ended = over(self.store, old, item, self.clock())
         if ended is not None:
-            return (
-                old,
-                ended,
-                Because(Agent(Actor.SCHEDULE, "counterfoil", ""), because.run, reason=ended.ended_why),
-            ), last
+            return (old, ended, Because(BY_ITSELF, because.run, reason=ended.ended_why)), last
         why = f"renewed by {asked.ref}"
         renewed = replace(old, state=AcceptanceState.RENEWED, ended_at=self.clock(), ended_why=why)
         return (old, renewed, replace(because, reason=why)), last

@@ -11,7 +11,7 @@ from mapping.speech import comment_key
 from state import audit, comments, links, members, proofs
 from state.comments import UNKNOWN
 from state.effects import Because
-from state.lacking import A_REVIEW, STILL
+from state.lacking import STILL, is_review_alone
 from state.lifecycle import OURS, UNFINISHED
 from state.model import ActionItem, Actor, Agent, ClaimKind, Comment, Field, Hold, HoldKind, Status
 from state.proof import Demand, Evidence, EvidenceDraft, ResolutionPolicy, missing
@@ -146,7 +146,7 @@ class Backing:
     def _ways(self) -> str:
         """How what is missing is brought."""
         ref = self.item.ref
-        if all(sentence.startswith(A_REVIEW) for sentence in self.missing):
+        if is_review_alone(self.missing):
             return f"A reviewer who did not bring it gives that with `counterfoil review {ref} --accept`."
         return (
             "Bring it here: a comment with a line `/evidence URL what it shows`, a file attached to this ticket, "

@@ -9,7 +9,8 @@ from mapping.read import ACCEPTANCE_REQUESTED
 from state import acceptances
 from state.acceptance import Acceptance, AcceptancePolicy, AcceptanceState, fingerprint
 from state.effects import Because, Effects, ItemChange
-from state.model import ActionItem, Actor, Agent, Comment, Field, Link, OperationKind, Status
+from state.lifecycle import BY_ITSELF
+from state.model import ActionItem, Comment, Field, Link, OperationKind, Status
 from state.store import Store
 from sync.diff import ours_again, rebased
 from sync.plan import Operation
@@ -162,8 +163,7 @@ def _ended(each: Acceptance, state: AcceptanceState, why: str, now: datetime) ->
 
 def unclaimed(item: ActionItem, why: str, run: str) -> tuple[ItemChange, ...]:
     """The change that takes an item's claim back, if it has one."""
-    agent = Agent(Actor.SCHEDULE, "counterfoil", "")
-    return () if item.claim is None else (ItemChange(item.ref, {"claim": None}, Because(agent, run, reason=why)),)
+    return () if item.claim is None else (ItemChange(item.ref, {"claim": None}, Because(BY_ITSELF, run, reason=why)),)
 
 
 def sent_back(link: Link) -> Link:

@@ -10,7 +10,7 @@ from mapping.read import ACCEPTANCE_REQUESTED, DUPLICATE
 from state.acceptance import Acceptance, AcceptanceState
 from state.effects import Because
 from state.lacking import STILL
-from state.lifecycle import OURS, UNFINISHED, refusal
+from state.lifecycle import BY_ITSELF, UNFINISHED, refusal
 from state.model import (
     ActionItem,
     Actor,
@@ -247,7 +247,7 @@ def pending(seen: Sighting, ours: str | None, theirs: str | None, run: str) -> I
         yield Ruling(replace(change, theirs=Status.RESOLVED), values, agree=False, because=backing.settled(run))
     elif backing.is_over:
         days = backing.policy.reopen_after_days
-        because = Because(Agent(Actor.SCHEDULE, OURS, ""), run, "", f"still missing after {days} days")
+        because = Because(BY_ITSELF, run, "", f"still missing after {days} days")
         again = ours_again(Agreed(ours, theirs)) if closed else None
         yield Ruling(change, {"claim": None}, agree=False, because=because, base=again)
     else:
@@ -269,7 +269,7 @@ def _following(seen: Sighting, backing: Backing, change: Change, run: str) -> It
     known = seen.original
     if known is not None and backing.follows(known):
         why = f"{seen.ticket.ref.key} is a duplicate of {known.key}, and {known.item.ref} is resolved"
-        because = Because(Agent(Actor.SCHEDULE, OURS, ""), run, "", why)
+        because = Because(BY_ITSELF, run, "", why)
         yield Ruling(change, {"status": Status.RESOLVED, "claim": None}, because=because)
 
 

@@ -133,9 +133,8 @@ def show_one(shell: Shell, ref: str) -> int:
         court = deciding(shell, config, store)
         answer = shapes.acceptance(found, shell.today) | {"asked": _asked(store, found)}
         answer |= {"lacks": list(court.lacks(found, item)), "may_decide": court.able(found, item)}
-        spent = court.spent(found, item)
+        lost = court.spent(found, item)
     answer["questioned"] = [shapes.questioned(each) for each in doubts]
-    lost = spent if found.state is AcceptanceState.REQUESTED else {}
     answer["not_counted"] = [{"by": by, "why": why} for by, why in lost.items()]
     words = (*map(str, doubts), *(f"the approval of {by} does not count: {why}" for by, why in lost.items()))
     shell.answer(answer, lambda: show.rendered(*_whole(answer, item.title, words)))

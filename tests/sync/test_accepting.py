@@ -402,8 +402,8 @@ def test_an_acceptance_that_was_over_before_anything_ran_is_not_renewed_by_the_n
     at_rest(world)
 
 
-def test_a_decision_that_a_run_overtook_is_not_written(world: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    item = asked(world)
+def overtaken(world: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let whoever commits next be so late that a run has taken over."""
     commit = Store.commit
 
     def late(store: Store, held: Lease | None, effects: Effects) -> Any:
@@ -412,6 +412,11 @@ def test_a_decision_that_a_run_overtook_is_not_written(world: Any, monkeypatch: 
         return commit(store, held, effects)
 
     monkeypatch.setattr(Store, "commit", late)
+
+
+def test_a_decision_that_a_run_overtook_is_not_written(world: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    item = asked(world)
+    overtaken(world, monkeypatch)
     with pytest.raises(LeaseLost):
         deciding(world).approve(item.ref, TERMS, RUTH, world.because())
     assert world.item(item.ref).status is Status.OPEN

@@ -6,12 +6,10 @@ from typing import Any
 import pytest
 
 from state.acceptance import DueChange
-from state.effects import Effects, Lease
+from state.effects import Effects
 from state.errors import LeaseLost, StateError
-from state.lease import Holder
-from state.store import Store
 from sync.postponing import Postponing, history
-from tests.sync.test_accepting import RUTH, deciding
+from tests.sync.test_accepting import RUTH, deciding, overtaken
 
 FIRST, LATER = date(2026, 12, 20), date(2027, 2, 1)
 
@@ -39,14 +37,7 @@ def test_a_change_by_hand_is_told_beside_an_approved_one_of_the_same_dates(world
 def test_a_decision_that_a_run_overtook_is_not_written(world: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     ref = world.add().ref
     ask(world, ref)
-    commit = Store.commit
-
-    def late(store: Store, held: Lease | None, effects: Effects) -> Any:
-        world.clock.sleep(61)
-        store.take_lease(Holder("elsewhere", 1), 300)
-        return commit(store, held, effects)
-
-    monkeypatch.setattr(Store, "commit", late)
+    overtaken(world, monkeypatch)
     with pytest.raises(LeaseLost):
         postponing(world).approve(ref, RUTH, world.because())
     assert world.item(ref).due_date == FIRST
