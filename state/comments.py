@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
-from sqlalchemy import Connection, bindparam, insert, select, text, tuple_, update
+from sqlalchemy import Connection, and_, bindparam, insert, select, text, tuple_, update
 
 from state.audit import Ledger, digest
 from state.effects import Because
@@ -22,8 +22,11 @@ UNKNOWN = "?"
 _Key = tuple[str, str] | int
 
 _DUE = text("(comment.remote_id = '' OR comment.standing <> '') AND comment.inbound = 0")
-_UNSENT = select(COMMENT).where(_DUE).order_by(COMMENT.c.seq)
-_UNSENT_LINKED = _UNSENT.where(select(LINK.c.id).where(LINK.c.item == COMMENT.c.item, CURRENT).exists())
+_TICKET = select(LINK.c.id).where(LINK.c.item == COMMENT.c.item, CURRENT)
+_IS_ELSEWHERE = and_(COMMENT.c.tracker != "", ~_TICKET.where(LINK.c.tracker == COMMENT.c.tracker).exists())
+"""What was to be said on a ticket that the item has no more."""
+_UNSENT = select(COMMENT).where(_DUE, ~_IS_ELSEWHERE).order_by(COMMENT.c.seq)
+_UNSENT_LINKED = _UNSENT.where(_TICKET.exists())
 _STANDING = select(COMMENT).where(tuple_(COMMENT.c.tracker, COMMENT.c.remote_id).in_(bindparam("some", expanding=True)))
 _KNOWN_IDS = select(COMMENT.c.remote_id).where(
     COMMENT.c.tracker == bindparam("in_tracker"), COMMENT.c.remote_id.in_(bindparam("some", expanding=True))

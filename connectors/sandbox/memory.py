@@ -217,8 +217,9 @@ class MemoryTracker:
     def _updated(self, ref: TicketRef, patch: Patch, seen: str) -> Ticket:
         stored = self.far_side.stored(ref)
         before = stored.ticket
-        known = [version for version in stored.versions if version.revision == seen]
-        if not isinstance(patch.body, Keep) and known and known[0].body != before.body:
+        shown = (self.far_side.view(stored, version) for version in stored.versions)
+        known = [version.body for version in shown if version.revision == seen]
+        if not isinstance(patch.body, Keep) and known and before.body not in known:
             raise Stale(f"the body of {before.ref.key} was edited since it was seen")
         asked = {
             "title": patch.title,

@@ -130,7 +130,7 @@ def _talked(h: History, link: Link, holds: Sequence[Hold]) -> None:
     keys = Counter(a.marker_key for a in log if a.by.ours)
     assert set(keys.values()) <= {1}, (link.item, keys)
     refused = any(hold.kind is HoldKind.COMMENT_REFUSED for hold in holds)
-    for ours in (c for c in stored if not c.inbound):
+    for ours in (c for c in stored if not c.inbound and c.tracker in ("", link.ref.tracker)):
         assert ours.remote_id or refused, (link.item, ours.text)
 
 

@@ -3,10 +3,15 @@
 A slice with a fixed seed; `make campaign NAME=histories` runs many more, and prints what fails as a program.
 """
 
+from datetime import UTC, datetime, timedelta
+
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis.stateful import run_state_machine_as_test
 
+from connectors.sandbox.memory import CAPS
+from state.ticket import Patch, Ticket
 from tests.histories.machine import Histories
+from tests.histories.weather import Clock, Far, Kind, Tracker
 
 
 def test_whatever_happens_it_comes_to_rest() -> None:
@@ -23,3 +28,16 @@ def test_whatever_happens_it_comes_to_rest() -> None:
             suppress_health_check=list(HealthCheck),
         ),
     )
+
+
+def test_a_tracker_of_whole_seconds_does_not_refuse_for_ever_what_it_cannot_tell_apart() -> None:
+    now = datetime(2026, 11, 20, 12, tzinfo=UTC)
+    far = Far(Clock(now, tick=timedelta(0)), Kind(coarse=True))
+    tracker = Tracker("eng", far_side=far, caps=CAPS)
+    ref = far.open("Ours", body="Asked for", tracker="eng")
+    far.edit(ref, body="Asked for, and more")
+    [there] = tracker.fetch([ref])
+    assert isinstance(there, Ticket)
+    assert there.revision == far.stored(ref).versions[0].revision
+    tracker.update(ref, Patch(body="Done"), seen=there.revision)
+    assert far.ticket(ref).body == "Done"

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from state.comments import UNKNOWN
+from state.comments import UNKNOWN, waiting
 from state.effects import Effects
 from state.model import ActionItem, Comment
 from state.store import StateError, UnknownRef
@@ -119,3 +119,15 @@ def test_a_topic_starts_anew_with_another_ticket_and_what_stands_in_the_former_o
     [new] = _put(book, _about(item, "Nothing is missing.", book))
     assert (new.id != first.id, new.remote_id) == (True, "")
     assert [c.text for c in book.store.comments(item.ref)] == ["A review is missing.", "Nothing is missing."]
+
+
+def test_what_was_not_said_yet_on_a_former_ticket_waits_no_more(book: "Book") -> None:
+    item = book.item()
+    book.linked(item)
+    _put(book, _about(item, "A review is missing.", book))
+    said = book.store.add_comment(item.ref, "kim@acme.example", "Any news?", book.because)
+    book.store.unlink(item.ref, book.because)
+    assert book.store.ask(waiting, linked_only=False) == [said]
+    link = book.link(item, "10002")
+    book.linked(item, "10002", ref=replace(link.ref, tracker="ops"))
+    assert book.store.waiting_comments() == [said]
