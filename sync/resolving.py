@@ -173,10 +173,12 @@ class Resolving:
 
 
 def refusal(store: Store, item: ActionItem, by: str, now: datetime, because: Because) -> Effects:
-    """An item does not count as done: it is in progress, and its ticket goes back to that and is told why."""
+    """An item does not count as done: its ticket goes back to where it is, in progress if it was resolved, and is told
+    why.
+    """
     link = store.link(item.ref)
     held = _missing(store, item.ref)
-    values = {"status": Status.IN_PROGRESS, "claim": None}
+    values = {"status": item.status if item.status in UNFINISHED else Status.IN_PROGRESS, "claim": None}
     effects = Effects(
         changes=[ItemChange(item.ref, values, because)],
         released={hold.id: because for hold in held},

@@ -92,13 +92,15 @@ class Ruling:
 
 
 def authority_over(
-    authority: Mapping[Field, Authority], theirs: Values, backing: Backing | None
+    authority: Mapping[Field, Authority], item: ActionItem, theirs: Values, backing: Backing | None
 ) -> Mapping[Field, Authority]:
     """Who may change each field: a ticket does not have the say alone while its value decides nothing.
 
-    That is so where it means nothing to us, and where it says that work is done which we have yet to see.
+    That is so where it means nothing to us, where it says that work is done which we have yet to see, and where it was
+    decided here that nothing is left to do.
     """
     decisive = frozenset(Status) if backing is None else UNFINISHED
+    decisive = decisive if item.status in UNFINISHED else frozenset()
     means: dict[Field, frozenset[str]] = {Field.STATUS: decisive, Field.PRIORITY: frozenset(Priority)}
     lost = [f for f, known in means.items() if authority[f] is Authority.TICKET and theirs.get(f) not in known]
     return {**authority, **dict.fromkeys(lost, Authority.BOTH)}

@@ -53,7 +53,8 @@ def answer(seen: Sighting, rules: Rules, run: str) -> Step:
     tracker = seen.link.ref.tracker
     before = desired(seen.item, rules, tracker, seen.link.marker)
     there = observe(seen.ticket, rules, tracker, baseline=seen.link.baseline, desired=before)
-    authority = authority_over(rules.trackers[tracker].authority, there.values, seen.backing)
+    said = rules.trackers[tracker].authority
+    authority = authority_over(said, seen.item, there.values, seen.backing)
     moved = compare(seen.link.baseline, before.values, there.values, authority)
     asking = rules.trackers[tracker].asking([seen.ticket.state.name, *seen.ticket.labels])
     found = [r for change in moved if (r := rule(change, seen, authority, asking)) is not None]
@@ -71,6 +72,7 @@ def answer(seen: Sighting, rules: Rules, run: str) -> Step:
         if r.agree
     }
     base = {**seen.link.baseline, **agreed, **{r.change.field: r.base for r in rulings if r.base is not None}}
+    authority = authority_over(said, item, there.values, seen.backing)
     rest = compare(base, wanted.values, there.values, authority)
     return _Answer(seen, rules, run, item, wanted, there, base, rest, rulings, changes).step()
 

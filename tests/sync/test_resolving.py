@@ -12,7 +12,7 @@ from state import acceptances
 from state.acceptance import AcceptanceState, Authorities, Decider, Terms
 from state.lease import Holder, this_process
 from state.lifecycle import OURS
-from state.model import Actor, Agent, HoldKind, Priority, Status
+from state.model import Actor, Agent, Authority, Field, HoldKind, Priority, Status
 from state.proof import EvidenceKind
 from state.ticket import Category
 from sync.accepting import Deciding
@@ -39,6 +39,36 @@ def test_what_is_said_to_be_done_here_and_backed_closes_its_ticket(asking: Any) 
     asking.sync()
     assert asking.ticket(item.ref).state.category is Category.DONE
     assert (told(asking, item), holds(asking)) == ([], [])
+    comes_to_rest(asking, 1)
+
+
+def test_what_is_proven_here_closes_its_ticket_though_that_has_the_say_over_the_status(asking: Any) -> None:
+    asking.authority[Field.STATUS] = Authority.TICKET
+    item = asking.add(priority=Priority.MEDIUM)
+    asking.sync()
+    bring(asking, item.ref)
+    resolving(asking).claim(item.ref, OLGA, asking.because("seen"))
+    asking.sync()
+    assert asking.item(item.ref).status is Status.RESOLVED
+    assert asking.ticket(item.ref).state.category is Category.DONE
+    comes_to_rest(asking, 1)
+    asking.far.move_to(asking.link(item.ref).ref, "In Review")
+    asking.sync()
+    assert asking.item(item.ref).status is Status.IN_PROGRESS
+    comes_to_rest(asking, 1)
+
+
+def test_who_refuses_a_claim_that_was_taken_back_leaves_the_item_where_it_is_by_now(asking: Any) -> None:
+    item = asking.add(priority=Priority.MEDIUM)
+    asking.sync()
+    resolving(asking).claim(item.ref, OLGA, asking.because("it is done"))
+    asking.sync()
+    asking.edit(item.ref, status=Status.OPEN, claim=None)
+    [hold] = asking.store.holds(item.ref)
+    settle(asking.store, hold, "item", asking.because("it is not"), holder=this_process())
+    assert asking.item(item.ref).status is Status.OPEN
+    asking.sync()
+    assert asking.ticket(item.ref).state.category is Category.NEW
     comes_to_rest(asking, 1)
 
 
