@@ -214,6 +214,14 @@ def claimants(connection: Connection, items: Iterable[str]) -> dict[str, Agent]:
     return {ref: Agent(Actor(a["kind"]), a["system"], a["account"], a["name"]) for ref, a in actors.items()}
 
 
+def since_linked(connection: Connection, item: str) -> list[dict[str, Any]]:
+    """What was recorded of an item since it was given the ticket that it has, or had last."""
+    found = log(lambda query: connection.execute(query).all(), objects=[item])
+    told = [json.loads(record.body) for record in found]
+    linked = [at for at, each in enumerate(told) if each["action"] in ("ticket.created", "ticket.linked")]
+    return told[max(linked, default=-1) + 1 :]
+
+
 def _last(connection: Connection, items: Iterable[str], which: ColumnElement[bool]) -> dict[str, dict[str, Any]]:
     """The last of such records about each of the items, where there is one."""
     found: dict[str, str] = {}

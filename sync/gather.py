@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import timedelta
+from functools import cache, partial
 from itertools import islice
 
 from mapping.read import observe
@@ -299,7 +300,8 @@ def _news(
     """What became of comments that are stored, and the evidence that the ticket gives."""
     stored = scope.store.ask(comments.standing, link.item, link.ref.tracker)
     known = scope.store.ask(proofs.of_items, [link.item]).get(link.item, ())
-    changed = tuple(revised(link, ticket, told, stored, scope.run))
+    said_there = cache(partial(scope.store.ask, comments.said_there, link.item))
+    changed = tuple(revised(link, ticket, told, stored, said_there, scope.run))
     edited = {comment.remote_id for comment, _ in changed if comment.deleted_at is None}
     fresh = edited | {act.id for act in activity if act.id not in stored}
     said = [act for act in told if act.kind is ActivityKind.COMMENT and act.id in fresh]

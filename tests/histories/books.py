@@ -2,14 +2,15 @@
 
 import json
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
+from state.acceptance import as_of
 from state.audit import digest, plain
-from state.model import ActionItem, Claim, HoldKind, OperationKind, Status
+from state.model import ActionItem, Actor, Claim, HoldKind, OperationKind, Status
 from state.store import Store
 from state.ticket import ActivityKind
 from tests.histories.weather import Far
@@ -35,6 +36,11 @@ def _spelt(name: str, value: Any) -> str:
     return json.dumps(value["kind"] if kind_only else value, sort_keys=True)
 
 
+def _is_no_decision(body: Mapping[str, Any]) -> bool:
+    """Whether a run wrote this, or time alone brought it about."""
+    return bool(body["source"]["run"]) or body["actor"]["kind"] == Actor.SCHEDULE
+
+
 @dataclass
 class Books:
     """Reads the ledger record by record beside an account of its own.
@@ -49,6 +55,7 @@ class Books:
 
     store: Store
     fars: Mapping[str, Far]
+    clock: Callable[[], datetime]
     seq: int = 0
     done: Counter[Key] = field(default_factory=Counter)
     told: Counter[Key] = field(default_factory=Counter)
@@ -71,13 +78,18 @@ class Books:
     @contextmanager
     def witnessing(self) -> Iterator[None]:
         """What people do to items within is written into our own account."""
-        before = {item.ref: item for item in self.store.list_items()}
+        before = self._standing()
         yield
-        for item in self.store.list_items():
+        for item in self._standing().values():
             if (was := before.get(item.ref)) is not None and was.revision != item.revision:
                 for name in FIELDS:
                     if (old := spelt(was, name)) != (new := spelt(item, name)):
                         self.done[item.ref, name, old, new] += 1
+
+    def _standing(self) -> dict[str, ActionItem]:
+        """The items as they stand today: without an acceptance that is over, whether or not that is written down."""
+        today = self.clock().date()
+        return {item.ref: as_of(item, today) for item in self.store.list_items()}
 
     def balance(self) -> None:
         """Read what was recorded since the last time; raises `AssertionError` where the two accounts differ."""
@@ -112,7 +124,7 @@ class Books:
                 self.reworded.add((body["after"]["tracker"], body["after"]["remote_id"]))
             case "comment.perhaps_sent":
                 self.perhaps[body["after"]["tracker"], body["object"]] += 1
-            case "acceptance.lapsed" | "acceptance.voided" | "acceptance.rejected" if body["source"]["run"]:
+            case "acceptance.lapsed" | "acceptance.voided" | "acceptance.rejected" if _is_no_decision(body):
                 self.over.add((ref, body["reason"]))
             case "ticket.missing" | "ticket.found" | "ticket.archived" | "ticket.unarchived" | "ticket.moved":
                 assert body["before"] != body["after"], body

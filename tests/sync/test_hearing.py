@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -135,3 +136,18 @@ def test_our_own_comment_that_somebody_deletes_is_marked_and_not_said_again(worl
     gone, _ = said(world, item)
     assert gone.deleted_at is not None
     assert [a.text for a in world.far.activity(ref) if a.kind is ActivityKind.COMMENT] == ["Why me?"]
+
+
+@pytest.mark.parametrize("behind", [timedelta(0), timedelta(hours=1)])
+def test_what_was_said_on_a_former_ticket_was_not_deleted_from_the_one_after_it(world: Any, behind: timedelta) -> None:
+    world.far.clock = lambda: world.clock() - behind
+    item, _, _ = talked(world, "It is done.")
+    world.store.add_comment(item, "olga@acme.example", "Thanks.", world.because())
+    world.sync()
+    world.store.unlink(item, world.because("a mistake"))
+    world.sync()
+    world.far.comment(world.link(item).ref, "Here as well.", by="mia")
+    world.sync(full=True)
+    told = [(each.text, each.deleted_at) for each in said(world, item)]
+    assert sorted(told) == [("Here as well.", None), ("It is done.", None), ("Thanks.", None)]
+    assert records(world, item, "comment.deleted") == []
