@@ -214,6 +214,13 @@ def claimants(connection: Connection, items: Iterable[str]) -> dict[str, Agent]:
     return {ref: Agent(Actor(a["kind"]), a["system"], a["account"], a["name"]) for ref, a in actors.items()}
 
 
+def status_events(connection: Connection, item: str) -> frozenset[str]:
+    """The trackers' own ids of what moved an item's status."""
+    told = (json.loads(each.body) for each in log(lambda query: connection.execute(query).all(), objects=[item]))
+    moved = (each for each in told if (each["action"], each["field"]) == ("item.changed", "status"))
+    return frozenset(each["source"]["event"] for each in moved)
+
+
 def since_linked(connection: Connection, item: str) -> list[dict[str, Any]]:
     """What was recorded of an item since it was given the ticket that it has, or had last."""
     found = log(lambda query: connection.execute(query).all(), objects=[item])

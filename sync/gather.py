@@ -9,7 +9,7 @@ from itertools import islice
 from mapping.read import observe
 from mapping.render import desired
 from mapping.speech import comment_key
-from state import comments, proofs
+from state import audit, comments, proofs
 from state.acceptance import Acceptance
 from state.comments import UNKNOWN
 from state.effects import Because, Feed
@@ -274,13 +274,16 @@ def _sighting(scope: Scope, item: ActionItem, link: Link, ticket: Ticket, *, oth
         ticket = replace(ticket, linked_change_open=any(a.after == "open" for a in requests))
     else:
         activity, ticket, new = [], _as_known(link, ticket), ((), ())
+    before = link.seen_at or link.linked_at
+    again = any(act.kind is ActivityKind.FIELD and act.at <= before for act in activity)
+    taken = scope.store.ask(audit.status_events, item.ref) if again else frozenset()
     known = scope.store.known_comments(scope.tracker.name, [a.id for a in activity])
     holds = tuple(scope.store.holds(item.ref))
     waiting, said = _spoken(scope, item, activity)
     asked = scope.asked(item.ref)
     votes = _votes(scope, item, link, asked, [act for act in activity if act.id not in known])
     seen = Sighting(item, link, ticket, activity, holds, frozenset(known), waiting, said, asked)
-    return replace(seen, voted=votes.taken, doubted=votes.warnings, revised=new[0], captured=new[1])
+    return replace(seen, voted=votes.taken, doubted=votes.warnings, revised=new[0], captured=new[1], taken=taken)
 
 
 def _votes(scope: Scope, item: ActionItem, link: Link, asked: Acceptance | None, news: Sequence[Activity]) -> Votes:

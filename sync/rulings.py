@@ -1,6 +1,6 @@
 """What a field that moved in the ticket leads to, before anything is pushed."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
 from typing import Any
@@ -47,6 +47,7 @@ class Sighting:
     `activity` is what people did since `link.seen_at`, `holds` are the item's open ones, `heard` the tracker's ids of
     comments already stored, `waiting` the comments yet to be sent, `said` those found to stand in the ticket already.
     `revised` are stored comments that were changed or deleted since, `captured` is evidence that the ticket gives.
+    `taken` are the events that moved the item's status before, as far as the activity may show one of them again.
     `asked` is the request to accept the risk that nobody has decided yet, `voted` what comments made of it, and
     `doubted` why others were not taken for that. `backing` is what is at hand where the item is said to be done, and
     `original` the item whose ticket this one repeats.
@@ -67,6 +68,7 @@ class Sighting:
     original: Original | None = None
     revised: tuple[tuple[Comment, Because], ...] = ()
     captured: tuple[Capture, ...] = ()
+    taken: frozenset[str] = frozenset()
 
     @property
     def refused(self) -> Move | None:
@@ -257,6 +259,12 @@ def pending(seen: Sighting, ours: str | None, theirs: str | None, run: str) -> I
         yield Ruling(change, hold=_lacking(seen, backing, told or _is_said(seen, said)), agree=False)
 
 
+def with_claim(found: Iterable[Ruling], claimed: Sequence[Ruling]) -> list[Ruling]:
+    """The rulings, and what becomes of a claim from before: if that decides the status, nothing else does."""
+    decided = any("status" in ruling.values for ruling in claimed)
+    return [*(r for r in found if not (decided and r.change.field is Field.STATUS)), *claimed]
+
+
 def declined(seen: Sighting, ours: str | None, theirs: str | None) -> Iterator[Ruling]:
     """A request that was refused in a comment is none any more: the ticket goes back to where its item is."""
     base = seen.link.baseline.get(Field.STATUS)
@@ -292,9 +300,14 @@ def _field_hold(kind: HoldKind, seen: Sighting, change: Change, detail: str) -> 
 
 
 def who(seen: Sighting, change: Change, run: str) -> Because:
-    """The person who made the change according to the ticket's history, else the tracker itself."""
+    """The person who made the change according to the ticket's history, else the tracker itself.
+
+    Where the history shows nothing since, the status is only read as another one, by another mapping.
+    """
     tracker = seen.link.ref.tracker
     act = deed(seen, change)
+    if change.field is Field.STATUS and act is not None and act.id in seen.taken:
+        return Because(BY_ITSELF, run, "", f"{seen.ticket.ref.key}: its status is read as {shown(change.theirs)} now")
     reason = f"{seen.ticket.ref.key}: {change.field} is now {shown(change.theirs)}"
     if act is None:
         return Because(Agent(Actor.UNKNOWN, tracker, "unknown"), run, reason=reason, at=seen.ticket.updated)

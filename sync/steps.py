@@ -39,6 +39,7 @@ from sync.rulings import (
     start_of,
     waits,
     who,
+    with_claim,
 )
 
 _REFUSALS = frozenset({HoldKind.NO_WAY, HoldKind.REJECTED})
@@ -58,9 +59,9 @@ def answer(seen: Sighting, rules: Rules, run: str) -> Step:
     moved = compare(seen.link.baseline, before.values, there.values, authority)
     asking = rules.trackers[tracker].asking([seen.ticket.state.name, *seen.ticket.labels])
     found = [r for change in moved if (r := rule(change, seen, authority, asking)) is not None]
-    if not any(ruling.change.field is Field.STATUS for ruling in found):
+    if not any(ruling.change.field is Field.STATUS and ruling.change.theirs_moved for ruling in found):
         sides = before.values.get(Field.STATUS), there.values.get(Field.STATUS)
-        found += (*pending(seen, *sides, run), *declined(seen, *sides))
+        found = with_claim(found, (*pending(seen, *sides, run), *declined(seen, *sides)))
     rulings = tuple(found)
     changes = tuple(_item_changes(seen, rulings, run))
     item = _with(seen.item, changes)

@@ -158,7 +158,7 @@ class Books:
         self.values[ref, name] = after
         agent, event = body["actor"], body["source"]["event"]
         if agent["system"] == "counterfoil":
-            if self._settles(body, ref, name, before):
+            if self._settles(body, ref, name, before) or "its status is read as" in body["reason"]:
                 return
             if before != after:
                 self.told[ref, name, before, after] += 1

@@ -54,6 +54,7 @@ class World:
     wait: int = 0
     audit_hours: float = 24.0
     labels: tuple[str, ...] = ()
+    status: dict[str, tuple[str, ...]] = field(default_factory=dict)
     mentions: bool = False
     crash: Callable[[str], None] = lambda _: None
     at_once: AtOnce = in_turn
@@ -67,6 +68,7 @@ class World:
         table = tracker_rules(
             self.tracker,
             labels=self.labels,
+            status=self.status,
             mentions=self.mentions,
             authority=self.authority,
         )

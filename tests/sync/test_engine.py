@@ -663,6 +663,23 @@ def test_a_changed_mapping_compares_every_link_again(world: Any) -> None:
     comes_to_rest(world, 3)
 
 
+def test_a_status_that_only_the_mapping_reads_anew_is_put_down_to_nobody(world: Any) -> None:
+    item = world.add()
+    world.sync()
+    world.far.move_to(world.link(item.ref).ref, "In Review", by="mia")
+    world.sync()
+    world.status = {"open": ("To Do", "In Review")}
+    world.sync()
+    assert world.item(item.ref).status is Status.OPEN
+    told = [json.loads(record.body) for record in world.store.log([item.ref], action="item.changed")]
+    assert [(each["actor"]["account"], each["actor"]["kind"], each["source"]["event"]) for each in told] == [
+        ("mia", "human", "e1"),
+        ("", "schedule", ""),
+    ]
+    assert told[-1]["reason"] == 'MEM-1: its status is read as "open" now'
+    comes_to_rest(world, 1)
+
+
 def test_an_edit_during_our_own_writes_is_seen_later(world: Any) -> None:
     first = world.add("Rotate the access keys of the build account")
     second = world.add("Encrypt the backup bucket of the billing system")

@@ -58,6 +58,18 @@ def test_what_is_proven_here_closes_its_ticket_though_that_has_the_say_over_the_
     comes_to_rest(asking, 1)
 
 
+def test_a_claim_waits_from_the_first_run_on_though_the_ticket_has_the_say_over_the_status(asking: Any) -> None:
+    asking.authority[Field.STATUS] = Authority.TICKET
+    item = asking.add(priority=Priority.MEDIUM)
+    asking.sync()
+    resolving(asking).claim(item.ref, OLGA, asking.because("it is done"))
+    asking.store.unlink(item.ref, asking.because("a mistake"))
+    asking.sync()
+    asking.sync()
+    assert (asking.item(item.ref).status, holds(asking)) == (Status.OPEN, [HoldKind.EVIDENCE_MISSING])
+    comes_to_rest(asking, 2)
+
+
 def test_who_refuses_a_claim_that_was_taken_back_leaves_the_item_where_it_is_by_now(asking: Any) -> None:
     item = asking.add(priority=Priority.MEDIUM)
     asking.sync()
