@@ -4,7 +4,7 @@ import json
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -78,18 +78,19 @@ class Books:
     @contextmanager
     def witnessing(self) -> Iterator[None]:
         """What people do to items within is written into our own account."""
-        before = self._standing()
+        before = {item.ref: item for item in self.store.list_items()}
         yield
-        for item in self._standing().values():
+        for item in self.store.list_items():
             if (was := before.get(item.ref)) is not None and was.revision != item.revision:
+                if item.accepted is not None and item.status is was.status and self._is_over(was):
+                    was = replace(was, status=Status.OPEN)
                 for name in FIELDS:
                     if (old := spelt(was, name)) != (new := spelt(item, name)):
                         self.done[item.ref, name, old, new] += 1
 
-    def _standing(self) -> dict[str, ActionItem]:
-        """The items as they stand today: without an acceptance that is over, whether or not that is written down."""
-        today = self.clock().date()
-        return {item.ref: as_of(item, today) for item in self.store.list_items()}
+    def _is_over(self, item: ActionItem) -> bool:
+        """Whether an item's acceptance is over, which is written down before the next one."""
+        return as_of(item, self.clock().date()) != item
 
     def balance(self) -> None:
         """Read what was recorded since the last time; raises `AssertionError` where the two accounts differ."""
