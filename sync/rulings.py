@@ -305,8 +305,9 @@ def who(seen: Sighting, change: Change, run: str) -> Because:
     Where the history shows nothing since, the status is only read as another one, by another mapping.
     """
     tracker = seen.link.ref.tracker
-    act = deed(seen, change)
-    if change.field is Field.STATUS and act is not None and act.id in seen.taken:
+    taken = seen.taken if change.field is Field.STATUS else ()
+    act = deed(replace(seen, activity=[a for a in seen.activity if a.id not in taken]), change)
+    if act is None and deed(seen, change) is not None:
         return Because(BY_ITSELF, run, "", f"{seen.ticket.ref.key}: its status is read as {shown(change.theirs)} now")
     reason = f"{seen.ticket.ref.key}: {change.field} is now {shown(change.theirs)}"
     if act is None:
