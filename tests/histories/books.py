@@ -82,7 +82,7 @@ class Books:
         yield
         for item in self.store.list_items():
             if (was := before.get(item.ref)) is not None and was.revision != item.revision:
-                if item.accepted is not None and item.status is was.status and self._is_over(was):
+                if was.accepted != item.accepted and item.status is was.status and self._is_over(was):
                     was = replace(was, status=Status.OPEN)
                 for name in FIELDS:
                     if (old := spelt(was, name)) != (new := spelt(item, name)):
