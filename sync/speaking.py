@@ -6,6 +6,7 @@ from functools import partial
 
 from connectors.errors import Ambiguous, NotFound, Rejected, TrackerError
 from mapping.speech import comment_key, spoken
+from state import journal
 from state.comments import UNKNOWN
 from state.effects import Effects, Intent
 from state.model import Comment, Hold, HoldKind, Link, OperationKind, Outcome
@@ -23,8 +24,14 @@ class Speaking:
     work: Work
 
     def say(self, link: Link, comments: Sequence[Comment]) -> None:
-        """Send comments in their order; one that the tracker refuses holds those after it for a person."""
+        """Send comments in their order; one that the tracker refuses holds those after it for a person.
+
+        One of which it is not known whether it arrived holds them too, until that is known.
+        """
+        doubtful = self._in_doubt(link) if comments else frozenset()
         for comment in comments:
+            if comment_key(self.work.store.installation, comment) in doubtful:
+                return
             try:
                 link = self._edit(link, comment) if comment.remote_id else self._speak(link, comment)
             except Rejected as error:
@@ -35,6 +42,11 @@ class Speaking:
                 self.work.tally.failed += 1
                 self.work.note_failure(link.ref.tracker, error)
                 return
+
+    def _in_doubt(self, link: Link) -> frozenset[str]:
+        """The keys of the item's comments that were sent, and perhaps did not arrive."""
+        open_ = self.work.store.ask(journal.open_intents, link.ref.tracker, link.item)
+        return frozenset(intent.key for intent in open_ if intent.kind is OperationKind.COMMENT)
 
     def _speak(self, link: Link, comment: Comment) -> Link:
         """Send one comment under its own key, by which a lost answer can be found."""

@@ -284,6 +284,26 @@ def test_evidence_that_expires_while_a_claim_waits_is_missing_again(asking: Any)
     comes_to_rest(asking, 1)
 
 
+def test_what_is_said_of_evidence_is_not_said_twice_while_the_first_may_still_arrive(asking: Any) -> None:
+    asking.wait = 120
+    item = asking.add(priority=Priority.HIGH)
+    asking.sync()
+    evidence = bring(asking, item.ref)
+    asking.far.move_to(asking.link(item.ref).ref, "Done", "Done")
+    asking.far.commit_late(5, "comment")
+    assert asking.sync().exit_code == 5
+    review(asking, evidence, Verdict.ACCEPTED)
+    asking.sync()
+    assert asking.item(item.ref).status is Status.RESOLVED
+    asking.clock.sleep(600)
+    asking.sync()
+    asking.sync()
+    assert [text.partition("\n")[0] for text in told(asking, item)] == [
+        "**AI-000001 is resolved.** Nothing is missing any more: EV-000001, EV-000002."
+    ]
+    comes_to_rest(asking, 1)
+
+
 def test_a_ticket_with_the_say_over_the_status_has_none_over_what_is_proven(asking: Any) -> None:
     asking.authority[Field.STATUS] = Authority.TICKET
     item = closed(asking)
