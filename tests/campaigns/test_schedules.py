@@ -6,7 +6,7 @@ import pytest
 
 from tests.campaigns.schedules import ROWS, row_of, schedule
 
-SIZE = int(os.environ.get("COUNTERFOIL_SCHEDULES", "0")) or 1000
+SIZE = int(os.environ.get("COUNTERFOIL_SCHEDULES", "0")) or 600
 PARTS = 8
 
 
