@@ -9,7 +9,7 @@ from enum import Enum
 from typing import Any
 
 import rfc8785
-from sqlalchemy import ColumnElement, Connection, LargeBinary, Row, Select, and_, cast, func, insert, select
+from sqlalchemy import ColumnElement, Connection, LargeBinary, Row, Select, and_, cast, func, insert, or_, select
 
 from state.effects import Because
 from state.errors import AuditError
@@ -216,26 +216,37 @@ def claimants(connection: Connection, items: Iterable[str]) -> dict[str, Agent]:
 
 def status_events(connection: Connection, item: str) -> frozenset[str]:
     """The trackers' own ids of what moved an item's status."""
-    told = (json.loads(each.body) for each in log(lambda query: connection.execute(query).all(), objects=[item]))
-    moved = (each for each in told if (each["action"], each["field"]) == ("item.changed", "status"))
-    return frozenset(each["source"]["event"] for each in moved)
+    moved = and_(_did("item.changed"), AUDIT.c.body.like('%"field":"status"%'))
+    return frozenset(json.loads(row.body)["source"]["event"] for row in _such(connection, [item], moved))
 
 
-def since_linked(connection: Connection, item: str) -> list[dict[str, Any]]:
-    """What was recorded of an item since it was given the ticket that it has, or had last."""
-    found = log(lambda query: connection.execute(query).all(), objects=[item])
-    told = [json.loads(record.body) for record in found]
-    linked = [at for at, each in enumerate(told) if each["action"] in ("ticket.created", "ticket.linked")]
-    return told[max(linked, default=-1) + 1 :]
+def comments_since_linked(connection: Connection, item: str) -> set[str]:
+    """The ids of comments that were said, on either side, on the ticket that an item has, and on none before it."""
+    said: set[str] = set()
+    linked, spoken = ("ticket.created", "ticket.linked"), ("comment.sent", "comment.received")
+    for row in _such(connection, [item], or_(*map(_did, (*linked, *spoken)))):
+        told = json.loads(row.body)
+        said = set() if told["action"] in linked else said | {told["after"]["id"]}
+    return said
 
 
 def _last(connection: Connection, items: Iterable[str], which: ColumnElement[bool]) -> dict[str, dict[str, Any]]:
     """The last of such records about each of the items, where there is one."""
-    found: dict[str, str] = {}
+    found = {row.object: row.body for row in _such(connection, items, which)}
+    return {ref: json.loads(body) for ref, body in found.items()}
+
+
+def _such(connection: Connection, items: Iterable[str], which: ColumnElement[bool]) -> Iterator[Row[Any]]:
+    """The object and the text of such records about the items, those of each in their order."""
     for some in chunks(dict.fromkeys(items)):
         query = select(AUDIT.c.object, AUDIT.c.body).where(AUDIT.c.object.in_(some), which).order_by(AUDIT.c.seq)
-        found |= {row.object: row.body for row in connection.execute(query)}
-    return {ref: json.loads(body) for ref, body in found.items()}
+        yield from connection.execute(query)
+
+
+def _did(action: str) -> ColumnElement[bool]:
+    """Whether a record is of this action, which stands first in its text."""
+    which: ColumnElement[bool] = AUDIT.c.body.like(f'{{"action":"{action}",%')
+    return which
 
 
 def _record(row: Row[Any]) -> AuditRecord:

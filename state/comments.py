@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from sqlalchemy import Connection, and_, bindparam, insert, select, text, tuple_, update
 
-from state.audit import Ledger, digest, since_linked
+from state.audit import Ledger, digest
 from state.effects import Because
 from state.errors import UnknownRef
 from state.links import CURRENT, LINK
@@ -131,12 +131,6 @@ def standing(connection: Connection, item: str, tracker: str) -> dict[str, Comme
     where = (COMMENT.c.item == item) & (COMMENT.c.tracker == tracker) & (COMMENT.c.remote_id != "")
     rows = connection.execute(select(COMMENT).where(where).order_by(COMMENT.c.seq))
     return {row.remote_id: comment_of(row) for row in rows}
-
-
-def said_there(connection: Connection, item: str) -> set[str]:
-    """The ids of comments that were said, on either side, on the ticket that an item has, and on none before it."""
-    told = since_linked(connection, item)
-    return {each["after"]["id"] for each in told if each["action"] in ("comment.sent", "comment.received")}
 
 
 def _update(connection: Connection, each: Comment) -> None:

@@ -9,7 +9,8 @@ from sqlalchemy import Connection
 from state import acceptances, comments, due_dates, feeds, items, journal, links, proofs, risks, waiting
 from state.audit import Ledger
 from state.effects import Because, Effects, Lease
-from state.model import Actor, Agent, Comment, Hold, Link
+from state.lifecycle import BY_ITSELF
+from state.model import Comment, Hold, Link
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +61,7 @@ class Transaction:
             created = journal.created_keys(self.connection, (each.item for each in made))
             links.link(self.connection, self.ledger, self.now, effects.linked, created)
         if effects.touched:
-            because = effects.because or Because(_ourselves(held))
+            because = effects.because or Because(replace(BY_ITSELF, account=held.holder) if held else BY_ITSELF)
             made = [*made, *links.touch(self.connection, self.ledger, effects.touched, because)]
         items.mark_clean(self.connection, [*effects.clean, *((each.item, each.item_revision) for each in made)])
 
@@ -77,14 +78,10 @@ class Transaction:
         for later, because in effects.later:
             due_dates.note(self.connection, self.ledger, later, because)
         if effects.due_risks:
-            because = effects.because or Because(_ourselves(None))
+            because = effects.because or Because(BY_ITSELF)
             risks.make_due(self.connection, self.ledger, self.now, effects.due_risks, because)
 
     def _notes(self, effects: Effects) -> None:
         for note in effects.notes:
             said = {"field": note.field, "before": note.before, "after": note.after}
             self.ledger.note(note.action, note.object, note.because, **said)
-
-
-def _ourselves(held: Lease | None) -> Agent:
-    return Agent(Actor.SCHEDULE, "counterfoil", held.holder if held else "")

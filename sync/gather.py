@@ -303,7 +303,7 @@ def _news(
     """What became of comments that are stored, and the evidence that the ticket gives."""
     stored = scope.store.ask(comments.standing, link.item, link.ref.tracker)
     known = scope.store.ask(proofs.of_items, [link.item]).get(link.item, ())
-    said_there = cache(partial(scope.store.ask, comments.said_there, link.item))
+    said_there = cache(partial(scope.store.ask, audit.comments_since_linked, link.item))
     changed = tuple(revised(link, ticket, told, stored, said_there, scope.run))
     edited = {comment.remote_id for comment, _ in changed if comment.deleted_at is None}
     fresh = edited | {act.id for act in activity if act.id not in stored}
