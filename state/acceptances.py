@@ -19,16 +19,13 @@ from state.acceptance import (
     fingerprint,
 )
 from state.audit import Ledger, digest
-from state.comments import COMMENT
 from state.effects import Because
 from state.errors import StateError, UnknownRef
 from state.lifecycle import UNFINISHED
 from state.model import Accepted, Comment, HoldKind
-from state.programme_tables import AcceptanceRow, DecisionRow
+from state.programme_tables import ACCEPTANCE, DECISION
 from state.series import chunks, next_numbers, number_in
-
-ACCEPTANCE = AcceptanceRow.__table__  # type: ignore[attr-defined]
-DECISION = DecisionRow.__table__  # type: ignore[attr-defined]
+from state.tables import COMMENT
 
 STANDING = frozenset({AcceptanceState.REQUESTED, AcceptanceState.ACTIVE})
 """The states of acceptances that something may still become of."""

@@ -16,7 +16,8 @@ from state.migrations import migrate
 from state.schema import METADATA
 from state.series import chunks
 from state.store import Store
-from state.whereabouts import META, MOVED
+from state.tables import META
+from state.whereabouts import MOVED
 
 Tell = Callable[[str, int, int], None]
 

@@ -10,9 +10,7 @@ from state.audit import Ledger
 from state.effects import Because
 from state.model import TestOutcome
 from state.series import chunks
-from state.tables import ResultRow
-
-RESULT = ResultRow.__table__  # type: ignore[attr-defined]
+from state.tables import RESULT
 
 
 class Result(NamedTuple):

@@ -6,9 +6,8 @@ from state.audit import Ledger
 from state.effects import Because, Lease
 from state.errors import Elsewhere
 from state.lease import in_force, lost, release
-from state.tables import Meta
+from state.tables import META
 
-META = Meta.__table__  # type: ignore[attr-defined]
 MOVED = "moved_to"
 """The name of the fact that says where the installation went; a database that has it takes no more writes."""
 
