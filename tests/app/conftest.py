@@ -80,9 +80,8 @@ def line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Capture
 @pytest.fixture
 def desk(line: Line, databases: Databases) -> Line:
     """A command line with a database and no tracker."""
-    made = replace(line, url=databases.empty())
+    made = replace(line, url=databases.made())
     made.config.write_text(state_table(made.url) + BELIEVED, encoding="utf-8")
-    assert made("init").code == 0
     return made
 
 
@@ -112,8 +111,7 @@ def office(line: Line, databases: Databases, tmp_path: Path) -> Iterator[Office]
             secret = tmp_path / f"{place.name}.token"
             secret.touch(mode=0o600)
             secret.write_text(place.token, encoding="utf-8")
-        made = replace(line, url=databases.empty())
+        made = replace(line, url=databases.made())
         parts = (state_table(made.url), tracker.table, host.table, ROUTES, PEOPLE, BELIEVED)
         made.config.write_text("".join(parts), encoding="utf-8")
-        assert made("init").code == 0
         yield Office(made, tracker, host)

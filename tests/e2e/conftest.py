@@ -119,9 +119,7 @@ def _installed(
     (folder / "token").write_text(token)
     (folder / "token").chmod(0o600)
     (folder / "counterfoil.toml").write_text(CONFIG.format(state=state, table=table, name="work", mia=mia))
-    made = Installation(folder, server, engineer, "work", program)
-    made.run("init")
-    return made
+    return Installation(folder, server, engineer, "work", program)
 
 
 @pytest.fixture(scope="session")
@@ -132,17 +130,17 @@ def program() -> Iterator[Program]:
 
 @pytest.fixture
 def jira_cloud(tmp_path: Path, databases: Databases, program: Program) -> Iterator[Installation]:
-    yield from _jira(tmp_path, databases.empty(), program, JiraCloudSandbox, "cloud")
+    yield from _jira(tmp_path, databases.made(), program, JiraCloudSandbox, "cloud")
 
 
 @pytest.fixture
 def jira_datacenter(tmp_path: Path, databases: Databases, program: Program) -> Iterator[Installation]:
-    yield from _jira(tmp_path, databases.empty(), program, JiraDatacenterSandbox, "datacenter")
+    yield from _jira(tmp_path, databases.made(), program, JiraDatacenterSandbox, "datacenter")
 
 
 @pytest.fixture
 def github(tmp_path: Path, databases: Databases, program: Program) -> Iterator[Installation]:
-    yield from _github(tmp_path, databases.empty(), program)
+    yield from _github(tmp_path, databases.made(), program)
 
 
 @pytest.fixture(params=["jira_cloud", "jira_datacenter", "github"])
