@@ -19,13 +19,16 @@ from state.acceptance import (
     fingerprint,
 )
 from state.audit import Ledger, digest
+from state.comments import COMMENT
 from state.effects import Because
 from state.errors import StateError, UnknownRef
 from state.lifecycle import UNFINISHED
 from state.model import Accepted, Comment, HoldKind
-from state.programme_tables import ACCEPTANCE, DECISION
+from state.programme_tables import AcceptanceRow, DecisionRow
 from state.series import chunks, next_numbers, number_in
-from state.tables import COMMENT
+
+ACCEPTANCE = AcceptanceRow.__table__  # type: ignore[attr-defined]
+DECISION = DecisionRow.__table__  # type: ignore[attr-defined]
 
 STANDING = frozenset({AcceptanceState.REQUESTED, AcceptanceState.ACTIVE})
 """The states of acceptances that something may still become of."""

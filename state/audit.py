@@ -15,8 +15,10 @@ from state.effects import Because
 from state.errors import AuditError
 from state.model import Actor, Agent, AuditRecord
 from state.series import Rows, chunks, pages
-from state.tables import AUDIT, ITEM
+from state.tables import AuditRow, ItemRow
 
+AUDIT = AuditRow.__table__  # type: ignore[attr-defined]
+ITEM = ItemRow.__table__  # type: ignore[attr-defined]
 GUARDS = {
     "sqlite": frozenset({"audit_no_update", "audit_no_delete", "audit_only_next"}),
     "postgresql": frozenset({"audit_no_rewrite", "audit_no_truncate", "audit_only_next"}),
@@ -234,7 +236,7 @@ def _last(connection: Connection, items: Iterable[str], which: ColumnElement[boo
     return {ref: json.loads(body) for ref, body in found.items()}
 
 
-def _such(connection: Connection, items: Iterable[str], which: ColumnElement[bool]) -> Iterator[Row[Any, Any]]:
+def _such(connection: Connection, items: Iterable[str], which: ColumnElement[bool]) -> Iterator[Row[Any]]:
     """The object and the text of such records about the items, those of each in their order."""
     for some in chunks(dict.fromkeys(items)):
         query = select(AUDIT.c.object, AUDIT.c.body).where(AUDIT.c.object.in_(some), which).order_by(AUDIT.c.seq)

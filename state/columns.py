@@ -1,4 +1,4 @@
-"""What tables are made of: columns, of types that both databases hold alike, and indexes."""
+"""The types of columns that both databases hold alike."""
 
 import json
 from collections.abc import Sequence
@@ -6,13 +6,7 @@ from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import Column, DateTime, Dialect, ForeignKey, MetaData, String, Text, TypeDecorator
-from sqlalchemy.types import TypeEngine
-
-METADATA = MetaData()
-"""What the database of an installation consists of."""
-
-Kind = type[TypeEngine[Any]]
+from sqlalchemy import DateTime, Dialect, Text, TypeDecorator, text
 
 
 class Utc(TypeDecorator[datetime]):
@@ -57,25 +51,6 @@ def _names(text: str) -> tuple[str, ...]:
     return tuple(json.loads(text))
 
 
-def required(name: str, kind: Kind = String, *, of: str = "", unique: bool | None = None) -> Column[Any]:
-    """A column that always has a value; `of` names the column of another table whose values it may have."""
-    return Column(name, kind, *_references(of), nullable=False, unique=unique)
-
-
-def optional(name: str, kind: Kind = String, *, of: str = "", unique: bool | None = None) -> Column[Any]:
-    """A column that may be empty."""
-    return Column(name, kind, *_references(of), unique=unique)
-
-
-def key(name: str, kind: Kind = String, *, of: str = "") -> Column[Any]:
-    """A column that rows are known by, or a part of that, with a value that the database does not make up."""
-    return Column(name, kind, *_references(of), primary_key=True, autoincrement=False)
-
-
-def _references(of: str) -> list[ForeignKey]:
-    return [ForeignKey(of)] if of else []
-
-
 def only(condition: str) -> dict[str, Any]:
-    """What an index says of itself that has the rows alone of which `condition` holds; a migration makes it so."""
-    return {"info": {"where": condition}}
+    """The options of an index over the rows of which `condition` holds."""
+    return {"sqlite_where": text(condition), "postgresql_where": text(condition)}

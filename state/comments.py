@@ -8,11 +8,13 @@ from sqlalchemy import Connection, and_, bindparam, insert, select, text, tuple_
 from state.audit import Ledger, digest
 from state.effects import Because
 from state.errors import UnknownRef
-from state.links import CURRENT
+from state.links import CURRENT, LINK
 from state.model import Comment
 from state.rows import comment_of
 from state.series import chunks, next_numbers, number_in
-from state.tables import COMMENT, LINK
+from state.tables import CommentRow
+
+COMMENT = CommentRow.__table__  # type: ignore[attr-defined]
 
 UNKNOWN = "?"
 """What stands in a tracker where that is not known for sure, and is to be written again."""

@@ -12,9 +12,13 @@ from state.audit import Ledger, digest
 from state.effects import Because
 from state.errors import StateError, UnknownRef
 from state.model import TestOutcome
-from state.programme_tables import CONTROL, FRAMEWORK, TEST, TEST_CONTROL
+from state.programme_tables import ControlRow, FrameworkRow, TestRow
 from state.register import Control, ControlDraft, ControlStatus, Exemption, Framework, Test, folded
 from state.series import chunks
+
+FRAMEWORK = FrameworkRow.__table__  # type: ignore[attr-defined]
+CONTROL = ControlRow.__table__  # type: ignore[attr-defined]
+TEST = TestRow.__table__  # type: ignore[attr-defined]
 
 _IS_STALE = literal_column("control.stale") == literal_column("1")
 _HEARD = update(TEST).where(TEST.c.fingerprint == bindparam("which"))
@@ -269,7 +273,7 @@ def latest_words(connection: Connection, *, silent_since: datetime | None = None
 
 def tests_of(connection: Connection, ids: Sequence[str]) -> list[Test]:
     """The latest word of the tests that name one of the controls, by title."""
-    named = select(TEST_CONTROL.c.test).where(TEST_CONTROL.c.control.in_(ids))
+    named = select(naming.TEST_CONTROL.c.test).where(naming.TEST_CONTROL.c.control.in_(ids))
     query = select(TEST).where(TEST.c.fingerprint.in_(named)).order_by(TEST.c.title, TEST.c.fingerprint)
     return [_test_of(row) for row in connection.execute(query)]
 

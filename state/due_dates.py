@@ -6,8 +6,10 @@ from state.acceptance import DueChange
 from state.audit import Ledger, digest
 from state.effects import Because
 from state.errors import StateError
-from state.programme_tables import DUE
+from state.programme_tables import DueChangeRow
 from state.series import next_numbers
+
+DUE = DueChangeRow.__table__  # type: ignore[attr-defined]
 
 WITHDRAWN = "withdrawn"
 """The verdict on a request that is asked for no more."""

@@ -7,7 +7,10 @@ from sqlalchemy import Connection, bindparam, insert, select, update
 
 from state.effects import Feed
 from state.rows import feed_columns, feed_of
-from state.tables import FEED
+from state.tables import FeedRow
+
+FEED = FeedRow.__table__  # type: ignore[attr-defined]
+
 
 _ONE = select(FEED).where(FEED.c.tracker == bindparam("of_tracker"))
 _MOVE = (

@@ -9,13 +9,18 @@ from sqlalchemy import ColumnElement, Connection, Select, and_, case, func, inse
 from sqlalchemy.sql import CompoundSelect
 
 from state import controls, naming, proofs
+from state.controls import CONTROL, TEST
 from state.lifecycle import UNFINISHED
 from state.model import SourceKind, Status, TestOutcome
-from state.programme_tables import CONTROL, EVIDENCE, ITEM_CONTROL, TEST, TEST_CONTROL
+from state.naming import ITEM_CONTROL, TEST_CONTROL
 from state.proof import Evidence
 from state.register import Control, folded
 from state.standing import SHOWN, Grounds, Some, Support
-from state.tables import ITEM, META
+from state.tables import ItemRow, Meta
+
+ITEM = ItemRow.__table__  # type: ignore[attr-defined]
+META = Meta.__table__  # type: ignore[attr-defined]
+EVIDENCE = proofs.EVIDENCE
 
 _DAY = "controls_stood_on"
 _DAILY = timedelta(days=1)

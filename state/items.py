@@ -18,7 +18,9 @@ from state.errors import Moved, StateError, UnknownRef
 from state.model import URGENCY, Accepted, ActionItem, Claim, ItemDraft, Priority, Status
 from state.rows import accepted_columns, claim_columns, item_of
 from state.series import PAGE, Rows, chunks, next_numbers, pages
-from state.tables import ITEM
+from state.tables import ItemRow
+
+ITEM = ItemRow.__table__  # type: ignore[attr-defined]
 
 Decided = tuple[ItemDraft, date, Priority]
 """A draft, with the due date and the priority that were decided for it."""

@@ -11,8 +11,9 @@ from state.errors import StateError
 from state.model import OperationKind, Outcome
 from state.rows import intent_columns, intent_of
 from state.series import chunks
-from state.tables import INTENT
+from state.tables import IntentRow
 
+INTENT = IntentRow.__table__  # type: ignore[attr-defined]
 OPEN = INTENT.c.finished_at.is_(None)
 KEPT = timedelta(days=7)
 """How long a done or deferred intent is kept, for counting what was written lately."""

@@ -17,9 +17,10 @@ from state.effects import Feed, Intent
 from state.errors import StateError, UnknownRef
 from state.items import Wanted
 from state.model import ActionItem, AuditRecord, Comment, Hold, Link
-from state.tables import META
+from state.tables import Meta
 from state.ticket import TicketRef
 
+META = Meta.__table__  # type: ignore[attr-defined]
 P = ParamSpec("P")
 T = TypeVar("T")
 

@@ -10,8 +10,9 @@ from sqlalchemy import Connection, bindparam, insert, null, select, update
 
 from state.effects import Lease
 from state.errors import LeaseHeld, LeaseLost
-from state.tables import LEASE
+from state.tables import LeaseRow
 
+LEASE = LeaseRow.__table__  # type: ignore[attr-defined]
 NAME = "sync"
 
 _ROW = select(LEASE).where(LEASE.c.name == NAME).with_for_update()

@@ -25,9 +25,12 @@ from state.errors import StateError
 from state.model import HoldKind, Link
 from state.rows import link_columns, link_of
 from state.series import Rows, chunks, pages
-from state.tables import COMMENT, HOLD, LINK
+from state.tables import CommentRow, LinkRow
 from state.ticket import TicketRef
+from state.waiting import HOLD
 
+LINK = LinkRow.__table__  # type: ignore[attr-defined]
+_COMMENT = CommentRow.__table__  # type: ignore[attr-defined]
 CURRENT = LINK.c.ended_at.is_(None)
 _PAGE = 5000
 
@@ -211,5 +214,5 @@ def _end(connection: Connection, items: Iterable[str], now: datetime) -> None:
     """End the current links; what was said in those tickets is edited no more."""
     for some in chunks(items):
         connection.execute(update(LINK).where(LINK.c.item.in_(some), CURRENT).values(ended_at=now))
-        said = (COMMENT.c.item.in_(some), COMMENT.c.topic != "", COMMENT.c.remote_id != "")
-        connection.execute(update(COMMENT).where(*said).values(topic="", standing=""))
+        said = (_COMMENT.c.item.in_(some), _COMMENT.c.topic != "", _COMMENT.c.remote_id != "")
+        connection.execute(update(_COMMENT).where(*said).values(topic="", standing=""))

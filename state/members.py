@@ -11,7 +11,9 @@ from state.lifecycle import UNFINISHED
 from state.model import GROUP, ActionItem, Status
 from state.rows import item_of
 from state.series import chunks
-from state.tables import ITEM
+from state.tables import ItemRow
+
+ITEM = ItemRow.__table__  # type: ignore[attr-defined]
 
 Pairs = Mapping[str, tuple[ActionItem, ActionItem, Because]]
 """Items that have just changed, as they were and as they are, and because of what, by ref."""

@@ -16,8 +16,7 @@ from state.migrations import migrate
 from state.schema import METADATA
 from state.series import chunks
 from state.store import Store
-from state.tables import META
-from state.whereabouts import MOVED
+from state.whereabouts import META, MOVED
 
 Tell = Callable[[str, int, int], None]
 

@@ -6,11 +6,19 @@ from typing import Any, NamedTuple
 from sqlalchemy import ColumnElement, Connection, Table, delete, insert, or_, select, update
 
 from state.model import ActionItem
-from state.programme_tables import CONTROL, ITEM_CONTROL, ITEM_RISK, RISK, TEST, TEST_CONTROL
+from state.programme_tables import ControlRow, ItemControlRow, ItemRiskRow, RiskRow, TestControlRow, TestRow
 from state.register import Test, folded
 from state.rows import item_of
 from state.series import PAGE, chunks
-from state.tables import ITEM
+from state.tables import ItemRow
+
+CONTROL = ControlRow.__table__  # type: ignore[attr-defined]
+RISK = RiskRow.__table__  # type: ignore[attr-defined]
+ITEM_CONTROL = ItemControlRow.__table__  # type: ignore[attr-defined]
+ITEM_RISK = ItemRiskRow.__table__  # type: ignore[attr-defined]
+TEST_CONTROL = TestControlRow.__table__  # type: ignore[attr-defined]
+_ITEM = ItemRow.__table__  # type: ignore[attr-defined]
+_TEST = TestRow.__table__  # type: ignore[attr-defined]
 
 Pair = tuple[str, str]
 """What is named, and by whom."""
@@ -105,7 +113,7 @@ def touched(connection: Connection, items: Iterable[str] = (), names: Iterable[s
     """Keep that something happened to the controls that the items name, or their parts do, and to those so called."""
     ids = {id_ for called in controls_called(connection, names).values() for id_ in called}
     for some in chunks(dict.fromkeys(items)):
-        parts = connection.execute(select(ITEM.c.ref).where(ITEM.c.part_of.in_(some))).scalars()
+        parts = connection.execute(select(_ITEM.c.ref).where(_ITEM.c.part_of.in_(some))).scalars()
         for theirs in chunks([*some, *parts]):
             query = select(ITEM_CONTROL.c.control).where(ITEM_CONTROL.c.item.in_(theirs)).distinct()
             ids.update(connection.execute(query).scalars())
@@ -137,17 +145,17 @@ def with_items(connection: Connection, ids: Iterable[str]) -> set[str]:
 def items_of(connection: Connection, ids: Sequence[str], most: int) -> list[ActionItem]:
     """The items that name one of the controls, the newest so many, in the order of their refs."""
     named = select(ITEM_CONTROL.c.item).where(ITEM_CONTROL.c.control.in_(ids))
-    rows = connection.execute(select(ITEM).where(ITEM.c.ref.in_(named)).order_by(ITEM.c.seq.desc()).limit(most))
+    rows = connection.execute(select(_ITEM).where(_ITEM.c.ref.in_(named)).order_by(_ITEM.c.seq.desc()).limit(most))
     return [item_of(row) for row in rows][::-1]
 
 
 def found_by_all(connection: Connection, *, controls: bool = False, risks: bool = False) -> None:
     """Keep what the items and tests that are here already name, once there is more to be named."""
     if controls:
-        _find(connection, _CONTROLS, ITEM.c.ref, ITEM.c.controls)
-        _find(connection, _TESTS, TEST.c.fingerprint, TEST.c.controls)
+        _find(connection, _CONTROLS, _ITEM.c.ref, _ITEM.c.controls)
+        _find(connection, _TESTS, _TEST.c.fingerprint, _TEST.c.controls)
     if risks:
-        _find(connection, _RISKS, ITEM.c.ref, ITEM.c.risks)
+        _find(connection, _RISKS, _ITEM.c.ref, _ITEM.c.risks)
 
 
 def _find(connection: Connection, naming: _Naming, by: ColumnElement[str], names: ColumnElement[Any]) -> None:

@@ -9,11 +9,12 @@ from typing import Any
 from sqlalchemy import Connection, case, func, select
 
 from state import controls, risks
+from state.controls import CONTROL
+from state.items import ITEM
 from state.lifecycle import UNFINISHED
 from state.model import GROUP, Priority
-from state.programme_tables import CONTROL, ITEM_CONTROL
+from state.naming import ITEM_CONTROL
 from state.register import ControlStatus, Risk, Test
-from state.tables import ITEM
 
 ALL = "everything"
 """What has gone quiet where no single framework has."""

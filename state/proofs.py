@@ -11,9 +11,13 @@ from state.audit import Ledger, digest, reopened
 from state.effects import Because
 from state.errors import StateError, UnknownRef
 from state.naming import touched
-from state.programme_tables import CHECK, EVIDENCE, REVIEW
+from state.programme_tables import EvidenceRow, LinkCheckRow, ReviewRow
 from state.proof import Evidence, EvidenceDraft, EvidenceKind, LinkCheck, LinkHealth, Review, Verdict, latest_word
 from state.series import chunks, next_numbers, number_in
+
+EVIDENCE = EvidenceRow.__table__  # type: ignore[attr-defined]
+REVIEW = ReviewRow.__table__  # type: ignore[attr-defined]
+CHECK = LinkCheckRow.__table__  # type: ignore[attr-defined]
 
 _Key = tuple[int, int]
 _Id = tuple[str, str, str | None]

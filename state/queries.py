@@ -7,10 +7,11 @@ from typing import Any
 
 from sqlalchemy import Connection, Select, func, select
 
-from state import acceptances, audit, comments, due_dates, feeds, items, journal, links, waiting
+from state import acceptances, audit, comments, due_dates, feeds, items, journal, links, results, waiting
 from state.acceptance import Acceptance, AcceptanceState, DueChange, Questioned, as_of
 from state.effects import Intent
 from state.errors import UnknownRef
+from state.items import ITEM
 from state.lifecycle import UNFINISHED, lint, missing
 from state.model import ActionItem, AuditRecord, Comment, Hold, HoldKind, Link, Outcome, Priority, Status, TestOutcome
 from state.outlook import is_single
@@ -18,7 +19,7 @@ from state.results import Result
 from state.rows import item_of
 from state.series import pages
 from state.store import Store
-from state.tables import HOLD, ITEM, LINK, RESULT
+from state.waiting import HOLD
 
 _PAGE = 2000
 _OPEN_HOLDS = select(func.count()).select_from(HOLD).where(waiting.OPEN)
@@ -159,7 +160,7 @@ def _unfinished() -> Any:
 
 
 def _unlinked() -> Select[Any]:
-    linked = select(LINK.c.id).where(LINK.c.item == ITEM.c.ref, links.CURRENT)
+    linked = select(links.LINK.c.id).where(links.LINK.c.item == ITEM.c.ref, links.CURRENT)
     return select(ITEM.c.ref).where(_unfinished(), ITEM.c.part_of.is_(None), ~linked.exists())
 
 
@@ -194,7 +195,7 @@ def _holds_by_kind(connection: Connection) -> dict[HoldKind, int]:
 
 
 def _links(connection: Connection) -> dict[str, int]:
-    tracker = LINK.c.tracker
+    tracker = links.LINK.c.tracker
     query = select(tracker, func.count().label("n")).where(links.CURRENT).group_by(tracker)
     return {row.tracker: row.n for row in sorted(connection.execute(query))}
 
@@ -222,7 +223,7 @@ def _unfinished_rows(connection: Connection) -> Iterator[Any]:
 
 
 def _results(connection: Connection, ref: str) -> list[Result]:
-    result = RESULT
+    result = results.RESULT
     query = select(result).where(result.c.item == ref).order_by(result.c.observed_at)
     rows = connection.execute(query)
     return [Result(row.item, TestOutcome(row.outcome), row.observed_at, row.source_ref) for row in rows]

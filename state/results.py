@@ -10,7 +10,9 @@ from state.audit import Ledger
 from state.effects import Because
 from state.model import TestOutcome
 from state.series import chunks
-from state.tables import RESULT
+from state.tables import ResultRow
+
+RESULT = ResultRow.__table__  # type: ignore[attr-defined]
 
 
 class Result(NamedTuple):

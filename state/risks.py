@@ -13,11 +13,16 @@ from state.effects import Because
 from state.errors import StateError, UnknownRef
 from state.lifecycle import UNFINISHED
 from state.model import ActionItem, Status
-from state.programme_tables import ITEM_RISK, RISK, SCORE
+from state.naming import ITEM_RISK
+from state.programme_tables import RiskRow, ScoreRow
 from state.register import Risk, Score, ScoreKind, Treatment, folded
 from state.rows import item_of
 from state.series import chunks, next_numbers
-from state.tables import ITEM
+from state.tables import ItemRow
+
+RISK = RiskRow.__table__  # type: ignore[attr-defined]
+SCORE = ScoreRow.__table__  # type: ignore[attr-defined]
+ITEM = ItemRow.__table__  # type: ignore[attr-defined]
 
 CHANGEABLE = frozenset({"statement", "owner", "treatment", "gap", "existing", "next_review"})
 """The attributes of a risk that a change may name."""

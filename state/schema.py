@@ -1,9 +1,13 @@
 """Every table of ours, and the version that they are at."""
 
+from sqlmodel import SQLModel
+
 from state import programme_tables, tables
-from state.columns import METADATA
 
 __all__ = ["HEAD", "METADATA", "programme_tables", "tables"]
 
 HEAD = "0003"
 """The newest migration; a database at this version is up to date."""
+
+METADATA = SQLModel.metadata
+"""What the database of an installation consists of."""

@@ -7,8 +7,9 @@ from typing import Any, TypeVar
 from sqlalchemy import Connection, Row, Select, bindparam, insert, select, update
 
 from state.errors import UnknownRef
-from state.tables import COUNTER
+from state.tables import Counter
 
+COUNTER = Counter.__table__  # type: ignore[attr-defined]
 _SAME = COUNTER.c.name == bindparam("series")
 _RAISE = update(COUNTER).where(_SAME).values(value=COUNTER.c.value + bindparam("count"))
 _FIRST = insert(COUNTER)

@@ -28,13 +28,12 @@ from state.effects import Because, Effects, ItemChange, Lease
 from state.errors import AuditError, LeaseHeld, LeaseLost, Moved, NotInitialised, StateError, TooNew, UnknownRef
 from state.grouping import Grouping
 from state.items import Decided, Wanted
-from state.known import Known
+from state.known import META, Known
 from state.lease import Holder, this_process
 from state.model import ActionItem, Comment, HoldKind, Link
 from state.proof import Evidence, EvidenceDraft, Review
 from state.register import Test
 from state.results import Result, Said
-from state.tables import META
 from state.transaction import Committed, Transaction
 
 __all__ = [

@@ -13,8 +13,9 @@ from state.errors import UnknownRef
 from state.model import Hold
 from state.rows import hold_of
 from state.series import chunks, next_numbers, number_in
-from state.tables import HOLD
+from state.tables import HoldRow
 
+HOLD = HoldRow.__table__  # type: ignore[attr-defined]
 OPEN = HOLD.c.closed_at.is_(None)
 
 _ALL = select(HOLD).order_by(HOLD.c.seq)

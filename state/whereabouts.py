@@ -6,8 +6,9 @@ from state.audit import Ledger
 from state.effects import Because, Lease
 from state.errors import Elsewhere
 from state.lease import in_force, lost, release
-from state.tables import META
+from state.tables import Meta
 
+META = Meta.__table__  # type: ignore[attr-defined]
 MOVED = "moved_to"
 """The name of the fact that says where the installation went; a database that has it takes no more writes."""
 

@@ -20,8 +20,8 @@ from itertools import groupby
 from pathlib import Path
 
 from sqlalchemy import select
+from sqlmodel import SQLModel
 
-from state.schema import METADATA
 from sync.app import runs
 from tests import program
 from tests.campaigns.backlog import stir
@@ -216,7 +216,7 @@ def _gave_up(point: str, woken: program.Ended) -> bool:
 
 
 def _content(place: Place) -> list[str]:
-    tables = [table for table in METADATA.sorted_tables if table.name != "lease"]
+    tables = [table for table in SQLModel.metadata.sorted_tables if table.name != "lease"]
     with place.store() as store, store.reading() as connection:
         return sorted(f"{table.name} {row}" for table in tables for row in connection.execute(select(table)))
 

@@ -12,11 +12,11 @@ from connectors.base import BadRow, LeftOut, Row
 from connectors.intake.registry import REPORTS, SourceFile, source
 from state import audit, controls, proofs
 from state.effects import Because, Effects, ItemChange
+from state.items import ITEM
 from state.model import ActionItem, Actor, Agent, Finding, ItemDraft, Priority, SourceKind, Status, TestOutcome
 from state.proof import Evidence, EvidenceKind, Review, Verdict
 from state.register import Test
 from state.store import Store
-from state.tables import ITEM
 from sync import intake
 from sync.intake import IntakeReport, Until, take_in
 from sync.verdicts import DuePolicy, Report, TestPolicy
