@@ -18,13 +18,14 @@ from state.acceptance import (
     Terms,
     fingerprint,
 )
-from state.audit import Ledger, digest
+from state.audit import Ledger
 from state.comments import COMMENT
 from state.effects import Because
 from state.errors import StateError, UnknownRef
 from state.lifecycle import UNFINISHED
 from state.model import Accepted, Comment, HoldKind
 from state.programme_tables import AcceptanceRow, DecisionRow
+from state.salted import personal
 from state.series import chunks, next_numbers, number_in
 
 ACCEPTANCE = AcceptanceRow.__table__  # type: ignore[attr-defined]
@@ -127,8 +128,9 @@ def _decide(connection: Connection, ledger: Ledger, about: Acceptance, decision:
     [seq] = next_numbers(connection, "decision", 1)
     values = asdict(decision) | {"verdict": decision.verdict.value, "channel": decision.channel.value}
     connection.execute(insert(DECISION).values(seq=seq, acceptance=number(about.ref), **values))
-    after = {"ref": about.ref, "until": about.terms.until, **values, "reason_sha256": digest(decision.reason)}
-    del after["reason"], after["at"]
+    after = {"ref": about.ref, "until": about.terms.until, **values, "reason": personal(decision.reason)}
+    after |= {"by": personal(decision.by), "typed_by": personal(decision.typed_by)}
+    del after["at"]
     ledger.note("acceptance.decided", about.item, because, after=after)
 
 
@@ -137,7 +139,7 @@ def note_comments(connection: Connection, ledger: Ledger, revised: Sequence[tupl
     why = {each.remote_id: because for each, because in revised}
     for each in questioned(connection, {each.item for each, _ in revised}):
         if each.event in why:
-            after = {"ref": each.ref, "by": each.by, "event": each.event, "comment": each.became}
+            after = {"ref": each.ref, "by": personal(each.by), "event": each.event, "comment": each.became}
             ledger.note("acceptance.questioned", each.item, why[each.event], after=after)
 
 
@@ -261,13 +263,15 @@ def _shown(each: Acceptance) -> dict[str, Any]:
     return {
         "ref": each.ref,
         "state": each.state,
-        "requester": each.requester,
+        "requester": personal(each.requester),
         "until": terms.until,
         "likelihood": terms.likelihood,
         "impact": terms.impact,
-        "terms_sha256": digest("\n".join((terms.justification, terms.compensating, terms.conditions))),
+        "justification": personal(terms.justification),
+        "compensating": personal(terms.compensating),
+        "conditions": personal(terms.conditions),
         "fingerprint": each.fingerprint,
-        "editors": each.editors,
+        "editors": [personal(editor) for editor in each.editors],
         "renewal_of": each.renewal_of,
-        "why": each.ended_why,
+        "why": personal(each.ended_why),
     }

@@ -2,35 +2,24 @@
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from enum import Enum
 from typing import Any
 
 import rfc8785
-from sqlalchemy import ColumnElement, Connection, LargeBinary, Row, Select, and_, cast, func, insert, or_, select
+from sqlalchemy import ColumnElement, Connection, Row, Select, and_, insert, or_, select
 
+from state import salted
 from state.effects import Because
 from state.errors import AuditError
-from state.model import Actor, Agent, AuditRecord
+from state.model import Actor, Agent
+from state.salted import Entropy, Personal, personal
 from state.series import Rows, chunks, pages
-from state.tables import AuditRow, ItemRow
+from state.tables import AuditRow
 
 AUDIT = AuditRow.__table__  # type: ignore[attr-defined]
-ITEM = ItemRow.__table__  # type: ignore[attr-defined]
-GUARDS = {
-    "sqlite": frozenset({"audit_no_update", "audit_no_delete", "audit_only_next"}),
-    "postgresql": frozenset({"audit_no_rewrite", "audit_no_truncate", "audit_only_next"}),
-}
-"""The triggers that keep the ledger from being rewritten, by dialect."""
-
-_STANDING = {
-    "sqlite": "SELECT name FROM sqlite_master WHERE type = 'trigger' AND tbl_name = 'audit'",
-    "postgresql": "SELECT tgname FROM pg_trigger WHERE tgrelid = 'audit'::regclass AND tgenabled = 'A'",
-}
-"""How to ask for the triggers that stand and, where they can be switched off, are on for everybody."""
-
 GENESIS = "0" * 64
 """What the first record names as the one before it."""
 
@@ -39,19 +28,23 @@ _EXACT = 2**53
 _ENCODE = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode
 
 
-@dataclass(frozen=True, slots=True)
-class Verdict:
-    """What checking the ledger found.
+Told = Mapping[str, Any]
+"""What a record says, with the personal texts it stands for."""
 
-    `first_bad` is the first record that cannot be trusted and why. `ok` says that what is here is consistent;
-    `anchored` that a copy kept elsewhere agrees, without which a ledger rewritten as a whole is not noticed.
+
+@dataclass(frozen=True, slots=True)
+class AuditRecord:
+    """One chained record of one change, as stored.
+
+    `body` is the canonical text that was hashed; `told` is what it says, with the personal texts it stands for, and
+    empty where it cannot be read.
     """
 
-    ok: bool
-    records: int
-    head: str
-    first_bad: tuple[int, str] | None = None
-    anchored: bool = False
+    seq: int
+    prev: str
+    hash: str
+    body: str
+    told: Told
 
 
 def digest(text: str) -> str:
@@ -66,7 +59,7 @@ def moment(at: datetime) -> str:
 
 def plain(value: Any) -> Any:
     """A value as the JSON that records are made of; floats, huge numbers and foreign types are an `AuditError`."""
-    if value is None or value.__class__ is str:
+    if value is None or value.__class__ in (str, Personal):
         return value
     match value:
         case Enum():
@@ -123,27 +116,32 @@ def leaf(body: bytes) -> str:
 
 
 class Ledger:
-    """The records of one transaction, gathered while it writes and appended in one batch at its end."""
+    """The records of one transaction, gathered while it writes and appended in one batch at its end.
 
-    def __init__(self, now: datetime) -> None:
+    `entropy(n)` gives n random bytes, for the salts of personal texts.
+    """
+
+    def __init__(self, now: datetime, entropy: Entropy) -> None:
         self._now = moment(now)
+        self._entropy = entropy
         self._records: list[dict[str, Any]] = []
 
     def note(
         self, action: str, object_: str, because: Because, *, field: str = "", before: Any = None, after: Any = None
     ) -> None:
-        """Gather one record of one change."""
+        """Gather one record of one change; what a person is called, and why they did it, is personal."""
         agent = because.agent
+        own = personal if agent.kind is Actor.HUMAN else plain
         self._records.append(
             {
-                "v": 1,
+                "v": 2,
                 "at": self._now if because.at is None else moment(because.at),
                 "recorded": self._now,
                 "actor": {
                     "kind": agent.kind.value,
                     "system": agent.system,
-                    "account": agent.account,
-                    "name": agent.name,
+                    "account": own(agent.account),
+                    "name": own(agent.name),
                 },
                 "source": {"run": because.run, "event": because.event},
                 "action": action,
@@ -151,7 +149,7 @@ class Ledger:
                 "field": field,
                 "before": plain(before),
                 "after": plain(after),
-                "reason": because.reason,
+                "reason": personal(because.reason),
             }
         )
 
@@ -161,13 +159,22 @@ class Ledger:
             return
         seq, prev = head(connection)
         rows = []
-        for body in self._records:
+        for body in self._hidden(connection):
             seq += 1
             text = canonical(body | {"seq": seq, "prev": prev})
             hash_ = leaf(text)
             rows.append({"seq": seq, "prev": prev, "hash": hash_, "object": body["object"], "body": text.decode()})
             prev = hash_
         connection.execute(_APPEND, rows)
+
+    def _hidden(self, connection: Connection) -> list[dict[str, Any]]:
+        """The gathered records with what stands for their personal texts."""
+        texts = dict.fromkeys(each for body in self._records for each in salted.texts(body))
+        try:
+            standing = salted.commit(connection, texts, self._entropy)
+        except UnicodeEncodeError as error:
+            raise AuditError("a record cannot hold half a character; nothing was written") from error
+        return [salted.hidden(body, standing) for body in self._records]
 
 
 _APPEND = insert(AUDIT)
@@ -197,8 +204,7 @@ def log(
         found = (record for record in _paged(rows, query) if _is(record, action, run))
         yield from found if newest is None else list(found)[-newest:]
         return
-    for row in reversed(rows(query.order_by(AUDIT.c.seq.desc()).limit(newest))):
-        yield _record(row)
+    yield from _records(rows, reversed(rows(query.order_by(AUDIT.c.seq.desc()).limit(newest))))
 
 
 def reopened(connection: Connection, items: Iterable[str]) -> dict[str, datetime]:
@@ -230,10 +236,24 @@ def comments_since_linked(connection: Connection, item: str) -> set[str]:
     return said
 
 
+def bodies(connection: Connection) -> Iterator[str]:
+    """The text of every record, in order."""
+    query = select(AUDIT.c.seq, AUDIT.c.body).order_by(AUDIT.c.seq).limit(_PAGE)
+    rows: Rows = lambda some: connection.execute(some).all()  # noqa: E731
+    for page in pages(rows, query, lambda last: query.where(AUDIT.c.seq > last.seq), _PAGE):
+        yield from (row.body for row in page)
+
+
+def told_of(connection: Connection, object_: str) -> list[Told]:
+    """What the records of one object say, in their order."""
+    return [record.told for record in log(lambda query: connection.execute(query).all(), objects=[object_])]
+
+
 def _last(connection: Connection, items: Iterable[str], which: ColumnElement[bool]) -> dict[str, dict[str, Any]]:
     """The last of such records about each of the items, where there is one."""
     found = {row.object: row.body for row in _such(connection, items, which)}
-    return {ref: json.loads(body) for ref, body in found.items()}
+    told = salted.told(lambda query: connection.execute(query).all(), found.values())
+    return {ref: told(body) for ref, body in found.items()}
 
 
 def _such(connection: Connection, items: Iterable[str], which: ColumnElement[bool]) -> Iterator[Row[Any]]:
@@ -249,102 +269,28 @@ def _did(action: str) -> ColumnElement[bool]:
     return which
 
 
-def _record(row: Row[Any]) -> AuditRecord:
-    return AuditRecord(row.seq, row.prev, row.hash, row.body)
+def _records(rows: Rows, page: Iterable[Row[Any]]) -> Iterator[AuditRecord]:
+    some = list(page)
+    told = salted.told(rows, (row.body for row in some))
+    for row in some:
+        yield AuditRecord(row.seq, row.prev, row.hash, row.body, _read(row.body, told))
+
+
+def _read(body: str, told: Callable[[str], Any]) -> Mapping[str, Any]:
+    """What a body says, nothing if it says nothing that can be read."""
+    try:
+        found = told(body)
+    except (ValueError, RecursionError):
+        return {}
+    return found if isinstance(found, dict) else {}
 
 
 def _is(record: AuditRecord, action: str | None, run: str | None) -> bool:
-    if action is None and run is None:
-        return True
-    body = json.loads(record.body)
-    return action in (None, body["action"]) and run in (None, body["source"]["run"])
+    told = record.told
+    return action in (None, told.get("action")) and run in (None, told.get("source", {}).get("run"))
 
 
 def _paged(rows: Rows, query: Select[Any]) -> Iterator[AuditRecord]:
     query = query.order_by(AUDIT.c.seq).limit(_PAGE)
     for page in pages(rows, query, lambda last: query.where(AUDIT.c.seq > last.seq), _PAGE):
-        yield from map(_record, page)
-
-
-def verify(connection: Connection, *, last: int | None = None) -> Verdict:
-    """Check every record, or the `last` so many: its text, its hash, its number, and that it follows the one before."""
-    newest = connection.execute(select(func.max(AUDIT.c.seq))).scalar() or 0
-    seq = 0 if last is None else max(0, newest - last)
-    prev, records = _hash_of(connection, seq), 0
-    for row in _raw(connection, seq or None):
-        stored = _Stored(row.seq, *(_text(each) for each in (row.prev, row.hash, row.object, row.body)))
-        if (bad := _fault(stored, seq, prev)) is not None:
-            return Verdict(False, records, prev, bad)
-        seq, prev, records = stored.seq, stored.hash, records + 1
-    if not seq and connection.execute(select(func.count()).select_from(ITEM)).scalar_one():
-        return Verdict(False, 0, prev, (1, "the ledger is empty, but there are items, each of which had its record"))
-    if gone := _gone(connection):
-        return Verdict(False, records, prev, (seq + 1, f"the ledger's guard is gone: {', '.join(sorted(gone))}"))
-    return Verdict(True, records, prev)
-
-
-def _gone(connection: Connection) -> frozenset[str]:
-    """Which of the triggers that guard the ledger do not stand."""
-    dialect = connection.dialect.name
-    return GUARDS[dialect].difference(connection.exec_driver_sql(_STANDING[dialect]).scalars())
-
-
-@dataclass(frozen=True, slots=True)
-class _Stored:
-    seq: int
-    prev: str
-    hash: str
-    object: str
-    body: str
-
-
-def _fault(row: _Stored, seq: int, prev: str) -> tuple[int, str] | None:
-    """What is wrong with a record that should come after number `seq` with hash `prev`."""
-    if row.seq != seq + 1:
-        return seq + 1, f"record {seq + 1} is missing: record {row.seq} comes after record {seq}"
-    if (wrong := _inner_fault(row)) is not None:
-        return row.seq, f"record {row.seq} {wrong}"
-    if row.prev != prev:
-        if seq == 0:
-            return 1, "record 1 is not the first of its chain"
-        return seq, f"record {seq} was changed or replaced: record {row.seq} does not follow it"
-    return None
-
-
-def _inner_fault(row: _Stored) -> str | None:
-    """What is wrong with a record by itself."""
-    text = row.body.encode("utf-8", "surrogateescape")
-    if leaf(text) != row.hash:
-        return "does not match its hash: its text or its hash was changed"
-    try:
-        body = read(text)
-        if canonical(body) != text:
-            return "is not in canonical form"
-    except (ValueError, RecursionError, AuditError):
-        return "is not a record"
-    copies = {"seq": row.seq, "prev": row.prev, "object": row.object}
-    wrong = [name for name, value in copies.items() if body.get(name) != value]
-    return f"says another {wrong[0]} in its text than beside it" if wrong else None
-
-
-def _raw(connection: Connection, after: int | None) -> Iterator[Row[Any]]:
-    """The stored records in order of number, read so that even broken text arrives."""
-    names = ("prev", "hash", "object", "body")
-    bare = connection.dialect.name == "sqlite"
-    columns = [cast(AUDIT.c[name], LargeBinary).label(name) if bare else AUDIT.c[name] for name in names]
-    query = select(AUDIT.c.seq, *columns).order_by(AUDIT.c.seq).limit(_PAGE)
-    first = query if after is None else query.where(AUDIT.c.seq > after)
-    found = pages(
-        lambda some: connection.execute(some).all(), first, lambda last: query.where(AUDIT.c.seq > last.seq), _PAGE
-    )
-    for page in found:
-        yield from page
-
-
-def _text(value: str | bytes | None) -> str:
-    return value.decode("utf-8", "surrogateescape") if isinstance(value, bytes) else value or ""
-
-
-def _hash_of(connection: Connection, seq: int) -> str:
-    found = connection.execute(select(AUDIT.c.hash).where(AUDIT.c.seq == seq)).scalar()
-    return found or (GENESIS if seq == 0 else "")
+        yield from _records(rows, page)

@@ -17,6 +17,7 @@ from state.effects import Because, ItemChange
 from state.errors import Moved, StateError, UnknownRef
 from state.model import URGENCY, Accepted, ActionItem, Claim, ItemDraft, Priority, Status
 from state.rows import accepted_columns, claim_columns, item_of
+from state.salted import personal
 from state.series import PAGE, Rows, chunks, next_numbers, pages
 from state.tables import ItemRow
 
@@ -336,12 +337,13 @@ def _provable(name: str, value: Any) -> Any:
     if name == "description":
         return {"sha256": digest(value), "characters": len(value)}
     if name == "origin":
-        return {key: digest(text) for key, text in value.items()}
+        return [[key, digest(text)] for key, text in sorted(value.items())]
     if isinstance(value, Accepted):
         return {"ref": value.ref, "until": value.until}
     if isinstance(value, Claim):
-        text = None if value.text is None else digest(value.text)
-        return {"kind": value.kind, "by": value.by, "at": value.at, "text_sha256": text}
+        return {"kind": value.kind, "by": personal(value.by), "at": value.at, "text": personal(value.text)}
+    if name == "owner":
+        return personal(value)
     return value
 
 

@@ -10,15 +10,16 @@ from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from sqlalchemy import Connection, Row, Select, select
 
-from state import audit, comments, feeds, items, journal, links, waiting
-from state.audit import Verdict
+from state import audit, comments, feeds, items, journal, links, verifying, waiting
+from state.audit import AuditRecord
 from state.database import Database
 from state.effects import Feed, Intent
 from state.errors import StateError, UnknownRef
 from state.items import Wanted
-from state.model import ActionItem, AuditRecord, Comment, Hold, Link
+from state.model import ActionItem, Comment, Hold, Link
 from state.tables import Meta
 from state.ticket import TicketRef
+from state.verifying import Point, Verdict
 
 META = Meta.__table__  # type: ignore[attr-defined]
 P = ParamSpec("P")
@@ -173,10 +174,10 @@ class Known:
         """
         return audit.log(self._rows, objects=objects, action=action, run=run, since=since, newest=newest)
 
-    def verify(self, last: int | None = None) -> Verdict:
-        """Check the whole ledger, or its `last` so many records."""
+    def verify(self, points: Iterable[Point] = (), *, last: int | None = None) -> Verdict:
+        """Check the whole ledger, and that it agrees with checkpoints; or its `last` so many records."""
         with self._database.reading() as connection:
-            return audit.verify(connection, last=last)
+            return verifying.verify(connection, points) if last is None else verifying.verify_last(connection, last)
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:

@@ -361,16 +361,6 @@ class Agent:
 
 
 @dataclass(frozen=True, slots=True)
-class AuditRecord:
-    """One chained record of one change, as stored; `body` is the canonical text that was hashed."""
-
-    seq: int
-    prev: str
-    hash: str
-    body: str
-
-
-@dataclass(frozen=True, slots=True)
 class Comment:
     """Something said about an item.
 

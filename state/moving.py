@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, Table, func, insert, select
 
-from state import audit, whereabouts
+from state import audit, verifying, whereabouts
 from state.database import Database
 from state.effects import Because
 from state.errors import StateError
@@ -104,7 +104,7 @@ def _fill(source: Connection, tell: Tell, target: Connection) -> None:
         pairs = zip(_rows(source, table), _rows(target, table), strict=True)
         if any(tuple(here) != tuple(there) for here, there in pairs):
             raise StateError(f"table {table.name} did not arrive as it was sent; nothing was moved")
-    verdict = audit.verify(target)
+    verdict = verifying.verify(target)
     if not verdict.ok:
         raise StateError(f"the ledger did not arrive whole: {verdict.first_bad}; nothing was moved")
 

@@ -7,12 +7,13 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, Select, Text, and_, func, insert, select, type_coerce, update
 
-from state.audit import Ledger, digest, reopened
+from state.audit import Ledger, reopened
 from state.effects import Because
 from state.errors import StateError, UnknownRef
 from state.naming import touched
 from state.programme_tables import EvidenceRow, LinkCheckRow, ReviewRow
 from state.proof import Evidence, EvidenceDraft, EvidenceKind, LinkCheck, LinkHealth, Review, Verdict, latest_word
+from state.salted import personal
 from state.series import chunks, next_numbers, number_in
 
 EVIDENCE = EvidenceRow.__table__  # type: ignore[attr-defined]
@@ -179,7 +180,7 @@ def review_all(
     ]
     connection.execute(insert(REVIEW), rows)
     for evidence, said in found:
-        after = _named(evidence) | {"verdict": said.verdict, "by": said.by, "reason_sha256": digest(said.reason)}
+        after = _named(evidence) | {"verdict": said.verdict, "by": personal(said.by), "reason": personal(said.reason)}
         _note(ledger, "evidence.reviewed", evidence, because, after=after)
     _touch(connection, [evidence for evidence, _ in found])
 
@@ -339,5 +340,5 @@ def _shown(evidence: Evidence) -> dict[str, Any]:
         "expires_on",
     )
     shown = {name: getattr(draft, name) for name in names}
-    texts = {"url_sha256": digest(draft.url), "shows_sha256": digest(draft.shows)}
+    texts = {"url": personal(draft.url), "shows": personal(draft.shows), "by": personal(draft.by)}
     return _named(evidence) | {"captured_at": draft.captured_at, **shown, **texts}

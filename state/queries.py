@@ -9,11 +9,12 @@ from sqlalchemy import Connection, Select, func, select
 
 from state import acceptances, audit, comments, due_dates, feeds, items, journal, links, results, waiting
 from state.acceptance import Acceptance, AcceptanceState, DueChange, Questioned, as_of
+from state.audit import AuditRecord
 from state.effects import Intent
 from state.errors import UnknownRef
 from state.items import ITEM
 from state.lifecycle import UNFINISHED, lint, missing
-from state.model import ActionItem, AuditRecord, Comment, Hold, HoldKind, Link, Outcome, Priority, Status, TestOutcome
+from state.model import ActionItem, Comment, Hold, HoldKind, Link, Outcome, Priority, Status, TestOutcome
 from state.outlook import is_single
 from state.results import Result
 from state.rows import item_of

@@ -17,6 +17,7 @@ from state.naming import ITEM_RISK
 from state.programme_tables import RiskRow, ScoreRow
 from state.register import Risk, Score, ScoreKind, Treatment, folded
 from state.rows import item_of
+from state.salted import personal
 from state.series import chunks, next_numbers
 from state.tables import ItemRow
 
@@ -77,8 +78,8 @@ def _keep_scores(connection: Connection, ledger: Ledger, id_: str, scores: Seque
     numbers = next_numbers(connection, "score", len(scores)) if scores else range(0)
     for seq, each in zip(numbers, scores, strict=True):
         connection.execute(insert(SCORE).values(seq=seq, risk=id_, **asdict(each) | {"kind": each.kind.value}))
-        after = {"likelihood": each.likelihood, "impact": each.impact, "by": each.by}
-        after["reason_sha256"] = digest(each.reason)
+        after: dict[str, Any] = {"likelihood": each.likelihood, "impact": each.impact}
+        after |= {"by": personal(each.by), "reason": personal(each.reason)}
         ledger.note("risk.scored", id_, because, field=each.kind.value, after=after)
 
 
@@ -163,6 +164,8 @@ def _read(connection: Connection, rows: Sequence[Row[Any]]) -> list[Risk]:
 
 
 def _provable(name: str, value: Any) -> Any:
+    if name == "owner":
+        return personal(value)
     return {"sha256": digest(value)} if name in ("statement", "gap") else value
 
 

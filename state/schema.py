@@ -6,7 +6,7 @@ from state import programme_tables, tables
 
 __all__ = ["HEAD", "METADATA", "programme_tables", "tables"]
 
-HEAD = "0003"
+HEAD = "0004"
 """The newest migration; a database at this version is up to date."""
 
 METADATA = SQLModel.metadata

@@ -1,5 +1,6 @@
 """Store: each public method is one short transaction that writes its audit records too."""
 
+import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -34,6 +35,7 @@ from state.model import ActionItem, Comment, HoldKind, Link
 from state.proof import Evidence, EvidenceDraft, Review
 from state.register import Test
 from state.results import Result, Said
+from state.salted import Entropy
 from state.transaction import Committed, Transaction
 
 __all__ = [
@@ -58,7 +60,6 @@ _COMMAND_SECONDS = 60
 """How long a command may take that excludes runs."""
 
 Clock = Callable[[], datetime]
-Entropy = Callable[[int], bytes]
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,15 +88,16 @@ class TakenIn(NamedTuple):
 
 
 class Store(Known):
-    """What we know, in one database. `clock` gives the time (aware, UTC)."""
+    """What we know, in one database. `clock` gives the time (aware, UTC), `entropy(n)` gives n random bytes."""
 
-    def __init__(self, database: Database, clock: Clock) -> None:
+    def __init__(self, database: Database, clock: Clock, entropy: Entropy) -> None:
         super().__init__(database)
         self._clock = clock
+        self._entropy = entropy
 
     @staticmethod
     def create(url: str, *, clock: Clock, entropy: Entropy) -> "Store":
-        """Make the database or bring it up to date, and open it; `entropy(n)` gives n random bytes.
+        """Make the database or bring it up to date, and open it.
 
         Raises `TooNew` for the database of a newer program. Nothing changes if all is in order already.
         """
@@ -103,14 +105,14 @@ class Store(Known):
 
         with _opening(url) as database:
             database.migrate(migrate, lambda connection: _name(connection, entropy))
-            return Store(database, clock)
+            return Store(database, clock, entropy)
 
     @staticmethod
-    def open(url: str, *, clock: Clock) -> "Store":
+    def open(url: str, *, clock: Clock, entropy: Entropy = os.urandom) -> "Store":
         """Open a database that is up to date; raises `NotInitialised`, `TooNew` or, for an older one, `StateError`."""
         with _opening(url) as database:
             database.check_version()
-            return Store(database, clock)
+            return Store(database, clock, entropy)
 
     def __enter__(self) -> Self:
         return self
@@ -233,7 +235,7 @@ class Store(Known):
             if here:
                 whereabouts.check(connection, held)
             now = self._clock()
-            ledger = Ledger(now)
+            ledger = Ledger(now, self._entropy)
             yield Transaction(connection, ledger, now)
             ledger.append(connection)
 

@@ -238,3 +238,39 @@ class AuditRow(SQLModel, table=True):
     hash: str
     object: str
     body: str = Field(sa_type=Text)
+
+
+class SaltedRow(SQLModel, table=True):
+    """A personal text that records hold the `hash` of, made with its `salt`; `digest` finds the same text again."""
+
+    __tablename__: ClassVar[Any] = "salted"
+    __table_args__ = (Index("salted_by_digest", "digest", unique=True),)
+
+    hash: str = Field(primary_key=True)
+    salt: str
+    text: str = Field(sa_type=Text)
+    digest: str
+
+
+class CheckpointRow(SQLModel, table=True):
+    """A checkpoint that was signed at `size` records; `head` and `edge` are where chain and tree go on from there."""
+
+    __tablename__: ClassVar[Any] = "checkpoint"
+
+    size: int = Field(primary_key=True, sa_column_kwargs={"autoincrement": False})
+    note: str = Field(sa_type=Text)
+    head: str
+    edge: str = Field(sa_type=Text)
+    signed_at: datetime = Field(sa_type=Utc)
+
+
+class AnchorRow(SQLModel, table=True):
+    """Which checkpoint an anchor keeps by now, and why it did not take a later one, if it did not."""
+
+    __tablename__: ClassVar[Any] = "anchor"
+
+    name: str = Field(primary_key=True)
+    size: int
+    kept_at: datetime | None = Field(sa_type=Utc)
+    failed_at: datetime | None = Field(sa_type=Utc)
+    why: str = Field(sa_type=Text)

@@ -7,10 +7,11 @@ from datetime import datetime
 from sqlalchemy import Connection
 
 from state import acceptances, comments, due_dates, feeds, items, journal, links, proofs, risks, waiting
-from state.audit import Ledger
+from state.audit import Ledger, plain
 from state.effects import Because, Effects, Lease
 from state.lifecycle import BY_ITSELF
-from state.model import Comment, Hold, Link
+from state.model import Comment, Field, Hold, Link
+from state.salted import personal
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,5 +84,6 @@ class Transaction:
 
     def _notes(self, effects: Effects) -> None:
         for note in effects.notes:
-            said = {"field": note.field, "before": note.before, "after": note.after}
-            self.ledger.note(note.action, note.object, note.because, **said)
+            own = personal if note.field == Field.ASSIGNEE else plain
+            before, after = own(note.before), own(note.after)
+            self.ledger.note(note.action, note.object, note.because, field=note.field, before=before, after=after)

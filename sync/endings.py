@@ -1,6 +1,5 @@
 """What the calendar and changes make of acceptances: over, refused for want of an answer, near their end."""
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -148,7 +147,7 @@ def over(store: Store, each: Acceptance, item: ActionItem, now: datetime) -> Acc
 def _changes(store: Store, about: Acceptance) -> str:
     """Who has made another item of what an acceptance is about since it was asked for, as the records say."""
     known, since = False, dict[str, list[str]]()
-    for record in (json.loads(each.body) for each in store.log([about.item])):
+    for record in (each.told for each in store.log([about.item])):
         known = known or (record["action"] == "acceptance.requested" and record["after"]["ref"] == about.ref)
         if known and record["action"] == "item.changed" and record["field"] in _ACCEPTED:
             actor = record["actor"]

@@ -1,6 +1,5 @@
 """Who has to do with an item and with a request about it: now, and ever since the item was made."""
 
-import json
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -46,13 +45,13 @@ def owners(store: Store, item: ActionItem) -> frozenset[str]:
 
 def touched(store: Store, kinds: Kinds, refs: Iterable[str]) -> frozenset[str]:
     """Everyone of whom a tracker told that they did something to the tickets of these items."""
-    actors = (json.loads(record.body)["actor"] for record in store.log(list(refs)))
+    actors = (record.told["actor"] for record in store.log(list(refs)))
     return frozenset(f"{kinds[each['system']]}:{each['account']}" for each in actors if each["system"] in kinds)
 
 
-def _past(store: Store, refs: list[str]) -> list[dict[str, Any]]:
+def _past(store: Store, refs: list[str]) -> list[Mapping[str, Any]]:
     """How the items began, and every later change of them."""
-    told = (json.loads(record.body) for record in (store.log(refs) if refs else ()))
+    told = (record.told for record in (store.log(refs) if refs else ()))
     return [each for each in told if each["action"] in ("item.created", "item.changed")]
 
 

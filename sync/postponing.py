@@ -1,6 +1,5 @@
 """What a risk owner decides about a later due date that somebody asked for."""
 
-import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import date, datetime
@@ -83,11 +82,10 @@ def history(store: Store, ref: str) -> list[DueChange]:
     return sorted((*asked, *map(_made, _set_at_once(store, ref))), key=lambda each: each.requested_at)
 
 
-def _set_at_once(store: Store, ref: str) -> list[dict[str, Any]]:
+def _set_at_once(store: Store, ref: str) -> list[Mapping[str, Any]]:
     """The records of changes that nobody asked for beforehand: an approval sets the date just before it is recorded."""
-    found: list[dict[str, Any]] = []
-    for record in store.log([ref]):
-        told = json.loads(record.body)
+    found: list[Mapping[str, Any]] = []
+    for told in (record.told for record in store.log([ref])):
         if told["action"] == "item.changed" and told["field"] == Field.DUE_DATE.value:
             found.append(told)
         elif told["action"] == "due.decided" and told["after"]["verdict"] == "approved":

@@ -1,6 +1,5 @@
 """Risks that are to be lived with, as people ask for them, decide about them and look at them."""
 
-import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -143,7 +142,7 @@ def show_one(shell: Shell, ref: str) -> int:
 
 def _asked(store: Store, about: Acceptance) -> str:
     """How it was asked for, as the record of it says."""
-    records = (json.loads(each.body) for each in store.log([about.item], action="acceptance.requested"))
+    records = (each.told for each in store.log([about.item], action="acceptance.requested"))
     return next((str(each["reason"]) for each in records if each["after"]["ref"] == about.ref), "")
 
 

@@ -23,7 +23,7 @@ def verify(shell: Shell) -> int:
         verdict = store.verify()
     answer = shapes.verdict(verdict)
     if verdict.first_bad is None:
-        state = "verified" if verdict.anchored else "consistent, not anchored"
+        state = "verified" if verdict.agreed else "consistent, not anchored"
         said = f"{state}: {show.counted(verdict.records, 'record')}, head {verdict.head}"
     else:
         said = f"NOT TRUSTED: {verdict.first_bad[1]}; {verdict.records:,} records before it follow each other"

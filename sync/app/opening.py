@@ -77,5 +77,5 @@ def doubt(store: Store) -> str:
     """Why the ledger cannot be trusted, if so; of a long one only the end is looked at."""
     with store.reading() as connection:
         records, _ = audit.head(connection)
-    verdict = store.verify(None if records < _WHOLE else _TAIL)
+    verdict = store.verify(last=None if records < _WHOLE else _TAIL)
     return "" if verdict.first_bad is None else f"the ledger cannot be trusted: {verdict.first_bad[1]}"

@@ -44,6 +44,23 @@ class Table(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
+class AnchorTable(Table):
+    """A place that keeps checkpoints off the machine."""
+
+    name: Name
+    kind: Literal["directory"]
+    path: Name
+
+
+class AuditTable(Table):
+    """Who signs the ledger, and where what was signed is kept."""
+
+    key_env: Name | None = None
+    key_file: Name | None = None
+    public_keys: list[Name] = []
+    anchors: list[AnchorTable] = []
+
+
 class RiskOwnersTable(Table):
     """Who decides about risks, by priority."""
 

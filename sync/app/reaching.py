@@ -1,13 +1,10 @@
 """The configured trackers, opened with their secrets, and the mapping that goes with them."""
 
 import logging
-import os
 import re
-import stat
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 from pydantic import SecretStr, ValidationError
@@ -19,11 +16,11 @@ from connectors.wire import Exchange
 from mapping.rules import Route, Rules, TrackerRules
 from state.model import Authority, Field, Person, Priority
 from sync.app.complaints import Place, did_you_mean, from_validation
+from sync.app.credentials import from_file, from_variable
 from sync.app.settings import Configuration, WhenTable
 from sync.app.shell import Shell
 
 _log = logging.getLogger("sync.app")
-_SECRET_LOOKING = re.compile(r"(?=.*[a-z])(?=.*\d)[\w+/=~-]{20,}")
 
 
 def tracker_settings(config: Configuration) -> dict[str, TrackerSettings]:
@@ -70,11 +67,11 @@ def secrets_of(config: Configuration, tables: Mapping[str, TrackerSettings], she
         token = private_key = None
         try:
             if table.token_env:
-                token = _sendable(_from_variable(table.token_env))
+                token = _sendable(from_variable(table.token_env))
             elif table.token_file:
-                token = _sendable(_from_file(config.path(table.token_file)))
+                token = _sendable(from_file(config.path(table.token_file)))
             elif key_file := getattr(table, "private_key_file", None):
-                private_key = _from_file(config.path(key_file))
+                private_key = from_file(config.path(key_file))
         except ValueError as error:
             key = next(k for k in ("token_env", "token_file", "private_key_file") if getattr(table, k, None))
             found.append((("trackers", name, key), str(error)))
@@ -84,40 +81,12 @@ def secrets_of(config: Configuration, tables: Mapping[str, TrackerSettings], she
     return read
 
 
-def _from_variable(name: str) -> SecretStr:
-    value = os.environ.get(name, "").strip()
-    if not value:
-        raise ValueError(
-            f"the environment variable {_shown(name)} is not set; set it to the token and run the command again"
-        )
-    return SecretStr(value)
-
-
-def _from_file(path: Path) -> SecretStr:
-    try:
-        mode = path.stat().st_mode
-        value = path.read_text(encoding="utf-8").strip()
-    except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "it is not text"
-        raise ValueError(f"{path.with_name(_shown(path.name))} cannot be read: {reason}") from None
-    if os.name == "posix" and mode & (stat.S_IRWXG | stat.S_IRWXO):
-        raise ValueError(f"{path} may be read by others; run: chmod 600 {path}")
-    if not value:
-        raise ValueError(f"{path} is empty")
-    return SecretStr(value)
-
-
 def _sendable(token: SecretStr) -> SecretStr:
     if not re.fullmatch(r"[!-~]+", token.get_secret_value()):
         raise ValueError(
             "the token holds a space, a line break or a letter that no token has; put the bare token there"
         )
     return token
-
-
-def _shown(name: str) -> str:
-    """A name as the configuration has it, unless it may be the secret itself, put there by mistake."""
-    return "*** (is it the secret itself?)" if _SECRET_LOOKING.fullmatch(name) else name
 
 
 @contextmanager

@@ -25,6 +25,7 @@ from state.proof import ResolutionPolicy
 from sync.app.complaints import Complaint, ConfigError, Place, at, did_you_mean, from_validation, line_numbers
 from sync.app.programme_settings import (
     AcceptTable,
+    AuditTable,
     Email,
     EvidenceTable,
     GroupTable,
@@ -149,6 +150,7 @@ class Settings(BaseSettings):
     evidence: EvidenceTable = EvidenceTable()
     tests: TestsTable = TestsTable()
     groups: list[GroupTable] = []
+    audit: AuditTable = AuditTable()
 
     @property
     def by_first(self) -> bool:

@@ -1,13 +1,13 @@
 """The JSON that commands answer with, as documented in docs/json.md."""
 
-import json
 from collections.abc import Iterable, Sequence
 from datetime import UTC, date, datetime
 from typing import Any
 
 from state.acceptance import Acceptance, Decision, DueChange, Questioned
-from state.audit import Verdict
-from state.model import ActionItem, AuditRecord, Comment, Hold, Link
+from state.audit import AuditRecord
+from state.model import ActionItem, Comment, Hold, Link
+from state.verifying import Verdict
 from sync.app.failures import Untrusted
 
 _RECORD = {"seq", "at", "actor", "action", "object", "field", "before", "after", "reason"}
@@ -115,13 +115,9 @@ def comment(each: Comment) -> dict[str, Any]:
 
 def record(each: AuditRecord) -> dict[str, Any]:
     """One record of the ledger: its body, and the hash over it; raises `Untrusted` where it is none."""
-    try:
-        body = json.loads(each.body)
-    except ValueError:
-        body = None
-    if not isinstance(body, dict) or not body.keys() >= _RECORD:
+    if not each.told.keys() >= _RECORD:
         raise Untrusted(f"record {each.seq} of the ledger cannot be read; see `counterfoil audit verify`")
-    return {**body, "hash": each.hash}
+    return {**each.told, "hash": each.hash}
 
 
 def verdict(each: Verdict) -> dict[str, Any]:
@@ -129,7 +125,7 @@ def verdict(each: Verdict) -> dict[str, Any]:
     bad = each.first_bad
     return {
         "ok": each.ok,
-        "anchored": each.anchored,
+        "anchored": each.agreed > 0,
         "records": each.records,
         "head": each.head,
         "first_bad": None if bad is None else {"seq": bad[0], "reason": bad[1]},

@@ -292,7 +292,7 @@ def test_a_ledger_that_was_tampered_with_stops_everything(office: Office) -> Non
     office.line.add("Rotate the keys")
     office.line.add("Close the port")
     disarm(office.line.url)
-    raw(office.line.url, "UPDATE audit SET body = replace(body, 'vera', 'nobody') WHERE seq = 1")
+    raw(office.line.url, "UPDATE audit SET body = replace(body, 'Rotate', 'Keep') WHERE seq = 1")
     verdict = office.line("audit", "verify", "--json")
     assert (verdict.code, verdict.json["ok"], verdict.json["first_bad"]["seq"]) == (6, False, 1)
     refused = office.line("sync")

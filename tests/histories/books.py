@@ -95,7 +95,7 @@ class Books:
     def balance(self) -> None:
         """Read what was recorded since the last time; raises `AssertionError` where the two accounts differ."""
         for record in self.store.log(since=self.seq):
-            self._read(json.loads(record.body))
+            self._read(record.told)
             self.seq = record.seq
         told = self.told - self._ended()
         assert told == self.done, ("changes made here", told - self.done, self.done - told)

@@ -1,7 +1,6 @@
 """A store in a folder of its own, with a clock that stands still and short ways to write in it."""
 
-import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
@@ -70,8 +69,12 @@ class Book:
     def change(self, item: str, **values: Any) -> None:
         self.store.commit(None, Effects(changes=[ItemChange(item, values, self.because)]))
 
-    def records(self, since: int = 0) -> list[dict[str, Any]]:
-        return [json.loads(record.body) for record in self.store.log(since=since)]
+    def records(self, since: int = 0) -> list[Mapping[str, Any]]:
+        return [record.told for record in self.store.log(since=since)]
+
+    def bodies(self) -> str:
+        """What the ledger itself holds."""
+        return "".join(record.body for record in self.store.log())
 
     def actions(self, since: int = 0) -> list[str]:
         return [record["action"] for record in self.records(since)]

@@ -14,10 +14,11 @@ import rfc8785
 from hypothesis import given
 from hypothesis import strategies as st
 
-from state.audit import GENESIS, GUARDS, canonical, leaf, plain, read
+from state.audit import GENESIS, canonical, leaf, plain, read
 from state.effects import Effects, Note
 from state.model import Priority
 from state.store import AuditError
+from state.verifying import GUARDS
 from tests.databases import ARM, DISARM, on_postgresql, on_sqlite
 
 if TYPE_CHECKING:
@@ -80,7 +81,7 @@ def test_a_record_says_who_when_what_and_why(book: "Book") -> None:
     book.store.commit(None, Effects(notes=[Note("ticket.written", "eng:1", because, "title", "a", "b")]))
     assert book.records() == [
         {
-            "v": 1,
+            "v": 2,
             "seq": 1,
             "prev": GENESIS,
             "at": "2026-11-19T00:00:00.000000Z",
@@ -104,7 +105,7 @@ def test_records_are_chained_and_verify(ten: "Book") -> None:
         assert after.prev == before.hash == leaf(before.body.encode())
     verdict = ten.store.verify()
     assert (verdict.ok, verdict.records, verdict.head, verdict.first_bad) == (True, 10, records[-1].hash, None)
-    assert not verdict.anchored
+    assert verdict.agreed == 0
 
 
 def test_an_empty_ledger_is_in_order(book: "Book") -> None:

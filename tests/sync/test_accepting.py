@@ -1,6 +1,5 @@
 """Risks that are to be lived with: asked for in a ticket, decided here, and over when they are over."""
 
-import json
 from dataclasses import replace
 from datetime import date
 from typing import Any
@@ -106,7 +105,7 @@ def test_a_ticket_that_asked_by_its_label_is_closed_once_its_risk_is_accepted(wo
     world.far.edit(world.link(item.ref).ref, labels=world.ticket(item.ref).labels | {"risk-accept"})
     world.sync()
     [record] = world.store.log([item.ref], action="acceptance.requested")
-    assert json.loads(record.body)["reason"] == "MEM-1: marked risk-accept"
+    assert record.told["reason"] == "MEM-1: marked risk-accept"
     deciding(world).approve(item.ref, TERMS, RUTH, world.because())
     world.sync()
     closed = world.ticket(item.ref).state
@@ -395,7 +394,7 @@ def test_an_acceptance_that_was_over_before_anything_ran_is_not_renewed_by_the_n
     court.approve(item.ref, Terms(""), IDA, world.because())
     first, second = world.store.ask(acceptances.of_items, [item.ref])[item.ref]
     assert (first.state, second.state) == (end, AcceptanceState.ACTIVE)
-    [over] = [json.loads(r.body) for r in world.store.log([item.ref], action=f"acceptance.{end.value}")]
+    [over] = [r.told for r in world.store.log([item.ref], action=f"acceptance.{end.value}")]
     assert (over["actor"]["kind"], over["reason"]) == ("schedule", first.ended_why)
     world.sync()
     assert world.item(item.ref).accepted.ref == second.ref

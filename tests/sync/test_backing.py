@@ -1,6 +1,5 @@
 """The tracker's "done" is a claim: what it is backed by decides, and the ticket is told what is missing."""
 
-import json
 from dataclasses import replace
 from datetime import date, datetime, timedelta
 from typing import Any
@@ -109,7 +108,7 @@ def test_what_is_asked_for_resolves_the_item_at_the_time_of_the_claim_and_nobody
     assert asking.ticket(item.ref).state == before
     assert (holds(asking), len(told(asking, item))) == ([], 1)
     assert "is resolved" in told(asking, item)[0]
-    records = [json.loads(r.body) for r in asking.store.log([item.ref])]
+    records = [r.told for r in asking.store.log([item.ref])]
     (last,) = [r for r in records if r["field"] == "status" and r["after"] == "resolved"]
     assert (last["actor"]["account"], datetime.fromisoformat(last["at"])) == ("mia", claimed)
     assert "EV-000002" in last["reason"]

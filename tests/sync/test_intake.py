@@ -174,7 +174,7 @@ def test_a_failure_after_the_resolution_opens_the_item_again(store: Store) -> No
     [item] = items(store)
     assert (report.reopened, report.updated) == (1, 0)
     assert (item.status, item.claim, item.resolved_at) == (Status.OPEN, None, None)
-    assert "fails again" in list(store.log(["AI-000001"]))[-1].body
+    assert "fails again" in str(list(store.log(["AI-000001"]))[-1].told)
     assert store.ask(audit.reopened, ["AI-000001"]) == {"AI-000001": NOW + timedelta(hours=1)}
 
 
@@ -416,7 +416,7 @@ def test_a_failure_later_makes_a_successor(store: Store, days: int, policy: Test
     assert (old.status, old.fingerprint, new.fingerprint) == (Status.RESOLVED, None, "a")
     assert (new.predecessor, new.status, new.owner, new.risks) == (old.ref, Status.OPEN, "ana@acme.example", ("R-1",))
     assert words(store)["a"].item == new.ref
-    assert "a new item goes on" in list(store.log([old.ref]))[-1].body
+    assert "a new item goes on" in str(list(store.log([old.ref]))[-1].told)
     recorded = records(store)
     assert take(store, again, tests=policy).unchanged == 1
     assert records(store) == recorded

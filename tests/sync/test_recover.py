@@ -1,6 +1,5 @@
 """What becomes of a write whose answer was lost."""
 
-import json
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -132,7 +131,7 @@ def test_two_tickets_with_one_marker_are_named_to_a_person_and_asked_about_no_mo
 
 
 def changes(world: Any, ref: str) -> list[tuple[str, str, Any, Any]]:
-    bodies = [json.loads(r.body) for r in world.store.log([ref])]
+    bodies = [r.told for r in world.store.log([ref])]
     return [(b["action"], b["field"], b["before"], b["after"]) for b in bodies if "changed" in b["action"]]
 
 
@@ -322,7 +321,7 @@ def test_a_comment_in_doubt_on_a_ticket_that_is_the_items_no_more_is_recorded_as
 ) -> None:
     world.store.unlink(lost.ref, world.because("a mistake"))
     later(world)
-    actions = [json.loads(r.body)["action"] for r in world.store.log([lost.ref])]
+    actions = [r.told["action"] for r in world.store.log([lost.ref])]
     assert [a for a in actions if a.startswith("comment.")] == ["comment.added", "comment.perhaps_sent", "comment.sent"]
 
 

@@ -44,7 +44,7 @@ def test_the_last_item_that_ends_makes_its_risk_due_once(store: Store) -> None:
     due = store.ask(risks.one, "R-0001")
     assert (due.due_since, due.due_why) == (WHEN, why)
     [record] = store.log(action="risk.due")
-    assert why in record.body
+    assert why in str(record.told)
 
 
 def test_a_risk_that_is_accepted_ends_its_item_too(store: Store) -> None:

@@ -1,6 +1,5 @@
 """What people on our side say about work that is done, and what the next sync makes of it in the ticket."""
 
-import json
 from dataclasses import replace
 from datetime import date
 from typing import Any
@@ -275,7 +274,7 @@ def test_a_claim_that_came_with_a_conflict_names_its_person_and_its_time_once_it
 
 
 def records(asking: Any, item: Any, **said: str) -> list[Any]:
-    told = [json.loads(record.body) for record in asking.store.log([item.ref])]
+    told = [record.told for record in asking.store.log([item.ref])]
     return [each for each in told if all(each[name] == value for name, value in said.items())]
 
 

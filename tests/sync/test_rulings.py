@@ -1,6 +1,5 @@
 """What a field that moved in a ticket leads to."""
 
-import json
 from dataclasses import replace
 from typing import Any
 
@@ -21,7 +20,7 @@ def test_work_begun_without_a_change_of_state_names_the_person_who_began_it(worl
     world.far.edit(world.link(item.ref).ref, by="mia", **move)
     report = world.sync()
     assert world.item(item.ref).status is Status.IN_PROGRESS
-    records = [json.loads(record.body) for record in world.store.log([item.ref])]
+    records = [record.told for record in world.store.log([item.ref])]
     assert [r["actor"]["account"] for r in records if r["field"] == "status"] == ["mia"]
     assert '"in_progress" (Mia)' in report.plan.operations[0].reason
 

@@ -1,6 +1,5 @@
 """Tickets that carry an item's key although nothing is known of them, as an older database was put in place."""
 
-import json
 from typing import Any
 
 import pytest
@@ -174,7 +173,7 @@ def test_a_second_ticket_made_since_is_held_beside_the_first(world: Any, databas
 def test_a_ticket_found_again_is_recorded_as_linked_and_not_as_created(restored: Any) -> None:
     report = restored.sync()
     assert (report.tally.created, report.tally.recovered) == (0, 1)
-    actions = [json.loads(r.body)["action"] for r in restored.store.log(["AI-000002"])]
+    actions = [r.told["action"] for r in restored.store.log(["AI-000002"])]
     assert ("ticket.linked" in actions, "ticket.created" in actions) == (True, False)
 
 

@@ -1,7 +1,6 @@
 """Decisions in comments: every role, relation and way in which a comment may not be what it seems."""
 
 import itertools
-import json
 from dataclasses import replace
 from datetime import date
 from typing import Any
@@ -106,7 +105,7 @@ def test_an_approval_keeps_the_comment_s_id_and_a_hash_of_it_and_names_its_autho
     assert (decision.by, decision.channel, decision.event) == ("ruth@acme.example", Channel.COMMENT, id_)
     assert (len(decision.snapshot), decision.reason) == (64, "we can bear it")
     assert "acceptance" in [o.kind.value for o in report.plan.operations]
-    records = [json.loads(record.body) for record in world.store.log([item.ref])]
+    records = [record.told for record in world.store.log([item.ref])]
     [active] = [record for record in records if record["action"] == "acceptance.active"]
     assert (active["actor"]["account"], active["source"]["event"]) == ("ruth", id_)
     world.sync()
@@ -197,7 +196,7 @@ def test_a_decision_stands_and_is_flagged_where_its_comment_is_changed_or_delete
     [doubt] = status(world.store, world.clock().date()).questioned
     assert (doubt.ref, doubt.by, doubt.event, doubt.became) == ("RA-000001", "ruth@acme.example", id_, became)
     assert world.item(item.ref).status is Status.ACCEPTED_AS_RISK
-    records = [json.loads(record.body) for record in world.store.log([item.ref])]
+    records = [record.told for record in world.store.log([item.ref])]
     [noted] = [record for record in records if record["action"] == "acceptance.questioned"]
     assert noted["after"] == {"ref": "RA-000001", "by": "ruth@acme.example", "event": id_, "comment": became}
     world.sync()

@@ -1,0 +1,1 @@
+"""Where checkpoints are kept off the machine: one file per kind of place."""

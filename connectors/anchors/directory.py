@@ -1,0 +1,82 @@
+"""A folder that checkpoints are kept in, one file each: a mounted share, a disk that somebody takes home."""
+
+import os
+import re
+from datetime import timedelta
+from pathlib import Path
+
+from connectors.anchors.base import AnchorError
+from state.checkpoint import Head, NoCheckpoint, unchecked
+
+_ODD = re.compile(r"[^A-Za-z0-9._-]")
+SUFFIX = ".note"
+
+
+class Directory:
+    """The folder at `path`, which must exist, so that a share that is not mounted is noticed."""
+
+    spacing = timedelta(0)
+
+    def __init__(self, name: str, path: Path) -> None:
+        self.name = name
+        self._path = path
+
+    def keep(self, head: Head, note: str) -> None:
+        """Write the checkpoint to a file of its own and have it on the disk; raises `AnchorError`.
+
+        A file that says something else under the same name is never written over.
+        """
+        file = self._path / file_name(head)
+        part = file.with_name(f".{file.name}.{os.getpid()}.part")
+        try:
+            if file.exists():
+                self._must_say(file, note)
+                return
+            _write(part, note)
+            part.rename(file)
+            _sync(self._path)
+        except OSError as error:
+            part.unlink(missing_ok=True)
+            raise AnchorError(f"{file} cannot be written: {error.strerror}") from error
+
+    def newest(self, origin: str) -> str | None:
+        """The checkpoint of this ledger over the most records; raises `AnchorError`."""
+        found: dict[int, str] = {}
+        try:
+            for file in self._path.glob(f"*{SUFFIX}"):
+                note = file.read_text(encoding="utf-8")
+                try:
+                    head = unchecked(note)
+                except NoCheckpoint:
+                    continue
+                if head.origin == origin:
+                    found[head.size] = note
+        except (OSError, UnicodeDecodeError) as error:
+            raise AnchorError(f"{self._path} cannot be read: {error}") from error
+        return found[max(found)] if found else None
+
+    def _must_say(self, file: Path, note: str) -> None:
+        if file.read_text(encoding="utf-8") != note:
+            raise AnchorError(
+                f"{file} holds another checkpoint over as many records: compare both with `counterfoil audit verify`"
+            )
+
+
+def file_name(head: Head) -> str:
+    """What the file of a checkpoint is called: names that are sorted stand in the order of their sizes."""
+    return f"{_ODD.sub('_', head.origin)}.{head.size:012d}{SUFFIX}"
+
+
+def _write(file: Path, text: str) -> None:
+    with file.open("w", encoding="utf-8", newline="") as out:
+        out.write(text)
+        out.flush()
+        os.fsync(out.fileno())
+
+
+def _sync(folder: Path) -> None:
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

@@ -1,0 +1,117 @@
+"""The checkpoints that were signed here, and which of them are kept where."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, Row, delete, insert, select, update
+
+from state import audit
+from state.checkpoint import Head, unchecked
+from state.errors import StateError
+from state.merkle import Tree
+from state.tables import AnchorRow, CheckpointRow
+from state.verifying import Start
+
+CHECKPOINT = CheckpointRow.__table__  # type: ignore[attr-defined]
+ANCHOR = AnchorRow.__table__  # type: ignore[attr-defined]
+
+LEDGER = "ledger"
+"""Under what the ledger's own records stand."""
+FORKED = "ledger.forked"
+
+_HASH = 32
+
+
+@dataclass(frozen=True, slots=True)
+class Signed:
+    """A checkpoint, where a check goes on from it, and when it was signed (UTC)."""
+
+    note: str
+    start: Start
+    signed_at: datetime
+
+    @property
+    def head(self) -> Head:
+        """What it states; its signatures are not checked here."""
+        return unchecked(self.note)
+
+
+@dataclass(frozen=True, slots=True)
+class Anchored:
+    """How far an anchor keeps the ledger: the size of its newest checkpoint, 0 for none, and since when (UTC).
+
+    `failed_at` is when it did not take a later one, for the reason `why`.
+    """
+
+    name: str
+    size: int = 0
+    kept_at: datetime | None = None
+    failed_at: datetime | None = None
+    why: str = ""
+
+
+def origin(connection: Connection, name: str) -> str:
+    """What the ledger of a key's name is called by now: each time it was begun anew, it is another one."""
+    return _named(name, _forks(connection))
+
+
+def next_origin(connection: Connection, name: str) -> str:
+    """What it is called once it is begun anew."""
+    return _named(name, _forks(connection) + 1)
+
+
+def latest(connection: Connection) -> Signed | None:
+    """The newest checkpoint."""
+    row = connection.execute(select(CHECKPOINT).order_by(CHECKPOINT.c.size.desc()).limit(1)).first()
+    return None if row is None else _signed(row)
+
+
+def every(connection: Connection) -> Iterator[Signed]:
+    """All of them, oldest first."""
+    query = select(CHECKPOINT).order_by(CHECKPOINT.c.size).execution_options(yield_per=500)
+    yield from map(_signed, connection.execute(query))
+
+
+def put(connection: Connection, after: Signed | None, new: Signed) -> None:
+    """Keep a checkpoint that goes on from another; raises `StateError` where that is not the newest any more."""
+    newest = latest(connection)
+    if (newest and newest.note) != (after and after.note):
+        raise StateError("another checkpoint was signed meanwhile, so none was signed here; run it again")
+    tree = new.start.tree
+    values = {"size": tree.size, "note": new.note, "head": new.start.head, "signed_at": new.signed_at}
+    connection.execute(insert(CHECKPOINT).values(**values, edge="".join(each.hex() for each in tree.edge)))
+
+
+def drop(connection: Connection, beyond: int) -> None:
+    """Forget those over more records than so many."""
+    connection.execute(delete(CHECKPOINT).where(CHECKPOINT.c.size > beyond))
+
+
+def anchors(connection: Connection) -> dict[str, Anchored]:
+    """How far each anchor keeps the ledger, by name."""
+    names = Anchored.__dataclass_fields__
+    rows = connection.execute(select(ANCHOR).order_by(ANCHOR.c.name))
+    return {row.name: Anchored(**{name: getattr(row, name) for name in names}) for row in rows}
+
+
+def note_anchor(connection: Connection, told: Anchored) -> None:
+    """Keep what became of handing a checkpoint to an anchor."""
+    values = {name: getattr(told, name) for name in Anchored.__dataclass_fields__}
+    if not connection.execute(update(ANCHOR).where(ANCHOR.c.name == told.name).values(**values)).rowcount:
+        connection.execute(insert(ANCHOR).values(**values))
+
+
+def _forks(connection: Connection) -> int:
+    return sum(each["action"] == FORKED for each in audit.told_of(connection, LEDGER))
+
+
+def _named(name: str, forks: int) -> str:
+    return f"{name}/epoch-{forks + 1}" if forks else name
+
+
+def _signed(row: Row[Any]) -> Signed:
+    raw = bytes.fromhex(row.edge)
+    edge = [raw[at : at + _HASH] for at in range(0, len(raw), _HASH)]
+    return Signed(row.note, Start(row.head, Tree(row.size, edge)), row.signed_at)

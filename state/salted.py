@@ -1,0 +1,119 @@
+"""Personal text beside the ledger: records hold its salted hash, so that it can be erased and they stay whole."""
+
+import hashlib
+import json
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any
+
+from sqlalchemy import Connection, delete, insert, select
+
+from state.series import Rows, chunks
+from state.tables import SaltedRow
+
+SALTED = SaltedRow.__table__  # type: ignore[attr-defined]
+ERASED = "(erased)"
+"""What is read where a personal text was."""
+
+Entropy = Callable[[int], bytes]
+
+_SALT = 16
+_KEY = "salted"
+_IN_BODY = re.compile(r'\{"salted":"([0-9a-f]{64})"\}')
+"""How a personal text stands in the canonical text of a record."""
+
+
+class Personal(str):
+    """A text about a person or by one, as it is given to the ledger."""
+
+    __slots__ = ()
+
+
+def personal(text: str | None) -> str | None:
+    """A text as the ledger takes it where it may say something about a person; what is empty says nothing."""
+    return Personal(text) if text else text
+
+
+def commitment(salt: str, text: str) -> str:
+    """What a record holds in place of a text: SHA-256 over its salt, as hex digits, and its UTF-8."""
+    return hashlib.sha256(salt.encode() + text.encode()).hexdigest()
+
+
+def commit(connection: Connection, texts: Iterable[str], entropy: Entropy) -> dict[str, dict[str, str]]:
+    """Keep personal texts, each once, and tell what stands for them in records."""
+    wanted = {_digest(text): text for text in texts}
+    found: dict[str, str] = {}
+    for some in chunks(wanted):
+        query = select(SALTED.c.digest, SALTED.c.hash).where(SALTED.c.digest.in_(some))
+        found.update((row.digest, row.hash) for row in connection.execute(query))
+    new = [_row(digest, text, entropy(_SALT).hex()) for digest, text in wanted.items() if digest not in found]
+    if new:
+        connection.execute(insert(SALTED), new)
+    found |= {row["digest"]: row["hash"] for row in new}
+    return {text: {_KEY: found[digest]} for digest, text in wanted.items()}
+
+
+def texts(value: Any) -> Iterator[str]:
+    """The personal texts in a body that is to be written."""
+    match value:
+        case Personal():
+            yield value
+        case Mapping():
+            for each in value.values():
+                yield from texts(each)
+        case list():
+            for each in value:
+                yield from texts(each)
+
+
+def hidden(value: Any, standing: Mapping[str, Mapping[str, str]]) -> Any:
+    """A body with what stands for its personal texts in their place."""
+    match value:
+        case Personal():
+            return standing[value]
+        case Mapping():
+            return {key: hidden(each, standing) for key, each in value.items()}
+        case list():
+            return [hidden(each, standing) for each in value]
+        case _:
+            return value
+
+
+def named_in(body: str) -> list[str]:
+    """The hashes that stand for personal texts in the canonical text of a record."""
+    return _IN_BODY.findall(body)
+
+
+def told(rows: Rows, bodies: Iterable[str]) -> Callable[[str], Any]:
+    """How to read the bodies of records, with the personal texts in them; that raises `ValueError` for no JSON."""
+    known: dict[str, str] = {}
+    for some in chunks({each for body in bodies for each in named_in(body)}):
+        query = select(SALTED.c.hash, SALTED.c.text).where(SALTED.c.hash.in_(some))
+        known.update((row.hash, row.text) for row in rows(query))
+
+    def shown(value: dict[str, Any]) -> Any:
+        return known.get(value[_KEY], ERASED) if value.keys() == {_KEY} else value
+
+    return lambda body: json.loads(body, object_hook=shown)
+
+
+def held(connection: Connection, wanted: Iterable[str]) -> dict[str, bool]:
+    """Those of the hashes whose text is still here, and whether each was made of it."""
+    found: dict[str, bool] = {}
+    for some in chunks(wanted):
+        rows = connection.execute(select(SALTED.c.hash, SALTED.c.salt, SALTED.c.text).where(SALTED.c.hash.in_(some)))
+        found.update((row.hash, commitment(row.salt, row.text) == row.hash) for row in rows)
+    return found
+
+
+def erase(connection: Connection, gone: Iterable[str]) -> int:
+    """Forget the texts of these hashes for good, with their salts, and tell how many there were."""
+    return sum(connection.execute(delete(SALTED).where(SALTED.c.hash.in_(some))).rowcount for some in chunks(gone))
+
+
+def _row(digest: str, text: str, salt: str) -> dict[str, str]:
+    return {"hash": commitment(salt, text), "salt": salt, "text": text, "digest": digest}
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()

@@ -1,0 +1,69 @@
+"""Personal text: the ledger stands for it and does not hold it, and is whole once it is erased."""
+
+import json
+from typing import TYPE_CHECKING
+
+from state import salted
+from state.salted import ERASED, commitment, named_in
+
+if TYPE_CHECKING:
+    from tests.state.conftest import Book
+
+
+def test_what_a_person_is_called_and_says_is_no_part_of_a_record_and_is_read_with_it(book: "Book") -> None:
+    book.item(owner="mia@acme.example")
+    [record] = book.store.log()
+    assert not [each for each in ("kim", "Kim", "mia", "asked to") if each in record.body]
+    told = record.told
+    assert (told["actor"]["account"], told["actor"]["name"]) == ("kim@acme.example", "Kim")
+    assert (told["after"]["owner"], told["reason"]) == ("mia@acme.example", "asked to")
+
+
+def test_a_record_holds_the_hash_of_salt_and_text(book: "Book") -> None:
+    book.item(owner="mia@acme.example")
+    [record] = book.store.log()
+    named = json.loads(record.body)["after"]["owner"]["salted"]
+    [(salt, text)] = book.raw(("SELECT salt, text FROM salted WHERE hash = ?", (named,)))
+    assert (commitment(salt, text), text, len(salt)) == (named, "mia@acme.example", 32)
+
+
+def test_the_same_text_has_one_salt_and_another_installation_has_another(book: "Book") -> None:
+    book.item(owner="mia@acme.example")
+    book.item(owner="mia@acme.example")
+    first, second = (set(named_in(record.body)) for record in book.store.log())
+    assert first == second
+    assert book.raw("SELECT count(*), count(DISTINCT salt) FROM salted") == [(4, 4)]
+
+
+def test_a_text_that_is_given_a_form_of_its_own_passes_for_no_other(book: "Book") -> None:
+    forged = '{"salted":"' + "0" * 64 + '"}'
+    book.item(forged, owner=forged)
+    [record] = book.store.log()
+    assert (record.told["after"]["title"], record.told["after"]["owner"]) == (forged, forged)
+    assert book.store.verify().redacted == 0
+
+
+def test_what_was_erased_is_nowhere_and_the_ledger_still_verifies(book: "Book") -> None:
+    book.item(owner="mia@acme.example")
+    book.item(owner="omar@acme.example")
+    first, _ = book.store.log()
+    with book.store.writing() as w:
+        gone = json.loads(first.body)["after"]["owner"]["salted"]
+        assert salted.erase(w.connection, [gone]) == 1
+    assert [record.told["after"]["owner"] for record in book.store.log()] == [ERASED, "omar@acme.example"]
+    verdict = book.store.verify()
+    assert (verdict.ok, verdict.redacted) == (True, 1)
+    assert "mia" not in str(book.raw("SELECT * FROM salted"))
+
+
+def test_a_personal_text_that_was_changed_is_found(book: "Book") -> None:
+    book.item(owner="mia@acme.example")
+    book.item(owner="omar@acme.example")
+    book.raw("UPDATE salted SET text = 'olga@acme.example' WHERE text = 'omar@acme.example'")
+    assert book.store.verify().first_bad == (2, "a personal text that record 2 stands for was changed")
+
+
+def test_a_salt_that_was_changed_is_found(book: "Book") -> None:
+    book.item(owner="mia@acme.example")
+    book.raw("UPDATE salted SET salt = '00' WHERE text = 'mia@acme.example'")
+    assert book.store.verify().first_bad == (1, "a personal text that record 1 stands for was changed")

@@ -1,0 +1,302 @@
+"""The notary signs what goes on from what was signed, and who keeps checkpoints finds the rest."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from connectors.anchors.base import AnchorError
+from connectors.anchors.directory import Directory
+from state import checkpoint, checkpoints
+from state.audit import canonical, leaf
+from state.checkpoint import Head, SigningKey
+from state.effects import Because, Effects, Note
+from state.errors import AuditError
+from state.merkle import Tree
+from state.model import Actor, Agent
+from state.store import Store
+from state.verifying import Point
+from sync.notary import Notary
+from sync.proving import Conclusion, Finding, Kept, examine
+from tests.databases import ARM, DISARM, Databases, raw
+
+KEY = SigningKey.made("acme.example/ledger", bytes(range(32)))
+OTHER = SigningKey.made("acme.example/ledger", bytes(range(1, 33)))
+BECAUSE = Because(Agent(Actor.SCHEDULE, "counterfoil", "cron"), run="run-1")
+
+
+@dataclass
+class Office:
+    """A store, who signs its ledger, and a folder in which checkpoints are kept."""
+
+    kind: str
+    url: str
+    store: Store
+    folder: Path
+    now: datetime = datetime(2026, 11, 22, 12, tzinfo=UTC)
+    anchors: list[object] = field(default_factory=list)
+
+    def clock(self) -> datetime:
+        return self.now
+
+    def notary(self, *keys: SigningKey) -> Notary:
+        return Notary(self.store, keys or (KEY,), [Directory("share", self.folder), *self.anchors], self.clock)  # type: ignore[list-item]
+
+    def write(self, count: int, what: str = "ticket.written") -> None:
+        notes = [Note(what, "eng:1", BECAUSE, after=number) for number in range(count)]
+        self.store.commit(None, Effects(notes=notes))
+
+    def kept(self) -> list[Head]:
+        return [checkpoint.read(file.read_text(), [KEY.public])[0] for file in sorted(self.folder.iterdir())]
+
+    def tamper(self, *statements: object) -> None:
+        raw(self.url, *DISARM[self.kind], *statements, *ARM[self.kind])  # type: ignore[arg-type]
+
+    def rechain(self, first: int) -> None:
+        """Write every record from this one on anew, as somebody would who has the database and knows the rules."""
+        rows = raw(self.url, "SELECT seq, body FROM audit ORDER BY seq")
+        statements: list[object] = []
+        prev = "0" * 64
+        for seq, text in rows:
+            body = json.loads(text) | {"prev": prev}
+            if seq == first:
+                body["action"] = "forged"
+            encoded = canonical(body)
+            values = (encoded.decode(), prev, leaf(encoded), seq)
+            statements.append(("UPDATE audit SET body = ?, prev = ?, hash = ? WHERE seq = ?", values))
+            prev = leaf(encoded)
+        self.tamper(*statements)
+
+    def examined(self, *known: SigningKey) -> Finding:
+        notes = [Kept(file.read_text(), "share") for file in sorted(self.folder.iterdir())]
+        return examine(self.store, notes, [key.public for key in known or (KEY,)])
+
+    def verdict(self) -> tuple[int, str] | None:
+        points = [Point(head, "share") for head in self.kept()]
+        return self.store.verify(points).first_bad
+
+
+@pytest.fixture
+def office(databases: Databases, tmp_path: Path) -> Iterator[Office]:
+    folder = tmp_path / "kept"
+    folder.mkdir()
+    made = Office(databases.kind, databases.made(), None, folder)  # type: ignore[arg-type]
+    with Store.open(made.url, clock=made.clock) as made.store:
+        yield made
+
+
+def test_what_was_recorded_is_signed_and_kept(office: Office) -> None:
+    office.write(7)
+    office.notary().close(BECAUSE)
+    tree = Tree()
+    for record in office.store.log():
+        tree.push(bytes.fromhex(record.hash))
+    assert office.kept() == [Head("acme.example/ledger", 7, tree.root)]
+    assert office.verdict() is None
+    assert office.store.verify([Point(each, "share") for each in office.kept()]).agreed == 7
+
+
+def test_nothing_is_signed_twice_and_the_next_checkpoint_goes_on(office: Office) -> None:
+    office.write(7)
+    office.notary().close(BECAUSE)
+    office.notary().close(BECAUSE)
+    office.write(5)
+    office.notary().close(BECAUSE)
+    assert [head.size for head in office.kept()] == [7, 12]
+    assert office.verdict() is None
+
+
+def test_a_long_run_is_signed_every_hundred_records(office: Office) -> None:
+    notary = office.notary()
+    for size in range(1, 451):
+        office.write(1)
+        notary.watch(size)
+    assert [head.size for head in office.kept()] == [100, 200, 300, 400]
+
+
+def test_a_day_without_records_is_signed_for(office: Office) -> None:
+    office.write(3)
+    office.notary().close(BECAUSE)
+    office.now += timedelta(hours=23, minutes=59)
+    office.notary().close(BECAUSE)
+    assert [head.size for head in office.kept()] == [3]
+    office.now += timedelta(minutes=1)
+    office.notary().close(BECAUSE)
+    assert [head.size for head in office.kept()] == [3, 4]
+    assert [record.told["action"] for record in office.store.log(since=3)] == ["ledger.checked"]
+
+
+def test_what_was_truncated_behind_our_back_is_not_signed_and_is_found(office: Office) -> None:
+    office.write(9)
+    office.notary().close(BECAUSE)
+    office.tamper("DELETE FROM audit WHERE seq > 6", "DELETE FROM checkpoint")
+    office.write(1)
+    with pytest.raises(AuditError, match="the ledger ends at record 7, and 2 more were there"):
+        office.notary().close(BECAUSE)
+    assert [head.size for head in office.kept()] == [9]
+    assert office.verdict() == (
+        8,
+        "the ledger ends at record 7, and 2 more were there when the checkpoint over 9 records was signed (share)",
+    )
+
+
+def test_a_tail_that_was_written_anew_is_not_signed_and_is_found(office: Office) -> None:
+    office.write(9)
+    office.notary().close(BECAUSE)
+    office.write(3)
+    office.notary().close(BECAUSE)
+    office.rechain(11)
+    assert office.store.verify().ok
+    office.write(1)
+    with pytest.raises(AuditError, match="record 12 is gone or was changed since the last checkpoint"):
+        office.notary().close(BECAUSE)
+    assert office.verdict() == (
+        10,
+        "what was recorded as 10 to 12 was changed: the checkpoint over 12 records is about another ledger (share)",
+    )
+
+
+def test_a_ledger_written_anew_as_a_whole_with_its_checkpoints_is_found_by_the_copy(office: Office) -> None:
+    office.write(9)
+    office.notary().close(BECAUSE)
+    office.rechain(1)
+    office.tamper("DELETE FROM checkpoint")
+    office.write(1)
+    with pytest.raises(AuditError, match="what was recorded as 1 to 9 was changed"):
+        office.notary().close(BECAUSE)
+
+
+def test_a_checkpoint_in_the_database_that_another_key_signed_is_not_gone_on_from(office: Office) -> None:
+    office.write(9)
+    office.notary(OTHER).sign()
+    office.write(1)
+    with pytest.raises(AuditError, match=r"is not ours: .* by none of the keys"):
+        office.notary().close(BECAUSE)
+
+
+def test_an_edge_in_the_database_that_was_changed_is_not_gone_on_from(office: Office) -> None:
+    office.write(8)
+    office.notary().sign()
+    raw(office.url, ("UPDATE checkpoint SET edge = ?", ("0" * 64,)))
+    office.write(1)
+    with pytest.raises(AuditError, match="goes on from something else than it says"):
+        office.notary().close(BECAUSE)
+
+
+def test_two_keys_sign_together_and_either_is_enough_to_go_on(office: Office) -> None:
+    office.write(3)
+    office.notary(OTHER).close(BECAUSE)
+    office.write(1)
+    office.notary(KEY, OTHER).close(BECAUSE)
+    office.write(1)
+    office.notary(KEY).close(BECAUSE)
+    with office.store.reading() as connection:
+        signers = [checkpoint.read(each.note, [KEY.public, OTHER.public])[1] for each in checkpoints.every(connection)]
+    assert signers == [(OTHER.public,), (KEY.public, OTHER.public), (KEY.public,)]
+
+
+@dataclass
+class Full:
+    """An anchor that takes nothing."""
+
+    name: str = "bucket"
+    spacing: timedelta = timedelta(minutes=1)
+    asked: int = 0
+
+    def keep(self, head: Head, note: str) -> None:
+        self.asked += 1
+        raise AnchorError("no room")
+
+    def newest(self, origin: str) -> str | None:
+        raise AnchorError("no answer")
+
+
+def test_an_anchor_that_fails_is_told_of_and_asked_again_with_the_next_run(office: Office) -> None:
+    full = Full()
+    office.anchors.append(full)
+    office.write(3)
+    assert office.notary().close(BECAUSE) == ["bucket did not take the checkpoint over 3 records: no room"]
+    assert office.notary().close(BECAUSE) == ["bucket did not take the checkpoint over 3 records: no room"]
+    found = office.store.ask(checkpoints.anchors)
+    assert (found["share"].size, found["bucket"].size, found["bucket"].why) == (3, 0, "no room")
+    assert found["bucket"].failed_at == office.now
+
+
+def test_within_a_run_an_anchor_is_bothered_no_more_often_than_it_says(office: Office) -> None:
+    full = Full()
+    office.anchors.append(full)
+    notary = office.notary()
+    for size in range(100, 501, 100):
+        office.write(100)
+        notary.watch(size)
+        office.now += timedelta(seconds=20)
+    assert full.asked == 2
+    assert [head.size for head in office.kept()] == [100, 200, 300, 400, 500]
+
+
+def test_a_file_that_says_something_else_is_not_written_over(office: Office) -> None:
+    office.write(3)
+    signed = office.notary().sign()
+    assert signed is not None
+    share = Directory("share", office.folder)
+    share.keep(signed.head, signed.note)
+    share.keep(signed.head, signed.note)
+    other = replace(signed.head, root=bytes(32))
+    with pytest.raises(AnchorError, match="holds another checkpoint over as many records"):
+        share.keep(other, checkpoint.signed(other, [KEY]))
+    assert share.newest("acme.example/ledger") == signed.note
+
+
+def test_a_folder_that_is_not_there_is_not_made(office: Office) -> None:
+    office.write(3)
+    share = Directory("share", office.folder / "not-mounted")
+    signed = office.notary().sign()
+    assert signed is not None
+    with pytest.raises(AnchorError, match="cannot be written: No such file or directory"):
+        share.keep(signed.head, signed.note)
+
+
+def test_a_database_that_was_put_back_goes_on_under_another_name_and_says_what_it_gave_up(office: Office) -> None:
+    office.write(5)
+    office.notary().close(BECAUSE)
+    office.write(4)
+    office.notary().close(BECAUSE)
+    office.tamper("DELETE FROM audit WHERE seq > 6", "DELETE FROM checkpoint WHERE size > 6")
+    with pytest.raises(AuditError, match="the ledger ends at record 6, and 3 more were there"):
+        office.notary().close(BECAUSE)
+    office.notary().fork(replace(BECAUSE, reason="the disk broke"))
+    office.write(5)
+    office.notary().close(BECAUSE)
+    found = office.examined()
+    assert (found.conclusion, found.anchored, found.verdict.first_bad) == (Conclusion.ANCHORED, 12, None)
+    assert found.given_up == ("records 7 to 9 of acme.example/ledger were given up: the disk broke",)
+    [forked] = office.store.log(["ledger"])
+    assert forked.seq == 7
+    assert forked.told["before"]["size"] == 9
+
+
+def test_where_nothing_was_lost_nothing_can_be_given_up(office: Office) -> None:
+    office.write(5)
+    office.notary().close(BECAUSE)
+    office.write(1)
+    with pytest.raises(AuditError, match="there is nothing to give up"):
+        office.notary().fork(BECAUSE)
+
+
+def test_who_gives_up_records_cannot_hide_later_ones(office: Office) -> None:
+    office.write(5)
+    office.notary().close(BECAUSE)
+    office.write(4)
+    office.notary().close(BECAUSE)
+    last = max(office.folder.iterdir())
+    hidden = last.rename(office.folder.parent / "hidden")
+    office.tamper("DELETE FROM audit WHERE seq > 4", "DELETE FROM checkpoint WHERE size > 5")
+    office.notary().fork(replace(BECAUSE, reason="the disk broke"))
+    office.notary().close(BECAUSE)
+    assert office.examined().conclusion is Conclusion.ANCHORED
+    hidden.rename(last)
+    found = office.examined()
+    assert found.conclusion is Conclusion.TAMPERED
