@@ -125,6 +125,8 @@ class Ledger:
         self._now = moment(now)
         self._entropy = entropy
         self._records: list[dict[str, Any]] = []
+        self.newest = 0
+        """The number of the last record it appended, 0 for none."""
 
     def note(
         self, action: str, object_: str, because: Because, *, field: str = "", before: Any = None, after: Any = None
@@ -166,6 +168,7 @@ class Ledger:
             rows.append({"seq": seq, "prev": prev, "hash": hash_, "object": body["object"], "body": text.decode()})
             prev = hash_
         connection.execute(_APPEND, rows)
+        self.newest = seq
 
     def _hidden(self, connection: Connection) -> list[dict[str, Any]]:
         """The gathered records with what stands for their personal texts."""

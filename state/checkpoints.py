@@ -85,8 +85,9 @@ def put(connection: Connection, after: Signed | None, new: Signed) -> None:
 
 
 def drop(connection: Connection, beyond: int) -> None:
-    """Forget those over more records than so many."""
+    """Forget those over more records than so many, and that an anchor keeps any."""
     connection.execute(delete(CHECKPOINT).where(CHECKPOINT.c.size > beyond))
+    connection.execute(update(ANCHOR).where(ANCHOR.c.size > beyond).values(size=beyond))
 
 
 def anchors(connection: Connection) -> dict[str, Anchored]:

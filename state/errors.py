@@ -64,6 +64,10 @@ class LeaseHeld(StateError):
         self.expires = expires
 
 
+class Tampered(StateError):
+    """The ledger is not the one that was signed; nothing was signed and nothing runs."""
+
+
 class UnknownRef(StateError):
     """Nothing has this reference."""
 

@@ -155,7 +155,8 @@ class Store(Known):
         Raises `LeaseLost` if the lease is another's now. `None` is for commands outside a run.
         """
         with self.writing(held) as w:
-            return w.write(held, effects)
+            stored = w.write(held, effects)
+        return replace(stored, newest=w.ledger.newest)
 
     def add_items(self, drafts: Sequence[Decided], because: Because) -> list[ActionItem]:
         """Add items, each with the due date and the priority decided for it, and return them in the same order."""

@@ -16,10 +16,14 @@ from state.salted import personal
 
 @dataclass(frozen=True, slots=True)
 class Committed:
-    """What a transaction stored, with the ids it gave, in the order of its effects."""
+    """What a transaction stored, with the ids it gave, in the order of its effects.
+
+    `newest` is the number of its last record, 0 for none.
+    """
 
     holds: tuple[Hold, ...] = ()
     comments: tuple[Comment, ...] = ()
+    newest: int = 0
 
 
 @dataclass(frozen=True, slots=True)

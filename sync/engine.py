@@ -60,7 +60,8 @@ class Engine:
     `waits` is, by tracker, the seconds it may take to show what it did; `audit_hours` how often it is asked
     which tickets are there. `crash` is called with each of `sync.watched.CRASH_POINTS`; `progress` with a stage, done
     and total. `at_once` makes the calls that a tracker takes several of at a time. `policy` says how risks
-    are accepted, `resolution` what has to be at hand before work counts as done.
+    are accepted, `resolution` what has to be at hand before work counts as done. `recorded` is told
+    the number of the newest record after each step.
     """
 
     store: Store
@@ -77,6 +78,7 @@ class Engine:
     keeping: Keeping = field(default_factory=Keeping)
     policy: AcceptancePolicy = field(default_factory=AcceptancePolicy)
     resolution: ResolutionPolicy = field(default_factory=ResolutionPolicy)
+    recorded: Callable[[int], None] = lambda _: None
 
     def plan(self, run: str, *, only: str | None = None, full: bool = False) -> Plan:
         """What `sync` would do now. Writes nothing, not even cursors, and needs no lease."""
@@ -164,7 +166,7 @@ class Engine:
         return self._report(run, found, work, len(self._inquiry.in_doubt(open_)))
 
     def _work(self, lease: Lease, trackers: Mapping[str, Tracker], because: Because) -> Work:
-        tools = (self.clock, self.sleep, self.crash, self.progress, self.at_once, self.keeping)
+        tools = (self.clock, self.sleep, self.crash, self.progress, self.at_once, self.keeping, self.recorded)
         return Work(self.store, lease, trackers, self.rules, because, *tools)
 
     def _refusal(self, work: Work, found: Findings, force: str | None) -> Brake | None:

@@ -9,14 +9,17 @@ from state import checkpoint, checkpoints
 from state.checkpoint import Head, NoCheckpoint, PublicKey, SigningKey
 from state.checkpoints import LEDGER, Anchored, Signed
 from state.effects import Because, Effects, Note
-from state.errors import AuditError
+from state.errors import Tampered
 from state.store import Store
-from state.verifying import Point, Start, verify
+from state.verifying import Point, Start, Verdict, verify
 
 EVERY = 100
 """After so many records at the latest a checkpoint is signed."""
 SILENCE = timedelta(hours=24)
 """After so long without a record one is written, so that it can be shown that nothing else happened."""
+
+
+_RESTORED = ". Where the database was put back to an earlier state on purpose: `counterfoil audit fork --reason TEXT`"
 
 
 @dataclass(slots=True)
@@ -38,14 +41,14 @@ class Notary:
         return tuple(key.public for key in self.keys)
 
     def watch(self, seq: int) -> None:
-        """Sign once so many records came since the last checkpoint; `seq` is the newest. Raises `AuditError`."""
+        """Sign once so many records came since the last checkpoint; `seq` is the newest. Raises `Tampered`."""
         if seq - self.size >= EVERY and (signed := self.sign()) is not None:
             self.hand_out(signed, at_once=False)
 
     def close(self, because: Because) -> list[str]:
         """Sign what was recorded by now; after a day without records, that there were none. What anchors complain of.
 
-        Raises `AuditError`.
+        Raises `Tampered`.
         """
         last = self.store.ask(checkpoints.latest)
         if last is not None and self.clock() - last.signed_at >= SILENCE and self._nothing_since(last):
@@ -56,18 +59,12 @@ class Notary:
     def sign(self) -> Signed | None:
         """Sign the ledger as it is; `None` where nothing was recorded since the last checkpoint.
 
-        Raises `AuditError` if what was recorded since cannot be trusted, or if an anchor keeps what it does not go on
+        Raises `Tampered` if what was recorded since cannot be trusted, or if an anchor keeps what it does not go on
         from.
         """
-        with self.store.reading() as connection:
-            last = checkpoints.latest(connection)
-            origin = checkpoints.origin(connection, self.keys[0].name)
-            self.must_be_ours(last)
-            found = verify(connection, list(self._kept(origin)), None if last is None else last.start)
-        if found.first_bad is not None or found.tree is None:
-            raise AuditError(f"{found.first_bad and found.first_bad[1]}; nothing was signed")
-        self.size = found.tree.size
-        if not found.records:
+        last, origin, found = self._examined()
+        self.size = found.tree.size if found.tree is not None else 0
+        if not found.records or found.tree is None:
             return None
         note = checkpoint.signed(Head(origin, found.tree.size, found.tree.root), self.keys)
         new = Signed(note, Start(found.head, found.tree), self.clock())
@@ -75,11 +72,27 @@ class Notary:
             checkpoints.put(w.connection, last, new)
         return new
 
+    def check(self) -> None:
+        """Raise `Tampered` unless the ledger goes on from what was signed, and from what the anchors keep."""
+        self._examined()
+
+    def _examined(self) -> tuple[Signed | None, str, Verdict]:
+        """The last checkpoint, what the ledger is called, and what came since."""
+        with self.store.reading() as connection:
+            last = checkpoints.latest(connection)
+            origin = checkpoints.origin(connection, self.keys[0].name)
+            self.must_be_ours(last)
+            self.size = 0 if last is None else last.head.size
+            found = verify(connection, list(self._kept(origin)), None if last is None else last.start)
+        if found.first_bad is not None:
+            raise Tampered(f"{found.first_bad[1]}; see `counterfoil audit verify`{_RESTORED}")
+        return last, origin, found
+
     def fork(self, because: Because) -> Signed:
         """Begin the ledger anew under another name, after the database was put back to an earlier state.
 
         Its first record names the last checkpoint of the one before, so that everybody sees what was given up. Raises
-        `AuditError` where the ledger goes on from what was signed, so that there is nothing to give up, and where it
+        `Tampered` where the ledger goes on from what was signed, so that there is nothing to give up, and where it
         contradicts itself.
         """
         with self.store.reading() as connection:
@@ -88,9 +101,9 @@ class Notary:
             kept = list(self._kept(origin)) + ([Point(newest.head, "this database")] if newest else [])
             here, agreed = verify(connection), verify(connection, kept)
         if here.first_bad is not None or here.tree is None:
-            raise AuditError(f"{here.first_bad and here.first_bad[1]}; put an older copy of the database in its place")
+            raise Tampered(f"{here.first_bad and here.first_bad[1]}; put an older copy of the database in its place")
         if agreed.ok:
-            raise AuditError(
+            raise Tampered(
                 "the ledger goes on from every checkpoint that is known here, so there is nothing to give up"
             )
         last = max((point.head for point in kept), key=lambda head: head.size)
@@ -104,15 +117,15 @@ class Notary:
         return signed
 
     def must_be_ours(self, last: Signed | None) -> None:
-        """Raise `AuditError` unless the newest checkpoint here was signed by one of the keys, over what it says."""
+        """Raise `Tampered` unless the newest checkpoint here was signed by one of the keys, over what it says."""
         if last is None:
             return
         try:
             head, _ = checkpoint.read(last.note, self.known)
         except NoCheckpoint as error:
-            raise AuditError(f"the last checkpoint in the database is not ours: {error}") from error
+            raise Tampered(f"the last checkpoint in the database is not ours: {error}") from error
         if (head.size, head.root) != (last.start.tree.size, last.start.tree.root):
-            raise AuditError("the last checkpoint in the database goes on from something else than it says")
+            raise Tampered("the last checkpoint in the database goes on from something else than it says")
 
     def hand_out(self, signed: Signed, *, at_once: bool) -> list[str]:
         """Give the checkpoint to every anchor that has not got it, to those that are not to be bothered only if it

@@ -104,7 +104,8 @@ class Work:
 
     `stale` are the items whose ticket moved while we wrote. A tracker in `stopped` takes no more writes in this run,
     for the reason given there. `written` and `unseen` say when (the tracker's time) our writes happened, or on which
-    tickets where the answer did not tell. `intents` counts the operations of this lease.
+    tickets where the answer did not tell. `intents` counts the operations of this lease. `recorded` is told the number
+    of the newest record after each step.
     """
 
     store: Store
@@ -118,6 +119,7 @@ class Work:
     progress: Callable[[str, int, int], None]
     at_once: AtOnce = in_turn
     keeping: Keeping = field(default_factory=Keeping)
+    recorded: Callable[[int], None] = lambda _: None
     tally: Tally = field(default_factory=Tally)
     stopped: dict[str, TrackerError] = field(default_factory=dict)
     refused: list[str] = field(default_factory=list)
@@ -137,6 +139,7 @@ class Work:
         self.keep()
         stored = self.store.commit(self.lease, replace(effects, because=effects.because or self.because))
         self.crash(f"{step}.after")
+        self.recorded(stored.newest)
         return stored.comments
 
     def ended(self, over: Iterable[tuple[str, str]]) -> dict[str, Because]:

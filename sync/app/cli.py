@@ -15,6 +15,7 @@ import typer
 from state.model import Priority, Status
 from sync.app.asking import SETTINGS, ConfigFile, Ref, command, day, hung_up, reference
 from sync.app.cli_accept import accept_app, due_app
+from sync.app.cli_audit import audit_app
 from sync.app.cli_evidence import evidence_app
 from sync.app.cli_register import controls_app, framework_app, risk_app
 from sync.app.cli_resolve import resolve_app
@@ -23,7 +24,6 @@ from sync.app.shell import Shell
 app = typer.Typer(name="counterfoil", **SETTINGS)
 item_app = typer.Typer(help="Look at action items and change them.", **SETTINGS)
 holds_app = typer.Typer(help="What waits for a person, and how to settle it.", **SETTINGS)
-audit_app = typer.Typer(help="The ledger of every change.", **SETTINGS)
 state_app = typer.Typer(help="Where everything is kept.", **SETTINGS)
 app.add_typer(item_app, name="item")
 app.add_typer(holds_app, name="holds")
@@ -297,26 +297,6 @@ def settle(
     from sync.app import settling
 
     return settling.settle(shell, hold, "item" if take is Side.ITEM else "ticket", reason)
-
-
-@command(audit_app, "counterfoil audit log --item AI-000012")
-def log(
-    shell: Shell,
-    item: Annotated[str | None, typer.Option(help="Only of this item.", metavar="REF", parser=reference)] = None,
-    limit: Annotated[int, typer.Option(help="The last so many records; 0 means all.", min=0)] = 50,
-) -> int:
-    """Show who changed what, when and why."""
-    from sync.app import ledger
-
-    return ledger.log(shell, item, limit)
-
-
-@command(audit_app, "counterfoil audit verify")
-def verify(shell: Shell) -> int:
-    """Check every record of the ledger against the one before it; exit 6 at the first that does not follow."""
-    from sync.app import ledger
-
-    return ledger.verify(shell)
 
 
 @command(state_app, "counterfoil state copy --to postgresql+psycopg://counterfoil@db.acme.example/counterfoil")

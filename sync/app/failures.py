@@ -1,7 +1,7 @@
 """Which exit code a failure has, and what is said about it."""
 
 from connectors.errors import Denied, TrackerError
-from state.errors import AuditError, Busy, LeaseHeld, LeaseLost, StateError, Unreachable
+from state.errors import AuditError, Busy, LeaseHeld, LeaseLost, StateError, Tampered, Unreachable
 from sync.app.complaints import ConfigError
 
 IN_ORDER = 0
@@ -29,7 +29,7 @@ KNOWN = (ConfigError, StateError, TrackerError, Mistaken, Untrusted)
 def exit_code(error: Exception) -> int:
     """What the process says with its exit code about a known failure."""
     match error:
-        case Untrusted():
+        case Untrusted() | Tampered():
             return LEDGER
         case AuditError():
             return BUG

@@ -1,9 +1,23 @@
 """The ledger as people read and check it."""
 
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from connectors.anchors.directory import SUFFIX
+from state.errors import StateError
 from sync.app import shapes, show
-from sync.app.failures import IN_ORDER, LEDGER
+from sync.app.failures import IN_ORDER, Mistaken
 from sync.app.opening import configuration, open_store
+from sync.app.settings import Configuration
 from sync.app.shell import Shell
+from sync.app.signing import public_keys
+from sync.proving import Conclusion, Finding, Kept, examine, proof
+
+SOUND, TAMPERED, UNDECIDED = 0, 1, 2
+"""What `audit verify` exits with, for auditors and their scripts."""
+
+_LISTED = 20
 
 
 def log(shell: Shell, item: str | None, limit: int) -> int:
@@ -17,15 +31,71 @@ def log(shell: Shell, item: str | None, limit: int) -> int:
     return IN_ORDER
 
 
-def verify(shell: Shell) -> int:
-    """Check every record."""
-    with open_store(shell, configuration(shell)) as store:
-        verdict = store.verify()
-    answer = shapes.verdict(verdict)
-    if verdict.first_bad is None:
-        state = "verified" if verdict.agreed else "consistent, not anchored"
-        said = f"{state}: {show.counted(verdict.records, 'record')}, head {verdict.head}"
+def verify(shell: Shell, folder: Path | None, keys: Sequence[str]) -> int:
+    """Check every record, and that the ledger is the one that was signed."""
+    config = configuration(shell)
+    known = public_keys(shell, config, keys)
+    kept = list(_kept(config, folder))
+    with open_store(shell, config) as store:
+        found = examine(store, kept, known)
+    shell.answer(shapes.finding(found), lambda: show.rendered(*_told(found, kept)))
+    return {Conclusion.ANCHORED: SOUND, Conclusion.TAMPERED: TAMPERED, Conclusion.UNDECIDED: UNDECIDED}[
+        found.conclusion
+    ]
+
+
+def prove(shell: Shell, seq: int, out: Path | None, folder: Path | None) -> int:
+    """Write the proof that a record is part of what was signed."""
+    config = configuration(shell)
+    with open_store(shell, config) as store:
+        text = proof(store, seq, _kept(config, folder), public_keys(shell, config, ()))
+    if out is not None:
+        try:
+            out.write_text(text, encoding="utf-8", newline="")
+        except OSError as error:
+            raise Mistaken(f"{out} cannot be written: {error.strerror}") from None
+    answer: dict[str, Any] = {"seq": seq, "proof": text, "file": None if out is None else str(out)}
+    shell.answer(answer, lambda: text if out is None else f"Wrote {out}: record {seq} is part of what was signed")
+    return IN_ORDER
+
+
+def _kept(config: Configuration, folder: Path | None) -> Iterator[Kept]:
+    """The checkpoints in a folder, else in those of the configuration that can be read."""
+    if folder is not None and not folder.is_dir():
+        raise Mistaken(f"--checkpoints: {folder} is no folder")
+    folders = [config.path(each.path) for each in config.settings.audit.anchors] if folder is None else [folder]
+    for each in folders:
+        for file in sorted(each.rglob(f"*{SUFFIX}")):
+            try:
+                yield Kept(file.read_text(encoding="utf-8"), str(file))
+            except (OSError, UnicodeDecodeError) as error:
+                raise StateError(f"{file} cannot be read: {error}") from error
+
+
+def _told(found: Finding, kept: Sequence[Kept]) -> Iterator[object]:
+    verdict = found.verdict
+    if verdict.first_bad is not None:
+        yield f"TAMPERED: {verdict.first_bad[1]}"
+        size = 0 if found.last_good is None else found.last_good.size
+        yield f"The last good checkpoint is over {show.counted(size, 'record')}" if size else "No checkpoint is good"
     else:
-        said = f"NOT TRUSTED: {verdict.first_bad[1]}; {verdict.records:,} records before it follow each other"
-    shell.answer(answer, lambda: said)
-    return IN_ORDER if verdict.ok else LEDGER
+        yield f"{found.conclusion.value}: {show.counted(found.records, 'record')}, head {verdict.head}"
+        if found.anchored:
+            vouched = f"{found.anchored:,} of them are vouched for by {show.counted(found.checked, 'checkpoint')}"
+            yield f"{vouched}; {found.records - found.anchored:,} are newer"
+        else:
+            yield _why_undecided(found, kept)
+    if verdict.redacted:
+        yield f"{show.counted(verdict.redacted, 'personal text')} redacted, commitment present"
+    for title, some in (("Given up", found.given_up), ("Not counted", (*found.unknown, *found.foreign))):
+        if some:
+            yield show.heading(title)
+            yield show.bullets(some[:_LISTED])
+
+
+def _why_undecided(found: Finding, kept: Sequence[Kept]) -> str:
+    if not kept:
+        return "Nobody compared it with a checkpoint kept elsewhere: --checkpoints DIR names a folder of them"
+    if found.unknown:
+        return "No checkpoint counts that was signed by a key unknown here: --pubkey KEY names one"
+    return "No checkpoint that was kept elsewhere is about this ledger"

@@ -48,7 +48,7 @@ def open_store(shell: Shell, config: Configuration, *, writes: bool = False) -> 
             must_be_ours(store)
         yield store
         if writes:
-            _carry_on(shell, config, store)
+            carry_on(shell, config, store)
     finally:
         store.close()
 
@@ -61,7 +61,7 @@ def must_be_ours(store: Store) -> None:
         raise Untrusted(f"{why}. Nothing was done; see `counterfoil audit verify`")
 
 
-def _carry_on(shell: Shell, config: Configuration, store: Store) -> None:
+def carry_on(shell: Shell, config: Configuration, store: Store) -> None:
     """Find out how controls stand by now, and which risks are due; what cannot be done now is done next time."""
     because = Because(shell.agent(scheduled=True), run=shell.run)
     try:

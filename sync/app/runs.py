@@ -25,6 +25,7 @@ from sync.app.progress import progress
 from sync.app.reaching import open_trackers, rules_of, tracker_settings
 from sync.app.settings import Configuration
 from sync.app.shell import Shell
+from sync.app.signing import notary, sealed
 from sync.app.threads import at_once
 from sync.engine import Engine, ExpectationFailed, Report
 from sync.evidence import renewals
@@ -41,9 +42,13 @@ def opened(shell: Shell, config: Configuration, *, writes: bool) -> Iterator[Eng
     with open_store(shell, config, writes=writes) as store:
         if not writes:
             must_be_ours(store)
+        signer = notary(shell, config, store) if writes else None
+        if signer is not None:
+            signer.check()
         trackers_of = open_trackers(shell, config, lambda _: crash(ANSWERED))
         with trackers_of as trackers, progress(shell) as tell:
-            yield _engine(shell, config, store, trackers, tell, crash)
+            engine = _engine(shell, config, store, trackers, tell, crash)
+            yield engine if signer is None else replace(engine, recorded=signer.watch)
 
 
 def _engine(
@@ -127,7 +132,8 @@ def sync(shell: Shell, *, expect: str | None, force: str | None, full: bool, onl
             return BRAKE
         if report.plan.refused is None:
             resolving(shell, config, engine.store).settle(shell.run)
-            report = replace(report, warnings=(*report.warnings, *_renewed(shell, engine.store)))
+            told = (*_renewed(shell, engine.store), *sealed(shell, config, engine.store))
+            report = replace(report, warnings=(*report.warnings, *told))
         holds = engine.store.holds()
         engine.store.remember(run_shapes.LAST_SYNC, run_shapes.ended(report, shell.clock()))
     shell.answer(run_shapes.report(report, holds), lambda: _report_words(report, holds))

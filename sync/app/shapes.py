@@ -7,8 +7,8 @@ from typing import Any
 from state.acceptance import Acceptance, Decision, DueChange, Questioned
 from state.audit import AuditRecord
 from state.model import ActionItem, Comment, Hold, Link
-from state.verifying import Verdict
 from sync.app.failures import Untrusted
+from sync.proving import Finding
 
 _RECORD = {"seq", "at", "actor", "action", "object", "field", "before", "after", "reason"}
 
@@ -120,15 +120,20 @@ def record(each: AuditRecord) -> dict[str, Any]:
     return {**each.told, "hash": each.hash}
 
 
-def verdict(each: Verdict) -> dict[str, Any]:
+def finding(each: Finding) -> dict[str, Any]:
     """What checking the ledger found."""
-    bad = each.first_bad
+    bad, good = each.verdict.first_bad, each.last_good
     return {
-        "ok": each.ok,
-        "anchored": each.agreed > 0,
+        "conclusion": each.conclusion.value,
+        "ok": each.verdict.ok,
         "records": each.records,
-        "head": each.head,
+        "anchored": each.anchored,
+        "head": each.verdict.head,
         "first_bad": None if bad is None else {"seq": bad[0], "reason": bad[1]},
+        "last_good": None if good is None else {"origin": good.origin, "size": good.size},
+        "redacted": each.verdict.redacted,
+        "given_up": list(each.given_up),
+        "not_counted": [*each.unknown, *each.foreign],
     }
 
 

@@ -14,7 +14,7 @@ from state import checkpoint, checkpoints
 from state.audit import canonical, leaf
 from state.checkpoint import Head, SigningKey
 from state.effects import Because, Effects, Note
-from state.errors import AuditError
+from state.errors import Tampered
 from state.merkle import Tree
 from state.model import Actor, Agent
 from state.store import Store
@@ -134,7 +134,7 @@ def test_what_was_truncated_behind_our_back_is_not_signed_and_is_found(office: O
     office.notary().close(BECAUSE)
     office.tamper("DELETE FROM audit WHERE seq > 6", "DELETE FROM checkpoint")
     office.write(1)
-    with pytest.raises(AuditError, match="the ledger ends at record 7, and 2 more were there"):
+    with pytest.raises(Tampered, match="the ledger ends at record 7, and 2 more were there"):
         office.notary().close(BECAUSE)
     assert [head.size for head in office.kept()] == [9]
     assert office.verdict() == (
@@ -151,7 +151,7 @@ def test_a_tail_that_was_written_anew_is_not_signed_and_is_found(office: Office)
     office.rechain(11)
     assert office.store.verify().ok
     office.write(1)
-    with pytest.raises(AuditError, match="record 12 is gone or was changed since the last checkpoint"):
+    with pytest.raises(Tampered, match="record 12 is gone or was changed since the last checkpoint"):
         office.notary().close(BECAUSE)
     assert office.verdict() == (
         10,
@@ -165,7 +165,7 @@ def test_a_ledger_written_anew_as_a_whole_with_its_checkpoints_is_found_by_the_c
     office.rechain(1)
     office.tamper("DELETE FROM checkpoint")
     office.write(1)
-    with pytest.raises(AuditError, match="what was recorded as 1 to 9 was changed"):
+    with pytest.raises(Tampered, match="what was recorded as 1 to 9 was changed"):
         office.notary().close(BECAUSE)
 
 
@@ -173,7 +173,7 @@ def test_a_checkpoint_in_the_database_that_another_key_signed_is_not_gone_on_fro
     office.write(9)
     office.notary(OTHER).sign()
     office.write(1)
-    with pytest.raises(AuditError, match=r"is not ours: .* by none of the keys"):
+    with pytest.raises(Tampered, match=r"is not ours: .* by none of the keys"):
         office.notary().close(BECAUSE)
 
 
@@ -182,7 +182,7 @@ def test_an_edge_in_the_database_that_was_changed_is_not_gone_on_from(office: Of
     office.notary().sign()
     raw(office.url, ("UPDATE checkpoint SET edge = ?", ("0" * 64,)))
     office.write(1)
-    with pytest.raises(AuditError, match="goes on from something else than it says"):
+    with pytest.raises(Tampered, match="goes on from something else than it says"):
         office.notary().close(BECAUSE)
 
 
@@ -265,7 +265,7 @@ def test_a_database_that_was_put_back_goes_on_under_another_name_and_says_what_i
     office.write(4)
     office.notary().close(BECAUSE)
     office.tamper("DELETE FROM audit WHERE seq > 6", "DELETE FROM checkpoint WHERE size > 6")
-    with pytest.raises(AuditError, match="the ledger ends at record 6, and 3 more were there"):
+    with pytest.raises(Tampered, match="the ledger ends at record 6, and 3 more were there"):
         office.notary().close(BECAUSE)
     office.notary().fork(replace(BECAUSE, reason="the disk broke"))
     office.write(5)
@@ -282,7 +282,7 @@ def test_where_nothing_was_lost_nothing_can_be_given_up(office: Office) -> None:
     office.write(5)
     office.notary().close(BECAUSE)
     office.write(1)
-    with pytest.raises(AuditError, match="there is nothing to give up"):
+    with pytest.raises(Tampered, match="there is nothing to give up"):
         office.notary().fork(BECAUSE)
 
 

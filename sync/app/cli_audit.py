@@ -1,0 +1,86 @@
+"""The commands about the ledger."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from sync.app.asking import SETTINGS, command, reference
+from sync.app.shell import Shell
+
+audit_app = typer.Typer(help="The ledger of every change, and who signs it.", **SETTINGS)
+
+Folder = Annotated[
+    Path | None, typer.Option("--checkpoints", help="A folder of checkpoints that were kept elsewhere.", metavar="DIR")
+]
+
+
+@command(audit_app, "counterfoil audit log --item AI-000012")
+def log(
+    shell: Shell,
+    item: Annotated[str | None, typer.Option(help="Only of this item.", metavar="REF", parser=reference)] = None,
+    limit: Annotated[int, typer.Option(help="The last so many records; 0 means all.", min=0)] = 50,
+) -> int:
+    """Show who changed what, when and why."""
+    from sync.app import ledger
+
+    return ledger.log(shell, item, limit)
+
+
+@command(audit_app, "counterfoil audit verify", "counterfoil audit verify --checkpoints /mnt/share --pubkey KEY")
+def verify(
+    shell: Shell,
+    checkpoints: Folder = None,
+    pubkey: Annotated[
+        list[str] | None, typer.Option(help="A key whose signatures count. May be given again.", metavar="KEY")
+    ] = None,
+) -> int:
+    """Check every record, and that the ledger is the one that was signed.
+
+    Exits with 0 where it is sound and vouched for by a checkpoint kept elsewhere, 1 where it was tampered with, and 2
+    where that cannot be decided.
+    """
+    from sync.app import ledger
+
+    return ledger.verify(shell, checkpoints, pubkey or ())
+
+
+@command(audit_app, "counterfoil audit prove 12 --out record-12.tlog-proof")
+def prove(
+    shell: Shell,
+    seq: Annotated[int, typer.Argument(help="The record's number.", metavar="SEQ", min=1)],
+    out: Annotated[Path | None, typer.Option(help="Write it to this file.", metavar="FILE")] = None,
+    checkpoints: Folder = None,
+) -> int:
+    """Show the proof that one record is part of what was signed; it stands alone."""
+    from sync.app import ledger
+
+    return ledger.prove(shell, seq, out, checkpoints)
+
+
+@command(audit_app, "counterfoil audit keygen --name acme.example/compliance --out audit.key")
+def keygen(
+    shell: Shell,
+    name: Annotated[str, typer.Option(help="What the ledger is called from now on.", metavar="NAME")],
+    out: Annotated[Path, typer.Option(help="The file to write; must not exist yet.", metavar="FILE")],
+) -> int:
+    """Make a key that signs the ledger."""
+    from sync.app import signing
+
+    return signing.keygen(shell, out, name)
+
+
+@command(audit_app, "counterfoil audit sign")
+def sign(shell: Shell) -> int:
+    """Sign what was recorded since the last checkpoint, as every sync does at its end."""
+    from sync.app import signing
+
+    return signing.sign(shell)
+
+
+@command(audit_app, 'counterfoil audit fork --reason "restored the backup of Monday"')
+def fork(shell: Shell, reason: Annotated[str, typer.Option(help="Why; it is recorded.", metavar="TEXT")]) -> int:
+    """Begin the ledger anew, after the database was put back to an earlier state on purpose."""
+    from sync.app import signing
+
+    return signing.fork(shell, reason)

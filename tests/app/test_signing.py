@@ -1,0 +1,173 @@
+"""The signed ledger through the command line: what an auditor can tell, and what a run does about it."""
+
+import stat
+from base64 import b64decode
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from state.checkpoint import PublicKey, read
+from state.merkle import leaf, rooted
+from tests.app.conftest import Answer, Line, Office
+from tests.databases import ARM, disarm, raw
+
+
+@dataclass(frozen=True)
+class Audit:
+    """A command line whose ledger is signed, and the folder that keeps what was signed."""
+
+    line: Line
+    share: Path
+    key: str
+
+    def verify(self, *options: str) -> Answer:
+        return self.line("audit", "verify", "--json", *options)
+
+
+def signing(line: Line) -> Audit:
+    made = line("audit", "keygen", "--name", "acme.example/ledger", "--out", "audit.key", "--json")
+    assert made.code == 0
+    share = line.folder / "share"
+    share.mkdir()
+    told = f'[audit]\nkey_file = "audit.key"\n[[audit.anchors]]\nname = "share"\nkind = "directory"\npath = "{share}"\n'
+    line.config.write_text(line.config.read_text(encoding="utf-8") + told, encoding="utf-8")
+    return Audit(line, share, made.json["public_key"])
+
+
+@pytest.fixture
+def audit(desk: Line) -> Audit:
+    return signing(desk)
+
+
+def test_a_key_is_for_its_owner_only_and_is_not_shown(desk: Line) -> None:
+    answer = desk("audit", "keygen", "--name", "acme.example/ledger", "--out", "audit.key")
+    file = desk.folder / "audit.key"
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    assert file.read_text().strip().rpartition("+")[2] not in answer.out + answer.err
+    again = desk("audit", "keygen", "--name", "acme.example/ledger", "--out", "audit.key")
+    assert (again.code, "name a file that is not there yet" in again.err) == (2, True)
+    odd = desk("audit", "keygen", "--name", "my ledger", "--out", "other.key")
+    assert (odd.code, "leave out spaces and plus signs" in odd.err) == (2, True)
+
+
+def test_a_key_that_others_may_read_is_refused_with_the_command_that_mends_it(audit: Audit) -> None:
+    (audit.line.folder / "audit.key").chmod(0o644)
+    answer = audit.line("audit", "sign")
+    assert answer.code == 2
+    assert "chmod 600" in answer.err
+    assert "audit.key_file" in answer.err
+
+
+def test_what_is_signed_and_kept_is_vouched_for_and_what_is_newer_is_not(audit: Audit) -> None:
+    audit.line.add("Rotate the keys")
+    assert audit.line("audit", "sign").out == "Signed over 1 record\n"
+    audit.line.add("Close the port")
+    answer = audit.verify()
+    assert (answer.code, answer.json["conclusion"]) == (0, "anchored")
+    assert (answer.json["records"], answer.json["anchored"]) == (2, 1)
+    assert answer.json["last_good"] == {"origin": "acme.example/ledger", "size": 1}
+    assert "1 of them are vouched for by" in audit.line("audit", "verify").out
+
+
+def test_without_a_copy_elsewhere_nothing_is_vouched_for(audit: Audit, tmp_path: Path) -> None:
+    audit.line.add("Rotate the keys")
+    audit.line("audit", "sign")
+    (tmp_path / "empty").mkdir()
+    answer = audit.verify("--checkpoints", str(tmp_path / "empty"))
+    assert (answer.code, answer.json["conclusion"], answer.json["anchored"]) == (2, "consistent, not anchored", 0)
+    words = audit.line("audit", "verify", "--checkpoints", str(tmp_path / "empty")).out
+    assert words.startswith("consistent, not anchored: 1 record")
+    assert "--checkpoints DIR" in words
+    assert "verified" not in words
+
+
+def test_a_checkpoint_by_a_key_unknown_here_decides_nothing_until_the_key_is_named(audit: Audit) -> None:
+    audit.line.add("Rotate the keys")
+    audit.line("audit", "sign")
+    config = audit.line.config.read_text(encoding="utf-8")
+    audit.line.config.write_text(config.replace('key_file = "audit.key"\n', ""), encoding="utf-8")
+    answer = audit.verify()
+    assert (answer.code, len(answer.json["not_counted"])) == (2, 1)
+    assert "--pubkey KEY" in audit.line("audit", "verify").out
+    assert audit.verify("--pubkey", audit.key).code == 0
+    wrong = audit.verify("--pubkey", "acme")
+    assert (wrong.code, "this is not a public key" in wrong.err) == (2, True)
+
+
+def test_a_record_that_was_changed_is_named_with_the_last_good_checkpoint(audit: Audit) -> None:
+    audit.line.add("Close the port")
+    audit.line("audit", "sign")
+    audit.line.add("Rotate the keys")
+    audit.line("audit", "sign")
+    disarm(audit.line.url)
+    raw(audit.line.url, "UPDATE audit SET body = replace(body, 'Rotate', 'Keep') WHERE seq = 2")
+    answer = audit.verify()
+    assert (answer.code, answer.json["conclusion"], answer.json["first_bad"]["seq"]) == (1, "tampered", 2)
+    assert answer.json["last_good"]["size"] == 1
+    assert audit.line("audit", "verify").out.startswith("TAMPERED: record 2 does not match its hash")
+
+
+def test_a_proof_stands_alone(audit: Audit) -> None:
+    for number in range(5):
+        audit.line.add(f"Rotate key {number}")
+    audit.line("audit", "sign")
+    assert audit.line("audit", "prove", "4", "--out", "record.tlog-proof").code == 0
+    told, _, note = (audit.line.folder / "record.tlog-proof").read_text(encoding="utf-8").partition("\n\n")
+    first, extra, index, *way = told.split("\n")
+    head, _ = read(note, [PublicKey.read(audit.key)])
+    body = b64decode(extra.removeprefix("extra "))
+    assert (first, index, head.size) == ("c2sp.org/tlog-proof@v1", "index 3", 5)
+    assert b"Rotate key 3" in body
+    assert rooted(leaf(body), 3, 5, [b64decode(each) for each in way]) == head.root
+
+
+def test_a_record_that_is_not_signed_yet_cannot_be_proven(audit: Audit) -> None:
+    audit.line.add("Rotate the keys")
+    answer = audit.line("audit", "prove", "1")
+    assert (answer.code, "counterfoil audit sign" in answer.err) == (2, True)
+
+
+def test_who_does_not_sign_is_told_how(desk: Line) -> None:
+    answer = desk("audit", "sign")
+    assert (answer.code, "counterfoil audit keygen" in answer.err) == (2, True)
+
+
+def test_a_sync_signs_what_it_recorded(office: Office) -> None:
+    audit = signing(office.line)
+    office.line.add("Rotate the keys")
+    assert office.line("sync").code == 0
+    answer = audit.verify()
+    assert (answer.code, answer.json["anchored"]) == (0, answer.json["records"])
+
+
+def test_a_sync_goes_on_where_a_place_takes_nothing_and_says_so(office: Office) -> None:
+    audit = signing(office.line)
+    audit.share.rmdir()
+    office.line.add("Rotate the keys")
+    answer = office.line("sync")
+    assert answer.code == 0
+    assert "share did not take the checkpoint over" in answer.out
+
+
+def test_a_sync_refuses_a_ledger_that_was_put_back_and_goes_on_once_that_is_said(office: Office) -> None:
+    audit = signing(office.line)
+    office.line.add("Rotate the keys")
+    office.line("sync")
+    disarm(office.line.url)
+    raw(office.line.url, "DELETE FROM audit WHERE seq > 1", "DELETE FROM checkpoint")
+    rearm(office.line.url)
+    refused = office.line("sync")
+    assert (refused.code, refused.out) == (6, "")
+    assert "audit fork --reason" in refused.err
+    assert audit.verify().code == 1
+    forked = office.line.json("audit", "fork", "--reason", "the disk broke")
+    assert forked["origin"] == "acme.example/ledger/epoch-2"
+    assert office.line("sync").code == 0
+    answer = audit.verify()
+    assert answer.code == 0
+    assert "were given up: the disk broke" in answer.json["given_up"][0]
+
+
+def rearm(url: str) -> None:
+    raw(url, *ARM["sqlite" if url.startswith("sqlite") else "postgresql"])
