@@ -161,10 +161,10 @@ def test_every_key_of_a_tracker_s_table_is_in_the_example(kind: str) -> None:
 
 
 @pytest.mark.parametrize("block", fenced(README, "toml"))
-def test_every_configuration_shown_is_a_whole_one(block: str, tmp_path: Path) -> None:
+def test_every_configuration_shown_can_be_read(block: str, tmp_path: Path) -> None:
     file = tmp_path / "counterfoil.toml"
     file.write_text(block, encoding="utf-8")
-    assert tracker_settings(load(file))
+    assert bool(tracker_settings(load(file))) is ("[trackers." in block)
 
 
 def test_every_crash_point_is_documented_in_its_order() -> None:
@@ -194,9 +194,7 @@ def test_every_known_pain_and_defect_has_its_test() -> None:
 
 def test_every_action_of_the_ledger_is_named() -> None:
     sources = [path.read_text(encoding="utf-8") for room in ("state", "sync") for path in (ROOT / room).glob("*.py")]
-    pattern = (
-        r"\"((?:acceptance|brake|comment|control|due|evidence|framework|hold|item|risk|state|test|ticket)\.[a-z]+)\""
-    )
+    pattern = r"\"((?:acceptance|brake|comment|control|due|evidence|framework|hold|item|ledger|risk|state|test|ticket)\.[a-z]+)\""
     columns = {"control.id", "control.stale", "framework.id", "item.ref", "risk.id", "test.fingerprint"}
     written = {name for text in sources for name in re.findall(pattern, text)} - {*POINTS, *columns}
     named = set(re.findall(r"`([a-z]+\.[a-z]+)`", section(ROOT / "docs" / "json.md", "audit log")))

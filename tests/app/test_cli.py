@@ -35,7 +35,18 @@ def test_the_commands_are_these() -> None:
         *(f"framework {word}" for word in ("add", "list", "gaps", "map")),
         *(f"controls {word}" for word in ("list", "show", "exempt", "include")),
         *(f"risk {word}" for word in ("add", "list", "show", "edit", "score", "import", "due")),
-        *("holds list", "holds settle", "audit log", "audit verify", "state copy", "state reclaim"),
+        *(
+            "holds list",
+            "holds settle",
+            "audit log",
+            "audit verify",
+            "audit prove",
+            "audit keygen",
+            "audit sign",
+            "audit fork",
+            "state copy",
+            "state reclaim",
+        ),
     }
 
 
