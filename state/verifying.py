@@ -65,7 +65,9 @@ class Verdict:
 
 
 @dataclass(frozen=True, slots=True)
-class _Stored:
+class Stored:
+    """A record as it stands in the database, whatever stands there."""
+
     seq: int
     prev: str
     hash: str
@@ -117,14 +119,14 @@ class _Check:
             return differs
         for page in _pages(connection, self._first):
             for stored in page:
-                if (fault := _fault(stored, self.tree.size, self._head)) is not None:
-                    return self.bad(*fault)
+                if (wrong := fault(stored, self.tree.size, self._head)) is not None:
+                    return self.bad(*wrong)
                 self.tree.push(bytes.fromhex(stored.hash))
                 self._head = stored.hash
                 if stored.seq in self._points and (differs := self._differs(stored.seq)) is not None:
                     return differs
-            if (fault := self._texts.fault(connection, page)) is not None:
-                return self.bad(*fault)
+            if (wrong := self._texts.fault(connection, page)) is not None:
+                return self.bad(*wrong)
         return self._cut() or self._verdict(None)
 
     def bad(self, seq: int, why: str) -> Verdict:
@@ -166,7 +168,7 @@ class _Texts:
         self._known: set[str] = set()
         self.redacted = 0
 
-    def fault(self, connection: Connection, page: Sequence[_Stored]) -> tuple[int, str] | None:
+    def fault(self, connection: Connection, page: Sequence[Stored]) -> tuple[int, str] | None:
         """The first record of a page whose personal text is not what was recorded."""
         named = [(stored.seq, each) for stored in page for each in salted.named_in(stored.body)]
         new = dict.fromkeys(each for _, each in named if each not in self._known)
@@ -186,7 +188,7 @@ def _gone(connection: Connection) -> frozenset[str]:
     return GUARDS[dialect].difference(connection.exec_driver_sql(_STANDING[dialect]).scalars())
 
 
-def _fault(row: _Stored, seq: int, prev: str) -> tuple[int, str] | None:
+def fault(row: Stored, seq: int, prev: str) -> tuple[int, str] | None:
     """What is wrong with a record that should come after number `seq` with hash `prev`."""
     if row.seq != seq + 1:
         return seq + 1, f"record {seq + 1} is missing: record {row.seq} comes after record {seq}"
@@ -199,7 +201,7 @@ def _fault(row: _Stored, seq: int, prev: str) -> tuple[int, str] | None:
     return None
 
 
-def _inner_fault(row: _Stored) -> str | None:
+def _inner_fault(row: Stored) -> str | None:
     """What is wrong with a record by itself."""
     text = row.body.encode("utf-8", "surrogateescape")
     if leaf(text) != row.hash:
@@ -215,7 +217,7 @@ def _inner_fault(row: _Stored) -> str | None:
     return f"says another {wrong[0]} in its text than beside it" if wrong else None
 
 
-def _pages(connection: Connection, after: int) -> Iterator[list[_Stored]]:
+def _pages(connection: Connection, after: int) -> Iterator[list[Stored]]:
     """The stored records after a number in order, read so that even broken text arrives."""
     names = ("prev", "hash", "object", "body")
     bare = connection.dialect.name == "sqlite"
@@ -226,7 +228,7 @@ def _pages(connection: Connection, after: int) -> Iterator[list[_Stored]]:
         lambda some: connection.execute(some).all(), first, lambda last: query.where(AUDIT.c.seq > last.seq), _PAGE
     )
     for page in found:
-        yield [_Stored(row.seq, *(_text(getattr(row, name)) for name in names)) for row in page]
+        yield [Stored(row.seq, *(_text(getattr(row, name)) for name in names)) for row in page]
 
 
 def _text(value: str | bytes | None) -> str:

@@ -1,0 +1,337 @@
+"""Somebody who can write the database changes what was recorded, and whoever kept checkpoints finds it."""
+
+import json
+import random
+import shutil
+import sqlite3
+import tempfile
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from functools import cache, partial
+from pathlib import Path
+from typing import Any
+
+from connectors.anchors.directory import Directory
+from state.audit import GENESIS, canonical, leaf
+from state.checkpoint import Head, SigningKey, signed
+from state.effects import Because, Effects, ItemChange, Note
+from state.merkle import Tree
+from state.model import Actor, Agent, ItemDraft, Priority
+from state.store import Store
+from state.verifying import Stored, fault
+from sync.notary import Notary
+from sync.proving import Conclusion, Finding, Kept, examine
+from tests.campaigns.sheet import Score
+from tests.campaigns.spread import Case, Crew, seconds, spread
+from tests.databases import ARM, DISARM
+
+FULL = 11_000
+RECORDS = 60
+EVERY = 10
+"""After so many records there is a checkpoint."""
+
+FLIPPED = 200
+"""How long the ledger is of which every single bit is flipped."""
+THIEVES = 100
+"""How often somebody with the key as well writes all of it anew."""
+
+KEY = SigningKey.made("acme.example/ledger", bytes(range(32)))
+KIM = Because(Agent(Actor.HUMAN, "counterfoil", "kim@acme.example", "Kim"), run="run-1", reason="asked to")
+
+_INSERT = (
+    "INSERT INTO audit (seq, prev, hash, object, body) VALUES (?, CAST(? AS TEXT), CAST(? AS TEXT), ?, CAST(? AS TEXT))"
+)
+
+Row = list[Any]
+"""A record as it is stored: its number, the hash before it, its own hash, what it is about, and its text."""
+
+
+@dataclass(frozen=True)
+class Site:
+    """A ledger in a file, and the folder in which its checkpoints are kept."""
+
+    file: Path
+    share: Path
+
+    @property
+    def url(self) -> str:
+        """Where the database is."""
+        return f"sqlite:///{self.file}"
+
+    def examined(self) -> Finding:
+        """What an auditor concludes who has the folder and the key."""
+        kept = [Kept(each.read_text(encoding="utf-8"), each.name) for each in sorted(self.share.iterdir())]
+        with Store.open(self.url, clock=_now) as store:
+            return examine(store, kept, [KEY.public])
+
+
+def _now() -> datetime:
+    return datetime(2026, 11, 22, 12, tzinfo=UTC)
+
+
+@cache
+def site(records: int) -> Site:
+    """A ledger of so many records with a checkpoint every few, made once in a process."""
+    root = Path(tempfile.mkdtemp(prefix="tampering-"))
+    made = Site(root / "counterfoil.db", root / "share")
+    made.share.mkdir()
+    dice = random.Random(records)  # noqa: S311
+    with Store.create(made.url, clock=_now, entropy=dice.randbytes) as store:
+        notary = Notary(store, [KEY], [Directory("share", made.share)], _now)
+        for number in range(1, records + 1):
+            _record(store, dice, number)
+            if number % EVERY == 0:
+                signed_now = notary.sign()
+                notary.hand_out(signed_now, at_once=True)  # type: ignore[arg-type]
+    return made
+
+
+def _record(store: Store, dice: random.Random, number: int) -> None:
+    """One record of the kinds that there are."""
+    match number % 3:
+        case 1:
+            owner = dice.choice(["mia@acme.example", "omar@acme.example", None])
+            draft = ItemDraft(f"Enable MFA for São {number}", owner=owner)
+            store.add_items([(draft, _now().date() + timedelta(days=30), Priority.HIGH)], KIM)
+        case 2:
+            store.commit(None, Effects(changes=[ItemChange("AI-000001", {"title": f"Title {number}"}, KIM)]))
+        case _:
+            store.commit(None, Effects(notes=[Note("ticket.changed", "AI-000001", KIM, "title", "a", number)]))
+
+
+def _chained(rows: list[Row], first: int) -> None:
+    """Write the numbers, the hashes and the links anew from the record at this place on, as our own rules are."""
+    prev = rows[first - 1][2] if first else GENESIS
+    for at in range(first, len(rows)):
+        body = json.loads(rows[at][4]) | {"seq": at + 1, "prev": prev}
+        text = canonical(body)
+        rows[at] = [at + 1, prev, leaf(text), body["object"], text.decode()]
+        prev = rows[at][2]
+
+
+def _forge(row: Row, dice: random.Random) -> None:
+    """Let a record say something else."""
+    body = json.loads(row[4])
+    body["action"] = dice.choice(["item.forged", "acceptance.active", body["action"] + "x"])
+    row[4] = canonical(body).decode()
+
+
+def _flip(row: Row, column: int, dice: random.Random) -> None:
+    raw = bytearray(row[column].encode())
+    raw[dice.randrange(len(raw))] ^= 1 << dice.randrange(7)
+    row[column] = bytes(raw)
+
+
+def _bit_in_body(rows: list[Row], dice: random.Random) -> int:
+    at = dice.randrange(len(rows))
+    _flip(rows[at], 4, dice)
+    return at
+
+
+def _bit_in_hash(rows: list[Row], dice: random.Random) -> int:
+    at = dice.randrange(len(rows))
+    _flip(rows[at], 2, dice)
+    return at
+
+
+def _bit_in_prev(rows: list[Row], dice: random.Random) -> int:
+    at = dice.randrange(len(rows))
+    _flip(rows[at], 1, dice)
+    return at
+
+
+def _delete(rows: list[Row], dice: random.Random) -> int:
+    at = dice.randrange(len(rows) - 1)
+    del rows[at]
+    return at
+
+
+def _swap(rows: list[Row], dice: random.Random) -> int:
+    one, other = sorted(dice.sample(range(len(rows)), 2))
+    rows[one][1:], rows[other][1:] = rows[other][1:], rows[one][1:]
+    return one
+
+
+def _duplicate(rows: list[Row], dice: random.Random) -> int:
+    at = dice.randrange(len(rows))
+    rows.append([len(rows) + 1, *rows[at][1:]])
+    return len(rows) - 1
+
+
+def _edit_one(rows: list[Row], dice: random.Random) -> int:
+    at = dice.randrange(len(rows))
+    _forge(rows[at], dice)
+    rows[at][2] = leaf(rows[at][4].encode())
+    return at
+
+
+def _truncate(rows: list[Row], dice: random.Random) -> int:
+    at = dice.randrange(1, len(rows))
+    del rows[at:]
+    return at
+
+
+def _edit_and_chain(rows: list[Row], dice: random.Random) -> int:
+    at = dice.randrange(len(rows))
+    _forge(rows[at], dice)
+    _chained(rows, at)
+    return at
+
+
+def _delete_and_chain(rows: list[Row], dice: random.Random) -> int:
+    at = dice.randrange(len(rows))
+    del rows[at]
+    _chained(rows, at)
+    return at
+
+
+def _rewrite(rows: list[Row], dice: random.Random) -> int:
+    for row in rows:
+        _forge(row, dice)
+    _chained(rows, 0)
+    return 0
+
+
+KINDS: dict[str, Callable[[list[Row], random.Random], int]] = {
+    "bit flipped in a text": _bit_in_body,
+    "bit flipped in a hash": _bit_in_hash,
+    "bit flipped in a link": _bit_in_prev,
+    "deleted": _delete,
+    "swapped": _swap,
+    "duplicated": _duplicate,
+    "edited and hashed": _edit_one,
+    "cut off": _truncate,
+    "edited and chained anew": _edit_and_chain,
+    "deleted and chained anew": _delete_and_chain,
+    "all written anew": _rewrite,
+}
+"""What is done to the records; each tells the place of the first that is another."""
+
+_CHAINED = frozenset({"edited and chained anew", "deleted and chained anew", "all written anew"})
+"""What only a checkpoint tells, so that it is found between two of them."""
+
+
+def attempt(number: int, seed: int) -> Case:
+    """Tamper in one way with a copy of the ledger, and see what an auditor finds."""
+    dice = random.Random(f"{seed}/{number}")  # noqa: S311
+    kind = list(KINDS)[number % len(KINDS)]
+    with _copy() as place:
+        rows = _rows(place)
+        first = KINDS[kind](rows, dice) + 1
+        _put(place, rows, checkpoints=dice.random() < 0.5)
+        found = place.examined()
+    bad = found.verdict.first_bad
+    wrong = [] if found.conclusion is Conclusion.TAMPERED else ["not found"]
+    if bad is not None and not _names(kind, bad[0], first):
+        wrong.append("another place named")
+    return Case(number, tuple(wrong), story=f"{kind} at {first}: {bad}")
+
+
+def _names(kind: str, said: int, first: int) -> bool:
+    """Whether what is said to be the first bad record is it, or is as near as the checkpoints tell."""
+    if kind in _CHAINED:
+        return said <= first <= said + EVERY - 1 or said == RECORDS
+    return said in (first - 1, first, first + 1)
+
+
+def robbed(number: int, seed: int) -> Case:
+    """Somebody with the database and the key writes all of it anew and signs that, but cannot reach the copies."""
+    dice = random.Random(f"{seed}/robbed/{number}")  # noqa: S311
+    with _copy() as place:
+        rows = _rows(place)
+        first = dice.randrange(len(rows))
+        _forge(rows[first], dice)
+        _chained(rows, first)
+        _put(place, rows, checkpoints=True, notes=_signed_anew(rows))
+        found = place.examined()
+    return Case(number, () if found.conclusion is Conclusion.TAMPERED else ("not found",), story=str(found))
+
+
+def _signed_anew(rows: list[Row]) -> list[tuple[int, str, str, str]]:
+    tree, notes = Tree(), []
+    for seq, _, hash_, _, _ in rows:
+        tree.push(bytes.fromhex(hash_))
+        if seq % EVERY == 0:
+            note = signed(Head(KEY.name, seq, tree.root), [KEY])
+            notes.append((seq, note, hash_, "".join(each.hex() for each in tree.edge)))
+    return notes
+
+
+def flipped(number: int) -> Case:
+    """Flip every single bit of one record, and look at it and at the one after it."""
+    rows = _rows(site(FLIPPED))
+    before = rows[number - 1][2] if number else GENESIS
+    after = Stored(*rows[number + 1]) if number + 1 < len(rows) else None
+    missed: Counter[str] = Counter()
+    tried = 0
+    for column, name in ((1, "link"), (2, "hash"), (3, "object"), (4, "text")):
+        raw = rows[number][column].encode()
+        for bit in range(len(raw) * 8):
+            bad = bytearray(raw)
+            bad[bit // 8] ^= 1 << bit % 8
+            row = [*rows[number]]
+            row[column] = bytes(bad).decode("utf-8", "surrogateescape")
+            told = fault(Stored(*row), number, before)
+            told = told or (None if after is None else fault(after, number + 1, row[2]))
+            missed[f"missed in the {name}"] += told is None
+            tried += 1
+    return Case(number, tuple(name for name, count in missed.items() if count), (("bits", float(tried)),))
+
+
+@contextmanager
+def _copy() -> Iterator[Site]:
+    """A copy of the ledger to tamper with."""
+    whole = site(RECORDS)
+    with tempfile.TemporaryDirectory(dir=whole.file.parent) as folder:
+        shutil.copy(whole.file, Path(folder) / whole.file.name)
+        yield Site(Path(folder) / whole.file.name, whole.share)
+
+
+def _rows(place: Site) -> list[Row]:
+    with closing(sqlite3.connect(place.file)) as connection:
+        return [list(row) for row in connection.execute("SELECT seq, prev, hash, object, body FROM audit ORDER BY seq")]
+
+
+def _put(
+    place: Site, rows: list[Row], *, checkpoints: bool, notes: list[tuple[int, str, str, str]] | None = None
+) -> None:
+    """Have these records in the database in place of what was recorded, and maybe no checkpoints, or others."""
+    with closing(sqlite3.connect(place.file, isolation_level=None)) as connection:
+        for statement in (*DISARM["sqlite"], "DELETE FROM audit"):
+            connection.execute(statement)
+        connection.executemany(_INSERT, rows)
+        if checkpoints:
+            connection.execute("DELETE FROM checkpoint")
+        for note in notes or ():
+            connection.execute("INSERT INTO checkpoint VALUES (?, ?, ?, ?, '2026-11-22 12:00:00.000000')", note)
+        for statement in ARM["sqlite"]:
+            connection.execute(statement)
+
+
+def campaign(size: int, seed: int, crew: Crew, only: int | None) -> Iterator[Score]:
+    """The eleven kinds in turn, thieves of the key, and every single bit of a longer ledger."""
+    numbers = range(size) if only is None else [only]
+    cases = list(spread("tampering", partial(attempt, seed=seed), numbers, crew, chunk=50))
+    again = f"make campaign NAME=tampering SIZE={size} SEED={seed}"
+    what = "eleven kinds of tampering with the records, whose checkpoints are kept elsewhere"
+    yield Score("A1", what, len(cases), _counts(cases, "not found", "another place named"), seed, seconds(cases), again)
+    if only is not None:
+        return
+    count = min(THIEVES, size)
+    cases = list(spread("robbed", partial(robbed, seed=seed), range(count), crew, chunk=10))
+    what = "all of it written anew and signed with the stolen key, but for the copies of the checkpoints"
+    yield Score("A3", what, count, _counts(cases, "not found"), seed, seconds(cases), again, full=THIEVES)
+    count = min(FLIPPED, size)
+    cases = list(spread("flipped", flipped, range(count), crew))
+    bits = sum(value for case in cases for _, value in case.also)
+    wrong = _counts(cases, *(f"missed in the {name}" for name in ("link", "hash", "object", "text")))
+    what = f"every single bit of {count} records flipped"
+    yield Score("A2", what, count, wrong, seed, seconds(cases), again, {"bits": f"{int(bits):,}"}, full=FLIPPED)
+
+
+def _counts(cases: list[Case], *names: str) -> dict[str, int]:
+    found = Counter(name for case in cases for name in case.wrong)
+    return {name: found[name] for name in (*names, *found)}
