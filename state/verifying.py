@@ -114,43 +114,46 @@ class _Check:
         self._texts = _Texts()
 
     def run(self, connection: Connection) -> Verdict:
-        """What there is to say once all records were read, or the first of them that is bad."""
-        if self._first in self._points and (differs := self._differs(self._first)) is not None:
-            return differs
+        """What there is to say once all records were read, or the first of them that is bad.
+
+        A record is held against its checkpoint only once the next one follows it, which tells the place exactly.
+        """
         for page in _pages(connection, self._first):
             for stored in page:
-                if (wrong := fault(stored, self.tree.size, self._head)) is not None:
+                differs = self._differs()
+                if (wrong := fault(stored, self.tree.size, self._head) or differs) is not None:
                     return self.bad(*wrong)
                 self.tree.push(bytes.fromhex(stored.hash))
                 self._head = stored.hash
-                if stored.seq in self._points and (differs := self._differs(stored.seq)) is not None:
-                    return differs
             if (wrong := self._texts.fault(connection, page)) is not None:
                 return self.bad(*wrong)
-        return self._cut() or self._verdict(None)
+        return self._verdict(self._differs() or self._cut())
 
     def bad(self, seq: int, why: str) -> Verdict:
         """The verdict that a record cannot be trusted."""
         return self._verdict((seq, why))
 
-    def _differs(self, size: int) -> Verdict | None:
-        """The verdict where a checkpoint over the records until here has another root."""
+    def _differs(self) -> tuple[int, str] | None:
+        """What is wrong where a checkpoint over the records until here has another root."""
+        size = self.tree.size
+        if size not in self._points:
+            return None
         for point in self._points[size]:
             if point.head.root != self.tree.root:
                 which = " to ".join(map(str, dict.fromkeys((self._agreed + 1, size))))
                 why = f"what was recorded as {which} was changed: the checkpoint over {size} records is about another"
-                return self.bad(self._agreed + 1, f"{why} ledger ({point.place})")
+                return self._agreed + 1, f"{why} ledger ({point.place})"
         self._agreed = size
         return None
 
-    def _cut(self) -> Verdict | None:
-        """The verdict where a checkpoint was made over more records than there are."""
+    def _cut(self) -> tuple[int, str] | None:
+        """What is wrong where a checkpoint was made over more records than there are."""
         beyond = [point for size, some in self._points.items() if size > self.tree.size for point in some]
         if not beyond:
             return None
         last = max(beyond, key=lambda point: point.head.size)
         gone = last.head.size - self.tree.size
-        return self.bad(
+        return (
             self.tree.size + 1,
             f"the ledger ends at record {self.tree.size:,}, and {gone:,} more were there when the checkpoint over "
             f"{last.head.size:,} records was signed ({last.place})",
