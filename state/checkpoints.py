@@ -9,7 +9,6 @@ from sqlalchemy import Connection, Row, delete, insert, select, update
 
 from state import audit
 from state.checkpoint import Head, unchecked
-from state.errors import StateError
 from state.merkle import Tree
 from state.tables import AnchorRow, CheckpointRow
 from state.verifying import Start
@@ -74,14 +73,15 @@ def every(connection: Connection) -> Iterator[Signed]:
     yield from map(_signed, connection.execute(query))
 
 
-def put(connection: Connection, after: Signed | None, new: Signed) -> None:
-    """Keep a checkpoint that goes on from another; raises `StateError` where that is not the newest any more."""
+def put(connection: Connection, after: Signed | None, new: Signed) -> bool:
+    """Keep a checkpoint that goes on from another; `False` where that is not the newest any more, and nothing is."""
     newest = latest(connection)
     if (newest and newest.note) != (after and after.note):
-        raise StateError("another checkpoint was signed meanwhile, so none was signed here; run it again")
+        return False
     tree = new.start.tree
     values = {"size": tree.size, "note": new.note, "head": new.start.head, "signed_at": new.signed_at}
     connection.execute(insert(CHECKPOINT).values(**values, edge="".join(each.hex() for each in tree.edge)))
+    return True
 
 
 def drop(connection: Connection, beyond: int) -> None:

@@ -6,14 +6,14 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
-from sqlalchemy import Connection, delete, insert, select
+from sqlalchemy import Connection, insert, select
 
 from state.series import Rows, chunks
 from state.tables import SaltedRow
 
 SALTED = SaltedRow.__table__  # type: ignore[attr-defined]
 ERASED = "(erased)"
-"""What is read where a personal text was."""
+"""What is read where a personal text is not here any more."""
 
 Entropy = Callable[[int], bytes]
 
@@ -104,11 +104,6 @@ def held(connection: Connection, wanted: Iterable[str]) -> dict[str, bool]:
         rows = connection.execute(select(SALTED.c.hash, SALTED.c.salt, SALTED.c.text).where(SALTED.c.hash.in_(some)))
         found.update((row.hash, commitment(row.salt, row.text) == row.hash) for row in rows)
     return found
-
-
-def erase(connection: Connection, gone: Iterable[str]) -> int:
-    """Forget the texts of these hashes for good, with their salts, and tell how many there were."""
-    return sum(connection.execute(delete(SALTED).where(SALTED.c.hash.in_(some))).rowcount for some in chunks(gone))
 
 
 def _row(digest: str, text: str, salt: str) -> dict[str, str]:

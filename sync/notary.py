@@ -57,7 +57,7 @@ class Notary:
         return [] if signed is None else self.hand_out(signed, at_once=True)
 
     def sign(self) -> Signed | None:
-        """Sign the ledger as it is; `None` where nothing was recorded since the last checkpoint.
+        """Sign the ledger as it is; `None` where nothing was recorded since the last checkpoint, or another was faster.
 
         Raises `Tampered` if what was recorded since cannot be trusted, or if an anchor keeps what it does not go on
         from.
@@ -69,8 +69,7 @@ class Notary:
         note = checkpoint.signed(Head(origin, found.tree.size, found.tree.root), self.keys)
         new = Signed(note, Start(found.head, found.tree), self.clock())
         with self.store.writing() as w:
-            checkpoints.put(w.connection, last, new)
-        return new
+            return new if checkpoints.put(w.connection, last, new) else None
 
     def check(self) -> None:
         """Raise `Tampered` unless the ledger goes on from what was signed, and from what the anchors keep."""
@@ -113,7 +112,8 @@ class Notary:
             before = {"origin": origin, "size": last.size, "root": last.root.hex()}
             w.ledger.note(checkpoints.FORKED, LEDGER, because, before=before, after={"origin": after})
         signed = self.sign()
-        assert signed is not None  # noqa: S101
+        if signed is None:
+            raise Tampered("somebody else signed the ledger meanwhile; look at it with `counterfoil audit verify`")
         return signed
 
     def must_be_ours(self, last: Signed | None) -> None:

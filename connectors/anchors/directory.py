@@ -2,6 +2,7 @@
 
 import os
 import re
+from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
 
@@ -41,19 +42,15 @@ class Directory:
 
     def newest(self, origin: str) -> str | None:
         """The checkpoint of this ledger over the most records; raises `AnchorError`."""
-        found: dict[int, str] = {}
         try:
-            for file in self._path.glob(f"*{SUFFIX}"):
+            for file in sorted(self._path.glob(f"{_plain(origin)}.*{SUFFIX}"), reverse=True):
                 note = file.read_text(encoding="utf-8")
-                try:
-                    head = unchecked(note)
-                except NoCheckpoint:
-                    continue
-                if head.origin == origin:
-                    found[head.size] = note
+                with suppress(NoCheckpoint):
+                    if unchecked(note).origin == origin:
+                        return note
         except (OSError, UnicodeDecodeError) as error:
             raise AnchorError(f"{self._path} cannot be read: {error}") from error
-        return found[max(found)] if found else None
+        return None
 
     def _must_say(self, file: Path, note: str) -> None:
         if file.read_text(encoding="utf-8") != note:
@@ -64,7 +61,11 @@ class Directory:
 
 def file_name(head: Head) -> str:
     """What the file of a checkpoint is called: names that are sorted stand in the order of their sizes."""
-    return f"{_ODD.sub('_', head.origin)}.{head.size:012d}{SUFFIX}"
+    return f"{_plain(head.origin)}.{head.size:012d}{SUFFIX}"
+
+
+def _plain(origin: str) -> str:
+    return _ODD.sub("_", origin)
 
 
 def _write(file: Path, text: str) -> None:

@@ -36,13 +36,16 @@ _SHOWN = 200
 
 
 @contextmanager
-def opened(shell: Shell, config: Configuration, *, writes: bool) -> Iterator[Engine]:
-    """An engine over the configured database and trackers, all closed again afterwards."""
+def opened(shell: Shell, config: Configuration, *, writes: bool, signs: bool = False) -> Iterator[Engine]:
+    """An engine over the configured database and trackers, all closed again afterwards.
+
+    One that `signs` raises `Tampered` where the ledger is not the one that was signed.
+    """
     crash = crash_hook(os.environ)
     with open_store(shell, config, writes=writes) as store:
         if not writes:
             must_be_ours(store)
-        signer = notary(shell, config, store) if writes else None
+        signer = notary(shell, config, store) if signs else None
         if signer is not None:
             signer.check()
         trackers_of = open_trackers(shell, config, lambda _: crash(ANSWERED))
@@ -116,7 +119,7 @@ def sync(shell: Shell, *, expect: str | None, force: str | None, full: bool, onl
     _known(config, only)
     if force is not None and not force.strip():
         raise Mistaken("--force needs a reason, which is recorded")
-    with opened(shell, config, writes=True) as engine:
+    with opened(shell, config, writes=True, signs=True) as engine:
         try:
             report = engine.sync(
                 shell.run,

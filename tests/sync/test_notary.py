@@ -186,6 +186,24 @@ def test_an_edge_in_the_database_that_was_changed_is_not_gone_on_from(office: Of
         office.notary().close(BECAUSE)
 
 
+def test_of_two_that_sign_at_once_one_does(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
+    office.write(3)
+    put = checkpoints.put
+
+    def late(*args: object) -> bool:
+        monkeypatch.setattr(checkpoints, "put", put)
+        with office.store.reading() as connection:
+            assert checkpoints.latest(connection) is None
+        first, _, _ = args
+        return put(first, None, made) and put(*args)  # type: ignore[arg-type]
+
+    made = office.notary().sign()
+    raw(office.url, "DELETE FROM checkpoint")
+    monkeypatch.setattr(checkpoints, "put", late)
+    assert office.notary().sign() is None
+    assert len(raw(office.url, "SELECT size FROM checkpoint")) == 1
+
+
 def test_two_keys_sign_together_and_either_is_enough_to_go_on(office: Office) -> None:
     office.write(3)
     office.notary(OTHER).close(BECAUSE)
