@@ -1,13 +1,15 @@
 """Personal text beside the ledger: records hold its salted hash, so that it can be erased and they stay whole."""
 
 import hashlib
+import hmac
 import json
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
-from sqlalchemy import Connection, insert, select
+from sqlalchemy import Connection, Row, insert, select
 
+from state.errors import AuditError
 from state.series import Rows, chunks
 from state.tables import SaltedRow
 
@@ -18,6 +20,7 @@ ERASED = "(erased)"
 Entropy = Callable[[int], bytes]
 
 _SALT = 16
+_HEX = re.compile(r"[0-9a-f]{32}")
 _KEY = "salted"
 _IN_BODY = re.compile(r'\{"salted":"([0-9a-f]{64})"\}')
 """How a personal text stands in the canonical text of a record."""
@@ -35,8 +38,8 @@ def personal(text: str | None) -> str | None:
 
 
 def commitment(salt: str, text: str) -> str:
-    """What a record holds in place of a text: SHA-256 over its salt, as hex digits, and its UTF-8."""
-    return hashlib.sha256(salt.encode() + text.encode()).hexdigest()
+    """What a record holds in place of a text: HMAC-SHA256 over its UTF-8, by its salt of 16 bytes (32 hex digits)."""
+    return hmac.digest(bytes.fromhex(salt), text.encode(), "sha256").hex()
 
 
 def commit(connection: Connection, texts: Iterable[str], entropy: Entropy) -> dict[str, dict[str, str]]:
@@ -44,8 +47,8 @@ def commit(connection: Connection, texts: Iterable[str], entropy: Entropy) -> di
     wanted = {_digest(text): text for text in texts}
     found: dict[str, str] = {}
     for some in chunks(wanted):
-        query = select(SALTED.c.digest, SALTED.c.hash).where(SALTED.c.digest.in_(some))
-        found.update((row.digest, row.hash) for row in connection.execute(query))
+        rows = connection.execute(select(SALTED).where(SALTED.c.digest.in_(some)))
+        found.update((row.digest, row.hash) for row in rows if _must_be(row, wanted[row.digest]))
     new = [_row(digest, text, entropy(_SALT).hex()) for digest, text in wanted.items() if digest not in found]
     if new:
         connection.execute(insert(SALTED), new)
@@ -92,7 +95,7 @@ def told(rows: Rows, bodies: Iterable[str]) -> Callable[[str], Any]:
         known.update((row.hash, row.text) for row in rows(query))
 
     def shown(value: dict[str, Any]) -> Any:
-        return known.get(value[_KEY], ERASED) if value.keys() == {_KEY} else value
+        return known.get(value[_KEY], ERASED) if value.keys() == {_KEY} and isinstance(value[_KEY], str) else value
 
     return lambda body: json.loads(body, object_hook=shown)
 
@@ -101,9 +104,20 @@ def held(connection: Connection, wanted: Iterable[str]) -> dict[str, bool]:
     """Those of the hashes whose text is still here, and whether each was made of it."""
     found: dict[str, bool] = {}
     for some in chunks(wanted):
-        rows = connection.execute(select(SALTED.c.hash, SALTED.c.salt, SALTED.c.text).where(SALTED.c.hash.in_(some)))
-        found.update((row.hash, commitment(row.salt, row.text) == row.hash) for row in rows)
+        rows = connection.execute(select(SALTED).where(SALTED.c.hash.in_(some)))
+        found.update((row.hash, _is_whole(row)) for row in rows)
     return found
+
+
+def _is_whole(row: Row[Any]) -> bool:
+    """Whether a text is what its hash was made of; a salt of another length would leave room for another text."""
+    return bool(_HEX.fullmatch(row.salt)) and commitment(row.salt, row.text) == row.hash
+
+
+def _must_be(row: Row[Any], text: str) -> bool:
+    if row.text != text or not _is_whole(row):
+        raise AuditError("a personal text was changed in the database, so nothing was written; see `audit verify`")
+    return True
 
 
 def _row(digest: str, text: str, salt: str) -> dict[str, str]:

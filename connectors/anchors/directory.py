@@ -28,17 +28,19 @@ class Directory:
         A file that says something else under the same name is never written over.
         """
         file = self._path / file_name(head)
-        part = file.with_name(f".{file.name}.{os.getpid()}.part")
+        part = self._path / f".{file.name}.part"
         try:
-            if file.exists():
-                self._must_say(file, note)
-                return
             _write(part, note)
-            part.rename(file)
+            try:
+                os.link(part, file)
+            except FileExistsError:
+                self._must_say(file, note)
             _sync(self._path)
-        except OSError as error:
-            part.unlink(missing_ok=True)
-            raise AnchorError(f"{file} cannot be written: {error.strerror}") from error
+        except (OSError, UnicodeDecodeError) as error:
+            raise AnchorError(f"{file} cannot be written: {error}") from error
+        finally:
+            with suppress(OSError):
+                part.unlink()
 
     def newest(self, origin: str) -> str | None:
         """The checkpoint of this ledger over the most records; raises `AnchorError`."""

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from pydantic import SecretStr
 
-_SECRET_LOOKING = re.compile(r"(?=.*[a-z])(?=.*\d)[\w+/=~-]{20,}")
+_SECRET_LOOKING = re.compile(r"(?=.*[a-z])(?=.*\d)[\w+/=~-]{20,}|.*PRIVATE\+KEY\+.*")
 
 
 def from_variable(name: str) -> SecretStr:
@@ -27,7 +27,8 @@ def from_file(path: Path) -> SecretStr:
         value = path.read_text(encoding="utf-8").strip()
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "it is not text"
-        raise ValueError(f"{path.with_name(_shown(path.name))} cannot be read: {reason}") from None
+        named = _shown(str(path)) if _SECRET_LOOKING.fullmatch(str(path)) else path.with_name(_shown(path.name))
+        raise ValueError(f"{named} cannot be read: {reason}") from None
     if os.name == "posix" and mode & (stat.S_IRWXG | stat.S_IRWXO):
         raise ValueError(f"{path} may be read by others; run: chmod 600 {path}")
     if not value:

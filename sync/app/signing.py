@@ -40,10 +40,15 @@ def signing_key(shell: Shell, config: Configuration) -> SigningKey | None:
 
 
 def public_keys(shell: Shell, config: Configuration, more: Sequence[str]) -> list[PublicKey]:
-    """The keys whose signatures count: those given, those of the configuration, and that of who signs here.
+    """The keys whose signatures count: those given alone, else those of the configuration and of who signs here.
 
     Raises `ConfigError`, and `Mistaken` for one given that is none.
     """
+    try:
+        if more:
+            return [PublicKey.read(text) for text in more]
+    except BadKey as error:
+        raise Mistaken(f"--pubkey: {error}") from None
     found: list[PublicKey] = []
     wrong: list[tuple[Place, str]] = []
     for number, text in enumerate(config.settings.audit.public_keys):
@@ -52,10 +57,6 @@ def public_keys(shell: Shell, config: Configuration, more: Sequence[str]) -> lis
         except BadKey as error:
             wrong.append((("audit", "public_keys", number), str(error)))
     config.refuse(wrong)
-    try:
-        found += [PublicKey.read(text) for text in more]
-    except BadKey as error:
-        raise Mistaken(f"--pubkey: {error}") from None
     try:
         own = signing_key(shell, config)
     except ConfigError:
