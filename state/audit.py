@@ -168,6 +168,7 @@ class Ledger:
             rows.append({"seq": seq, "prev": prev, "hash": hash_, "object": body["object"], "body": text.decode()})
             prev = hash_
         connection.execute(_APPEND, rows)
+        self._records.clear()
         self.newest = seq
 
     def _hidden(self, connection: Connection) -> list[dict[str, Any]]:

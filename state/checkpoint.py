@@ -19,6 +19,7 @@ from state.errors import StateError
 _ED25519 = b"\1"
 _DASH = "\N{EM DASH} "
 _PRIVATE = "PRIVATE+KEY+"
+_EPOCH = "/epoch-"
 _NAME = re.compile(r"[^\s+\x00-\x1f\x7f]+")
 _SIZE = re.compile(r"0|[1-9][0-9]{0,17}")
 _PROOF = "c2sp.org/tlog-proof@v1"
@@ -102,8 +103,8 @@ class SigningKey:
     @staticmethod
     def made(name: str, seed: bytes) -> "SigningKey":
         """A key from 32 random bytes; raises `BadKey` for a name with a space or a plus."""
-        if not _NAME.fullmatch(name) or len(seed) != 32:
-            raise BadKey(f"{name!r} cannot name a key: leave out spaces and plus signs")
+        if not _NAME.fullmatch(name) or _EPOCH in name or len(seed) != 32:
+            raise BadKey(f"{name!r} cannot name a key: leave out spaces, plus signs and {_EPOCH}")
         return SigningKey(name, seed)
 
     @staticmethod
@@ -121,6 +122,23 @@ class SigningKey:
 
     def _ed25519(self) -> Ed25519PrivateKey:
         return Ed25519PrivateKey.from_private_bytes(self._seed)
+
+
+def is_of(name: str, origin: str) -> bool:
+    """Whether a checkpoint of this origin is about the ledger of a key's name, or what it became once begun anew."""
+    rest = origin.removeprefix(name)
+    return origin.startswith(name) and (not rest or (rest.startswith(_EPOCH) and rest.removeprefix(_EPOCH).isdecimal()))
+
+
+def epoch(origin: str) -> int:
+    """How often a ledger was begun, counted in its origin."""
+    _, _, number = origin.rpartition(_EPOCH)
+    return int(number) if number.isdecimal() and _EPOCH in origin else 1
+
+
+def next_epoch(name: str, origin: str) -> str:
+    """The origin of a ledger that is begun anew after it had this one."""
+    return f"{name}{_EPOCH}{epoch(origin) + 1}"
 
 
 def signed(head: Head, keys: Sequence[SigningKey]) -> str:

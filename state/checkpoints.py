@@ -1,15 +1,15 @@
 """The checkpoints that were signed here, and which of them are kept where."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, Row, delete, insert, select, update
 
-from state import audit
 from state.checkpoint import Head, unchecked
 from state.merkle import Tree
+from state.series import chunks
 from state.tables import AnchorRow, CheckpointRow
 from state.verifying import Start
 
@@ -25,7 +25,11 @@ _HASH = 32
 
 @dataclass(frozen=True, slots=True)
 class Signed:
-    """A checkpoint, where a check goes on from it, and when it was signed (UTC)."""
+    """A checkpoint, and when it was signed (UTC).
+
+    A check goes on from `start`, before the last record that was signed: that its root comes out again says that what
+    the start is made of, which is not signed, is as it was.
+    """
 
     note: str
     start: Start
@@ -51,16 +55,6 @@ class Anchored:
     why: str = ""
 
 
-def origin(connection: Connection, name: str) -> str:
-    """What the ledger of a key's name is called by now: each time it was begun anew, it is another one."""
-    return _named(name, _forks(connection))
-
-
-def next_origin(connection: Connection, name: str) -> str:
-    """What it is called once it is begun anew."""
-    return _named(name, _forks(connection) + 1)
-
-
 def latest(connection: Connection) -> Signed | None:
     """The newest checkpoint."""
     row = connection.execute(select(CHECKPOINT).order_by(CHECKPOINT.c.size.desc()).limit(1)).first()
@@ -73,13 +67,27 @@ def every(connection: Connection) -> Iterator[Signed]:
     yield from map(_signed, connection.execute(query))
 
 
+def notes(connection: Connection) -> Iterator[str]:
+    """Their texts, oldest first."""
+    yield from connection.execute(select(CHECKPOINT.c.note).order_by(CHECKPOINT.c.size)).scalars()
+
+
+def at(connection: Connection, sizes: Iterable[int]) -> list[Signed]:
+    """Those over so many records."""
+    found: list[Signed] = []
+    for some in chunks(sizes):
+        rows = connection.execute(select(CHECKPOINT).where(CHECKPOINT.c.size.in_(some)))
+        found += [_signed(row) for row in rows]
+    return found
+
+
 def put(connection: Connection, after: Signed | None, new: Signed) -> bool:
     """Keep a checkpoint that goes on from another; `False` where that is not the newest any more, and nothing is."""
     newest = latest(connection)
     if (newest and newest.note) != (after and after.note):
         return False
     tree = new.start.tree
-    values = {"size": tree.size, "note": new.note, "head": new.start.head, "signed_at": new.signed_at}
+    values = {"size": tree.size + 1, "note": new.note, "head": new.start.head, "signed_at": new.signed_at}
     connection.execute(insert(CHECKPOINT).values(**values, edge="".join(each.hex() for each in tree.edge)))
     return True
 
@@ -104,15 +112,7 @@ def note_anchor(connection: Connection, told: Anchored) -> None:
         connection.execute(insert(ANCHOR).values(**values))
 
 
-def _forks(connection: Connection) -> int:
-    return sum(each["action"] == FORKED for each in audit.told_of(connection, LEDGER))
-
-
-def _named(name: str, forks: int) -> str:
-    return f"{name}/epoch-{forks + 1}" if forks else name
-
-
 def _signed(row: Row[Any]) -> Signed:
     raw = bytes.fromhex(row.edge)
     edge = [raw[at : at + _HASH] for at in range(0, len(raw), _HASH)]
-    return Signed(row.note, Start(row.head, Tree(row.size, edge)), row.signed_at)
+    return Signed(row.note, Start(row.head, Tree(row.size - 1, edge)), row.signed_at)

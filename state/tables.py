@@ -253,7 +253,7 @@ class SaltedRow(SQLModel, table=True):
 
 
 class CheckpointRow(SQLModel, table=True):
-    """A checkpoint that was signed at `size` records; `head` and `edge` are where chain and tree go on from there."""
+    """A checkpoint that was signed at `size` records; `head` and `edge` tell chain and tree before the last of them."""
 
     __tablename__: ClassVar[Any] = "checkpoint"
 

@@ -1,8 +1,7 @@
 """What checking the ledger finds: whether each record is whole, follows the one before, and led to its checkpoints."""
 
-from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 from sqlalchemy import Connection, LargeBinary, cast, func, select
 
@@ -46,13 +45,18 @@ class Point:
     place: str
 
 
+Standing = Callable[[Mapping[int, bytes]], Iterable[Point]]
+"""Which checkpoints the ledger is to agree with, by the root that its tree has at the size of each."""
+
+
 @dataclass(frozen=True, slots=True)
 class Verdict:
     """What checking the ledger found.
 
     `records` so many were checked and follow each other, up to the hash `head`; `tree` is grown over them, `None` where
-    the check did not begin at one. `first_bad` is the first record that cannot be trusted and why; `agreed` is the
-    size of the newest checkpoint that agrees, 0 for none. `redacted` counts personal texts that were erased.
+    the check did not begin at one, and `before` is where it stood before the last record. `first_bad` is the first
+    record that cannot be trusted and why; `agreed` is the size of the newest checkpoint that agrees, 0 for none.
+    `redacted` counts personal texts that are gone.
     """
 
     ok: bool
@@ -62,6 +66,7 @@ class Verdict:
     tree: Tree | None = None
     agreed: int = 0
     redacted: int = 0
+    before: Start = field(default_factory=Start)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,19 +80,25 @@ class Stored:
     body: str
 
 
-def verify(connection: Connection, points: Iterable[Point] = (), start: Start | None = None) -> Verdict:
+def verify(
+    connection: Connection, points: Iterable[Point] = (), start: Start | None = None, standing: Standing | None = None
+) -> Verdict:
     """Check every record from the `start`: its text, its hash, its number, that it follows the one before it, the
     personal texts that belong to it, and that the whole is what its checkpoints were made over.
+
+    `standing` says which of the points are to agree, once it is known where the tree came to at each of their sizes.
     """
-    start = start or Start()
-    check = _Check(start, points)
-    if (size := start.tree.size) and _hash_of(connection, size) != start.head:
-        return check.bad(size, f"record {size} is gone or was changed since the last checkpoint was signed")
-    verdict = check.run(connection)
+    asked = list(points)
+    check = _Check(start or Start(), {point.head.size for point in asked})
+    wrong = check.run(connection)
+    verdict = check.verdict(wrong, asked if standing is None else standing(check.roots))
     if verdict.ok and not check.tree.size and connection.execute(select(func.count()).select_from(ITEM)).scalar_one():
-        return check.bad(1, "the ledger is empty, but there are items, each of which had its record")
+        return replace(
+            verdict, ok=False, first_bad=(1, "the ledger is empty, but there are items, each of which had its record")
+        )
     if verdict.ok and (gone := _gone(connection)):
-        return check.bad(check.tree.size + 1, f"the ledger's guard is gone: {', '.join(sorted(gone))}")
+        bad = (check.tree.size + 1, f"the ledger's guard is gone: {', '.join(sorted(gone))}")
+        return replace(verdict, ok=False, first_bad=bad)
     return verdict
 
 
@@ -101,67 +112,71 @@ def verify_last(connection: Connection, last: int) -> Verdict:
 
 
 class _Check:
-    """One pass over the records, which grows the tree as it goes."""
+    """One pass over the records, which grows the tree as it goes, and keeps its root at the sizes that are `wanted`."""
 
-    def __init__(self, start: Start, points: Iterable[Point]) -> None:
+    def __init__(self, start: Start, wanted: Collection[int]) -> None:
         self.tree = Tree(start.tree.size, start.tree.edge)
+        self.roots: dict[int, bytes] = {}
+        self._wanted = wanted
         self._head = start.head
         self._first = start.tree.size
-        self._points: dict[int, list[Point]] = defaultdict(list)
-        for point in points:
-            self._points[point.head.size].append(point)
-        self._agreed = 0
+        self._before = start
         self._texts = _Texts()
+        self._keep()
 
-    def run(self, connection: Connection) -> Verdict:
-        """What there is to say once all records were read, or the first of them that is bad.
-
-        A record is held against its checkpoint only once the next one follows it, which tells the place exactly.
-        """
+    def run(self, connection: Connection) -> tuple[int, str] | None:
+        """The first record that is bad by itself, or does not follow the one before it."""
         for page in _pages(connection, self._first):
             for stored in page:
-                differs = self._differs()
-                if (wrong := fault(stored, self.tree.size, self._head) or differs) is not None:
-                    return self.bad(*wrong)
+                if (wrong := fault(stored, self.tree.size, self._head)) is not None:
+                    return wrong
+                if stored is page[-1]:
+                    self._before = Start(self._head, Tree(self.tree.size, self.tree.edge))
                 self.tree.push(bytes.fromhex(stored.hash))
                 self._head = stored.hash
+                self._keep()
             if (wrong := self._texts.fault(connection, page)) is not None:
-                return self.bad(*wrong)
-        return self._verdict(self._differs() or self._cut())
-
-    def bad(self, seq: int, why: str) -> Verdict:
-        """The verdict that a record cannot be trusted."""
-        return self._verdict((seq, why))
-
-    def _differs(self) -> tuple[int, str] | None:
-        """What is wrong where a checkpoint over the records until here has another root."""
-        size = self.tree.size
-        if size not in self._points:
-            return None
-        for point in self._points[size]:
-            if point.head.root != self.tree.root:
-                which = " to ".join(map(str, dict.fromkeys((self._agreed + 1, size))))
-                why = f"what was recorded as {which} was changed: the checkpoint over {size} records is about another"
-                return self._agreed + 1, f"{why} ledger ({point.place})"
-        self._agreed = size
+                return wrong
         return None
 
-    def _cut(self) -> tuple[int, str] | None:
-        """What is wrong where a checkpoint was made over more records than there are."""
-        beyond = [point for size, some in self._points.items() if size > self.tree.size for point in some]
-        if not beyond:
-            return None
-        last = max(beyond, key=lambda point: point.head.size)
-        gone = last.head.size - self.tree.size
-        return (
-            self.tree.size + 1,
-            f"the ledger ends at record {self.tree.size:,}, and {gone:,} more were there when the checkpoint over "
-            f"{last.head.size:,} records was signed ({last.place})",
-        )
-
-    def _verdict(self, bad: tuple[int, str] | None) -> Verdict:
+    def verdict(self, wrong: tuple[int, str] | None, points: Iterable[Point]) -> Verdict:
+        """What there is to say: what is wrong first, a record or what a checkpoint was made over."""
+        agreed, differs = self._against(points, ended=wrong is None)
+        if wrong is None or (differs is not None and differs[2] + 1 < wrong[0]):
+            wrong = None if differs is None else differs[:2]
         records = self.tree.size - self._first
-        return Verdict(bad is None, records, self._head, bad, self.tree, self._agreed, self._texts.redacted)
+        found = (self.tree, agreed, self._texts.redacted, self._before)
+        return Verdict(wrong is None, records, self._head, wrong, *found)
+
+    def _keep(self) -> None:
+        if self.tree.size in self._wanted:
+            self.roots[self.tree.size] = self.tree.root
+
+    def _against(self, points: Iterable[Point], *, ended: bool) -> tuple[int, tuple[int, str, int] | None]:
+        """Over how many records the newest checkpoint agrees, and what the first says that does not, and at which size.
+
+        A checkpoint over more records than there are differs, once the last record was seen.
+        """
+        agreed = 0
+        for point in sorted(points, key=lambda each: each.head.size):
+            size = point.head.size
+            if size < self._first:
+                continue
+            if size > self.tree.size:
+                return agreed, (*self._cut(point), size) if ended else None
+            if self.roots[size] != point.head.root:
+                which = " to ".join(map(str, dict.fromkeys((agreed + 1, size))))
+                why = f"what was recorded as {which} was changed: the checkpoint over {size} records is about another"
+                return agreed, (agreed + 1, f"{why} ledger ({point.place})", size)
+            agreed = size
+        return agreed, None
+
+    def _cut(self, point: Point) -> tuple[int, str]:
+        size = self.tree.size
+        more = (
+            f"and {point.head.size - size:,} more were there when the checkpoint over {point.head.size:,} records was"
+        )
+        return size + 1, f"the ledger ends at record {size:,}, {more} signed ({point.place})"
 
 
 class _Texts:

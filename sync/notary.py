@@ -1,24 +1,26 @@
 """Who signs the ledger: what goes on from the last checkpoint and nothing else, often, and hands it out at once."""
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+
+from sqlalchemy import Connection
 
 from connectors.anchors.base import Anchor, AnchorError
 from state import checkpoint, checkpoints
-from state.checkpoint import Head, NoCheckpoint, PublicKey, SigningKey
-from state.checkpoints import LEDGER, Anchored, Signed
+from state.checkpoint import Head, NoCheckpoint, PublicKey, SigningKey, epoch, is_of, next_epoch
+from state.checkpoints import FORKED, LEDGER, Anchored, Signed
 from state.effects import Because, Effects, Note
 from state.errors import Tampered
 from state.store import Store
-from state.verifying import Point, Start, Verdict, verify
+from state.verifying import Point, Verdict, verify
+from sync.proving import EVERY
 
-EVERY = 100
-"""After so many records at the latest a checkpoint is signed."""
 SILENCE = timedelta(hours=24)
 """After so long without a record one is written, so that it can be shown that nothing else happened."""
 
 
+_HERE = "this database"
 _RESTORED = ". Where the database was put back to an earlier state on purpose: `counterfoil audit fork --reason TEXT`"
 
 
@@ -26,7 +28,7 @@ _RESTORED = ". Where the database was put back to an earlier state on purpose: `
 class Notary:
     """Signs with `keys`, the first of which names the ledger, and hands checkpoints to `anchors`.
 
-    `size` is how many records are signed, as far as is known here.
+    `size` is how many records are signed, as far as is known here, and `silent` says which anchors could not be asked.
     """
 
     store: Store
@@ -34,6 +36,7 @@ class Notary:
     anchors: Sequence[Anchor]
     clock: Callable[[], datetime]
     size: int = 0
+    silent: list[str] = field(default_factory=list)
 
     @property
     def known(self) -> tuple[PublicKey, ...]:
@@ -50,10 +53,10 @@ class Notary:
 
         Raises `Tampered`.
         """
-        last = self.store.ask(checkpoints.latest)
-        if last is not None and self.clock() - last.signed_at >= SILENCE and self._nothing_since(last):
+        signed = self.sign() or self.store.ask(checkpoints.latest)
+        if signed is not None and self.clock() - signed.signed_at >= SILENCE:
             self.store.commit(None, Effects(notes=[Note("ledger.checked", LEDGER, because)]))
-        signed = self.sign() or last
+            signed = self.sign() or signed
         return [] if signed is None else self.hand_out(signed, at_once=True)
 
     def sign(self) -> Signed | None:
@@ -63,11 +66,9 @@ class Notary:
         from.
         """
         last, origin, found = self._examined()
-        self.size = found.tree.size if found.tree is not None else 0
-        if not found.records or found.tree is None:
+        if found.tree is None or found.tree.size == self.size:
             return None
-        note = checkpoint.signed(Head(origin, found.tree.size, found.tree.root), self.keys)
-        new = Signed(note, Start(found.head, found.tree), self.clock())
+        new = self._note(origin, found)
         with self.store.writing() as w:
             return new if checkpoints.put(w.connection, last, new) else None
 
@@ -75,66 +76,83 @@ class Notary:
         """Raise `Tampered` unless the ledger goes on from what was signed, and from what the anchors keep."""
         self._examined()
 
-    def _examined(self) -> tuple[Signed | None, str, Verdict]:
-        """The last checkpoint, what the ledger is called, and what came since."""
-        with self.store.reading() as connection:
-            last = checkpoints.latest(connection)
-            origin = checkpoints.origin(connection, self.keys[0].name)
-            self.must_be_ours(last)
-            self.size = 0 if last is None else last.head.size
-            found = verify(connection, list(self._kept(origin)), None if last is None else last.start)
-        if found.first_bad is not None:
-            raise Tampered(f"{found.first_bad[1]}; see `counterfoil audit verify`{_RESTORED}")
-        return last, origin, found
-
     def fork(self, because: Because) -> Signed:
         """Begin the ledger anew under another name, after the database was put back to an earlier state.
 
-        Its first record names the last checkpoint of the one before, so that everybody sees what was given up. Raises
-        `Tampered` where the ledger goes on from what was signed, so that there is nothing to give up, and where it
-        contradicts itself.
+        Its first record says what is given up, and is signed in the same transaction. Raises `Tampered` where the
+        ledger goes on from what was signed, so that there is nothing to give up, and where it contradicts itself.
         """
-        with self.store.reading() as connection:
-            origin = checkpoints.origin(connection, self.keys[0].name)
-            newest = checkpoints.latest(connection)
-            kept = list(self._kept(origin)) + ([Point(newest.head, "this database")] if newest else [])
-            here, agreed = verify(connection), verify(connection, kept)
-        if here.first_bad is not None or here.tree is None:
-            raise Tampered(f"{here.first_bad and here.first_bad[1]}; put an older copy of the database in its place")
-        if agreed.ok:
-            raise Tampered(
-                "the ledger goes on from every checkpoint that is known here, so there is nothing to give up"
-            )
-        last = max((point.head for point in kept), key=lambda head: head.size)
+        kept = list(self._kept())
         with self.store.writing() as w:
-            checkpoints.drop(w.connection, agreed.agreed)
-            after = checkpoints.next_origin(w.connection, self.keys[0].name)
-            before = {"origin": origin, "size": last.size, "root": last.root.hex()}
-            w.ledger.note(checkpoints.FORKED, LEDGER, because, before=before, after={"origin": after})
-        signed = self.sign()
-        if signed is None:
-            raise Tampered("somebody else signed the ledger meanwhile; look at it with `counterfoil audit verify`")
-        return signed
+            known = [*kept, *(Point(self._ours(each), _HERE) for each in checkpoints.every(w.connection))]
+            here = verify(w.connection)
+            if here.first_bad is not None:
+                raise Tampered(f"{here.first_bad[1]}; put an older copy of the database in its place")
+            there = verify(w.connection, known)
+            if there.ok:
+                raise Tampered("the ledger goes on from every checkpoint known here, so there is nothing to give up")
+            last, agreed = max((point.head for point in known), key=_age), there.agreed
+            checkpoints.drop(w.connection, agreed)
+            origin = next_epoch(self._name, last.origin)
+            before = {"origin": last.origin, "size": last.size, "agreed": agreed}
+            w.ledger.note(FORKED, LEDGER, because, before=before, after={"origin": origin})
+            w.ledger.append(w.connection)
+            new = self._note(origin, verify(w.connection))
+            checkpoints.put(w.connection, checkpoints.latest(w.connection), new)
+        return new
 
-    def must_be_ours(self, last: Signed | None) -> None:
-        """Raise `Tampered` unless the newest checkpoint here was signed by one of the keys, over what it says."""
-        if last is None:
-            return
+    @property
+    def _name(self) -> str:
+        return self.keys[0].name
+
+    def _note(self, origin: str, found: Verdict) -> Signed:
+        if found.first_bad is not None or found.tree is None:
+            raise Tampered(f"{found.first_bad and found.first_bad[1]}; nothing was signed")
+        self.size = found.tree.size
+        head = Head(origin, found.tree.size, found.tree.root)
+        return Signed(checkpoint.signed(head, self.keys), found.before, self.clock())
+
+    def _examined(self) -> tuple[Signed | None, str, Verdict]:
+        """The last checkpoint, what the ledger is called, and what came since; the anchors are asked beforehand."""
+        points = list(self._kept())
+        with self.store.reading() as connection:
+            last = checkpoints.latest(connection)
+            if last is not None:
+                points.append(Point(self._ours(last), _HERE))
+            standing = max((epoch(point.head.origin) for point in points), default=1)
+            points = [point for point in points if epoch(point.head.origin) == standing]
+            start = last.start if last is not None and self._are_known(connection, points, last) else None
+            found = verify(connection, points, start)
+        self.size = 0 if last is None else last.head.size
+        if found.first_bad is not None:
+            raise Tampered(f"{found.first_bad[1]}; see `counterfoil audit verify`{_RESTORED}")
+        newest = max((point.head for point in points), key=_age, default=None)
+        return last, self._name if newest is None else newest.origin, found
+
+    def _are_known(self, connection: Connection, points: Iterable[Point], last: Signed) -> bool:
+        """Whether what anchors keep of the time before the last checkpoint was signed here as well."""
+        earlier = {point.head for point in points if point.head.size <= last.start.tree.size}
+        there = checkpoints.at(connection, {head.size for head in earlier})
+        return earlier <= {self._ours(each) for each in there}
+
+    def _ours(self, signed: Signed) -> Head:
+        """What a checkpoint in the database states; raises `Tampered` unless one of the keys signed it."""
         try:
-            head, _ = checkpoint.read(last.note, self.known)
+            head, _ = checkpoint.read(signed.note, self.known)
         except NoCheckpoint as error:
-            raise Tampered(f"the last checkpoint in the database is not ours: {error}") from error
-        if (head.size, head.root) != (last.start.tree.size, last.start.tree.root):
-            raise Tampered("the last checkpoint in the database goes on from something else than it says")
+            raise Tampered(f"a checkpoint in the database is not ours: {error}") from error
+        if head.size != signed.start.tree.size + 1 or not is_of(self._name, head.origin):
+            raise Tampered("a checkpoint in the database stands for another one than it says")
+        return head
 
     def hand_out(self, signed: Signed, *, at_once: bool) -> list[str]:
         """Give the checkpoint to every anchor that has not got it, to those that are not to be bothered only if it
         has been long enough or `at_once`. A place that fails is noted and told of; nothing else comes of it.
         """
-        there, failed = self.store.ask(checkpoints.anchors), []
+        there, failed = self.store.ask(checkpoints.anchors), list(self.silent) if at_once else []
         for anchor in self.anchors:
             told = there.get(anchor.name, Anchored(anchor.name))
-            if told.size >= signed.head.size or (not at_once and not self._is_time(anchor, told)):
+            if not at_once and not self._is_time(anchor, told):
                 continue
             now = self.clock()
             try:
@@ -143,24 +161,36 @@ class Notary:
             except AnchorError as error:
                 after = Anchored(anchor.name, told.size, told.kept_at, now, str(error))
                 failed.append(f"{anchor.name} did not take the checkpoint over {signed.head.size} records: {error}")
-            with self.store.writing() as w:
-                checkpoints.note_anchor(w.connection, after)
+            if after.failed_at or (told.size, told.why) != (after.size, after.why):
+                with self.store.writing() as w:
+                    checkpoints.note_anchor(w.connection, after)
         return failed
 
     def _is_time(self, anchor: Anchor, told: Anchored) -> bool:
         last = max(filter(None, (told.kept_at, told.failed_at)), default=None)
         return last is None or self.clock() - last >= anchor.spacing
 
-    def _nothing_since(self, last: Signed) -> bool:
-        return not list(self.store.log(since=last.head.size, newest=1))
-
-    def _kept(self, origin: str) -> Iterator[Point]:
+    def _kept(self) -> Iterator[Point]:
         """The newest checkpoint of each anchor that can be asked for it and that one of our keys signed."""
+        self.silent.clear()
         for anchor in self.anchors:
             try:
-                note = anchor.newest(origin)
-                head = None if note is None else checkpoint.read(note, self.known)[0]
-            except (AnchorError, NoCheckpoint):
+                found = next(filter(None, map(self._read, anchor.notes(self._name))), None)
+            except AnchorError as error:
+                self.silent.append(f"{anchor.name} could not be asked what it keeps: {error}")
                 continue
-            if head is not None and head.origin == origin:
-                yield Point(head, anchor.name)
+            if found is not None:
+                yield Point(found, anchor.name)
+
+    def _read(self, note: str) -> Head | None:
+        """What a note states that was found somewhere, if one of our keys signed it as a checkpoint of this ledger."""
+        try:
+            head, _ = checkpoint.read(note, self.known)
+        except NoCheckpoint:
+            return None
+        return head if is_of(self._name, head.origin) else None
+
+
+def _age(head: Head) -> tuple[int, int]:
+    """Later checkpoints of a ledger are greater: those of a later epoch, then those over more records."""
+    return epoch(head.origin), head.size

@@ -1,17 +1,20 @@
 """What an auditor may conclude about the ledger: from its records, and from checkpoints that were kept elsewhere."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from enum import StrEnum
 
 from state import audit, checkpoint, checkpoints, merkle
-from state.checkpoint import Head, NoCheckpoint, PublicKey
+from state.checkpoint import Head, NoCheckpoint, PublicKey, epoch, is_of
 from state.checkpoints import FORKED, LEDGER
 from state.errors import StateError
 from state.store import Store
 from state.verifying import Point, Verdict, verify
 
 _HERE = "this database"
+EVERY = 100
+"""After so many records at the latest a checkpoint is signed; more of them that none vouches for decide nothing."""
 
 
 class Conclusion(StrEnum):
@@ -35,8 +38,8 @@ class Finding:
     """What came of checking the ledger.
 
     `anchored` so many of its `records` are vouched for by a checkpoint that was kept elsewhere. `last_good` is the
-    newest checkpoint that agrees, wherever it is kept. `unknown` are notes that no known key signed, `foreign` those of
-    other ledgers, each with where and why; `given_up` says what earlier states were given up for.
+    newest checkpoint that agrees, wherever it is kept; `checked` so many kept elsewhere agree. `not_counted` says where
+    notes are that do not count, and why, and `given_up` which records were given up when the ledger was begun anew.
     """
 
     conclusion: Conclusion
@@ -45,92 +48,117 @@ class Finding:
     anchored: int
     last_good: Head | None = None
     checked: int = 0
-    unknown: tuple[str, ...] = ()
-    foreign: tuple[str, ...] = ()
+    not_counted: tuple[str, ...] = ()
     given_up: tuple[str, ...] = ()
 
 
 @dataclass(slots=True)
-class _Points:
-    """Checkpoints that were read, sorted by what they are worth."""
+class _Read:
+    """Notes that were read: what they state, and why others do not count."""
 
-    elsewhere: list[Point] = field(default_factory=list)
-    here: list[Point] = field(default_factory=list)
-    unknown: list[str] = field(default_factory=list)
-    foreign: list[str] = field(default_factory=list)
+    points: list[Point] = field(default_factory=list)
+    not_counted: list[str] = field(default_factory=list)
 
 
 def examine(store: Store, kept: Iterable[Kept], known: Sequence[PublicKey]) -> Finding:
     """Check every record, and every checkpoint that one of the `known` keys signed."""
+    away = _read(kept, known)
     with store.reading() as connection:
-        forks = _forks(audit.told_of(connection, LEDGER))
-        names = {key.name for key in known}
-        here = [Kept(each.note, _HERE) for each in checkpoints.every(connection)]
-        points = _read(kept, known, names)
-        points.here = _read(here, known, names).elsewhere
-        given_up, standing = _without_given_up([*points.elsewhere, *points.here], forks)
-        verdict = verify(connection, standing)
+        here = _read((Kept(each, _HERE) for each in checkpoints.notes(connection)), known)
+        court = _Court(away.points, here.points, _forks(audit.told_of(connection, LEDGER)))
+        verdict = verify(connection, [*away.points, *here.points], standing=court.standing)
         records, _ = audit.head(connection)
-    good = [point.head for point in standing if verdict.agreed >= point.head.size]
-    away = [p.head.size for p in standing if p.place != _HERE and p.head.size <= verdict.agreed]
-    anchored = max(away, default=0)
-    conclusion = Conclusion.ANCHORED if anchored else Conclusion.UNDECIDED
+    vouched = [point.head for point in away.points if point in court.agreeing and point.head.size <= verdict.agreed]
+    anchored = max((head.size for head in vouched), default=0)
+    sound = Conclusion.ANCHORED if anchored and records - anchored <= EVERY else Conclusion.UNDECIDED
+    good = [point.head for point in court.agreeing if point.head.size <= verdict.agreed]
     return Finding(
-        conclusion if verdict.ok else Conclusion.TAMPERED,
+        sound if verdict.ok else Conclusion.TAMPERED,
         verdict,
         records,
         anchored,
         max(good, key=lambda head: head.size, default=None),
-        len(standing),
-        tuple(points.unknown),
-        tuple(points.foreign),
-        tuple(given_up),
+        len(vouched),
+        (*away.not_counted, *here.not_counted),
+        tuple(court.given_up),
     )
-
-
-def _read(kept: Iterable[Kept], known: Sequence[PublicKey], names: set[str]) -> _Points:
-    found = _Points()
-    for each in kept:
-        try:
-            head, _ = checkpoint.read(each.note, known)
-        except NoCheckpoint as error:
-            found.unknown.append(f"{each.place}: {error}")
-            continue
-        if head.origin.partition("/epoch-")[0] in names:
-            found.elsewhere.append(Point(head, each.place))
-        else:
-            found.foreign.append(f"{each.place}: it is about {head.origin}")
-    return found
 
 
 @dataclass(frozen=True, slots=True)
 class _Fork:
-    """Where a ledger was begun anew: its first record, from which checkpoint it was, what it was called, and why."""
+    """Where a ledger was begun anew: its first record, what it was called before and after, and why."""
 
     seq: int
-    origin: str
+    before: str
     size: int
+    after: str
     reason: str
 
 
+class _Court:
+    """Decides which checkpoints the ledger is to agree with.
+
+    What was signed beyond the place where the ledger was begun anew is given up, where a checkpoint of the new one,
+    kept elsewhere, vouches for the record of that; nobody else can give anything up.
+    """
+
+    def __init__(self, away: Sequence[Point], here: Sequence[Point], forks: Sequence[_Fork]) -> None:
+        self._away = away
+        self._all = (*away, *here)
+        self._forks = forks
+        self.agreeing: list[Point] = []
+        self.given_up: list[str] = []
+
+    def standing(self, roots: Mapping[int, bytes]) -> list[Point]:
+        """Those points that are not given up."""
+        self.agreeing = [point for point in self._all if roots.get(point.head.size) == point.head.root]
+        forks = [fork for fork in self._forks if self._is_vouched(fork)]
+        self.given_up += [self._words(fork) for fork in forks]
+        return [point for point in self._all if not any(_gives_up(fork, point) for fork in forks)]
+
+    def _is_vouched(self, fork: _Fork) -> bool:
+        own = (p.head for p in self.agreeing if p in self._away)
+        return any(head.origin == fork.after and head.size >= fork.seq for head in own)
+
+    def _words(self, fork: _Fork) -> str:
+        before = [p.head.size for p in self.agreeing if p.head.size < fork.seq and p.head.origin != fork.after]
+        since = max(before, default=0)
+        unsure = (
+            f"; nothing vouches for records {since + 1} to {fork.seq - 1} of before" if since + 1 < fork.seq else ""
+        )
+        return f"records {fork.seq} to {fork.size} of {fork.before} were given up: {fork.reason}{unsure}"
+
+
+def _gives_up(fork: _Fork, point: Point) -> bool:
+    return epoch(point.head.origin) < epoch(fork.after) and fork.seq <= point.head.size <= fork.size
+
+
 def _forks(told: Iterable[audit.Told]) -> list[_Fork]:
-    made = [each for each in told if each["action"] == FORKED]
-    return [_Fork(each["seq"], each["before"]["origin"], each["before"]["size"], each["reason"]) for each in made]
+    """Where the records say that the ledger was begun anew, as far as they can be read."""
+    found: list[_Fork] = []
+    for each in told:
+        before, after = each.get("before"), each.get("after")
+        if each.get("action") == FORKED and isinstance(before, Mapping) and isinstance(after, Mapping):
+            with suppress(KeyError, TypeError, ValueError):
+                size, seq = int(before["size"]), int(each["seq"])
+                found.append(_Fork(seq, str(before["origin"]), size, str(after["origin"]), str(each["reason"])))
+    return found
 
 
-def _without_given_up(points: Iterable[Point], forks: Sequence[_Fork]) -> tuple[list[str], list[Point]]:
-    """Which checkpoints are about records that were given up on record, in words, and the others."""
-    by = {fork.origin: fork for fork in forks}
-    given_up: dict[str, None] = {}
-    standing: list[Point] = []
-    for point in points:
-        fork = by.get(point.head.origin)
-        if fork is not None and fork.seq <= point.head.size <= fork.size:
-            words = f"records {fork.seq} to {fork.size} of {fork.origin} were given up: {fork.reason}"
-            given_up[words] = None
+def _read(kept: Iterable[Kept], known: Sequence[PublicKey]) -> _Read:
+    """What notes state that one of the keys signed as checkpoints of its ledger, and why others do not count."""
+    found = _Read()
+    for each in kept:
+        try:
+            head, by = checkpoint.read(each.note, known)
+        except NoCheckpoint as error:
+            found.not_counted.append(f"{each.place}: {error}")
+            continue
+        if any(is_of(key.name, head.origin) for key in by):
+            found.points.append(Point(head, each.place))
         else:
-            standing.append(point)
-    return list(given_up), standing
+            found.not_counted.append(f"{each.place}: it is about {head.origin}")
+    return found
 
 
 def proof(store: Store, seq: int, kept: Iterable[Kept], known: Sequence[PublicKey]) -> str:
@@ -139,23 +167,18 @@ def proof(store: Store, seq: int, kept: Iterable[Kept], known: Sequence[PublicKe
     The record itself is its extra data, so that the proof stands alone (https://c2sp.org/tlog-proof). Raises
     `StateError` where no checkpoint is over the record, and where the ledger does not agree with it.
     """
-    notes = {}
     with store.reading() as connection:
-        for each in (*(Kept(each.note, _HERE) for each in checkpoints.every(connection)), *kept):
-            try:
-                head, _ = checkpoint.read(each.note, known)
-            except NoCheckpoint:
-                continue
-            notes[head.size] = (head, each.note)
+        every = [*(Kept(each, _HERE) for each in checkpoints.notes(connection)), *kept]
         records, _ = audit.head(connection)
-        fitting = [size for size in notes if seq <= size <= records]
+        heads = {point.head: each.note for each in every for point in _read([each], known).points}
+        fitting = [head for head in heads if seq <= head.size <= records]
         if not 0 < seq <= records or not fitting:
             raise StateError(
                 f"there is no record {seq} under a checkpoint yet; `counterfoil audit sign` makes one over all of them"
             )
-        head, note = notes[max(fitting)]
+        head = max(fitting, key=lambda each: (epoch(each.origin), each.size))
         body, siblings = _path(audit.bodies(connection), seq, head)
-    return checkpoint.proof(seq - 1, body, siblings, note)
+    return checkpoint.proof(seq - 1, body, siblings, heads[head])
 
 
 def _path(bodies: Iterator[str], seq: int, head: Head) -> tuple[str, list[bytes]]:

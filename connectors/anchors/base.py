@@ -1,5 +1,6 @@
 """Where checkpoints are kept off the machine: the few things that every such place can do."""
 
+from collections.abc import Iterator
 from datetime import timedelta
 from typing import Protocol
 
@@ -23,9 +24,9 @@ class Anchor(Protocol):
         """
         ...
 
-    def newest(self, origin: str) -> str | None:
-        """The newest checkpoint of a ledger that is kept there, `None` for none or where that cannot be asked.
+    def notes(self, name: str) -> Iterator[str]:
+        """Yield what is kept of the ledger of a key's name, the newest first, whatever may stand among it.
 
-        Raises `AnchorError`.
+        Nothing where it cannot be asked for that; raises `AnchorError` where it should be and is not to be read.
         """
         ...

@@ -2,15 +2,17 @@
 
 import os
 import re
+from collections.abc import Iterator
 from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
 
 from connectors.anchors.base import AnchorError
-from state.checkpoint import Head, NoCheckpoint, unchecked
+from state.checkpoint import Head
 
 _ODD = re.compile(r"[^A-Za-z0-9._-]")
 SUFFIX = ".note"
+_NAMED = re.compile(r"(?:_epoch-([0-9]{1,9}))?\.[0-9]{12}\.note$")
 
 
 class Directory:
@@ -42,17 +44,15 @@ class Directory:
             with suppress(OSError):
                 part.unlink()
 
-    def newest(self, origin: str) -> str | None:
-        """The checkpoint of this ledger over the most records; raises `AnchorError`."""
+    def notes(self, name: str) -> Iterator[str]:
+        """Yield what files hold that are named as this ledger's checkpoints, the newest first; raises `AnchorError`."""
         try:
-            for file in sorted(self._path.glob(f"{_plain(origin)}.*{SUFFIX}"), reverse=True):
-                note = file.read_text(encoding="utf-8")
-                with suppress(NoCheckpoint):
-                    if unchecked(note).origin == origin:
-                        return note
-        except (OSError, UnicodeDecodeError) as error:
+            files = [file for file in self._path.iterdir() if file.name.endswith(SUFFIX)]
+            for file in sorted(files, key=_age, reverse=True):
+                if file.name.startswith(_plain(name)):
+                    yield file.read_text(encoding="utf-8", errors="replace")
+        except OSError as error:
             raise AnchorError(f"{self._path} cannot be read: {error}") from error
-        return None
 
     def _must_say(self, file: Path, note: str) -> None:
         if file.read_text(encoding="utf-8") != note:
@@ -64,6 +64,12 @@ class Directory:
 def file_name(head: Head) -> str:
     """What the file of a checkpoint is called: names that are sorted stand in the order of their sizes."""
     return f"{_plain(head.origin)}.{head.size:012d}{SUFFIX}"
+
+
+def _age(file: Path) -> tuple[int, str]:
+    """Names of later epochs come after earlier ones, and within one those over more records."""
+    found = _NAMED.search(file.name)
+    return (int(found[1]) if found and found[1] else 1), file.name
 
 
 def _plain(origin: str) -> str:

@@ -87,7 +87,7 @@ def _told(found: Finding, kept: Sequence[Kept]) -> Iterator[object]:
             yield _why_undecided(found, kept)
     if verdict.redacted:
         yield f"{show.counted(verdict.redacted, 'personal text')} redacted, commitment present"
-    for title, some in (("Given up", found.given_up), ("Not counted", (*found.unknown, *found.foreign))):
+    for title, some in (("Given up", found.given_up), ("Not counted", found.not_counted)):
         if some:
             yield show.heading(title)
             yield show.bullets(some[:_LISTED])
@@ -96,6 +96,6 @@ def _told(found: Finding, kept: Sequence[Kept]) -> Iterator[object]:
 def _why_undecided(found: Finding, kept: Sequence[Kept]) -> str:
     if not kept:
         return "Nobody compared it with a checkpoint kept elsewhere: --checkpoints DIR names a folder of them"
-    if found.unknown:
+    if found.not_counted:
         return "No checkpoint counts that was signed by a key unknown here: --pubkey KEY names one"
     return "No checkpoint that was kept elsewhere is about this ledger"

@@ -133,7 +133,7 @@ def finding(each: Finding) -> dict[str, Any]:
         "last_good": None if good is None else {"origin": good.origin, "size": good.size},
         "redacted": each.verdict.redacted,
         "given_up": list(each.given_up),
-        "not_counted": [*each.unknown, *each.foreign],
+        "not_counted": list(each.not_counted),
     }
 
 

@@ -3,6 +3,9 @@
 import json
 from typing import TYPE_CHECKING
 
+import pytest
+
+from state.errors import AuditError
 from state.salted import ERASED, commitment, named_in
 
 if TYPE_CHECKING:
@@ -64,3 +67,19 @@ def test_a_salt_that_was_changed_is_found(book: "Book") -> None:
     book.item(owner="mia@acme.example")
     book.raw("UPDATE salted SET salt = '00' WHERE text = 'mia@acme.example'")
     assert book.store.verify().first_bad == (1, "a personal text that record 1 stands for was changed")
+
+
+def test_no_letter_moves_from_a_text_into_its_salt(book: "Book") -> None:
+    book.item(owner="mia@acme.example")
+    book.raw("UPDATE salted SET salt = salt || 'mia', text = '@acme.example' WHERE text = 'mia@acme.example'")
+    assert book.store.verify().first_bad == (1, "a personal text that record 1 stands for was changed")
+
+
+def test_nobody_is_recorded_under_the_name_of_another(book: "Book") -> None:
+    book.item(owner="mia@acme.example")
+    [(digest,)] = book.raw("SELECT digest FROM salted WHERE text = 'mia@acme.example'")
+    book.raw(("UPDATE salted SET digest = 'x' WHERE digest = ?", (digest,)))
+    book.raw(("UPDATE salted SET digest = ? WHERE text = 'Kim'", (digest,)))
+    with pytest.raises(AuditError, match="a personal text was changed in the database"):
+        book.item(owner="mia@acme.example")
+    assert [record.seq for record in book.store.log()] == [1]
