@@ -122,11 +122,10 @@ class _Court:
 
     def _words(self, fork: _Fork) -> str:
         before = [p.head.size for p in self.agreeing if p.head.size < fork.seq and p.head.origin != fork.after]
-        since = max(before, default=0)
-        unsure = (
-            f"; nothing vouches for records {since + 1} to {fork.seq - 1} of before" if since + 1 < fork.seq else ""
-        )
-        return f"records {fork.seq} to {fork.size} of {fork.before} were given up: {fork.reason}{unsure}"
+        since = max(before, default=0) + 1
+        words = f"records {fork.seq} to {fork.size} of {fork.before} were given up: {fork.reason}"
+        which = " to ".join(map(str, dict.fromkeys((since, fork.seq - 1))))
+        return words + (f"; nothing from before vouches for record {which}" if since < fork.seq else "")
 
 
 def _gives_up(fork: _Fork, point: Point) -> bool:
