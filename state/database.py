@@ -10,7 +10,7 @@ from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoResultFound, NoSuchModuleError
 
-from state import failures, seal, sharing
+from state import failures, permits, seal, sharing
 from state.errors import Damaged, NotInitialised, Outdated, StateError, TooNew
 from state.schema import HEAD, METADATA
 
@@ -112,7 +112,7 @@ class Database:
             path.touch(mode=0o600)
             if sharing.is_shared(path.absolute().parent):
                 path.chmod(0o660)
-        with self.writing() as connection:
+        with self.writing() as connection, permits.shaping(connection):
             for step in steps:
                 step(connection)
 
@@ -269,11 +269,12 @@ def _connecting(url: URL) -> dict[str, Any]:
 
 
 def _prepare(connection: Any, _record: object) -> None:
-    """Let us say BEGIN ourselves, and make what is committed survive a power cut."""
+    """Let us say BEGIN ourselves, make what is committed survive a power cut, and keep the ledger's past."""
     connection.isolation_level = None
     for pragma in _PRAGMAS:
         connection.execute(f"PRAGMA {pragma}")
     _write_ahead(connection)
+    permits.guard(connection)
 
 
 def _write_ahead(connection: Any) -> None:

@@ -22,6 +22,7 @@ _ADVICE = {
     "53100": "The server's disk is full: make room, then run the command again",
     "SQLITE_READONLY": _LET_WRITE,
     "SQLITE_CANTOPEN": _LET_WRITE,
+    "SQLITE_AUTH": "The program refuses to change the ledger's past or the tables, its own commands included",
     "SQLITE_IOERR": "See that the disk works and has room, then run the command again",
     "25006": "The server takes no writes: name the one that does as `url` under [state]",
     "42501": "Let the user in the URL use its tables, or own the database, then run the command again",

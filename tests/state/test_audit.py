@@ -15,11 +15,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from state.audit import GENESIS, canonical, leaf, plain, read
+from state.checkpoint import Head
 from state.effects import Effects, Note
 from state.model import Priority
 from state.store import AuditError
-from state.verifying import GUARDS
+from state.verifying import GUARDS, Point
 from tests.databases import ARM, DISARM, on_postgresql, on_sqlite
+from tests.state.attacks import ON_POSTGRESQL, ON_SQLITE, REWRITES
 
 if TYPE_CHECKING:
     from tests.state.conftest import Book
@@ -113,42 +115,6 @@ def test_an_empty_ledger_is_in_order(book: "Book") -> None:
     assert (verdict.ok, verdict.records, verdict.head) == (True, 0, GENESIS)
 
 
-ATTACKS = [
-    "UPDATE audit SET body = 'x' WHERE seq = 3",
-    "UPDATE audit SET seq = 99 WHERE seq = 10",
-    "DELETE FROM audit WHERE seq = 10",
-    "DELETE FROM audit",
-    "INSERT INTO audit SELECT seq, prev, hash, object, 'x' FROM audit WHERE seq = 3 "
-    "ON CONFLICT (seq) DO UPDATE SET body = 'x'",
-    "INSERT INTO audit SELECT 12, hash, hash, object, 'x' FROM audit WHERE seq = 10",
-    "INSERT INTO audit SELECT 11, prev, hash, object, 'x' FROM audit WHERE seq = 10",
-    "INSERT INTO audit SELECT 0, prev, hash, object, 'x' FROM audit WHERE seq = 1",
-    "INSERT INTO audit SELECT -1, prev, hash, object, 'x' FROM audit WHERE seq = 1",
-    "INSERT INTO audit (prev, hash, object, body) SELECT prev, hash, object, 'x' FROM audit WHERE seq = 1",
-    "INSERT INTO audit SELECT 11, NULL, hash, object, 'x' FROM audit WHERE seq = 10",
-]
-ATTACKS_ON_SQLITE = [
-    "UPDATE OR REPLACE audit SET body = 'x' WHERE seq = 3",
-    "REPLACE INTO audit SELECT seq, prev, hash, object, 'x' FROM audit WHERE seq = 3",
-    "REPLACE INTO audit SELECT seq, prev, hash, object, 'x' FROM audit WHERE seq = 10",
-    "INSERT OR REPLACE INTO audit SELECT seq, prev, hash, object, 'x' FROM audit WHERE seq = 10",
-    "INSERT OR IGNORE INTO audit SELECT 12, hash, hash, object, 'x' FROM audit WHERE seq = 10",
-]
-ATTACKS_ON_POSTGRESQL = [
-    "TRUNCATE audit",
-    "TRUNCATE item, audit CASCADE",
-    "INSERT INTO audit SELECT 11, hash, hash, object, 'x' FROM audit WHERE seq = 9 ON CONFLICT DO NOTHING",
-    "WITH gone AS (DELETE FROM audit WHERE seq = 10 RETURNING *) SELECT * FROM gone",
-    "MERGE INTO audit USING (SELECT 3 AS n) AS s ON audit.seq = s.n WHEN MATCHED THEN UPDATE SET body = 'x'",
-    "MERGE INTO audit USING (SELECT 3 AS n) AS s ON audit.seq = s.n WHEN MATCHED THEN DELETE",
-    "COPY audit FROM PROGRAM 'printf \"3\\tp\\th\\to\\tx\\n\"'",
-    "SET session_replication_role = replica; UPDATE audit SET body = 'x' WHERE seq = 3",
-    "SET session_replication_role = replica; DELETE FROM audit",
-    "SET session_replication_role = replica; TRUNCATE audit",
-    "DO $$ BEGIN UPDATE audit SET body = 'x' WHERE seq = 3; END $$",
-]
-
-
 def _refused(book: "Book", attack: str) -> None:
     before = book.raw("SELECT * FROM audit ORDER BY seq")
     with pytest.raises((sqlite3.IntegrityError, psycopg.DatabaseError)) as caught:
@@ -157,19 +123,19 @@ def _refused(book: "Book", attack: str) -> None:
     assert book.raw("SELECT * FROM audit ORDER BY seq") == before
 
 
-@pytest.mark.parametrize("attack", ATTACKS)
+@pytest.mark.parametrize("attack", REWRITES)
 def test_the_database_refuses_to_rewrite_its_ledger(ten: "Book", attack: str) -> None:
     _refused(ten, attack)
 
 
 @on_sqlite
-@pytest.mark.parametrize("attack", ATTACKS_ON_SQLITE)
+@pytest.mark.parametrize("attack", ON_SQLITE)
 def test_a_file_refuses_to_rewrite_its_ledger(ten: "Book", attack: str) -> None:
     _refused(ten, attack)
 
 
 @on_postgresql
-@pytest.mark.parametrize("attack", ATTACKS_ON_POSTGRESQL)
+@pytest.mark.parametrize("attack", ON_POSTGRESQL)
 def test_a_server_refuses_to_rewrite_its_ledger(ten: "Book", attack: str) -> None:
     _refused(ten, attack)
 
@@ -276,6 +242,35 @@ def test_a_file_without_a_guard_of_its_ledger_is_not_trusted(ten: "Book", guard:
 def test_a_server_without_a_guard_of_its_ledger_is_not_trusted(ten: "Book", guard: str, how: str) -> None:
     ten.raw(how.format(guard))
     _distrusts(ten, guard)
+
+
+PAST_THE_GUARDS = {
+    "dropped": (DISARM["sqlite"], ARM["sqlite"]),
+    "taken out of the schema": (
+        (
+            "PRAGMA writable_schema = ON; DELETE FROM sqlite_master WHERE type = 'trigger'; "
+            "PRAGMA writable_schema = RESET",
+        ),
+        ARM["sqlite"],
+    ),
+    "another table": (("ALTER TABLE audit RENAME TO kept", "CREATE TABLE audit AS SELECT * FROM kept"), ARM["sqlite"]),
+}
+
+
+@on_sqlite
+@pytest.mark.parametrize("how", PAST_THE_GUARDS)
+def test_what_is_cut_off_past_the_guards_of_a_file_is_found_by_a_checkpoint(ten: "Book", how: str) -> None:
+    """Somebody who takes the guards away puts them back after it, and what is left follows each other."""
+    off, on = PAST_THE_GUARDS[how]
+    tree = ten.store.verify().tree
+    assert tree is not None
+    with closing(sqlite3.connect(ten.url.removeprefix("sqlite:///"), isolation_level=None)) as other:
+        for statement in (*off, "DELETE FROM audit WHERE seq > 7", "DROP TABLE IF EXISTS kept", *on):
+            other.executescript(statement)
+    assert ten.store.verify().ok, "whoever has no checkpoint cannot tell"
+    found = ten.store.verify([Point(Head("acme.example/ledger", 10, tree.root), "share")])
+    assert (found.first_bad or (0, ""))[0] == 8
+    assert "3 more were there when the checkpoint over 10 records was signed" in str(found.first_bad)
 
 
 def test_a_ledger_emptied_beside_items_is_not_trusted(ten: "Book") -> None:
