@@ -10,7 +10,7 @@ from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoResultFound, NoSuchModuleError
 
-from state import failures, permits, seal, sharing
+from state import failures, permits, roles, seal, sharing
 from state.errors import Damaged, NotInitialised, Outdated, StateError, TooNew
 from state.schema import HEAD, METADATA
 
@@ -115,6 +115,13 @@ class Database:
         with self.writing() as connection, permits.shaping(connection):
             for step in steps:
                 step(connection)
+
+    def role(self) -> roles.Role:
+        """As whom a server is used; raises `StateError` for a file."""
+        if sqlite_path(self.url) is not None:
+            raise StateError(f"only a PostgreSQL server has roles, and {self.name} is a file; nothing was done")
+        with self.asking() as connection:
+            return roles.role(connection)
 
     def exists(self) -> bool:
         """Whether there is a file to open, or a server to ask."""

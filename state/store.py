@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from functools import partial
 from typing import NamedTuple, Self
 
 from sqlalchemy import Connection, insert, select, update
@@ -20,6 +21,7 @@ from state import (
     links,
     proofs,
     results,
+    roles,
     waiting,
     whereabouts,
 )
@@ -96,15 +98,20 @@ class Store(Known):
         self._entropy = entropy
 
     @staticmethod
-    def create(url: str, *, clock: Clock, entropy: Entropy) -> "Store":
+    def create(url: str, *, clock: Clock, entropy: Entropy, owner: str | None = None) -> "Store":
         """Make the database or bring it up to date, and open it.
 
-        Raises `TooNew` for the database of a newer program. Nothing changes if all is in order already.
+        Raises `TooNew` for the database of a newer program. Nothing changes if all is in order already. `owner` is the
+        URL of the same database for the role that is to own its tables; that of `url` can then only add to the ledger.
         """
         from state.migrations import migrate
 
+        steps = (migrate, partial(_name, entropy=entropy))
         with _opening(url) as database:
-            database.migrate(migrate, lambda connection: _name(connection, entropy))
+            if owner is None:
+                database.migrate(*steps)
+            else:
+                _create_as(owner, database, steps)
             return Store(database, clock, entropy)
 
     @staticmethod
@@ -250,6 +257,18 @@ def _opening(url: str) -> Iterator[Database]:
     except BaseException:
         database.close()
         raise
+
+
+def _create_as(owner: str, database: Database, steps: Sequence[Callable[[Connection], None]]) -> None:
+    """Take steps as the role that owns the tables, and let the one that uses the database do what it has to."""
+    app = database.role()
+    with _opening(owner) as owned:
+        roles.must_fit(owned.role(), app)
+        with owned.asking() as connection:
+            roles.must_be_given(connection)
+        owned.migrate(*steps, partial(roles.share, app=app))
+        owned.close()
+    database.check_version()
 
 
 def _name(connection: Connection, entropy: Entropy) -> None:

@@ -46,6 +46,7 @@ class Server:
 
     url: URL
     made: list[str] = field(default_factory=list)
+    roles: list[str] = field(default_factory=list)
 
     def empty(self) -> str:
         """The URL of a new database with nothing in it."""
@@ -62,6 +63,20 @@ class Server:
         """Take a database of ours away, whoever is connected to it."""
         self.made.remove(url)
         self.run(f"DROP DATABASE {make_url(url).database} WITH (FORCE)")
+
+    def role(self) -> str:
+        """The name and password of a new role, which may do nothing but connect."""
+        self.roles.append(name := f"counterfoil_test_{uuid4().hex}")
+        self.run(f"CREATE ROLE {name} LOGIN PASSWORD '{name}'")
+        return name
+
+    def clear(self) -> None:
+        """Take every database and role of ours away."""
+        for url in list(self.made):
+            self.drop(url)
+        for name in self.roles:
+            self.run(f"DROP ROLE {name}")
+        self.roles.clear()
 
     def run(self, statement: str, *values: object) -> list[tuple[Any, ...]]:
         """Run one statement as the owner of everything; gives what it found."""
@@ -82,6 +97,11 @@ class Own(Server):
         where = ["-D", f"{self.folder}/data", "-l", f"{self.folder}/log", "-o", f"-k {self.folder} {settings}"]
         command = [f"{self.programs}/pg_ctl", "-w", *where, *words]
         subprocess.run(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, check=True, **self.user)
+
+
+def as_role(url: str, name: str) -> str:
+    """The URL of a database for one of the roles that `Server.role` gives."""
+    return make_url(url).set(username=name, password=name).render_as_string(hide_password=False)
 
 
 @contextmanager
@@ -109,8 +129,7 @@ def running() -> Iterator[Server]:
         return
     server = Server(make_url(named))
     yield server
-    for url in list(server.made):
-        server.drop(url)
+    server.clear()
 
 
 @contextmanager

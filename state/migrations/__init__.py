@@ -4,9 +4,11 @@ from importlib import resources
 
 from alembic import command
 from alembic.config import Config
+from alembic.migration import MigrationContext
 from alembic.util import CommandError
 from sqlalchemy import Connection
 
+from state import roles
 from state.errors import StateError
 from state.schema import HEAD
 
@@ -14,8 +16,11 @@ from state.schema import HEAD
 def migrate(connection: Connection) -> None:
     """Bring the database of this connection to the newest version, within its transaction.
 
-    Raises `StateError` for a database whose version no program of ours ever had.
+    Raises `StateError` for a database whose version no program of ours ever had, and for an older one whose tables are
+    another role's.
     """
+    if (MigrationContext.configure(connection).get_current_revision() or HEAD) < HEAD:
+        roles.must_own(connection)
     with resources.as_file(resources.files(__name__)) as folder:
         config = Config()
         config.set_main_option("script_location", str(folder).replace("%", "%%"))

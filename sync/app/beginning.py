@@ -5,7 +5,7 @@ from pathlib import Path
 
 from state.store import Store
 from sync.app.failures import IN_ORDER, Mistaken
-from sync.app.opening import configuration
+from sync.app.opening import configuration, passwords
 from sync.app.shell import Shell
 
 _NAME = "config.example.toml"
@@ -17,8 +17,13 @@ def example() -> Path:
     return packaged if packaged.exists() else Path(__file__).parents[2] / _NAME
 
 
-def init(shell: Shell) -> int:
-    """Write the example as the configuration unless there is one, and create the database or bring it up to date."""
+def init(shell: Shell, owner: str | None) -> int:
+    """Write the example as the configuration unless there is one, and create the database or bring it up to date.
+
+    `owner` is the URL of a server's role that is to own the tables, where that is another than the program's.
+    """
+    if owner is not None:
+        shell.redactor.learn(passwords(owner))
     wrote = not shell.file.exists()
     if wrote:
         try:
@@ -26,7 +31,7 @@ def init(shell: Shell) -> int:
         except OSError as error:
             raise Mistaken(f"{shell.file} cannot be written: {error.strerror}") from None
     config = configuration(shell)
-    Store.create(config.state_url.get_secret_value(), clock=shell.clock, entropy=os.urandom).close()
+    Store.create(config.state_url.get_secret_value(), clock=shell.clock, entropy=os.urandom, owner=owner).close()
     steps = [
         *([f"edit {shell.file.name}: your trackers, routes and people"] if wrote else []),
         "counterfoil check: says what is missing, and writes nothing",

@@ -10,7 +10,7 @@ from connectors.base import Tracker
 from connectors.errors import TrackerError, Unavailable
 from connectors.settings import TrackerSettings
 from mapping.rules import Rules
-from state import queries
+from state import queries, roles
 from state.errors import Damaged, NotInitialised, Outdated, StateError
 from state.lifecycle import UNFINISHED
 from state.model import Problem
@@ -44,10 +44,12 @@ def check(shell: Shell) -> int:
         for name, tracker in trackers.items():
             found += _asked(name, tracker)
             found += _unheard(name, tracker) if config.settings.accept.by_comment else ()
-    found += [*_plain_http(tables), *_state(shell, config, rules), *_evidence(config)]
+    around = _around(shell, config)
+    found += [*_plain_http(tables), *_state(shell, config, rules), *_one_role(around), *_evidence(config)]
     answer = {
         "ok": not any(f.problem.fatal for f in found),
         "trackers": sorted(trackers),
+        "roles_apart": None if around is None else not around,
         "problems": [
             {"where": f.where, "what": f.problem.what, "fix": f.problem.fix, "fatal": f.problem.fatal} for f in found
         ],
@@ -129,6 +131,22 @@ def _state(shell: Shell, config: Configuration, rules: Rules) -> Iterator[_Found
         yield _Found("items", Problem(f"{show.counted(number, 'item')}: {text}", fix, fatal=False))
 
 
+def _around(shell: Shell, config: Configuration) -> list[str] | None:
+    """What lets the program's role rewrite the ledger of a server; `None` where there is no server, or none to ask."""
+    try:
+        with open_store(shell, config) as store:
+            return store.ask(roles.ways_around)
+    except StateError:
+        return None
+
+
+def _one_role(around: list[str] | None) -> Iterator[_Found]:
+    if around:
+        what = f"whoever can use `url` can rewrite what was recorded, since its role {around[0]}"
+        fix = "make another role, and run: counterfoil init --postgres-owner URL"
+        yield _Found("state", Problem(what, fix, fatal=False))
+
+
 def _astray(store: Store, rules: Rules) -> list[str]:
     """The unfinished items without a ticket that none of the routes takes."""
     if not all(route.when for route in rules.routes):
@@ -153,7 +171,8 @@ def _mended(error: StateError) -> str:
 def _words(answer: dict[str, Any]) -> str:
     problems = answer["problems"]
     if not problems:
-        return f"In order: {', '.join(answer['trackers'])}. Next: counterfoil plan"
+        apart = " The program's own role can only add to the ledger." if answer["roles_apart"] else ""
+        return f"In order: {', '.join(answer['trackers'])}.{apart} Next: counterfoil plan"
     rows = [("stops a run" if p["fatal"] else "warning", p["where"], p["what"], p["fix"]) for p in problems]
     end = "In order, with warnings. Next: counterfoil plan" if answer["ok"] else "Not in order."
     return show.rendered(show.table(("", "where", "what is wrong", "what mends it"), rows), end)

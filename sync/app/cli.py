@@ -77,11 +77,21 @@ def _root(
 
 
 @command(app, "counterfoil init", "counterfoil init --config audit/counterfoil.toml")
-def init(shell: Shell) -> int:
+def init(
+    shell: Shell,
+    postgres_owner: Annotated[
+        str | None,
+        typer.Option(
+            help="The database's URL for another role, which is to own its tables; that in `url` can then only add to "
+            "the ledger.",
+            metavar="URL",
+        ),
+    ] = None,
+) -> int:
     """Write a commented configuration unless there is one, and create or migrate the database."""
     from sync.app import beginning
 
-    return beginning.init(shell)
+    return beginning.init(shell, postgres_owner)
 
 
 @command(app, "counterfoil check")

@@ -1,4 +1,4 @@
-"""Personal text beside the ledger, checkpoints of it, and where they are kept."""
+"""Personal text beside the ledger, checkpoints of it, and where they are kept; on a server, one way to add to it."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -10,9 +10,28 @@ down_revision = "0003"
 branch_labels = None
 depends_on = None
 
+_GENESIS = "0" * 64
+_NEXT = f"""
+CREATE OR REPLACE FUNCTION audit_next() RETURNS trigger LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp AS $$ BEGIN
+IF NEW.seq IS DISTINCT FROM (SELECT coalesce(max(seq), 0) FROM {{schema}}.audit) + 1
+OR NEW.prev IS DISTINCT FROM coalesce((SELECT hash FROM {{schema}}.audit ORDER BY seq DESC LIMIT 1), '{_GENESIS}') THEN
+  RAISE EXCEPTION 'a record only follows the last one' USING ERRCODE = 'serialization_failure';
+END IF;
+IF NEW.hash IS DISTINCT FROM encode(sha256(decode('00', 'hex') || convert_to(NEW.body, 'UTF8')), 'hex') THEN
+  RAISE EXCEPTION 'the ledger takes no record whose hash is not that of its text';
+END IF;
+RETURN NEW; END $$"""  # noqa: S608
+_APPEND = """
+CREATE FUNCTION audit_append(seqs integer[], prevs text[], hashes text[], objects text[], bodies text[])
+RETURNS void LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$ BEGIN
+INSERT INTO {schema}.audit (seq, prev, hash, object, body)
+SELECT * FROM unnest(seqs, prevs, hashes, objects, bodies) AS new (seq, prev, hash, object, body) ORDER BY new.seq;
+END $$"""
+
 
 def upgrade() -> None:
-    """Add three tables."""
+    """Add three tables and, on a server, a function that appends to the ledger with the rights of its owner."""
     op.create_table(
         "salted",
         sa.Column("hash", sa.String(), primary_key=True),
@@ -37,3 +56,12 @@ def upgrade() -> None:
         sa.Column("failed_at", Utc(), nullable=True),
         sa.Column("why", sa.Text(), nullable=False),
     )
+    if op.get_context().dialect.name == "postgresql":
+        _appending()
+
+
+def _appending() -> None:
+    """Whoever calls the functions, they are about the table here, and not about one in a caller's own schema."""
+    schema = op.get_bind().exec_driver_sql("SELECT quote_ident(current_schema())").scalar_one()
+    for statement in (_NEXT, _APPEND):
+        op.execute(statement.format(schema=schema))
