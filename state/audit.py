@@ -3,6 +3,7 @@
 import hashlib
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from enum import Enum
@@ -200,6 +201,14 @@ def head(connection: Connection) -> tuple[int, str]:
     """The newest record's number and hash."""
     row = connection.execute(_HEAD).first()
     return (row.seq, row.hash) if row else (0, GENESIS)
+
+
+def recorded(connection: Connection, seq: int) -> datetime | None:
+    """When a record was written down (UTC), `None` where it is not there or cannot be read."""
+    body = connection.execute(select(AUDIT.c.body).where(AUDIT.c.seq == seq)).scalar()
+    with suppress(ValueError, KeyError, TypeError):
+        return None if body is None else datetime.fromisoformat(read(body)["recorded"])
+    return None
 
 
 def log(

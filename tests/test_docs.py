@@ -5,12 +5,13 @@ import re
 import shlex
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 import typer.main
 from pydantic import BaseModel
 
+from connectors.anchors.registry import KINDS
 from connectors.intake.fields import COLUMNS
 from connectors.intake.registry import FORMATS
 from connectors.registry import BUILT_IN, settings_class
@@ -19,8 +20,9 @@ from sync.app import failures
 from sync.app.cli import app
 from sync.app.complaints import line_numbers
 from sync.app.crashing import POINTS
+from sync.app.programme_settings import AuditTable
 from sync.app.reaching import tracker_settings
-from sync.app.settings import Settings, load
+from sync.app.settings import Settings, load, tables_of
 
 ROOT = Path(__file__).resolve().parents[1]
 README = ROOT / "README.md"
@@ -119,9 +121,8 @@ def tables_and_keys(model: type[BaseModel], table: Key = ()) -> Iterator[tuple[t
     """Every key that a table may have, its inner tables' keys included, each with the tables it stands in."""
     for name, field in model.model_fields.items():
         yield model, (*table, name)
-        for kind in (field.annotation, *getattr(field.annotation, "__args__", ())):
-            if isinstance(kind, type) and issubclass(kind, BaseModel):
-                yield from tables_and_keys(kind, (*table, name))
+        for kind in tables_of(field.annotation):
+            yield from tables_and_keys(kind, (*table, name))
 
 
 def keys(model: type[BaseModel], table: Key = ()) -> Iterator[Key]:
@@ -158,6 +159,12 @@ def test_every_key_of_the_configuration_is_in_the_example() -> None:
 @pytest.mark.parametrize("kind", sorted(BUILT_IN))
 def test_every_key_of_a_tracker_s_table_is_in_the_example(kind: str) -> None:
     assert set(keys(settings_class(kind), ("trackers",))) - shown_in_the_example() == set()
+
+
+def test_every_kind_of_place_for_checkpoints_can_be_configured_and_is_explained() -> None:
+    tables = tables_of(AuditTable.model_fields["anchors"].annotation)
+    assert {kind for table in tables for kind in get_args(table.model_fields["kind"].annotation)} == set(KINDS)
+    assert set(KINDS) <= first_cells(section(README, "A record that nobody can rewrite unseen"))
 
 
 @pytest.mark.parametrize("block", fenced(README, "toml"))

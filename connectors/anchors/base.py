@@ -25,8 +25,15 @@ class Anchor(Protocol):
         ...
 
     def notes(self, name: str) -> Iterator[str]:
-        """Yield what is kept of the ledger of a key's name, the newest first, whatever may stand among it.
+        """The checkpoints of a ledger and of what it was begun anew as, the newest first, if that can be asked.
 
-        Nothing where it cannot be asked for that; raises `AnchorError` where it should be and is not to be read.
+        Whoever asks looks at who signed them, and takes the first that counts. Raises `AnchorError`.
+        """
+        ...
+
+    def every(self) -> Iterator[tuple[str, str]]:
+        """The checkpoints that are kept there and can be asked for, each with where it is.
+
+        Of each ledger they are at least the newest few. Raises `AnchorError`.
         """
         ...

@@ -2,17 +2,19 @@
 
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
+from typing import TypeVar
 
 from connectors.anchors.base import AnchorError
 from state.checkpoint import Head
 
 _ODD = re.compile(r"[^A-Za-z0-9._-]")
 SUFFIX = ".note"
-_NAMED = re.compile(r"(?:_epoch-([0-9]{1,9}))?\.[0-9]{12}\.note$")
+
+Kept = TypeVar("Kept")
 
 
 class Directory:
@@ -30,55 +32,82 @@ class Directory:
         A file that says something else under the same name is never written over.
         """
         file = self._path / file_name(head)
-        part = self._path / f".{file.name}.part"
-        try:
-            _write(part, note)
-            try:
-                os.link(part, file)
-            except FileExistsError:
-                self._must_say(file, note)
-            _sync(self._path)
-        except (OSError, UnicodeDecodeError) as error:
-            raise AnchorError(f"{file} cannot be written: {error}") from error
-        finally:
-            with suppress(OSError):
-                part.unlink()
-
-    def notes(self, name: str) -> Iterator[str]:
-        """Yield what files hold that are named as this ledger's checkpoints, the newest first; raises `AnchorError`."""
-        try:
-            files = [file for file in self._path.iterdir() if file.name.endswith(SUFFIX)]
-            for file in sorted(files, key=_age, reverse=True):
-                if file.name.startswith(_plain(name)):
-                    yield file.read_text(encoding="utf-8", errors="replace")
-        except OSError as error:
-            raise AnchorError(f"{self._path} cannot be read: {error}") from error
-
-    def _must_say(self, file: Path, note: str) -> None:
-        if file.read_text(encoding="utf-8") != note:
+        if not put(file, note.encode()) and self._read(file) != note:
             raise AnchorError(
                 f"{file} holds another checkpoint over as many records: compare both with `counterfoil audit verify`"
             )
 
+    def notes(self, name: str) -> Iterator[str]:
+        """The checkpoints of this ledger and of what it was begun anew as, the newest first; raises `AnchorError`."""
+        return (note for _, note in self.of(name))
+
+    def of(self, name: str) -> Iterator[tuple[Path, str]]:
+        """The same, each with its file; what cannot be read is passed over, so that it hides nothing."""
+        try:
+            files = list(self._path.iterdir())
+        except OSError as error:
+            raise AnchorError(f"{self._path} cannot be read: {error.strerror}") from error
+        for file in newest_first(files, name, lambda file: file.name):
+            try:
+                note = self._read(file)
+            except AnchorError:
+                continue
+            yield file, note
+
+    def every(self) -> Iterator[tuple[str, str]]:
+        """Every checkpoint in the folder and in those within it, and its file; raises `AnchorError`."""
+        for file in sorted(self._path.rglob(f"*{SUFFIX}")):
+            yield self._read(file), str(file)
+
+    def _read(self, file: Path) -> str:
+        try:
+            return file.read_text(encoding="utf-8", errors="replace")
+        except OSError as error:
+            raise AnchorError(f"{file} cannot be read: {error.strerror}") from error
+
+
+def put(file: Path, content: bytes) -> bool:
+    """Have a file on the disk, whole or not at all; `False` where one is there, which is left alone.
+
+    Raises `AnchorError`.
+    """
+    part = file.with_name(f".{file.name}.part")
+    try:
+        _write(part, content)
+        try:
+            os.link(part, file)
+        except FileExistsError:
+            return False
+        _sync(file.parent)
+    except OSError as error:
+        raise AnchorError(f"{file} cannot be written: {error.strerror}") from error
+    finally:
+        with suppress(OSError):
+            part.unlink()
+    return True
+
 
 def file_name(head: Head) -> str:
     """What the file of a checkpoint is called: names that are sorted stand in the order of their sizes."""
-    return f"{_plain(head.origin)}.{head.size:012d}{SUFFIX}"
+    return f"{plain(head.origin)}.{head.size:012d}{SUFFIX}"
 
 
-def _age(file: Path) -> tuple[int, str]:
-    """Names of later epochs come after earlier ones, and within one those over more records."""
-    found = _NAMED.search(file.name)
-    return (int(found[1]) if found and found[1] else 1), file.name
+def newest_first(files: Iterable[Kept], name: str, called: Callable[[Kept], str]) -> list[Kept]:
+    """Those of the files that by what they are `called` hold checkpoints of this ledger, the newest first."""
+    pattern = re.compile(rf"{re.escape(plain(name))}(?:_epoch-([0-9]{{1,9}}))?\.([0-9]{{12}}){re.escape(SUFFIX)}")
+    found = [(told, file) for file in files if (told := pattern.fullmatch(called(file)))]
+    found.sort(key=lambda each: (int(each[0][1] or 1), int(each[0][2])), reverse=True)
+    return [file for _, file in found]
 
 
-def _plain(origin: str) -> str:
+def plain(origin: str) -> str:
+    """How files spell the name of a ledger."""
     return _ODD.sub("_", origin)
 
 
-def _write(file: Path, text: str) -> None:
-    with file.open("w", encoding="utf-8", newline="") as out:
-        out.write(text)
+def _write(file: Path, content: bytes) -> None:
+    with file.open("wb") as out:
+        out.write(content)
         out.flush()
         os.fsync(out.fileno())
 

@@ -82,5 +82,10 @@ def from_validation(error: Mapping[str, Any], prefix: Place, known: Iterable[str
             return place, f"is not a key; {did_you_mean(str(place[-1]), known)}"
         case "missing":
             return place, "is required"
+        case "union_tag_not_found":
+            return (*place, "kind"), "is required"
+        case "union_tag_invalid":
+            kinds = re.findall(r"'([^']*)'", error["ctx"]["expected_tags"])
+            return (*place, "kind"), f"{error['ctx']['tag']!r} is unknown; {did_you_mean(error['ctx']['tag'], kinds)}"
         case _:
             return place, str(error["msg"]).removeprefix("Value error, ")

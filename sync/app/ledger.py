@@ -4,9 +4,11 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from connectors.anchors.directory import SUFFIX
+from connectors.anchors.base import Anchor, AnchorError
+from connectors.anchors.directory import Directory
 from state.errors import StateError
 from sync.app import shapes, show
+from sync.app.anchoring import anchors
 from sync.app.failures import IN_ORDER, Mistaken
 from sync.app.opening import configuration, open_store
 from sync.app.settings import Configuration
@@ -35,7 +37,7 @@ def verify(shell: Shell, folder: Path | None, keys: Sequence[str]) -> int:
     """Check every record, and that the ledger is the one that was signed."""
     config = configuration(shell)
     known = public_keys(shell, config, keys)
-    kept = list(_kept(config, folder))
+    kept = list(_kept(shell, config, folder))
     with open_store(shell, config) as store:
         found = examine(store, kept, known)
     shell.answer(shapes.finding(found), lambda: show.rendered(*_told(found, kept)))
@@ -48,7 +50,7 @@ def prove(shell: Shell, seq: int, out: Path | None, folder: Path | None) -> int:
     """Write the proof that a record is part of what was signed."""
     config = configuration(shell)
     with open_store(shell, config) as store:
-        text = proof(store, seq, _kept(config, folder), public_keys(shell, config, ()))
+        text = proof(store, seq, _kept(shell, config, folder), public_keys(shell, config, ()))
     if out is not None:
         try:
             out.write_text(text, encoding="utf-8", newline="")
@@ -59,17 +61,16 @@ def prove(shell: Shell, seq: int, out: Path | None, folder: Path | None) -> int:
     return IN_ORDER
 
 
-def _kept(config: Configuration, folder: Path | None) -> Iterator[Kept]:
-    """The checkpoints in a folder, else in those of the configuration that can be read."""
+def _kept(shell: Shell, config: Configuration, folder: Path | None) -> Iterator[Kept]:
+    """The checkpoints in a folder, else in those places of the configuration that can be asked for them."""
     if folder is not None and not folder.is_dir():
         raise Mistaken(f"--checkpoints: {folder} is no folder")
-    folders = [config.path(each.path) for each in config.settings.audit.anchors] if folder is None else [folder]
-    for each in folders:
-        for file in sorted(each.rglob(f"*{SUFFIX}")):
-            try:
-                yield Kept(file.read_text(encoding="utf-8"), str(file))
-            except (OSError, UnicodeDecodeError) as error:
-                raise StateError(f"{file} cannot be read: {error}") from error
+    places: list[Anchor] = anchors(shell, config) if folder is None else [Directory("--checkpoints", folder)]
+    for each in places:
+        try:
+            yield from (Kept(note, place) for note, place in each.every())
+        except AnchorError as error:
+            raise StateError(f"{each.name}: {error}") from error
 
 
 def _told(found: Finding, kept: Sequence[Kept]) -> Iterator[object]:

@@ -7,7 +7,7 @@ from state import queries
 from state.model import Hold, Priority, Status
 from state.outlook import outlook as look
 from state.queries import Overview
-from sync.app import morning, shapes, show
+from sync.app import anchoring, morning, shapes, show
 from sync.app.failures import IN_ORDER
 from sync.app.opening import configuration, open_store
 from sync.app.shell import Shell
@@ -22,6 +22,7 @@ def status(shell: Shell) -> int:
         view = queries.status(store, shell.today, soon=config.settings.accept.warn_days)
         outlook = store.ask(look, shell.today, stale_days=config.settings.tests.stale_days)
         holds, last = store.holds(), morning.last_sync(store)
+        places = anchoring.kept(config, store, view.records)
     trackers = list(dict.fromkeys([*config.settings.trackers, *view.links, *view.synced]))
     answer = _shape(view, holds, trackers)
     answer |= {
@@ -29,11 +30,13 @@ def status(shell: Shell) -> int:
         "acceptances_ending": [shapes.acceptance(each, shell.today) for each in view.ending],
         "acceptances_questioned": [shapes.questioned(each) for each in view.questioned],
         "due_requested": [shapes.due_change(each) for each in view.later],
+        "ledger": {"records": view.records, "head": view.head, "anchors": places},
         "last_sync": last,
         **morning.shape(outlook, shell.today),
     }
     also = tuple(morning.words(outlook, shell.today))
-    shell.answer(answer, lambda: _words(view, holds, trackers, also, morning.sync_words(last)))
+    ledger = tuple(anchoring.kept_words(config, places))
+    shell.answer(answer, lambda: _words(view, holds, trackers, also, morning.sync_words(last), ledger))
     return IN_ORDER
 
 
@@ -52,11 +55,17 @@ def _shape(view: Overview, holds: Sequence[Hold], trackers: Sequence[str]) -> di
         },
         "warnings": [{"item": ref, "warning": text} for ref, text in view.warned],
         "warning_counts": dict(view.warnings),
-        "ledger": {"records": view.records, "head": view.head},
     }
 
 
-def _words(view: Overview, holds: Sequence[Hold], trackers: Sequence[str], also: Sequence[object], last: str) -> str:
+def _words(
+    view: Overview,
+    holds: Sequence[Hold],
+    trackers: Sequence[str],
+    also: Sequence[object],
+    last: str,
+    kept: Sequence[str],
+) -> str:
     counts = [
         (
             s.value,
@@ -65,20 +74,13 @@ def _words(view: Overview, holds: Sequence[Hold], trackers: Sequence[str], also:
         )
         for s in Status
     ]
-    now = [
-        f"{show.counted(view.overdue, 'unfinished item')} past due, {view.unlinked:,} without a ticket",
-        f"{show.counted(view.dirty, 'item')} to be compared by the next sync, "
-        f"{show.counted(view.waiting_comments, 'comment')} to be sent",
-    ]
-    if view.intents:
-        now.append(f"{show.counted(view.intents, 'operation')} not yet known to have happened; the next sync finds out")
     synced = [
         (name, f"{view.links.get(name, 0):,}", str(view.synced[name])[:16] if name in view.synced else "never")
         for name in trackers
     ]
     parts: list[object] = [
         show.table(("", *(p.value for p in Priority), "all"), counts, title="Items"),
-        show.bullets(now),
+        show.bullets(_now(view)),
         *also,
         show.heading("Trackers"),
         show.table(("tracker", "tickets", "last read (UTC)"), synced),
@@ -93,7 +95,17 @@ def _words(view: Overview, holds: Sequence[Hold], trackers: Sequence[str], also:
     if view.warned:
         parts += [show.heading("Warnings"), show.bullets(_warnings(view))]
     ledger = f"{show.counted(view.records, 'record')}, head {view.head[:16]}"
-    return show.rendered(*parts, show.heading("Ledger"), show.bullets([ledger]))
+    return show.rendered(*parts, show.heading("Ledger"), show.bullets([ledger, *kept]))
+
+
+def _now(view: Overview) -> Iterator[str]:
+    yield f"{show.counted(view.overdue, 'unfinished item')} past due, {view.unlinked:,} without a ticket"
+    yield (
+        f"{show.counted(view.dirty, 'item')} to be compared by the next sync, "
+        f"{show.counted(view.waiting_comments, 'comment')} to be sent"
+    )
+    if view.intents:
+        yield f"{show.counted(view.intents, 'operation')} not yet known to have happened; the next sync finds out"
 
 
 def _accepted(view: Overview) -> Iterator[str]:

@@ -38,18 +38,79 @@ def _host(text: str) -> str:
 Host = Annotated[str, AfterValidator(_host)]
 
 
+_ADDRESS = re.compile(r"https?://[^\s/?#@]+(?:/[^\s?#]*)?")
+
+
+def _address(text: str) -> str:
+    if not _ADDRESS.fullmatch(text):
+        message = 'is no address; write it as "https://host/path", without a user name, a question mark or a secret'
+        raise ValueError(message)
+    return text
+
+
+Address = Annotated[str, AfterValidator(_address)]
+
+
 class Table(BaseModel):
     """A table of the configuration: keys that it does not know are refused."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class AnchorTable(Table):
-    """A place that keeps checkpoints off the machine."""
+class DirectoryAnchorTable(Table):
+    """A folder that keeps checkpoints."""
 
     name: Name
     kind: Literal["directory"]
     path: Name
+
+
+class GitAnchorTable(Table):
+    """A folder in the clone of a repository, and where its branch is pushed to."""
+
+    name: Name
+    kind: Literal["git"]
+    path: Name
+    remote: Name = "origin"
+
+
+class LogAnchorTable(Table):
+    """Standard error, where somebody else keeps what is written there."""
+
+    name: Name
+    kind: Literal["log"]
+
+
+class TimestampAnchorTable(Table):
+    """A time-stamp authority, the folder for its answers, and the certificates by which they are checked."""
+
+    name: Name
+    kind: Literal["timestamp"]
+    url: Address
+    path: Name
+    roots: list[Name] = Key(min_length=1)
+
+
+class BucketAnchorTable(Table):
+    """A bucket that locks its objects, and the key to put them there."""
+
+    name: Name
+    kind: Literal["bucket"]
+    url: Address
+    prefix: str = ""
+    region: Name = "us-east-1"
+    access_key: Name | None = None
+    access_key_env: Name | None = None
+    secret_env: Name | None = None
+    secret_file: Name | None = None
+    session_env: Name | None = None
+    lock: Literal["compliance", "governance"] = "compliance"
+    retain_days: int = Key(ge=1)
+
+
+AnyAnchorTable = DirectoryAnchorTable | GitAnchorTable | LogAnchorTable | TimestampAnchorTable | BucketAnchorTable
+AnchorTable = Annotated[AnyAnchorTable, Key(discriminator="kind")]
+"""A place that keeps checkpoints off the machine."""
 
 
 class AuditTable(Table):

@@ -5,7 +5,7 @@ import re
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, get_args
 from zoneinfo import ZoneInfo
 
 from pydantic import (
@@ -257,7 +257,7 @@ def load(file: Path) -> Configuration:
         raise _refusal(file, lines, found) from None
     except SettingsError as error:
         raise _refusal(file, lines, [*found, _unreadable(error)]) from None
-    found += _table_complaints({**tables, "trackers": settings.trackers})
+    found += [*_table_complaints({**tables, "trackers": settings.trackers}), *_twice_named(settings.audit)]
     if found:
         raise _refusal(file, lines, found)
     return Configuration(file=file, settings=settings, lines=lines)
@@ -289,7 +289,8 @@ def _from_environment(place: Place, what: str) -> Complaint | None:
 
 
 def _worded(error: Any) -> tuple[Place, str]:
-    return from_validation(error, (), keys_at(error["loc"][:-1]))
+    *table, key = error["loc"]
+    return from_validation({**error, "loc": (*_written(tuple(table)), key)}, (), keys_at(tuple(table)))
 
 
 def _unreadable(error: SettingsError) -> tuple[Place, str]:
@@ -298,16 +299,37 @@ def _unreadable(error: SettingsError) -> tuple[Place, str]:
 
 
 def keys_at(place: Place) -> list[str]:
-    """The keys that a configuration may have at one place."""
-    table: Any = Settings
+    """The keys that a configuration may have at one place, which names the kind of a table where it is for several."""
+    tables = _tables_at(place)[-1]
+    return list(tables[0].model_fields) if len(tables) == 1 else []
+
+
+def _written(place: Place) -> Place:
+    """A place without the kinds of tables that the validating library put into it."""
+    before = _tables_at(place)
+    return tuple(part for part, tables in zip(place, before, strict=False) if isinstance(part, int) or len(tables) <= 1)
+
+
+def _tables_at(place: Place) -> list[list[type[BaseModel]]]:
+    """The tables that may stand at the beginning, and after each part of a place."""
+    found: list[list[type[BaseModel]]] = [[Settings]]
     for part in place:
+        tables = found[-1]
         if isinstance(part, int):
-            continue
-        annotation = table.model_fields[part].annotation if part in getattr(table, "model_fields", {}) else None
-        table = next(
-            (a for a in (annotation, *getattr(annotation, "__args__", ())) if hasattr(a, "model_fields")), None
-        )
-    return list(getattr(table, "model_fields", ()))
+            found.append(tables)
+        elif len(tables) > 1:
+            found.append([each for each in tables if part in get_args(each.model_fields["kind"].annotation)])
+        else:
+            field = tables[0].model_fields.get(part) if tables else None
+            found.append([] if field is None else tables_of(field.annotation))
+    return found
+
+
+def tables_of(annotation: Any) -> list[type[BaseModel]]:
+    """The tables that a key of this type may hold."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return [annotation]
+    return [table for each in get_args(annotation) for table in tables_of(each)]
 
 
 def _stray_variables() -> list[tuple[Place, str]]:
@@ -330,6 +352,13 @@ def _table_complaints(tables: Mapping[str, Any]) -> list[tuple[Place, str]]:
         if isinstance(route, dict) and isinstance(goal := route.get("tracker"), str) and goal not in named:
             found.append((("routes", index, "tracker"), f"no tracker is called {goal!r}; {did_you_mean(goal, named)}"))
     return found
+
+
+def _twice_named(audit: AuditTable) -> list[tuple[Place, str]]:
+    names = [each.name for each in audit.anchors]
+    twice = [(index, name) for index, name in enumerate(names) if name in names[:index]]
+    what = "is called as another place is; how far each keeps the ledger is known by its name"
+    return [(("audit", "anchors", index, "name"), f"{name!r} {what}") for index, name in twice]
 
 
 def _tracker_complaints(table: Mapping[str, Any]) -> list[tuple[Place, str]]:

@@ -4,11 +4,10 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from connectors.anchors.base import Anchor
-from connectors.anchors.directory import Directory
 from state.checkpoint import BadKey, PublicKey, SigningKey
 from state.store import Store
 from sync.app import show
+from sync.app.anchoring import anchors
 from sync.app.complaints import ConfigError, Place
 from sync.app.credentials import from_file, from_variable
 from sync.app.failures import IN_ORDER, LATER, Mistaken
@@ -64,15 +63,10 @@ def public_keys(shell: Shell, config: Configuration, more: Sequence[str]) -> lis
     return list(dict.fromkeys([*found, *([own.public] if own else [])]))
 
 
-def anchors(config: Configuration) -> list[Anchor]:
-    """The places that keep what was signed."""
-    return [Directory(each.name, config.path(each.path)) for each in config.settings.audit.anchors]
-
-
 def notary(shell: Shell, config: Configuration, store: Store) -> Notary | None:
     """Who signs the ledger of this store, `None` where nobody does; raises `ConfigError`."""
     key = signing_key(shell, config)
-    return None if key is None else Notary(store, [key], anchors(config), shell.clock)
+    return None if key is None else Notary(store, [key], anchors(shell, config), shell.clock)
 
 
 def sealed(shell: Shell, config: Configuration, store: Store) -> list[str]:

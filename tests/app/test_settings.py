@@ -57,6 +57,35 @@ def test_the_example_shows_the_defaults_of_what_it_sets() -> None:
     assert given.state.url.get_secret_value() == fresh.state.url.get_secret_value()
 
 
+@pytest.mark.parametrize(
+    ("table", "key", "what", "line"),
+    [
+        ('name = "a"\nkind = "git"\npath = "x"\nremot = "y"', "remot", "is not a key; did you mean 'remote'?", 6),
+        ('name = "a"\nkind = "git"', "path", "is required", 2),
+        ('name = "a"\nkind = "gti"', "kind", "'gti' is unknown; did you mean 'git'?", 4),
+        ('name = "a"\npath = "x"', "kind", "is required", 2),
+        (
+            'name = "a"\nkind = "timestamp"\nurl = "tsa.acme.example"\npath = "x"\nroots = ["y"]',
+            "url",
+            'is no address; write it as "https://host/path", without a user name, a question mark or a secret',
+            5,
+        ),
+        ('name = "a"\nkind = "log"\npath = "x"', "path", "is not a key; known here: kind, name", 5),
+    ],
+)
+def test_a_place_for_checkpoints_says_by_line_and_key_what_is_wrong(
+    tmp_path: Path, table: str, key: str, what: str, line: int
+) -> None:
+    assert complaints(tmp_path, f"[audit]\n[[audit.anchors]]\n{table}\n") == {f"audit.anchors[1].{key}": (what, line)}
+
+
+def test_two_places_for_checkpoints_have_two_names(tmp_path: Path) -> None:
+    table = '[[audit.anchors]]\nname = "ci"\nkind = "log"\n'
+    [(key, (what, line))] = complaints(tmp_path, table * 2).items()
+    assert (key, line) == ("audit.anchors[2].name", 5)
+    assert what.startswith("'ci' is called as another place is")
+
+
 @pytest.mark.parametrize("table", ["state", "safety", "due"])
 def test_the_example_explains_every_key(table: str) -> None:
     text = EXAMPLE.read_text(encoding="utf-8")

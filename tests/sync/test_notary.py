@@ -163,6 +163,18 @@ def test_a_tail_that_was_written_anew_is_not_signed_and_is_found(office: Office)
     )
 
 
+def test_what_somebody_puts_beside_a_checkpoint_does_not_hide_it(office: Office) -> None:
+    office.write(9)
+    office.notary().close(BECAUSE)
+    beyond = checkpoint.signed(Head(KEY.name, 12, b"\0" * 32), [OTHER])
+    for number, said in enumerate((beyond.encode(), b"\xff", b"hello"), 12):
+        (office.folder / f"acme.example_ledger.{number:012d}.note").write_bytes(said)
+    (office.folder / "acme.example_ledger.000000000099.note").mkdir()
+    office.tamper("DELETE FROM audit WHERE seq > 6", "DELETE FROM checkpoint")
+    with pytest.raises(Tampered, match="the ledger ends at record 6, and 3 more were there"):
+        office.notary().check()
+
+
 def test_a_ledger_written_anew_as_a_whole_with_its_checkpoints_is_found_by_the_copy(office: Office) -> None:
     office.write(9)
     office.notary().close(BECAUSE)
@@ -233,6 +245,9 @@ class Full:
         raise AnchorError("no room")
 
     def notes(self, name: str) -> Iterator[str]:
+        raise AnchorError("no answer")
+
+    def every(self) -> Iterator[tuple[str, str]]:
         raise AnchorError("no answer")
 
 

@@ -1,0 +1,145 @@
+"""A bucket that speaks S3 and locks its objects: what was put there stays for as long as it was said to."""
+
+import hashlib
+import re
+from base64 import b64encode
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping
+from datetime import datetime, timedelta
+from itertools import groupby
+from urllib.parse import quote
+
+import httpx
+from defusedxml import DefusedXmlException  # type: ignore[import-untyped]
+from defusedxml.ElementTree import ParseError, fromstring  # type: ignore[import-untyped]
+from pydantic import SecretStr
+from requests_aws4auth import AWS4Auth  # type: ignore[import-untyped]
+
+from connectors.anchors.base import AnchorError
+from connectors.anchors.directory import SUFFIX, file_name, newest_first, plain
+from connectors.anchors.web import ask
+from state.checkpoint import Head
+
+_SIGNED = {"host", "content-type", "content-md5", "if-none-match", "date", "x-amz-*"}
+_CODE = re.compile(r"<Code>(\w{1,64})</Code>")
+_PAGES = 10_000
+_FEW = 20
+
+
+class Bucket:
+    """The bucket at `url`, its own name included; objects begin with `prefix` and are locked for so many days.
+
+    `lock` is COMPLIANCE, which nobody can lift, or GOVERNANCE. `session` goes with a key that is lent for a while. The
+    key has to be allowed to put objects and set their retention; where it may not list and read, nothing is read back.
+    """
+
+    spacing = timedelta(minutes=1)
+
+    def __init__(
+        self,
+        name: str,
+        *,
+        url: str,
+        prefix: str,
+        region: str,
+        key: str,
+        secret: SecretStr,
+        session: SecretStr | None = None,
+        lock: str,
+        days: int,
+        clock: Callable[[], datetime],
+        timeout_seconds: float = 30.0,
+    ) -> None:
+        self.name = name
+        self._url, self._prefix, self._timeout = url.rstrip("/"), prefix, timeout_seconds
+        self._lock, self._days, self._clock = lock, days, clock
+        token = None if session is None else session.get_secret_value()
+        self._auth = AWS4Auth(key, secret.get_secret_value(), region, "s3", include_hdrs=_SIGNED, session_token=token)
+
+    def keep(self, head: Head, note: str) -> None:
+        """Put the checkpoint there unless it is there, and have it locked; raises `AnchorError`."""
+        object_, content = self._prefix + file_name(head), note.encode()
+        until = self._clock() + timedelta(days=self._days)
+        answer = self._ask(
+            "PUT",
+            quote(object_),
+            {
+                "if-none-match": "*",
+                "content-type": "text/plain; charset=utf-8",
+                "content-md5": b64encode(hashlib.md5(content, usedforsecurity=False).digest()).decode(),
+                "x-amz-object-lock-mode": self._lock,
+                "x-amz-object-lock-retain-until-date": until.strftime("%Y-%m-%dT%H:%M:%SZ"),
+            },
+            content,
+        )
+        if answer.status_code == httpx.codes.PRECONDITION_FAILED:
+            if self._got(object_) != note:
+                raise AnchorError(
+                    f"{object_} in {self._url} is another checkpoint over as many records: "
+                    "compare both with `counterfoil audit verify`"
+                )
+        elif not answer.is_success:
+            raise self._refused("take a locked object", answer)
+
+    def notes(self, name: str) -> Iterator[str]:
+        """The checkpoints of this ledger, the newest first, none where the key may not list.
+
+        Raises `AnchorError`.
+        """
+        found = self._listed(plain(name))
+        for object_ in newest_first(found, name, lambda object_: object_.removeprefix(self._prefix)):
+            yield self._got(object_)
+
+    def every(self) -> Iterator[tuple[str, str]]:
+        """The newest few checkpoints of each ledger, and the objects' addresses; raises `AnchorError`."""
+        found = [each for each in sorted(self._listed("")) if each.endswith(SUFFIX)]
+        for _, objects in groupby(found, key=lambda object_: object_.removesuffix(SUFFIX).rpartition(".")[0]):
+            for object_ in deque(objects, _FEW):
+                yield self._got(object_), f"{self._url}/{quote(object_)}"
+
+    def _listed(self, prefix: str) -> Iterator[str]:
+        """The names of the objects, none where the key may not list; raises `AnchorError`."""
+        after = ""
+        for _ in range(_PAGES):
+            query = {"list-type": "2", "prefix": self._prefix + prefix} | ({"start-after": after} if after else {})
+            answer = self._ask("GET", "?" + "&".join(f"{key}={quote(value, safe='')}" for key, value in query.items()))
+            if _code(answer) == "AccessDenied":
+                return
+            if not answer.is_success:
+                raise self._refused("list its objects", answer)
+            names, more = _page(answer)
+            yield from names
+            if not more or not names:
+                return
+            after = names[-1]
+
+    def _got(self, object_: str) -> str:
+        answer = self._ask("GET", quote(object_))
+        if not answer.is_success:
+            raise self._refused(f"give {object_}", answer)
+        return answer.content.decode("utf-8", "replace")
+
+    def _ask(
+        self, method: str, path: str, headers: Mapping[str, str] | None = None, content: bytes = b""
+    ) -> httpx.Response:
+        request = httpx.Request(method, f"{self._url}/{path}", headers=headers, content=content)
+        return ask(self._auth(request), self._timeout)
+
+    def _refused(self, what: str, answer: httpx.Response) -> AnchorError:
+        return AnchorError(f"{self._url} does not {what}: {answer.status_code} {_code(answer)}".rstrip())
+
+
+def _code(answer: httpx.Response) -> str:
+    """What S3 calls the error, empty if it does not say."""
+    found = None if answer.is_success else _CODE.search(answer.text)
+    return found[1] if found else ""
+
+
+def _page(answer: httpx.Response) -> tuple[list[str], bool]:
+    """The names on a page of the listing, and whether there are more."""
+    try:
+        root = fromstring(answer.content)
+    except (ParseError, DefusedXmlException, ValueError) as error:
+        raise AnchorError(f"{answer.url.host} does not answer as S3 does; is `url` the bucket's address?") from error
+    told = [(each.tag.rpartition("}")[2], each.text or "") for each in root.iter()]
+    return [text for tag, text in told if tag == "Key"], ("IsTruncated", "true") in told
