@@ -222,9 +222,10 @@ def test_a_package_s_map_names_its_files(package: str) -> None:
     assert {name for name in files | rooms if f"`{name}`" not in text} == set()
 
 
-def test_the_shell_s_map_names_its_files() -> None:
+@pytest.mark.parametrize("room", ["app", "report"])
+def test_the_map_of_an_inner_room_names_its_files(room: str) -> None:
     text = (ROOT / "sync" / "README.md").read_text(encoding="utf-8")
-    files = {path.name for path in (ROOT / "sync" / "app").glob("*.py")} - {"__init__.py"}
+    files = {path.name for path in (ROOT / "sync" / room).glob("*.py")} - {"__init__.py"}
     assert {name for name in files if f"`{name}`" not in text} == set()
 
 
@@ -233,7 +234,7 @@ def test_no_map_names_a_file_that_is_not_there(package: str) -> None:
     text = (ROOT / package / "README.md").read_text(encoding="utf-8")
     cells = [line.split("|")[1] for line in text.splitlines() if line.startswith("|")]
     named = {name for cell in cells for name in re.findall(r"`([\w./]+(?:\.py|/))`", cell)}
-    folders = (ROOT / package, ROOT / package / "app", ROOT / package / "e2e")
+    folders = [ROOT / package / inner for inner in ("", "app", "report", "e2e")]
     assert {name for name in named if not any((folder / name).exists() for folder in folders)} == set()
 
 
