@@ -25,7 +25,6 @@ from state.errors import StateError, UnknownRef
 from state.lifecycle import UNFINISHED
 from state.model import Accepted, Comment, HoldKind
 from state.programme_tables import AcceptanceRow, DecisionRow
-from state.salted import personal
 from state.series import chunks, next_numbers, number_in
 
 ACCEPTANCE = AcceptanceRow.__table__  # type: ignore[attr-defined]
@@ -128,8 +127,7 @@ def _decide(connection: Connection, ledger: Ledger, about: Acceptance, decision:
     [seq] = next_numbers(connection, "decision", 1)
     values = asdict(decision) | {"verdict": decision.verdict.value, "channel": decision.channel.value}
     connection.execute(insert(DECISION).values(seq=seq, acceptance=number(about.ref), **values))
-    after = {"ref": about.ref, "until": about.terms.until, **values, "reason": personal(decision.reason)}
-    after |= {"by": personal(decision.by), "typed_by": personal(decision.typed_by)}
+    after = {"ref": about.ref, "until": about.terms.until, **values}
     del after["at"]
     ledger.note("acceptance.decided", about.item, because, after=after)
 
@@ -139,7 +137,7 @@ def note_comments(connection: Connection, ledger: Ledger, revised: Sequence[tupl
     why = {each.remote_id: because for each, because in revised}
     for each in questioned(connection, {each.item for each, _ in revised}):
         if each.event in why:
-            after = {"ref": each.ref, "by": personal(each.by), "event": each.event, "comment": each.became}
+            after = {"ref": each.ref, "by": each.by, "event": each.event, "comment": each.became}
             ledger.note("acceptance.questioned", each.item, why[each.event], after=after)
 
 
@@ -263,15 +261,15 @@ def _shown(each: Acceptance) -> dict[str, Any]:
     return {
         "ref": each.ref,
         "state": each.state,
-        "requester": personal(each.requester),
+        "requester": each.requester,
         "until": terms.until,
         "likelihood": terms.likelihood,
         "impact": terms.impact,
-        "justification": personal(terms.justification),
-        "compensating": personal(terms.compensating),
-        "conditions": personal(terms.conditions),
+        "justification": terms.justification,
+        "compensating": terms.compensating,
+        "conditions": terms.conditions,
         "fingerprint": each.fingerprint,
-        "editors": [personal(editor) for editor in each.editors],
+        "editors": each.editors,
         "renewal_of": each.renewal_of,
-        "why": personal(each.ended_why),
+        "why": each.ended_why,
     }

@@ -16,7 +16,7 @@ from state import salted
 from state.effects import Because
 from state.errors import AuditError
 from state.model import Actor, Agent
-from state.salted import Entropy, Personal, personal
+from state.salted import Entropy, marked, personal
 from state.series import Rows, chunks, pages
 from state.tables import AuditRow
 
@@ -25,6 +25,8 @@ GENESIS = "0" * 64
 """What the first record names as the one before it."""
 
 _PAGE = 2000
+_PEOPLE = frozenset({Actor.HUMAN, Actor.SCHEDULE})
+"""The kinds of agents with the account of a person: a schedule runs under one."""
 _EXACT = 2**53
 _ENCODE = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode
 
@@ -60,7 +62,7 @@ def moment(at: datetime) -> str:
 
 def plain(value: Any) -> Any:
     """A value as the JSON that records are made of; floats, huge numbers and foreign types are an `AuditError`."""
-    if value is None or value.__class__ in (str, Personal):
+    if value is None or value.__class__ is str:
         return value
     match value:
         case Enum():
@@ -132,9 +134,9 @@ class Ledger:
     def note(
         self, action: str, object_: str, because: Because, *, field: str = "", before: Any = None, after: Any = None
     ) -> None:
-        """Gather one record of one change; what a person is called, and why they did it, is personal."""
+        """Gather one record of one change; what people are called in it, and what they said, is personal."""
         agent = because.agent
-        own = personal if agent.kind is Actor.HUMAN else plain
+        own = personal if agent.kind in _PEOPLE else str
         self._records.append(
             {
                 "v": 2,
@@ -150,8 +152,8 @@ class Ledger:
                 "action": action,
                 "object": object_,
                 "field": field,
-                "before": plain(before),
-                "after": plain(after),
+                "before": marked(plain(before), action, field),
+                "after": marked(plain(after), action, field),
                 "reason": personal(because.reason),
             }
         )

@@ -11,7 +11,6 @@ from state.errors import UnknownRef
 from state.links import CURRENT, LINK
 from state.model import Comment
 from state.rows import comment_of
-from state.salted import personal
 from state.series import chunks, next_numbers, number_in
 from state.tables import CommentRow
 
@@ -123,7 +122,7 @@ def revise(connection: Connection, ledger: Ledger, changed: Sequence[tuple[Comme
             "comment.deleted" if each.deleted_at else lasts,
             after,
             because,
-            before={"text": personal(stored.text)},
+            before={"text": stored.text},
         )
 
 
@@ -139,8 +138,8 @@ def _update(connection: Connection, each: Comment) -> None:
 
 
 def _note(ledger: Ledger, action: str, each: Comment, because: Because, before: object = None) -> None:
-    after = {"id": each.id, "author": personal(each.author), "tracker": each.tracker, "remote_id": each.remote_id}
-    ledger.note(action, each.item, because, before=before, after=after | {"text": personal(each.text)})
+    after = {"id": each.id, "author": each.author, "tracker": each.tracker, "remote_id": each.remote_id}
+    ledger.note(action, each.item, because, before=before, after=after | {"text": each.text})
 
 
 def _known(connection: Connection, each: Comment) -> Comment:

@@ -14,7 +14,6 @@ from state.errors import StateError, UnknownRef
 from state.model import TestOutcome
 from state.programme_tables import ControlRow, FrameworkRow, TestRow
 from state.register import Control, ControlDraft, ControlStatus, Exemption, Framework, Test, folded
-from state.salted import personal
 from state.series import chunks
 
 FRAMEWORK = FrameworkRow.__table__  # type: ignore[attr-defined]
@@ -55,7 +54,7 @@ def add_framework(
     for before, draft in changed:
         values = {"title": draft.title, "guidance": draft.guidance, "owner": draft.owner or before.owner}
         connection.execute(update(CONTROL).where(CONTROL.c.id == before.id).values(**values))
-        after = {"title": draft.title, "guidance_sha256": digest(draft.guidance), "owner": personal(values["owner"])}
+        after = {"title": draft.title, "guidance_sha256": digest(draft.guidance), "owner": values["owner"]}
         ledger.note("control.changed", before.id, because, after=after)
     unnamed = tuple(each.code for key, each in known.items() if key not in codes)
     return Added(len(fresh), len(changed), unnamed)
@@ -179,7 +178,7 @@ def exempt(
     values = (exemption.reason, exemption.by, exemption.at) if exemption else (None, None, None)
     changes = dict(zip(names, values, strict=True))
     connection.execute(update(CONTROL).where(CONTROL.c.id == about.id).values(**changes, stale=1))
-    after = {"by": personal(exemption.by), "reason": personal(exemption.reason)} if exemption else None
+    after = {"by": exemption.by, "reason": exemption.reason} if exemption else None
     ledger.note("control.exempted", about.id, because, after=after)
 
 

@@ -7,7 +7,6 @@ from state.audit import Ledger
 from state.effects import Because
 from state.errors import StateError
 from state.programme_tables import DueChangeRow
-from state.salted import personal
 from state.series import next_numbers
 
 DUE = DueChangeRow.__table__  # type: ignore[attr-defined]
@@ -44,7 +43,7 @@ def ask(connection: Connection, ledger: Ledger, asked: DueChange, because: Becau
         connection.execute(insert(DUE).values(seq=number_, **values, **decided))
     else:
         connection.execute(update(DUE).where(seq == open_.seq).values(**values))
-    after = {"after": asked.after, "requester": personal(asked.requester), "reason": personal(asked.reason)}
+    after = {"after": asked.after, "requester": asked.requester, "reason": asked.reason}
     ledger.note("due.requested", asked.item, because, field="due_date", before=asked.before, after=after)
     return True
 
@@ -55,7 +54,7 @@ def decide(connection: Connection, ledger: Ledger, decided: DueChange, because: 
     values = {name: getattr(decided, name) for name in ("verdict", "decided_by", "decided_at", "decided_why")}
     if not connection.execute(update(DUE).where(*here).values(**values)).rowcount:
         return False
-    after = {"after": decided.after, "by": personal(decided.decided_by), "verdict": decided.verdict}
+    after = {"after": decided.after, "by": decided.decided_by, "verdict": decided.verdict}
     ledger.note("due.decided", decided.item, because, field="due_date", before=decided.before, after=after)
     return True
 

@@ -13,7 +13,6 @@ from state.errors import StateError, UnknownRef
 from state.naming import touched
 from state.programme_tables import EvidenceRow, LinkCheckRow, ReviewRow
 from state.proof import Evidence, EvidenceDraft, EvidenceKind, LinkCheck, LinkHealth, Review, Verdict, latest_word
-from state.salted import personal
 from state.series import chunks, next_numbers, number_in
 
 EVIDENCE = EvidenceRow.__table__  # type: ignore[attr-defined]
@@ -180,7 +179,7 @@ def review_all(
     ]
     connection.execute(insert(REVIEW), rows)
     for evidence, said in found:
-        after = _named(evidence) | {"verdict": said.verdict, "by": personal(said.by), "reason": personal(said.reason)}
+        after = _named(evidence) | {"verdict": said.verdict, "by": said.by, "reason": said.reason}
         _note(ledger, "evidence.reviewed", evidence, because, after=after)
     _touch(connection, [evidence for evidence, _ in found])
 
@@ -327,18 +326,6 @@ def _named(evidence: Evidence) -> dict[str, Any]:
 
 def _shown(evidence: Evidence) -> dict[str, Any]:
     draft = evidence.draft
-    names = (
-        "kind",
-        "by",
-        "origin",
-        "remote_id",
-        "sha256",
-        "size",
-        "stored",
-        "period_start",
-        "period_end",
-        "expires_on",
-    )
-    shown = {name: getattr(draft, name) for name in names}
-    texts = {"url": personal(draft.url), "shows": personal(draft.shows), "by": personal(draft.by)}
-    return _named(evidence) | {"captured_at": draft.captured_at, **shown, **texts}
+    what = ("kind", "url", "shows", "by", "origin", "remote_id", "sha256", "size", "stored")
+    when = ("captured_at", "period_start", "period_end", "expires_on")
+    return _named(evidence) | {name: getattr(draft, name) for name in (*what, *when)}

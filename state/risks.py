@@ -17,7 +17,6 @@ from state.naming import ITEM_RISK
 from state.programme_tables import RiskRow, ScoreRow
 from state.register import Risk, Score, ScoreKind, Treatment, folded
 from state.rows import item_of
-from state.salted import personal
 from state.series import chunks, next_numbers
 from state.tables import ItemRow
 
@@ -79,7 +78,7 @@ def _keep_scores(connection: Connection, ledger: Ledger, id_: str, scores: Seque
     for seq, each in zip(numbers, scores, strict=True):
         connection.execute(insert(SCORE).values(seq=seq, risk=id_, **asdict(each) | {"kind": each.kind.value}))
         after: dict[str, Any] = {"likelihood": each.likelihood, "impact": each.impact}
-        after |= {"by": personal(each.by), "reason": personal(each.reason)}
+        after |= {"by": each.by, "reason": each.reason}
         ledger.note("risk.scored", id_, because, field=each.kind.value, after=after)
 
 
@@ -164,8 +163,6 @@ def _read(connection: Connection, rows: Sequence[Row[Any]]) -> list[Risk]:
 
 
 def _provable(name: str, value: Any) -> Any:
-    if name == "owner":
-        return personal(value)
     return {"sha256": digest(value)} if name in ("statement", "gap") else value
 
 

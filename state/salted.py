@@ -4,7 +4,7 @@ import hashlib
 import hmac
 import json
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from typing import Any
 
 from sqlalchemy import Connection, Row, insert, select
@@ -26,15 +26,47 @@ _IN_BODY = re.compile(r'\{"salted":"([0-9a-f]{64})"\}')
 """How a personal text stands in the canonical text of a record."""
 
 
+PERSONAL = frozenset(
+    {
+        *("account", "assignee", "author", "authority", "by", "editors", "owner", "requester", "typed_by"),
+        *("compensating", "conditions", "detail", "existing", "justification", "reason", "shows", "text", "why"),
+    }
+)
+"""The names under which records hold what people are called, or said: personal wherever they stand."""
+_OF_EVIDENCE = PERSONAL | {"url"}
+"""The same for records about evidence; the address of a ticket is about nobody."""
+_OF_PEOPLE = PERSONAL | {"ours", "theirs"}
+"""The same for records about a field whose values are people: either side of what waits is one."""
+
+
 class Personal(str):
     """A text about a person or by one, as it is given to the ledger."""
 
     __slots__ = ()
 
 
-def personal(text: str | None) -> str | None:
+def personal(text: str) -> str:
     """A text as the ledger takes it where it may say something about a person; what is empty says nothing."""
     return Personal(text) if text else text
+
+
+def marked(value: Any, action: str, field: str) -> Any:
+    """What a record of an action says of a field, or of all of an object, with the personal texts in it marked."""
+    names = _OF_PEOPLE if field == "assignee" else _OF_EVIDENCE if action.startswith("evidence.") else PERSONAL
+    return _marked(value, names, whole=field in PERSONAL)
+
+
+def _marked(value: Any, names: Collection[str], *, whole: bool) -> Any:
+    """The texts under such names marked; where it is the `whole`, a text or a list by itself too."""
+    match value:
+        case Mapping():
+            return {key: _marked(each, names, whole=key in names) for key, each in value.items()}
+        case str() if whole:
+            return personal(value)
+        case list():
+            return [_marked(each, names, whole=whole) for each in value]
+        case _:
+            return value
 
 
 def commitment(salt: str, text: str) -> str:
@@ -92,7 +124,7 @@ def told(rows: Rows, bodies: Iterable[str]) -> Callable[[str], Any]:
     known: dict[str, str] = {}
     for some in chunks({each for body in bodies for each in named_in(body)}):
         query = select(SALTED.c.hash, SALTED.c.text).where(SALTED.c.hash.in_(some))
-        known.update((row.hash, row.text) for row in rows(query))
+        known.update((row.hash, _text(row.text)) for row in rows(query))
 
     def shown(value: dict[str, Any]) -> Any:
         return known.get(value[_KEY], ERASED) if value.keys() == {_KEY} and isinstance(value[_KEY], str) else value
@@ -111,17 +143,33 @@ def held(connection: Connection, wanted: Iterable[str]) -> dict[str, bool]:
 
 def _is_whole(row: Row[Any]) -> bool:
     """Whether a text is what its hash was made of; a salt of another length would leave room for another text."""
-    return bool(_HEX.fullmatch(row.salt)) and commitment(row.salt, row.text) == row.hash
+    try:
+        return bool(_HEX.fullmatch(row.salt)) and commitment(row.salt, json.loads(row.text)) == row.hash
+    except (ValueError, TypeError, AttributeError, RecursionError):
+        return False
 
 
 def _must_be(row: Row[Any], text: str) -> bool:
-    if row.text != text or not _is_whole(row):
+    if row.text != _written(text) or not _is_whole(row):
         raise AuditError("a personal text was changed in the database, so nothing was written; see `audit verify`")
     return True
 
 
 def _row(digest: str, text: str, salt: str) -> dict[str, str]:
-    return {"hash": commitment(salt, text), "salt": salt, "text": text, "digest": digest}
+    return {"hash": commitment(salt, text), "salt": salt, "text": _written(text), "digest": digest}
+
+
+def _written(text: str) -> str:
+    """A text as it is kept: as JSON, since not every database takes every character in a text."""
+    return json.dumps(text, ensure_ascii=False)
+
+
+def _text(written: str) -> str:
+    """A text that is kept; what was changed in the database, so that it is none, as it stands there."""
+    try:
+        return str(json.loads(written))
+    except (ValueError, RecursionError):
+        return written
 
 
 def _digest(text: str) -> str:

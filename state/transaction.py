@@ -7,11 +7,10 @@ from datetime import datetime
 from sqlalchemy import Connection
 
 from state import acceptances, comments, due_dates, feeds, items, journal, links, proofs, risks, waiting
-from state.audit import Ledger, plain
+from state.audit import Ledger
 from state.effects import Because, Effects, Lease
 from state.lifecycle import BY_ITSELF
-from state.model import Comment, Field, Hold, Link
-from state.salted import personal
+from state.model import Comment, Hold, Link
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +87,5 @@ class Transaction:
 
     def _notes(self, effects: Effects) -> None:
         for note in effects.notes:
-            own = personal if note.field == Field.ASSIGNEE else plain
-            before, after = own(note.before), own(note.after)
-            self.ledger.note(note.action, note.object, note.because, field=note.field, before=before, after=after)
+            told = {"field": note.field, "before": note.before, "after": note.after}
+            self.ledger.note(note.action, note.object, note.because, **told)

@@ -10,9 +10,8 @@ from sqlalchemy import Connection, bindparam, insert, select, update
 from state.audit import Ledger
 from state.effects import Because
 from state.errors import UnknownRef
-from state.model import Field, Hold
+from state.model import Hold
 from state.rows import hold_of
-from state.salted import personal
 from state.series import chunks, next_numbers, number_in
 from state.tables import HoldRow
 
@@ -107,9 +106,9 @@ def _shown(each: Hold) -> dict[str, Any]:
         "id": each.id,
         "kind": each.kind,
         "tracker": each.tracker,
-        "detail": personal(each.detail),
-        "ours": personal(each.ours) if each.field is Field.ASSIGNEE else each.ours,
-        "theirs": personal(each.theirs) if each.field is Field.ASSIGNEE else each.theirs,
+        "detail": each.detail,
+        "ours": each.ours,
+        "theirs": each.theirs,
     }
 
 

@@ -1,6 +1,7 @@
 """Every function that writes, found in the source: it makes exactly one record for each change, or says why none."""
 
 import ast
+import json
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -66,7 +67,7 @@ SILENT = {
 
 SOC2 = Framework("soc2", "SOC 2", "2017", "soc2.csv", "a" * 64, WHEN)
 SCORE = Score(ScoreKind.CURRENT, 2, 4, "kim", WHEN, "MFA is on")
-RISK = Risk("R-0002", "Data leaks", None, Treatment.MITIGATE, "", (), None, WHEN, WHEN, scores=(SCORE,))
+RISK = Risk("R-0002", "Data leaks", None, Treatment.MITIGATE, "", ("Kim looks",), None, WHEN, WHEN, scores=(SCORE,))
 LATER = DueChange("AI-000001", date(2026, 12, 20), date(2027, 1, 5), "kim", WHEN)
 DECIDED = replace(LATER, verdict="approved", decided_by="ruth@acme.example", decided_at=WHEN)
 FOUND = ItemDraft("Close a", source_ref="ssh_open", fingerprint="a")
@@ -190,6 +191,20 @@ ACTS: dict[str, tuple[Act, list[str]]] = {
 }
 """What is written by functions that others than the store's own methods call, and the records it makes."""
 
+CLEAR = {
+    "states, kinds, days and words of ours": (
+        *("kind", "system", "state", "status", "priority", "treatment", "verdict", "outcome", "channel", "health"),
+        *("before", "after", "until", "due_date", "captured_at", "observed_at", "added_at"),
+    ),
+    "names of ours, and of trackers, for things": (
+        *("id", "ref", "key", "tracker", "url", "event", "comment", "part_of", "origin", "remote_id", "version"),
+    ),
+    "digests": ("sha256", "fingerprint"),
+    "what things are called, which is what people look for": ("title",),
+    "where something came from": ("source", "source_kind", "source_ref"),
+}
+"""What of a record is not hidden, and why."""
+
 BY_STORE = {
     "acceptances.put": EFFECTS["acceptances"],
     "acceptances.request": EFFECTS["requests"],
@@ -264,6 +279,7 @@ def test_each_writes_one_record_for_each_change(busy: "Book", name: str) -> None
     assert name in _called(do)
     assert busy.actions(since=before) == expected
     assert busy.store.verify().ok
+    assert _in_clear(busy) <= {name for names in CLEAR.values() for name in names}
 
 
 @pytest.mark.parametrize("name", BY_STORE)
@@ -276,6 +292,32 @@ def test_each_of_the_others_is_walked_with_the_store(busy: "Book", name: str) ->
             busy.store.commit(None, made)
 
     assert name in _called(do)
+    assert _in_clear(busy) <= {name for names in CLEAR.values() for name in names}
+
+
+def _in_clear(book: "Book") -> set[str]:
+    """Under which names, or of which fields, records hold a text that is not hidden."""
+    found: set[str] = set()
+
+    def look(value: object, name: str) -> None:
+        match value:
+            case {"salted": _}:
+                pass
+            case dict():
+                for key, each in value.items():
+                    look(each, key)
+            case list():
+                for each in value:
+                    look(each, name)
+            case str() if value:
+                found.add(name)
+
+    for record in book.store.log():
+        body = json.loads(record.body)
+        for name in ("before", "after"):
+            look(body[name], body["field"] or name)
+        look({name: body[name] for name in ("actor", "reason")}, "")
+    return found
 
 
 def _called(do: Callable[[], object]) -> set[str]:

@@ -1,11 +1,14 @@
 """Personal text: the ledger stands for it and does not hold it, and is whole once it is erased."""
 
 import json
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
 
+from state.effects import Because, Effects, Note
 from state.errors import AuditError
+from state.model import Actor, Agent
 from state.salted import ERASED, commitment, named_in
 
 if TYPE_CHECKING:
@@ -21,12 +24,21 @@ def test_what_a_person_is_called_and_says_is_no_part_of_a_record_and_is_read_wit
     assert (told["after"]["owner"], told["reason"]) == ("mia@acme.example", "asked to")
 
 
+@pytest.mark.parametrize("kind", Actor)
+def test_the_account_of_a_person_is_hidden_also_where_a_schedule_runs_under_it(book: "Book", kind: Actor) -> None:
+    by = Because(Agent(kind, "counterfoil", "kim"), reason="asked to")
+    book.store.commit(None, Effects(notes=[Note("ticket.written", "eng:1", by)]))
+    [record] = book.store.log()
+    assert ("kim" in record.body) is (kind in {Actor.BOT, Actor.UNKNOWN})
+    assert record.told["actor"]["account"] == "kim"
+
+
 def test_a_record_holds_the_hash_of_salt_and_text(book: "Book") -> None:
     book.item(owner="mia@acme.example")
     [record] = book.store.log()
     named = json.loads(record.body)["after"]["owner"]["salted"]
     [(salt, text)] = book.raw(("SELECT salt, text FROM salted WHERE hash = ?", (named,)))
-    assert (commitment(salt, text), text, len(salt)) == (named, "mia@acme.example", 32)
+    assert (commitment(salt, json.loads(text)), text, len(salt)) == (named, '"mia@acme.example"', 32)
 
 
 def test_the_same_text_has_one_salt_and_another_installation_has_another(book: "Book") -> None:
@@ -59,27 +71,43 @@ def test_what_was_erased_is_nowhere_and_the_ledger_still_verifies(book: "Book") 
 def test_a_personal_text_that_was_changed_is_found(book: "Book") -> None:
     book.item(owner="mia@acme.example")
     book.item(owner="omar@acme.example")
-    book.raw("UPDATE salted SET text = 'olga@acme.example' WHERE text = 'omar@acme.example'")
+    book.raw("UPDATE salted SET text = '\"olga@acme.example\"' WHERE text = '\"omar@acme.example\"'")
     assert book.store.verify().first_bad == (2, "a personal text that record 2 stands for was changed")
+
+
+@pytest.mark.parametrize("text", ["mia@acme.example", "17", '["mia@acme.example"]', "[" * 5000])
+def test_what_is_no_text_where_one_was_is_found_and_can_be_read(book: "Book", text: str) -> None:
+    book.item(owner="mia@acme.example")
+    book.raw(("UPDATE salted SET text = ? WHERE text = '\"mia@acme.example\"'", (text,)))
+    assert [record.seq for record in book.store.log()] == [1]
+    assert book.store.verify().first_bad == (1, "a personal text that record 1 stands for was changed")
+
+
+def test_a_personal_text_may_hold_any_character(book: "Book") -> None:
+    said = 'no\0thing \\u0000 \x1f \u2028 \U0001f511 "quoted"'
+    book.store.commit(None, Effects(notes=[Note("ticket.written", "eng:1", replace(book.because, reason=said))]))
+    [record] = book.store.log()
+    assert record.told["reason"] == said
+    assert book.store.verify().ok
 
 
 def test_a_salt_that_was_changed_is_found(book: "Book") -> None:
     book.item(owner="mia@acme.example")
-    book.raw("UPDATE salted SET salt = '00' WHERE text = 'mia@acme.example'")
+    book.raw("UPDATE salted SET salt = '00' WHERE text = '\"mia@acme.example\"'")
     assert book.store.verify().first_bad == (1, "a personal text that record 1 stands for was changed")
 
 
 def test_no_letter_moves_from_a_text_into_its_salt(book: "Book") -> None:
     book.item(owner="mia@acme.example")
-    book.raw("UPDATE salted SET salt = salt || 'mia', text = '@acme.example' WHERE text = 'mia@acme.example'")
+    book.raw("UPDATE salted SET salt = salt || 'mia', text = '\"@acme.example\"' WHERE text = '\"mia@acme.example\"'")
     assert book.store.verify().first_bad == (1, "a personal text that record 1 stands for was changed")
 
 
 def test_nobody_is_recorded_under_the_name_of_another(book: "Book") -> None:
     book.item(owner="mia@acme.example")
-    [(digest,)] = book.raw("SELECT digest FROM salted WHERE text = 'mia@acme.example'")
+    [(digest,)] = book.raw("SELECT digest FROM salted WHERE text = '\"mia@acme.example\"'")
     book.raw(("UPDATE salted SET digest = 'x' WHERE digest = ?", (digest,)))
-    book.raw(("UPDATE salted SET digest = ? WHERE text = 'Kim'", (digest,)))
+    book.raw(("UPDATE salted SET digest = ? WHERE text = '\"Kim\"'", (digest,)))
     with pytest.raises(AuditError, match="a personal text was changed in the database"):
         book.item(owner="mia@acme.example")
     assert [record.seq for record in book.store.log()] == [1]
