@@ -7,11 +7,14 @@ from urllib.parse import unquote
 
 from state import audit, whereabouts
 from state.effects import Because
-from state.errors import Busy, Unreachable
+from state.errors import Busy, StateError, Unreachable
 from state.store import Store
+from sync.app.complaints import ConfigError
 from sync.app.failures import Untrusted
+from sync.app.keys import notary
 from sync.app.settings import Configuration, load
 from sync.app.shell import Shell
+from sync.notary import Notary
 from sync.reevaluation import reevaluate
 from sync.standing import restate
 
@@ -39,18 +42,54 @@ def passwords(url: str) -> list[str]:
 def open_store(shell: Shell, config: Configuration, *, writes: bool = False) -> Iterator[Store]:
     """The database, closed again afterwards.
 
-    Raises `StateError` if it is not there or not up to date. If the command `writes`, raises what `must_be_ours` does,
-    and what it came to is carried to the controls and risks that rest on it.
+    Raises `StateError` if it is not there or not up to date. If the command `writes`, raises what `must_be_ours` and
+    `recording` do, and ends as that does.
     """
-    store = Store.open(config.state_url.get_secret_value(), clock=shell.clock)
+    with Store.open(config.state_url.get_secret_value(), clock=shell.clock) as store:
+        if not writes:
+            yield store
+            return
+        must_be_ours(store)
+        with recording(shell, config, store):
+            yield store
+
+
+@contextmanager
+def recording(shell: Shell, config: Configuration, store: Store, *, signs: bool = False) -> Iterator[Notary | None]:
+    """Whatever a command writes: however it ends, what is recorded by then is signed, if the key is at hand.
+
+    What it came to is carried to the controls and risks that rest on it. Raises `Tampered` where the ledger is not the
+    one that was signed and, for a command that `signs` in any case, `ConfigError` where the key is not at hand.
+    """
+    signer = _signer(shell, config, store, must=signs)
+    if signer is not None:
+        signer.check()
     try:
-        if writes:
-            must_be_ours(store)
-        yield store
-        if writes:
-            carry_on(shell, config, store)
+        yield signer
+        _carry_on(shell, config, store)
     finally:
-        store.close()
+        if signer is not None:
+            _seal(shell, signer)
+
+
+def _signer(shell: Shell, config: Configuration, store: Store, *, must: bool) -> Notary | None:
+    try:
+        return notary(shell, config, store)
+    except ConfigError as error:
+        if must:
+            raise
+        _log.info("what is recorded now is signed by the next sync: %s", error)
+        return None
+
+
+def _seal(shell: Shell, signer: Notary) -> None:
+    """Sign what was recorded; a place that takes nothing, and a ledger that cannot be signed now, are only told of."""
+    because = Because(shell.agent(scheduled=True), run=shell.run, reason="nothing was recorded for a day")
+    try:
+        for complaint in signer.close(because):
+            _log.warning(complaint)
+    except StateError as error:
+        _log.error("what was recorded is not signed: %s", error)
 
 
 def must_be_ours(store: Store) -> None:
@@ -61,7 +100,7 @@ def must_be_ours(store: Store) -> None:
         raise Untrusted(f"{why}. Nothing was done; see `counterfoil audit verify`")
 
 
-def carry_on(shell: Shell, config: Configuration, store: Store) -> None:
+def _carry_on(shell: Shell, config: Configuration, store: Store) -> None:
     """Find out how controls stand by now, and which risks are due; what cannot be done now is done next time."""
     because = Because(shell.agent(scheduled=True), run=shell.run)
     try:

@@ -7,7 +7,7 @@ from state.moving import Contents
 from state.store import this_process
 from sync.app import show
 from sync.app.failures import IN_ORDER, Mistaken
-from sync.app.opening import configuration, open_store, passwords
+from sync.app.opening import configuration, open_store, passwords, recording
 from sync.app.progress import progress
 from sync.app.shell import Shell
 
@@ -55,12 +55,14 @@ def reclaim(shell: Shell, reason: str) -> int:
     """Go on with this database although it was moved."""
     if not reason.strip():
         raise Mistaken("--reason is needed; it is recorded")
-    with open_store(shell, configuration(shell)) as store:
+    config = configuration(shell)
+    with open_store(shell, config) as store:
         with store.reading() as connection:
             was = whereabouts.moved_to(connection)
         if not was:
             raise Mistaken("this installation was not moved to another database; nothing was done")
-        store.reclaim(shell.because(reason))
+        with recording(shell, config, store):
+            store.reclaim(shell.because(reason))
     answer: dict[str, Any] = {"reclaimed_from": was, "reason": reason}
     shell.answer(answer, lambda: f"This database is in use again. Never use {was} again: it would make tickets twice.")
     return IN_ORDER

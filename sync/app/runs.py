@@ -4,7 +4,7 @@ import json
 import os
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -20,12 +20,11 @@ from sync.app.complaints import did_you_mean
 from sync.app.crashing import ANSWERED, crash_hook
 from sync.app.evidence import resolving, vault
 from sync.app.failures import BRAKE, CHANGES, IN_ORDER, LATER, PERSON, Mistaken
-from sync.app.opening import configuration, must_be_ours, open_store
+from sync.app.opening import configuration, must_be_ours, open_store, recording
 from sync.app.progress import progress
 from sync.app.reaching import open_trackers, rules_of, tracker_settings
 from sync.app.settings import Configuration
 from sync.app.shell import Shell
-from sync.app.signing import notary, sealed
 from sync.app.threads import at_once
 from sync.engine import Engine, ExpectationFailed, Report
 from sync.evidence import renewals
@@ -36,22 +35,19 @@ _SHOWN = 200
 
 
 @contextmanager
-def opened(shell: Shell, config: Configuration, *, writes: bool, signs: bool = False) -> Iterator[Engine]:
+def opened(shell: Shell, config: Configuration, *, writes: bool) -> Iterator[Engine]:
     """An engine over the configured database and trackers, all closed again afterwards.
 
-    One that `signs` raises `Tampered` where the ledger is not the one that was signed.
+    One that `writes` signs what it records, and raises `Tampered` where the ledger is not the one that was signed.
     """
     crash = crash_hook(os.environ)
-    with open_store(shell, config, writes=writes) as store:
-        if not writes:
-            must_be_ours(store)
-        signer = notary(shell, config, store) if signs else None
-        if signer is not None:
-            signer.check()
-        trackers_of = open_trackers(shell, config, lambda _: crash(ANSWERED))
-        with trackers_of as trackers, progress(shell) as tell:
-            engine = _engine(shell, config, store, trackers, tell, crash)
-            yield engine if signer is None else replace(engine, recorded=signer.watch)
+    with open_store(shell, config) as store:
+        must_be_ours(store)
+        with recording(shell, config, store, signs=True) if writes else nullcontext() as signer:
+            trackers_of = open_trackers(shell, config, lambda _: crash(ANSWERED))
+            with trackers_of as trackers, progress(shell) as tell:
+                engine = _engine(shell, config, store, trackers, tell, crash)
+                yield engine if signer is None else replace(engine, recorded=signer.watch)
 
 
 def _engine(
@@ -119,7 +115,7 @@ def sync(shell: Shell, *, expect: str | None, force: str | None, full: bool, onl
     _known(config, only)
     if force is not None and not force.strip():
         raise Mistaken("--force needs a reason, which is recorded")
-    with opened(shell, config, writes=True, signs=True) as engine:
+    with opened(shell, config, writes=True) as engine:
         try:
             report = engine.sync(
                 shell.run,
@@ -135,8 +131,7 @@ def sync(shell: Shell, *, expect: str | None, force: str | None, full: bool, onl
             return BRAKE
         if report.plan.refused is None:
             resolving(shell, config, engine.store).settle(shell.run)
-            told = (*_renewed(shell, engine.store), *sealed(shell, config, engine.store))
-            report = replace(report, warnings=(*report.warnings, *told))
+            report = replace(report, warnings=(*report.warnings, *_renewed(shell, engine.store)))
         holds = engine.store.holds()
         engine.store.remember(run_shapes.LAST_SYNC, run_shapes.ended(report, shell.clock()))
     shell.answer(run_shapes.report(report, holds), lambda: _report_words(report, holds))

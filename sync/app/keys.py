@@ -1,0 +1,71 @@
+"""Who signs the ledger here, and whose signatures count."""
+
+from collections.abc import Sequence
+
+from state.checkpoint import BadKey, PublicKey, SigningKey
+from state.store import Store
+from sync.app.anchoring import anchors
+from sync.app.complaints import ConfigError, Place
+from sync.app.credentials import from_file, from_variable
+from sync.app.failures import Mistaken
+from sync.app.settings import Configuration
+from sync.app.shell import Shell
+from sync.notary import Notary
+
+
+def signing_key(shell: Shell, config: Configuration) -> SigningKey | None:
+    """The key that the configuration names, `None` for none; from now on the shell shows none of it.
+
+    Raises `ConfigError`.
+    """
+    said = config.settings.audit
+    place: Place = ("audit", "key_env" if said.key_env else "key_file")
+    try:
+        if said.key_env:
+            secret = from_variable(said.key_env).get_secret_value()
+        elif said.key_file:
+            secret = from_file(config.path(said.key_file)).get_secret_value()
+        else:
+            return None
+        shell.redactor.learn([secret, secret.rpartition("+")[2]])
+        return SigningKey.read(secret)
+    except (ValueError, BadKey) as error:
+        config.refuse([(place, str(error))])
+        raise
+
+
+def public_keys(shell: Shell, config: Configuration, more: Sequence[str]) -> list[PublicKey]:
+    """The keys whose signatures count: those given alone, else those of the configuration and of who signs here.
+
+    Raises `ConfigError`, and `Mistaken` for one given that is none.
+    """
+    try:
+        if more:
+            return [PublicKey.read(text) for text in more]
+    except BadKey as error:
+        raise Mistaken(f"--pubkey: {error}") from None
+    found = _named(config)
+    try:
+        own = signing_key(shell, config)
+    except ConfigError:
+        own = None
+    return list(dict.fromkeys([*found, *([own.public] if own else [])]))
+
+
+def _named(config: Configuration) -> list[PublicKey]:
+    """The public keys in the configuration; raises `ConfigError`."""
+    found: list[PublicKey] = []
+    wrong: list[tuple[Place, str]] = []
+    for number, text in enumerate(config.settings.audit.public_keys):
+        try:
+            found.append(PublicKey.read(text))
+        except BadKey as error:
+            wrong.append((("audit", "public_keys", number), str(error)))
+    config.refuse(wrong)
+    return found
+
+
+def notary(shell: Shell, config: Configuration, store: Store) -> Notary | None:
+    """Who signs the ledger of this store, `None` where nobody does; raises `ConfigError`."""
+    key = signing_key(shell, config)
+    return None if key is None else Notary(store, [key], anchors(shell, config), shell.clock, _named(config))
