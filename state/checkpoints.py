@@ -19,6 +19,7 @@ ANCHOR = AnchorRow.__table__  # type: ignore[attr-defined]
 LEDGER = "ledger"
 """Under what the ledger's own records stand."""
 FORKED = "ledger.forked"
+ROTATED = "key.rotated"
 
 _HASH = 32
 

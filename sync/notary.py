@@ -1,6 +1,6 @@
 """Who signs the ledger: what goes on from the last checkpoint and nothing else, often, and hands it out at once."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -9,7 +9,7 @@ from sqlalchemy import Connection
 from connectors.anchors.base import Anchor, AnchorError
 from state import checkpoint, checkpoints
 from state.checkpoint import Head, NoCheckpoint, PublicKey, SigningKey, epoch, is_of, next_epoch
-from state.checkpoints import FORKED, LEDGER, Anchored, Signed
+from state.checkpoints import FORKED, LEDGER, ROTATED, Anchored, Signed
 from state.effects import Because, Effects, Note
 from state.errors import Tampered
 from state.store import Store
@@ -18,7 +18,8 @@ from sync.proving import EVERY
 
 SILENCE = timedelta(hours=24)
 """After so long without a record one is written, so that it can be shown that nothing else happened."""
-
+_OFTEN = timedelta(hours=1)
+"""A run that lasts longer signs what it recorded by then, however little that is."""
 
 _HERE = "this database"
 _RESTORED = ". Where the database was put back to an earlier state on purpose: `counterfoil audit fork --reason TEXT`"
@@ -28,24 +29,33 @@ _RESTORED = ". Where the database was put back to an earlier state on purpose: `
 class Notary:
     """Signs with `keys`, the first of which names the ledger, and hands checkpoints to `anchors`.
 
-    `size` is how many records are signed, as far as is known here, and `silent` says which anchors could not be asked.
+    Whom else it believes that what they signed is the ledger are the `trusted` keys. `size` is how many records are
+    signed, as far as is known here. `complaints` say which anchors could not be asked or took nothing in the end.
     """
 
     store: Store
     keys: Sequence[SigningKey]
     anchors: Sequence[Anchor]
     clock: Callable[[], datetime]
+    trusted: Sequence[PublicKey] = ()
     size: int = 0
-    silent: list[str] = field(default_factory=list)
+    complaints: list[str] = field(default_factory=list)
+    _silent: list[str] = field(default_factory=list)
+    _kept: dict[str, Point] | None = None
+    _looked_at: datetime | None = None
 
     @property
     def known(self) -> tuple[PublicKey, ...]:
-        """By what its own signatures are checked."""
-        return tuple(key.public for key in self.keys)
+        """By what signatures are checked."""
+        return (*(key.public for key in self.keys), *self.trusted)
 
     def watch(self, seq: int) -> None:
-        """Sign once so many records came since the last checkpoint; `seq` is the newest. Raises `Tampered`."""
-        if seq - self.size >= EVERY and (signed := self.sign()) is not None:
+        """Sign once so many records came since the last checkpoint, or it is long ago; `seq` is the newest.
+
+        Raises `Tampered`.
+        """
+        is_time = self._looked_at is not None and self.clock() - self._looked_at >= _OFTEN
+        if seq - self.size >= (1 if is_time else EVERY) and (signed := self.sign()) is not None:
             self.hand_out(signed, at_once=False)
 
     def close(self, because: Because) -> list[str]:
@@ -57,7 +67,8 @@ class Notary:
         if signed is not None and self.clock() - signed.signed_at >= SILENCE:
             self.store.commit(None, Effects(notes=[Note("ledger.checked", LEDGER, because)]))
             signed = self.sign() or signed
-        return [] if signed is None else self.hand_out(signed, at_once=True)
+        self.complaints = [] if signed is None else self.hand_out(signed, at_once=True)
+        return self.complaints
 
     def sign(self) -> Signed | None:
         """Sign the ledger as it is; `None` where nothing was recorded since the last checkpoint, or another was faster.
@@ -65,16 +76,39 @@ class Notary:
         Raises `Tampered` if what was recorded since cannot be trusted, or if an anchor keeps what it does not go on
         from.
         """
-        last, origin, found = self._examined()
+        points = self._points()
+        with self.store.reading() as connection:
+            last, origin, found = self._examined(connection, points)
         if found.tree is None or found.tree.size == self.size:
             return None
-        new = self._note(origin, found)
+        new = self._note(origin, found, self.keys)
         with self.store.writing() as w:
             return new if checkpoints.put(w.connection, last, new) else None
 
     def check(self) -> None:
-        """Raise `Tampered` unless the ledger goes on from what was signed, and from what the anchors keep."""
-        self._examined()
+        """Raise `Tampered` unless the ledger goes on from what was signed, and from what the anchors keep.
+
+        From here on those are not asked again: what they get is known.
+        """
+        points = self._points()
+        with self.store.reading() as connection:
+            self._examined(connection, points)
+
+    def rotate(self, new: SigningKey, because: Because) -> Signed:
+        """Let another key sign from now on: both sign the record of that, so that who knows one can believe the other.
+
+        Raises `Tampered`.
+        """
+        points = self._points()
+        with self.store.writing() as w:
+            before, after = ({"key": str(key.public)} for key in (self.keys[0], new))
+            w.ledger.note(ROTATED, LEDGER, because, before=before, after=after)
+            w.ledger.append(w.connection)
+            last, origin, found = self._examined(w.connection, points)
+            signed = self._note(origin, found, [*self.keys, new])
+            checkpoints.put(w.connection, last, signed)
+        self.keys, self.trusted = [new], self.known
+        return signed
 
     def fork(self, because: Because) -> Signed:
         """Begin the ledger anew under another name, after the database was put back to an earlier state.
@@ -82,7 +116,7 @@ class Notary:
         Its first record says what is given up, and is signed in the same transaction. Raises `Tampered` where the
         ledger goes on from what was signed, so that there is nothing to give up, and where it contradicts itself.
         """
-        kept = list(self._kept())
+        kept = self._points()
         with self.store.writing() as w:
             known = [*kept, *(Point(self._ours(each), _HERE) for each in checkpoints.every(w.connection))]
             here = verify(w.connection)
@@ -97,7 +131,7 @@ class Notary:
             before = {"origin": last.origin, "size": last.size, "agreed": agreed}
             w.ledger.note(FORKED, LEDGER, because, before=before, after={"origin": origin})
             w.ledger.append(w.connection)
-            new = self._note(origin, verify(w.connection))
+            new = self._note(origin, verify(w.connection), self.keys)
             checkpoints.put(w.connection, checkpoints.latest(w.connection), new)
         return new
 
@@ -105,28 +139,26 @@ class Notary:
     def _name(self) -> str:
         return self.keys[0].name
 
-    def _note(self, origin: str, found: Verdict) -> Signed:
+    def _note(self, origin: str, found: Verdict, keys: Sequence[SigningKey]) -> Signed:
         if found.first_bad is not None or found.tree is None:
             raise Tampered(f"{found.first_bad and found.first_bad[1]}; nothing was signed")
         self.size = found.tree.size
         head = Head(origin, found.tree.size, found.tree.root)
-        return Signed(checkpoint.signed(head, self.keys), found.before, self.clock())
+        return Signed(checkpoint.signed(head, keys), found.before, self.clock())
 
-    def _examined(self) -> tuple[Signed | None, str, Verdict]:
-        """The last checkpoint, what the ledger is called, and what came since; the anchors are asked beforehand."""
-        points = list(self._kept())
-        with self.store.reading() as connection:
-            last = checkpoints.latest(connection)
-            if last is not None:
-                points.append(Point(self._ours(last), _HERE))
-            standing = max((epoch(point.head.origin) for point in points), default=1)
-            points = [point for point in points if epoch(point.head.origin) == standing]
-            start = last.start if last is not None and self._are_known(connection, points, last) else None
-            found = verify(connection, points, start)
+    def _examined(self, connection: Connection, points: Sequence[Point]) -> tuple[Signed | None, str, Verdict]:
+        """The last checkpoint, what the ledger is called, and what came since it and what the anchors keep."""
+        last = checkpoints.latest(connection)
+        known = [*points, *([] if last is None else [Point(self._ours(last), _HERE)])]
+        standing = max((epoch(point.head.origin) for point in known), default=1)
+        known = [point for point in known if epoch(point.head.origin) == standing]
+        start = last.start if last is not None and self._are_known(connection, known, last) else None
+        found = verify(connection, known, start)
         self.size = 0 if last is None else last.head.size
+        self._looked_at = self.clock()
         if found.first_bad is not None:
             raise Tampered(f"{found.first_bad[1]}; see `counterfoil audit verify`{_RESTORED}")
-        newest = max((point.head for point in points), key=_age, default=None)
+        newest = max((point.head for point in known), key=_age, default=None)
         return last, self._name if newest is None else newest.origin, found
 
     def _are_known(self, connection: Connection, points: Iterable[Point], last: Signed) -> bool:
@@ -149,7 +181,7 @@ class Notary:
         """Give the checkpoint to every anchor that has not got it, to those that are not to be bothered only if it
         has been long enough or `at_once`. A place that fails is noted and told of; nothing else comes of it.
         """
-        there, failed = self.store.ask(checkpoints.anchors), list(self.silent) if at_once else []
+        there, failed = self.store.ask(checkpoints.anchors), list(self._silent) if at_once else []
         for anchor in self.anchors:
             told = there.get(anchor.name, Anchored(anchor.name))
             if not at_once and not self._is_time(anchor, told):
@@ -158,6 +190,7 @@ class Notary:
             try:
                 anchor.keep(signed.head, signed.note)
                 after = Anchored(anchor.name, signed.head.size, now)
+                self._gave(anchor.name, signed.head)
             except AnchorError as error:
                 after = Anchored(anchor.name, told.size, told.kept_at, now, str(error))
                 failed.append(f"{anchor.name} did not take the checkpoint over {signed.head.size} records: {error}")
@@ -170,17 +203,26 @@ class Notary:
         last = max(filter(None, (told.kept_at, told.failed_at)), default=None)
         return last is None or self.clock() - last >= anchor.spacing
 
-    def _kept(self) -> Iterator[Point]:
-        """The newest checkpoint of each anchor that can be asked for it and that one of our keys signed."""
-        self.silent.clear()
-        for anchor in self.anchors:
-            try:
-                found = next(filter(None, map(self._read, anchor.notes(self._name))), None)
-            except AnchorError as error:
-                self.silent.append(f"{anchor.name} could not be asked what it keeps: {error}")
-                continue
-            if found is not None:
-                yield Point(found, anchor.name)
+    def _points(self) -> list[Point]:
+        """The newest checkpoint of each anchor that can be asked for it and that one of our keys signed.
+
+        They are asked once, outside of every transaction.
+        """
+        if self._kept is None:
+            self._kept = {}
+            for anchor in self.anchors:
+                try:
+                    found = next(filter(None, map(self._read, anchor.notes(self._name))), None)
+                except AnchorError as error:
+                    self._silent.append(f"{anchor.name} could not be asked what it keeps: {error}")
+                    continue
+                if found is not None:
+                    self._gave(anchor.name, found)
+        return list(self._kept.values())
+
+    def _gave(self, name: str, head: Head) -> None:
+        if self._kept is not None:
+            self._kept[name] = Point(head, name)
 
     def _read(self, note: str) -> Head | None:
         """What a note states that was found somewhere, if one of our keys signed it as a checkpoint of this ledger."""

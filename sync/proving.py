@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from state import audit, checkpoint, checkpoints, merkle
-from state.checkpoint import Head, NoCheckpoint, PublicKey, epoch, is_of
-from state.checkpoints import FORKED, LEDGER
+from state.checkpoint import BadKey, Head, NoCheckpoint, PublicKey, epoch, is_of
+from state.checkpoints import FORKED, LEDGER, ROTATED
 from state.errors import StateError
 from state.store import Store
 from state.verifying import Point, Verdict, verify
@@ -61,11 +61,14 @@ class _Read:
 
 
 def examine(store: Store, kept: Iterable[Kept], known: Sequence[PublicKey]) -> Finding:
-    """Check every record, and every checkpoint that one of the `known` keys signed."""
-    away = _read(kept, known)
+    """Check every record, and every checkpoint that one of the `known` keys signed, or one they handed over to."""
+    elsewhere = list(kept)
     with store.reading() as connection:
-        here = _read((Kept(each, _HERE) for each in checkpoints.notes(connection)), known)
-        court = _Court(away.points, here.points, _forks(audit.told_of(connection, LEDGER)))
+        told = audit.told_of(connection, LEDGER)
+        own = [Kept(each, _HERE) for each in checkpoints.notes(connection)]
+        known = _believed(known, [each.note for each in (*elsewhere, *own)], told)
+        away, here = _read(elsewhere, known), _read(own, known)
+        court = _Court(away.points, here.points, _forks(told))
         verdict = verify(connection, [*away.points, *here.points], standing=court.standing)
         records, _ = audit.head(connection)
     vouched = [point.head for point in away.points if point in court.agreeing and point.head.size <= verdict.agreed]
@@ -142,6 +145,27 @@ def _forks(told: Iterable[audit.Told]) -> list[_Fork]:
                 size, seq = int(before["size"]), int(each["seq"])
                 found.append(_Fork(seq, str(before["origin"]), size, str(after["origin"]), str(each["reason"])))
     return found
+
+
+def _believed(known: Sequence[PublicKey], notes: Sequence[str], told: Iterable[audit.Told]) -> list[PublicKey]:
+    """The known keys, and each that a record says one of them handed over to, where both signed that very record."""
+    found = list(known)
+    for each in told:
+        if each.get("action") != ROTATED:
+            continue
+        with suppress(BadKey, KeyError, TypeError, ValueError, AttributeError):
+            before, after = (PublicKey.read(each[side]["key"]) for side in ("before", "after"))
+            if before in found and any(_both_signed(note, before, after, each["seq"]) for note in notes):
+                found.append(after)
+    return list(dict.fromkeys(found))
+
+
+def _both_signed(note: str, before: PublicKey, after: PublicKey, size: int) -> bool:
+    try:
+        head, by = checkpoint.read(note, (before, after))
+    except NoCheckpoint:
+        return False
+    return head.size == size and {*by} == {before, after}
 
 
 def _read(kept: Iterable[Kept], known: Sequence[PublicKey]) -> _Read:

@@ -43,11 +43,7 @@ class Directory:
 
     def of(self, name: str) -> Iterator[tuple[Path, str]]:
         """The same, each with its file; what cannot be read is passed over, so that it hides nothing."""
-        try:
-            files = list(self._path.iterdir())
-        except OSError as error:
-            raise AnchorError(f"{self._path} cannot be read: {error.strerror}") from error
-        for file in newest_first(files, name, lambda file: file.name):
+        for file in newest_first(self._listed(), name, lambda file: file.name):
             try:
                 note = self._read(file)
             except AnchorError:
@@ -55,9 +51,22 @@ class Directory:
             yield file, note
 
     def every(self) -> Iterator[tuple[str, str]]:
-        """Every checkpoint in the folder and in those within it, and its file; raises `AnchorError`."""
+        """Every checkpoint in the folder and in those within it, and its file; raises `AnchorError`.
+
+        What cannot be read reads empty, which is no checkpoint, so that it hides nothing.
+        """
+        self._listed()
         for file in sorted(self._path.rglob(f"*{SUFFIX}")):
-            yield self._read(file), str(file)
+            try:
+                yield self._read(file), str(file)
+            except AnchorError:
+                yield "", str(file)
+
+    def _listed(self) -> list[Path]:
+        try:
+            return list(self._path.iterdir())
+        except OSError as error:
+            raise AnchorError(f"{self._path} cannot be read: {error.strerror}") from error
 
     def _read(self, file: Path) -> str:
         try:

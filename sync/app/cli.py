@@ -354,8 +354,13 @@ def run(arguments: Sequence[str]) -> int:
         wrong = cast("Any", error)
         wrong.message = wrong.message.replace("Value error, ", "")
         wrong.show()
-        return 2
+        return 3 if _is_verdict(arguments) else 2
     return code if isinstance(code, int) else 0
+
+
+def _is_verdict(arguments: Sequence[str]) -> bool:
+    """Whether this is `audit verify`, whose exit codes 1 and 2 say something about the ledger and nothing else."""
+    return {"audit", "verify"} <= {*arguments}
 
 
 @cache
@@ -373,6 +378,7 @@ def main() -> None:
         code = hung_up()
     except Exception as error:  # noqa: BLE001
         code = _bug(error, verbose=bool({"-v", "--verbose"} & set(sys.argv)))
+        code = 4 if _is_verdict(sys.argv) else code
     gc.freeze()  # The process ends here, so nobody needs the garbage that Python would look for at its end.
     sys.exit(code)
 

@@ -37,8 +37,8 @@ def verify(
 ) -> int:
     """Check every record, and that the ledger is the one that was signed.
 
-    Exits with 0 where it is sound and vouched for by a checkpoint kept elsewhere, 1 where it was tampered with, and 2
-    where that cannot be decided.
+    Exits with 0 where it is sound and vouched for by a checkpoint kept elsewhere, 1 where it was tampered with, 2
+    where that cannot be decided, and 3 where it was not asked rightly or is not set up.
     """
     from sync.app import ledger
 
@@ -68,6 +68,17 @@ def keygen(
     from sync.app import signing
 
     return signing.keygen(shell, out, name)
+
+
+@command(audit_app, "counterfoil audit rotate --out audit-2.key")
+def rotate(
+    shell: Shell,
+    out: Annotated[Path, typer.Option(help="The file to write; must not exist yet.", metavar="FILE")],
+) -> int:
+    """Make the next key that signs the ledger; the old one signs with it once more, to hand over."""
+    from sync.app import signing
+
+    return signing.rotate(shell, out)
 
 
 @command(audit_app, "counterfoil audit sign")

@@ -1,23 +1,24 @@
 """The ledger as people read and check it."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from connectors.anchors.base import Anchor, AnchorError
 from connectors.anchors.directory import Directory
-from state.errors import StateError
+from state.errors import Busy, Damaged, Unreachable
 from sync.app import shapes, show
 from sync.app.anchoring import anchors
-from sync.app.failures import IN_ORDER, Mistaken
+from sync.app.failures import IN_ORDER, KNOWN, Mistaken, words
+from sync.app.keys import public_keys
 from sync.app.opening import configuration, open_store
 from sync.app.settings import Configuration
 from sync.app.shell import Shell
-from sync.app.signing import public_keys
 from sync.proving import Conclusion, Finding, Kept, examine, proof
 
-SOUND, TAMPERED, UNDECIDED = 0, 1, 2
-"""What `audit verify` exits with, for auditors and their scripts."""
+SOUND, TAMPERED, UNDECIDED, NO_VERDICT = range(4)
+"""What `audit verify` exits with, for auditors and their scripts; a bug is none of them."""
 
 _LISTED = 20
 
@@ -35,12 +36,17 @@ def log(shell: Shell, item: str | None, limit: int) -> int:
 
 def verify(shell: Shell, folder: Path | None, keys: Sequence[str]) -> int:
     """Check every record, and that the ledger is the one that was signed."""
-    config = configuration(shell)
-    known = public_keys(shell, config, keys)
-    kept = list(_kept(shell, config, folder))
-    with open_store(shell, config) as store:
-        found = examine(store, kept, known)
-    shell.answer(shapes.finding(found), lambda: show.rendered(*_told(found, kept)))
+    try:
+        config = configuration(shell)
+        known = public_keys(shell, config, keys)
+        kept, silent = _kept(shell, config, folder)
+        with open_store(shell, config) as store:
+            found = examine(store, kept, known)
+    except KNOWN as error:
+        shell.refuse(words(error))
+        return UNDECIDED if isinstance(error, Damaged | Busy | Unreachable) else NO_VERDICT
+    found = replace(found, not_counted=(*silent, *found.not_counted))
+    shell.answer(shapes.finding(found), lambda: show.rendered(*_told(found, kept, silent)))
     return {Conclusion.ANCHORED: SOUND, Conclusion.TAMPERED: TAMPERED, Conclusion.UNDECIDED: UNDECIDED}[
         found.conclusion
     ]
@@ -49,8 +55,9 @@ def verify(shell: Shell, folder: Path | None, keys: Sequence[str]) -> int:
 def prove(shell: Shell, seq: int, out: Path | None, folder: Path | None) -> int:
     """Write the proof that a record is part of what was signed."""
     config = configuration(shell)
+    kept, _ = _kept(shell, config, folder)
     with open_store(shell, config) as store:
-        text = proof(store, seq, _kept(shell, config, folder), public_keys(shell, config, ()))
+        text = proof(store, seq, kept, public_keys(shell, config, ()))
     if out is not None:
         try:
             out.write_text(text, encoding="utf-8", newline="")
@@ -61,19 +68,25 @@ def prove(shell: Shell, seq: int, out: Path | None, folder: Path | None) -> int:
     return IN_ORDER
 
 
-def _kept(shell: Shell, config: Configuration, folder: Path | None) -> Iterator[Kept]:
-    """The checkpoints in a folder, else in those places of the configuration that can be asked for them."""
+def _kept(shell: Shell, config: Configuration, folder: Path | None) -> tuple[list[Kept], list[str]]:
+    """The checkpoints in a folder, else in those places of the configuration that can be asked for them.
+
+    Also which of those cannot be asked, and why.
+    """
     if folder is not None and not folder.is_dir():
         raise Mistaken(f"--checkpoints: {folder} is no folder")
     places: list[Anchor] = anchors(shell, config) if folder is None else [Directory("--checkpoints", folder)]
+    found: list[Kept] = []
+    silent: list[str] = []
     for each in places:
         try:
-            yield from (Kept(note, place) for note, place in each.every())
+            found += (Kept(note, place) for note, place in each.every())
         except AnchorError as error:
-            raise StateError(f"{each.name}: {error}") from error
+            silent.append(f"{each.name} could not be asked what it keeps: {error}")
+    return found, silent
 
 
-def _told(found: Finding, kept: Sequence[Kept]) -> Iterator[object]:
+def _told(found: Finding, kept: Sequence[Kept], silent: Sequence[str]) -> Iterator[object]:
     verdict = found.verdict
     if verdict.first_bad is not None:
         yield f"TAMPERED: {verdict.first_bad[1]}"
@@ -85,7 +98,7 @@ def _told(found: Finding, kept: Sequence[Kept]) -> Iterator[object]:
             vouched = f"{found.anchored:,} of them are vouched for by {show.counted(found.checked, 'checkpoint')}"
             yield f"{vouched}; {found.records - found.anchored:,} are newer"
         else:
-            yield _why_undecided(found, kept)
+            yield _why_undecided(found, kept, silent)
     if verdict.redacted:
         yield f"{show.counted(verdict.redacted, 'personal text')} redacted, commitment present"
     for title, some in (("Given up", found.given_up), ("Not counted", found.not_counted)):
@@ -94,7 +107,9 @@ def _told(found: Finding, kept: Sequence[Kept]) -> Iterator[object]:
             yield show.bullets(some[:_LISTED])
 
 
-def _why_undecided(found: Finding, kept: Sequence[Kept]) -> str:
+def _why_undecided(found: Finding, kept: Sequence[Kept], silent: Sequence[str]) -> str:
+    if not kept and silent:
+        return "Nobody compared it with a checkpoint kept elsewhere: the places that keep them cannot be asked"
     if not kept:
         return "Nobody compared it with a checkpoint kept elsewhere: --checkpoints DIR names a folder of them"
     if found.not_counted:

@@ -1,95 +1,20 @@
-"""Who signs the ledger here, where what was signed is kept, and the commands about it."""
+"""The commands about signing the ledger."""
 
 import os
-from collections.abc import Sequence
 from pathlib import Path
 
-from state.checkpoint import BadKey, PublicKey, SigningKey
-from state.store import Store
+from state.checkpoint import BadKey, SigningKey
 from sync.app import show
-from sync.app.anchoring import anchors
-from sync.app.complaints import ConfigError, Place
-from sync.app.credentials import from_file, from_variable
 from sync.app.failures import IN_ORDER, LATER, Mistaken
-from sync.app.opening import carry_on, configuration, open_store
-from sync.app.settings import Configuration
+from sync.app.keys import notary
+from sync.app.opening import configuration, must_be_ours, open_store, recording
 from sync.app.shell import Shell
 from sync.notary import Notary
 
 
-def signing_key(shell: Shell, config: Configuration) -> SigningKey | None:
-    """The key that the configuration names, `None` for none; from now on the shell shows none of it.
-
-    Raises `ConfigError`.
-    """
-    said = config.settings.audit
-    place: Place = ("audit", "key_env" if said.key_env else "key_file")
-    try:
-        if said.key_env:
-            secret = from_variable(said.key_env).get_secret_value()
-        elif said.key_file:
-            secret = from_file(config.path(said.key_file)).get_secret_value()
-        else:
-            return None
-        shell.redactor.learn([secret, secret.rpartition("+")[2]])
-        return SigningKey.read(secret)
-    except (ValueError, BadKey) as error:
-        config.refuse([(place, str(error))])
-        raise
-
-
-def public_keys(shell: Shell, config: Configuration, more: Sequence[str]) -> list[PublicKey]:
-    """The keys whose signatures count: those given alone, else those of the configuration and of who signs here.
-
-    Raises `ConfigError`, and `Mistaken` for one given that is none.
-    """
-    try:
-        if more:
-            return [PublicKey.read(text) for text in more]
-    except BadKey as error:
-        raise Mistaken(f"--pubkey: {error}") from None
-    found: list[PublicKey] = []
-    wrong: list[tuple[Place, str]] = []
-    for number, text in enumerate(config.settings.audit.public_keys):
-        try:
-            found.append(PublicKey.read(text))
-        except BadKey as error:
-            wrong.append((("audit", "public_keys", number), str(error)))
-    config.refuse(wrong)
-    try:
-        own = signing_key(shell, config)
-    except ConfigError:
-        own = None
-    return list(dict.fromkeys([*found, *([own.public] if own else [])]))
-
-
-def notary(shell: Shell, config: Configuration, store: Store) -> Notary | None:
-    """Who signs the ledger of this store, `None` where nobody does; raises `ConfigError`."""
-    key = signing_key(shell, config)
-    return None if key is None else Notary(store, [key], anchors(shell, config), shell.clock)
-
-
-def sealed(shell: Shell, config: Configuration, store: Store) -> list[str]:
-    """Sign all that came of a run, where somebody signs here, and say which places did not take that."""
-    signer = notary(shell, config, store)
-    if signer is None:
-        return []
-    carry_on(shell, config, store)
-    return signer.close(shell.because("the end of a run"))
-
-
 def keygen(shell: Shell, out: Path, name: str) -> int:
     """Write a new signing key to a file that only its owner may read, and show its public half."""
-    try:
-        key = SigningKey.made(name, os.urandom(32))
-        handle = os.open(out, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except BadKey as error:
-        raise Mistaken(f"--name: {error}") from None
-    except OSError as error:
-        raise Mistaken(f"{out} cannot be written: {error.strerror}; name a file that is not there yet") from None
-    shell.redactor.learn([key.written, key.written.rpartition("+")[2]])
-    with os.fdopen(handle, "w", encoding="utf-8") as file:
-        file.write(key.written + "\n")
+    key = _made(shell, out, name)
     answer = {"file": str(out), "name": key.name, "public_key": str(key.public)}
     words = (
         f"Wrote {out}. Whoever has it can sign for {key.name}: keep it where only the runs can read it.\n"
@@ -103,12 +28,55 @@ def keygen(shell: Shell, out: Path, name: str) -> int:
 def sign(shell: Shell) -> int:
     """Sign what was recorded since the last checkpoint, and hand that to every place that keeps them."""
     config = configuration(shell)
-    with open_store(shell, config, writes=True) as store:
-        signer = _must(notary(shell, config, store))
-        complaints = signer.close(shell.because("audit sign"))
+    with open_store(shell, config) as store:
+        must_be_ours(store)
+        with recording(shell, config, store, signs=True) as signing:
+            signer = _must(signing)
+    complaints = signer.complaints
     answer = {"records": signer.size, "complaints": complaints}
     shell.answer(answer, lambda: show.rendered(f"Signed over {show.counted(signer.size, 'record')}", *complaints))
     return LATER if complaints else IN_ORDER
+
+
+def rotate(shell: Shell, out: Path) -> int:
+    """Write a new key, which both keys sign to be the next, so that who knows the old one can believe it."""
+    config = configuration(shell)
+    with open_store(shell, config) as store:
+        must_be_ours(store)
+        with recording(shell, config, store, signs=True) as signing:
+            signer = _must(signing)
+            old = signer.keys[0].public
+            new = _made(shell, out, old.name)
+            try:
+                signed = signer.rotate(new, shell.because("audit rotate"))
+            except BaseException:
+                out.unlink()
+                raise
+    keys = {"public_key": str(new.public), "old_public_key": str(old)}
+    told = {"records": signed.head.size, "complaints": signer.complaints}
+    words = (
+        f"Wrote {out}; record {signed.head.size} says so, and both keys signed it.\n"
+        f"The new public key, for everybody who checks the ledger:\n  {new.public}\n"
+        f'Name both in the configuration now, and take the old key away:\n  [audit]\n  key_file = "{out}"\n'
+        f'  public_keys = ["{old}"]'
+    )
+    shell.answer({"file": str(out), "name": new.name, **keys, **told}, lambda: words)
+    return LATER if signer.complaints else IN_ORDER
+
+
+def _made(shell: Shell, out: Path, name: str) -> SigningKey:
+    """A new key, in a file that only its owner may read."""
+    try:
+        key = SigningKey.made(name, os.urandom(32))
+        handle = os.open(out, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except BadKey as error:
+        raise Mistaken(f"--name: {error}") from None
+    except OSError as error:
+        raise Mistaken(f"{out} cannot be written: {error.strerror}; name a file that is not there yet") from None
+    shell.redactor.learn([key.written, key.written.rpartition("+")[2]])
+    with os.fdopen(handle, "w", encoding="utf-8") as file:
+        file.write(key.written + "\n")
+    return key
 
 
 def fork(shell: Shell, reason: str) -> int:

@@ -2,13 +2,17 @@
 
 import stat
 from base64 import b64decode
+from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import timedelta
+from io import StringIO
 from pathlib import Path
 
 import pytest
 
 from state.checkpoint import PublicKey, read
 from state.merkle import leaf, rooted
+from sync.app.shell import AHEAD
 from tests.app.conftest import Answer, Line, Office
 from tests.databases import ARM, disarm, raw
 
@@ -23,6 +27,17 @@ class Audit:
 
     def verify(self, *options: str) -> Answer:
         return self.line("audit", "verify", "--json", *options)
+
+    def add_without_key(self, title: str) -> None:
+        """What somebody adds who does not have the key, which only the runs need."""
+        key = self.line.folder / "audit.key"
+        key.rename(away := key.with_suffix(".away"))
+        self.line.add(title)
+        away.rename(key)
+
+    def kept(self) -> list[int]:
+        """Over how many records the checkpoints in the folder are."""
+        return [int(file.name.split(".")[-2]) for file in sorted(self.share.iterdir())]
 
 
 def signing(line: Line) -> Audit:
@@ -60,9 +75,9 @@ def test_a_key_that_others_may_read_is_refused_with_the_command_that_mends_it(au
 
 
 def test_what_is_signed_and_kept_is_vouched_for_and_what_is_newer_is_not(audit: Audit) -> None:
-    audit.line.add("Rotate the keys")
+    audit.add_without_key("Rotate the keys")
     assert audit.line("audit", "sign").out == "Signed over 1 record\n"
-    audit.line.add("Close the port")
+    audit.add_without_key("Close the port")
     answer = audit.verify()
     assert (answer.code, answer.json["conclusion"]) == (0, "anchored")
     assert (answer.json["records"], answer.json["anchored"]) == (2, 1)
@@ -84,7 +99,6 @@ def test_without_a_copy_elsewhere_nothing_is_vouched_for(audit: Audit, tmp_path:
 
 def test_a_checkpoint_by_a_key_unknown_here_decides_nothing_until_the_key_is_named(audit: Audit) -> None:
     audit.line.add("Rotate the keys")
-    audit.line("audit", "sign")
     config = audit.line.config.read_text(encoding="utf-8")
     audit.line.config.write_text(config.replace('key_file = "audit.key"\n', ""), encoding="utf-8")
     answer = audit.verify()
@@ -92,7 +106,7 @@ def test_a_checkpoint_by_a_key_unknown_here_decides_nothing_until_the_key_is_nam
     assert "--pubkey KEY" in audit.line("audit", "verify").out
     assert audit.verify("--pubkey", audit.key).code == 0
     wrong = audit.verify("--pubkey", "acme")
-    assert (wrong.code, "this is not a public key" in wrong.err) == (2, True)
+    assert (wrong.code, "this is not a public key" in wrong.err) == (3, True)
 
 
 def test_a_record_that_was_changed_is_named_with_the_last_good_checkpoint(audit: Audit) -> None:
@@ -123,7 +137,7 @@ def test_a_proof_stands_alone(audit: Audit) -> None:
 
 
 def test_a_record_that_is_not_signed_yet_cannot_be_proven(audit: Audit) -> None:
-    audit.line.add("Rotate the keys")
+    audit.add_without_key("Rotate the keys")
     answer = audit.line("audit", "prove", "1")
     assert (answer.code, "counterfoil audit sign" in answer.err) == (2, True)
 
@@ -133,12 +147,56 @@ def test_who_does_not_sign_is_told_how(desk: Line) -> None:
     assert (answer.code, "counterfoil audit keygen" in answer.err) == (2, True)
 
 
-def test_a_sync_signs_what_it_recorded(office: Office) -> None:
+def test_every_command_that_writes_signs_what_it_recorded(office: Office) -> None:
     audit = signing(office.line)
-    office.line.add("Rotate the keys")
+    ref = office.line.add("Rotate the keys")
+    assert audit.kept() == [1]
+    office.line("item", "comment", ref, "Done on Monday.")
+    assert audit.kept() == [1, 2]
     assert office.line("sync").code == 0
     answer = audit.verify()
     assert (answer.code, answer.json["anchored"]) == (0, answer.json["records"])
+
+
+def test_whoever_has_not_got_the_key_leaves_signing_to_the_next_sync(audit: Audit) -> None:
+    audit.add_without_key("Rotate the keys")
+    assert audit.kept() == []
+    audit.line("audit", "sign")
+    assert audit.kept() == [1]
+
+
+@pytest.mark.parametrize("options", [("--expect", "0000"), ("--tracker", "eng-jira")])
+def test_a_sync_that_a_brake_or_another_plan_stops_signs_what_is_there(office: Office, options: Sequence[str]) -> None:
+    audit = signing(office.line)
+    config = office.line.config.read_text(encoding="utf-8")
+    office.line.config.write_text(config + "[safety]\nmax_creates = 0\n", encoding="utf-8")
+    audit.add_without_key("Rotate the keys")
+    assert office.line("sync", *options).code == 4
+    assert audit.kept() == [1]
+
+
+def test_a_day_of_brakes_is_signed_for_by_the_schedule(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
+    audit = signing(office.line)
+    config = office.line.config.read_text(encoding="utf-8")
+    office.line.config.write_text(config + "[safety]\nmax_creates = 0\n", encoding="utf-8")
+    office.line.add("Rotate the keys")
+    monkeypatch.setattr("sys.stdin", StringIO())
+    ahead = AHEAD.set(timedelta(hours=24))
+    try:
+        assert office.line("sync").code == 4
+    finally:
+        AHEAD.reset(ahead)
+    assert audit.kept() == [1, 2]
+    checked = office.line.json("audit", "log")[-1]
+    assert (checked["action"], checked["actor"]["kind"]) == ("ledger.checked", "schedule")
+
+
+def test_a_run_that_fails_signs_what_was_recorded_before(office: Office) -> None:
+    audit = signing(office.line)
+    audit.add_without_key("Rotate the keys")
+    (office.line.folder / f"{office.tracker.name}.token").unlink()
+    assert office.line("sync").code == 2
+    assert audit.kept() == [1]
 
 
 def test_a_sync_goes_on_where_a_place_takes_nothing_and_says_so(office: Office) -> None:
@@ -147,7 +205,7 @@ def test_a_sync_goes_on_where_a_place_takes_nothing_and_says_so(office: Office) 
     office.line.add("Rotate the keys")
     answer = office.line("sync")
     assert answer.code == 0
-    assert "share did not take the checkpoint over" in answer.out
+    assert "share did not take the checkpoint over" in answer.err
 
 
 def test_a_sync_refuses_a_ledger_that_was_put_back_and_goes_on_once_that_is_said(office: Office) -> None:
@@ -171,3 +229,52 @@ def test_a_sync_refuses_a_ledger_that_was_put_back_and_goes_on_once_that_is_said
 
 def rearm(url: str) -> None:
     raw(url, *ARM["sqlite" if url.startswith("sqlite") else "postgresql"])
+
+
+def test_the_next_key_is_believed_by_who_knows_the_old_one(office: Office) -> None:
+    audit = signing(office.line)
+    office.line.add("Rotate the keys")
+    made = office.line.json("audit", "rotate", "--out", "audit-2.key")
+    assert stat.S_IMODE((office.line.folder / "audit-2.key").stat().st_mode) == 0o600
+    assert (made["name"], made["old_public_key"], made["records"]) == ("acme.example/ledger", audit.key, 2)
+    config = office.line.config.read_text(encoding="utf-8")
+    named = f'key_file = "audit-2.key"\npublic_keys = ["{audit.key}"]'
+    office.line.config.write_text(config.replace('key_file = "audit.key"', named), encoding="utf-8")
+    (office.line.folder / "audit.key").unlink()
+    assert office.line("sync").code == 0
+    records = audit.verify().json["records"]
+    for options in ((), ("--pubkey", audit.key), ("--pubkey", made["public_key"])):
+        answer = audit.verify(*options)
+        assert (answer.code, answer.json["anchored"]) == (0, records)
+
+
+def test_a_key_that_could_not_be_handed_over_to_is_taken_away_again(audit: Audit) -> None:
+    audit.line.add("Rotate the keys")
+    disarm(audit.line.url)
+    raw(audit.line.url, "DELETE FROM audit")
+    rearm(audit.line.url)
+    assert audit.line("audit", "rotate", "--out", "audit-2.key").code == 6
+    assert not (audit.line.folder / "audit-2.key").exists()
+
+
+def test_a_folder_that_is_not_mounted_is_told_of_and_hides_no_other(audit: Audit, tmp_path: Path) -> None:
+    audit.line.add("Rotate the keys")
+    config = audit.line.config.read_text(encoding="utf-8")
+    more = f'[[audit.anchors]]\nname = "bank"\nkind = "directory"\npath = "{tmp_path / "bank"}"\n'
+    audit.line.config.write_text(config + more, encoding="utf-8")
+    answer = audit.verify()
+    assert (answer.code, len(answer.json["not_counted"])) == (0, 1)
+    assert "bank could not be asked what it keeps" in answer.json["not_counted"][0]
+    audit.share.rename(tmp_path / "away")
+    assert audit.verify().code == 2
+    assert "the places that keep them cannot be asked" in audit.line("audit", "verify").out
+
+
+def test_verify_has_an_exit_code_for_what_is_no_verdict(audit: Audit, tmp_path: Path) -> None:
+    assert audit.verify("--checkpoints", str(tmp_path / "nowhere")).code == 3
+    assert audit.line("audit", "verify", "--nonsense").code == 3
+    config = audit.line.config.read_text(encoding="utf-8")
+    audit.line.config.write_text(config.replace("sqlite", "sqlite3"), encoding="utf-8")
+    assert audit.verify().code == 3
+    audit.line.config.write_text("[state", encoding="utf-8")
+    assert audit.verify().code == 3

@@ -408,3 +408,83 @@ def test_what_no_checkpoint_vouches_for_by_far_decides_nothing(office: Office) -
     office.write(1)
     found = office.examined()
     assert (found.conclusion, found.anchored, found.records) == (Conclusion.UNDECIDED, 1, 102)
+
+
+def test_a_long_run_signs_each_hour_what_it_recorded_though_it_is_little(office: Office) -> None:
+    notary = office.notary()
+    notary.check()
+    for size in range(1, 5):
+        office.write(1)
+        office.now += timedelta(minutes=40)
+        notary.watch(size)
+    office.now += timedelta(hours=2)
+    notary.watch(4)
+    assert [head.size for head in office.kept()] == [2, 4]
+
+
+class Counted(Directory):
+    """An anchor that counts how often it is asked what it keeps."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__("counted", path)
+        self.asked = 0
+
+    def notes(self, name: str) -> Iterator[str]:
+        self.asked += 1
+        return super().notes(name)
+
+
+def test_an_anchor_is_asked_once_in_a_run_and_what_it_got_since_is_known(office: Office) -> None:
+    counted = Counted(office.folder)
+    office.anchors.append(counted)
+    notary = office.notary()
+    notary.check()
+    for size in (100, 200, 300):
+        office.write(100)
+        notary.watch(size)
+    office.tamper("DELETE FROM audit WHERE seq > 250", "DELETE FROM checkpoint WHERE size > 200")
+    with pytest.raises(Tampered, match="the ledger ends at record 250, and 50 more were there"):
+        notary.close(BECAUSE)
+    assert counted.asked == 1
+
+
+def rotated(office: Office) -> None:
+    """A ledger that was signed with one key, then with another, between which a record and both signatures stand."""
+    office.write(3)
+    notary = office.notary()
+    notary.close(BECAUSE)
+    notary.rotate(OTHER, BECAUSE)
+    notary.close(BECAUSE)
+    office.write(120)
+    replace(office.notary(OTHER), trusted=[KEY.public]).close(BECAUSE)
+
+
+def test_who_knows_the_old_key_alone_or_the_new_one_can_believe_what_the_new_one_signed(office: Office) -> None:
+    rotated(office)
+    old, new = office.examined(KEY), office.examined(OTHER)
+    assert (old.conclusion, old.anchored, old.checked, old.not_counted) == (Conclusion.ANCHORED, 124, 3, ())
+    assert (new.conclusion, new.anchored, new.checked) == (Conclusion.ANCHORED, 124, 2)
+    [record] = office.store.log(["ledger"])
+    assert (record.told["action"], record.told["before"], record.told["after"]) == (
+        "key.rotated",
+        {"key": str(KEY.public)},
+        {"key": str(OTHER.public)},
+    )
+
+
+def test_a_key_that_the_old_one_did_not_sign_together_with_is_not_believed(office: Office) -> None:
+    office.write(3)
+    office.notary().close(BECAUSE)
+    keys = ({"key": str(key.public)} for key in (KEY, OTHER))
+    notes = [Note("key.rotated", "ledger", BECAUSE, before=next(keys), after=next(keys))]
+    office.store.commit(None, Effects(notes=notes))
+    replace(office.notary(OTHER), trusted=[KEY.public]).close(BECAUSE)
+    found = office.examined(KEY)
+    assert (found.anchored, len(found.not_counted)) == (3, 2)
+
+
+def test_after_a_rotation_the_new_key_signs_alone(office: Office) -> None:
+    rotated(office)
+    with office.store.reading() as connection:
+        signers = [checkpoint.read(each.note, [KEY.public, OTHER.public])[1] for each in checkpoints.every(connection)]
+    assert signers == [(KEY.public,), (KEY.public, OTHER.public), (OTHER.public,)]
