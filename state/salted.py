@@ -132,6 +132,13 @@ def told(rows: Rows, bodies: Iterable[str]) -> Callable[[str], Any]:
     return lambda body: json.loads(body, object_hook=shown)
 
 
+def every(connection: Connection) -> Iterator[tuple[str, str, str]]:
+    """The hash, the salt and the text of each that is here, by hash."""
+    query = select(SALTED.c.hash, SALTED.c.salt, SALTED.c.text).order_by(SALTED.c.hash)
+    for row in connection.execute(query.execution_options(yield_per=500)):
+        yield row.hash, row.salt, row.text
+
+
 def held(connection: Connection, wanted: Iterable[str]) -> dict[str, bool]:
     """Those of the hashes whose text is still here, and whether each was made of it."""
     found: dict[str, bool] = {}

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from mapping.rules import Rules
 from state.lifecycle import UNFINISHED
-from state.model import ActionItem, Hold, HoldKind
+from state.model import ActionItem, Hold, HoldKind, Status
 from state.store import Store
 from state.ticket import Marker
 from sync.plan import Step, opening
@@ -14,6 +14,13 @@ from sync.steps import begin, needless, unrouted
 from sync.unknown import Carrying, carrying, many_told, nobodys, resembling, several, taken
 
 _STOPS = frozenset({HoldKind.MANY_TICKETS, HoldKind.GONE, HoldKind.UNKNOWN_TICKET})
+
+
+def needs_none(status: Status, part_of: str | None) -> str | None:
+    """Why an item without a ticket is to have none of its own, in words; `None` if it is to have one."""
+    if status not in UNFINISHED:
+        return "the item is finished and needs no ticket"
+    return None if part_of is None else f"the ticket of {part_of} lists it"
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,10 +45,8 @@ class Ticketless:
         routed: dict[str, list[ActionItem]] = {}
         routing = self.rules.routing
         for item in items:
-            if item.status not in UNFINISHED:
-                yield needless(item, held.get(item.ref, ()), "the item is finished and needs no ticket")
-            elif item.part_of is not None:
-                yield needless(item, held.get(item.ref, ()), f"the ticket of {item.part_of} lists it")
+            if (why := needs_none(item.status, item.part_of)) is not None:
+                yield needless(item, held.get(item.ref, ()), why)
             elif (name := self.rules.route(item)) is None:
                 yield unrouted(item, held.get(item.ref, ()), routing)
             else:

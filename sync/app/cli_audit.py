@@ -1,11 +1,12 @@
 """The commands about the ledger."""
 
+from datetime import date
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from sync.app.asking import SETTINGS, command, reference
+from sync.app.asking import SETTINGS, command, day, reference
 from sync.app.shell import Shell
 
 audit_app = typer.Typer(help="The ledger of every change, and who signs it.", **SETTINGS)
@@ -43,6 +44,26 @@ def verify(
     from sync.app import ledger
 
     return ledger.verify(shell, checkpoints, pubkey or ())
+
+
+@command(audit_app, "counterfoil audit pack --from 2026-01-01 --to 2026-06-30 --out pack.zip")
+def pack(
+    shell: Shell,
+    first: Annotated[date, typer.Option("--from", help="The first day that is shown.", metavar="DATE", parser=day)],
+    last: Annotated[date, typer.Option("--to", help="The last day that is shown.", metavar="DATE", parser=day)],
+    out: Annotated[Path, typer.Option(help="The file to write.", metavar="FILE")],
+    framework: Annotated[str, typer.Option(help="Show only what is about its controls.", metavar="ID")] = "",
+    tracker: Annotated[str, typer.Option(help="Show only items with tickets in it.", metavar="NAME")] = "",
+) -> int:
+    """Write all that an auditor needs into one file, with the proof and a program that checks it.
+
+    The ledger in it is always the whole; days, framework and tracker confine what is shown of it. The same ledger
+    gives the same file, byte for byte.
+    """
+    from sync.app.packing import pack as write
+    from sync.report.pack import Asked
+
+    return write(shell, Asked(first, last, framework, tracker), out)
 
 
 @command(audit_app, "counterfoil audit prove 12 --out record-12.tlog-proof")

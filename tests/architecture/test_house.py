@@ -17,7 +17,9 @@ VAGUE = {"utils", "util", "helpers", "helper", "common", "manager", "service", "
 # The command line imports what a command uses when it is called, the registries what a configuration names; an old
 # database is migrated by Alembic, which a run that finds its database up to date never loads.
 LATE_IMPORTS = ("sync/app/", "connectors/registry.py", "connectors/intake/", "connectors/sandbox/__main__.py")
-SHELLS = ("sync/app/", "connectors/sandbox/__main__.py")
+# What checks a pack is one file and a program of its own, which an auditor runs without the rest.
+ALONE = "sync/report/verify.py"
+SHELLS = ("sync/app/", "connectors/sandbox/__main__.py", ALONE)
 
 
 def name_of(path: Path) -> str:
@@ -41,7 +43,7 @@ def test_the_median_function_has_at_most_ten_lines() -> None:
 
 @pytest.mark.parametrize("path", SOURCES, ids=name_of)
 def test_no_file_is_too_long(path: Path) -> None:
-    limit = 500 if path.name in TRACKERS else 400
+    limit = 600 if name_of(path) == ALONE else 500 if path.name in TRACKERS else 400
     assert len(path.read_text(encoding="utf-8").splitlines()) <= limit
 
 

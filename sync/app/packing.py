@@ -1,0 +1,85 @@
+"""The auditor's pack, as a command."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from sync.app import show
+from sync.app.evidence import vault
+from sync.app.failures import IN_ORDER, Mistaken, Untrusted
+from sync.app.keys import public_keys
+from sync.app.opening import configuration, open_store
+from sync.app.programme_settings import TimestampAnchorTable
+from sync.app.progress import progress
+from sync.app.settings import Configuration
+from sync.app.shell import Shell
+from sync.proving import examine
+from sync.report import bundle
+from sync.report.pack import Asked, Proof
+from sync.report.slice import Position
+
+SUFFIX = ".tsr"
+
+
+def pack(shell: Shell, asked: Asked, out: Path) -> int:
+    """Write the auditor's pack; nothing else is written, so that the same ledger gives the same pack."""
+    if asked.last < asked.first:
+        raise Mistaken(f"--to {asked.last} is before --from {asked.first}")
+    config = configuration(shell)
+    keys = public_keys(shell, config, ())
+    with open_store(shell, config) as store, progress(shell) as tell:
+        found = examine(store, (), keys)
+        tree = found.verdict.tree
+        if found.verdict.first_bad is not None or tree is None:
+            raise Untrusted(f"{found.verdict.first_bad and found.verdict.first_bad[1]}. No pack was written")
+        position = Position(tree.size, found.verdict.head, tree.root.hex())
+        about = asked.about(position, f"counterfoil {version('counterfoil')}")
+        try:
+            with store.reading() as connection:
+                proof = Proof(connection, position, asked, vault(config))
+                members = proof.members(_stamps(config), None)
+                made = bundle.write(out, members, about, lambda done, total: tell("writing", done, total))
+        except OSError as error:
+            raise Mistaken(f"{out} cannot be written: {error.strerror or error}") from None
+    answer = {
+        "file": str(out),
+        "sha256": made.sha256,
+        "size": made.size,
+        "files": len(made.names),
+        "records": position.records,
+        "signed": found.last_good.size if found.last_good else 0,
+        "missing": proof.exhibits.missing,
+        "redacted": len(proof.redactions.gone),
+    }
+    shell.answer(answer, lambda: show.rendered(*_words(answer, [str(key) for key in keys])))
+    return IN_ORDER
+
+
+def _stamps(config: Configuration) -> Callable[[str], bytes | None]:
+    """What time-stamp authorities said of checkpoints, by the names of their files."""
+    tables = (each for each in config.settings.audit.anchors if isinstance(each, TimestampAnchorTable))
+    folders = [config.path(each.path) for each in tables]
+
+    def stamp(name: str) -> bytes | None:
+        files = (folder / Path(name).with_suffix(SUFFIX) for folder in folders)
+        return next((file.read_bytes() for file in files if file.is_file()), None)
+
+    return stamp
+
+
+def _words(made: Mapping[str, Any], keys: Sequence[str]) -> Iterator[object]:
+    size = f"{made['size'] / 1024**2:,.1f} MB"
+    records = show.counted(made["records"], "record")
+    yield f"Wrote {made['file']}: {show.counted(made['files'], 'file')}, {size}, {records}"
+    yield f"SHA-256 {made['sha256']}"
+    if newer := made["records"] - made["signed"]:
+        yield f"{show.counted(newer, 'record')} in it are not signed: `counterfoil audit sign` before it signs them"
+    if made["redacted"]:
+        yield f"{show.counted(made['redacted'], 'personal text')} in it were erased; redactions.json lists them"
+    if made["missing"]:
+        yield show.heading("Evidence that is not in it")
+        yield show.bullets([f"{sha256}: {why}" for sha256, why in made["missing"].items()])
+    yield show.heading("Whoever gets it checks it with")
+    asked = "".join(f" --pubkey {key}" for key in keys[:1])
+    yield f"  unzip {made['file']} verify.py\n  python3 verify.py {made['file']}{asked} --checkpoints FOLDER"

@@ -1,0 +1,550 @@
+#!/usr/bin/env python3
+"""Check an auditor's pack on a machine of your own, with nothing but Python 3.9 or later and this one file.
+
+    python3 verify.py pack.zip --pubkey KEY --checkpoints FOLDER
+
+KEY is the public key of who signs the ledger, and FOLDER holds checkpoints, or is an earlier pack: get both, and this
+file, from anywhere but from whoever gave you the pack, or they prove nothing. It exits with 0 where all is sound and a
+checkpoint of yours vouches for it, 1 where something was altered, 2 where that cannot be decided, and 3 where it was
+asked wrongly. It was written apart from the program that makes packs and shares nothing with it, so that neither hides
+the other's faults.
+"""
+
+from __future__ import annotations
+
+import argparse
+import base64
+import binascii
+import hashlib
+import hmac
+import json
+import re
+import sys
+import zipfile
+import zlib
+from collections import Counter
+from collections.abc import Iterator
+from functools import lru_cache
+from pathlib import Path
+from typing import IO, Any, NamedTuple, NoReturn
+
+SOUND, ALTERED, UNDECIDED, USAGE = 0, 1, 2, 3
+NEWER = 100  # so many records may be newer than the checkpoint that vouches for the rest
+SHOWN = 10
+
+
+class Wrong(Exception):
+    """Something that is not as it should be."""
+
+
+# --- Ed25519 (RFC 8032) ---------------------------------------------------------------------------------------------
+
+P = 2**255 - 19
+ORDER = 2**252 + 27742317777372353535851937790883648493
+D = -121665 * pow(121666, P - 2, P) % P
+ROOT_OF_MINUS_ONE = pow(2, (P - 1) // 4, P)
+Point = tuple[int, int, int, int]
+NEUTRAL: Point = (0, 1, 1, 0)
+
+
+def plus(p: Point, q: Point) -> Point:
+    """The sum of two points, in extended coordinates."""
+    a, b = (p[1] - p[0]) * (q[1] - q[0]) % P, (p[1] + p[0]) * (q[1] + q[0]) % P
+    c, d = 2 * p[3] * q[3] * D % P, 2 * p[2] * q[2] % P
+    e, f, g, h = b - a, d - c, d + c, b + a
+    return e * f % P, g * h % P, f * g % P, e * h % P
+
+
+def point(raw: bytes) -> Point:
+    """The point that 32 bytes stand for."""
+    number = int.from_bytes(raw, "little")
+    y, odd = number & (1 << 255) - 1, number >> 255
+    if len(raw) != 32 or y >= P:
+        raise Wrong("a key is no point of the curve")
+    square = (y * y - 1) * pow(D * y * y + 1, P - 2, P) % P
+    x = pow(square, (P + 3) // 8, P)
+    if x * x % P != square:
+        x = x * ROOT_OF_MINUS_ONE % P
+    if x * x % P != square or (x == 0 and odd):
+        raise Wrong("a key is no point of the curve")
+    x = x if x & 1 == odd else P - x
+    return x, y, 1, x * y % P
+
+
+@lru_cache(maxsize=64)
+def multiples(raw: bytes) -> list[list[Point]]:
+    """Of a point, its 0- to 15-fold times every power of 16."""
+    base, rows = point(raw), []
+    for _ in range(64):
+        row = [NEUTRAL]
+        for _ in range(16):
+            row.append(plus(row[-1], base))
+        base = row.pop()
+        rows.append(row)
+    return rows
+
+
+def times(factor: int, rows: list[list[Point]]) -> Point:
+    """A multiple of the point of which these are multiples."""
+    total = NEUTRAL
+    for row in rows:
+        total = plus(total, row[factor & 15])
+        factor >>= 4
+    return total
+
+
+GENERATOR = bytes.fromhex("58" + "66" * 31)
+
+
+def is_signed(public: bytes, message: bytes, signature: bytes) -> bool:
+    """Whether the holder of a key signed a message."""
+    if len(signature) != 64 or len(public) != 32:
+        return False
+    factor = int.from_bytes(signature[32:], "little")
+    if factor >= ORDER:
+        return False
+    challenge = int.from_bytes(hashlib.sha512(signature[:32] + public + message).digest(), "little") % ORDER
+    try:
+        x, y, z, _ = plus(times(factor, multiples(GENERATOR)), times(ORDER - challenge, multiples(public)))
+    except Wrong:
+        return False
+    inverse = pow(z, P - 2, P)
+    x, y = x * inverse % P, y * inverse % P
+    return (y | (x & 1) << 255).to_bytes(32, "little") == signature[:32]
+
+
+# --- Checkpoints (https://c2sp.org/signed-note, https://c2sp.org/tlog-checkpoint) -------------------------------------
+
+
+class Key(NamedTuple):
+    """A public key by its name."""
+
+    name: str
+    id: bytes
+    raw: bytes
+
+
+class Checkpoint(NamedTuple):
+    """How many records of which ledger have which root, and where that is written."""
+
+    origin: str
+    size: int
+    root: bytes
+    place: str
+    signers: tuple[Key, ...] = ()
+
+    @property
+    def epoch(self) -> int:
+        """How often the ledger was begun."""
+        found = re.search(r"/epoch-([0-9]{1,9})$", self.origin)
+        return int(found.group(1)) if found else 1
+
+
+def decoded(text: str) -> bytes:
+    """The bytes of a text in Base 64, which is the only one for them."""
+    try:
+        raw = base64.b64decode(text, validate=True)
+    except (binascii.Error, ValueError):
+        raise Wrong("something is not in Base 64") from None
+    if base64.b64encode(raw).decode() != text:
+        raise Wrong("something is not in Base 64")
+    return raw
+
+
+def key(text: str) -> Key:
+    """A public key as people hand it out, NAME+ID+KEY."""
+    parts = text.strip().split("+", 2)
+    raw = decoded(parts[2]) if len(parts) == 3 else b""
+    if len(raw) != 33 or raw[0] != 1:
+        raise Wrong("a public key reads NAME+ID+KEY, and is one of Ed25519")
+    id_ = hashlib.sha256(parts[0].encode() + b"\n" + raw).digest()[:4]
+    if id_.hex() != parts[1]:
+        raise Wrong("the parts of the public key do not belong together")
+    return Key(parts[0], id_, raw[1:])
+
+
+def checkpoint(note: str, place: str, keys: list[Key]) -> Checkpoint:
+    """What a note states; it counts only if one of the keys signed it."""
+    text, gap, lines = note.rpartition("\n\n")
+    head = text.split("\n")
+    if not gap or not lines.endswith("\n") or len(head) < 3 or not re.fullmatch(r"0|[1-9][0-9]{0,17}", head[1]):
+        raise Wrong("it is no checkpoint")
+    signers = []
+    for line in lines[:-1].split("\n"):
+        found = re.fullmatch("\u2014 ([^ +]+) ([A-Za-z0-9+/=]+)", line)
+        if not found:
+            raise Wrong("a line that should be a signature is none")
+        raw = decoded(found.group(2))
+        for known in keys:
+            if (known.name, known.id) == (found.group(1), raw[:4]):
+                if not is_signed(known.raw, (text + "\n").encode(), raw[4:]):
+                    raise Wrong(f"the signature of {known.name} is not of this text")
+                signers.append(known)
+    root = decoded(head[2])
+    if len(root) != 32:
+        raise Wrong("its root is none")
+    if not signers:
+        raise Wrong("none of the keys that were named signed it")
+    if not any(
+        head[0] == each.name or re.fullmatch(re.escape(each.name) + r"/epoch-[0-9]+", head[0]) for each in signers
+    ):
+        raise Wrong(f"it is about {head[0]}, which none of its signers speaks for")
+    return Checkpoint(head[0], int(head[1]), root, place, tuple(signers))
+
+
+# --- The ledger -------------------------------------------------------------------------------------------------------
+
+
+def unfit(text: str) -> NoReturn:
+    """Refuse what a record cannot hold."""
+    raise ValueError(text)
+
+
+def whole(digits: str) -> int:
+    """A number as records may hold it."""
+    return int(digits) if len(digits) < 18 and abs(int(digits)) < 2**53 else unfit(digits)
+
+
+def ordered(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """An object whose names stand in the order of RFC 8785, each once."""
+    names = [name.encode("utf-16-be") for name, _ in pairs]
+    return dict(pairs) if all(one < other for one, other in zip(names, names[1:])) else unfit("order")
+
+
+READ = json.JSONDecoder(object_pairs_hook=ordered, parse_float=unfit, parse_constant=unfit, parse_int=whole).decode
+WRITE = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+
+
+def record(line: bytes) -> dict[str, Any]:
+    """What a line says; raises `Wrong` unless it is the one canonical form of that (RFC 8785)."""
+    try:
+        text = line.decode()
+        body = READ(text)
+        if WRITE(body) == text and isinstance(body, dict):
+            return body
+    except (ValueError, RecursionError):
+        pass
+    raise Wrong("is not a record in its canonical form")
+
+
+def commitments(value: Any) -> Iterator[str]:
+    """What stands for personal texts in a record."""
+    if isinstance(value, dict):
+        if list(value) == ["salted"] and isinstance(value["salted"], str):
+            yield value["salted"]
+        value = list(value.values())
+    if isinstance(value, list):
+        for each in value:
+            yield from commitments(each)
+
+
+def strings(value: Any) -> Iterator[str]:
+    """Every string in a record."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, (dict, list)):
+        for each in value.values() if isinstance(value, dict) else value:
+            yield from strings(each)
+
+
+class Tree:
+    """The Merkle tree of RFC 6962 over leaves: every full subtree, by its height."""
+
+    def __init__(self, leaves: bytearray) -> None:
+        self.rows = [leaves]
+        while len(self.rows[-1]) >= 64:
+            row = self.rows[-1]
+            pairs = range(0, len(row) - len(row) % 64, 64)
+            self.rows.append(bytearray(b"".join(hashlib.sha256(b"\1" + row[at : at + 64]).digest() for at in pairs)))
+
+    def root(self, size: int, first: int = 0) -> bytes:
+        """The root of so many leaves."""
+        if not size:
+            return hashlib.sha256(b"").digest()
+        height = size.bit_length() - 1
+        if size == 1 << height:
+            at = (first >> height) * 32
+            return bytes(self.rows[height][at : at + 32])
+        left = 1 << height
+        return hashlib.sha256(b"\1" + self.root(left, first) + self.root(size - left, first + left)).digest()
+
+
+class Ledger:
+    """The records of a pack, checked one after the other up to the first that cannot be trusted."""
+
+    def __init__(self, texts: set[bytes]) -> None:
+        self.leaves = bytearray()
+        self.size = 0
+        self.head = "0" * 64
+        self.bad = ""
+        self.forks: list[dict[str, Any]] = []
+        self.items: dict[str, str] = {}
+        self.files: dict[str, int] = {}
+        self.erased: set[str] = set()
+        self.gone: dict[str, int] = {}
+        self._texts = texts
+
+    def read(self, lines: IO[bytes]) -> None:
+        """Check every line."""
+        for line in lines:
+            try:
+                body = record(line[:-1] if line.endswith(b"\n") else b"")
+                self._follow(body)
+                self._learn(body)
+            except Wrong as wrong:
+                self.bad = f"record {self.size + 1:,} {wrong}"
+                return
+            except (KeyError, TypeError, ValueError):
+                self.bad = f"record {self.size + 1:,} has not the parts of a record"
+                return
+            self.leaves += (leaf := hashlib.sha256(b"\0" + line[:-1])).digest()
+            self.head = leaf.hexdigest()
+            self.size += 1
+        lost = [seq for hash_, seq in self.gone.items() if hash_ not in self.erased]
+        if lost:
+            self.bad = f"record {min(lost):,} stands for a personal text that is not here, and no record erased it"
+
+    def _follow(self, body: dict[str, Any]) -> None:
+        if body["seq"] != self.size + 1:
+            raise Wrong(f"is missing: number {body['seq']!r} stands in its place")
+        if body["prev"] != self.head:
+            raise Wrong("does not follow the one before it: one of the two was changed, put in, or taken out")
+
+    def _learn(self, body: dict[str, Any]) -> None:
+        """Keep what is compared later."""
+        seq, action, after = self.size + 1, body["action"], body["after"]
+        for each in commitments(body):
+            if bytes.fromhex(each) not in self._texts:
+                self.gone.setdefault(each, seq)
+        if action == "person.erased":
+            self.erased.update(each for each in strings([body["before"], after]) if re.fullmatch("[0-9a-f]{64}", each))
+        elif action == "ledger.forked":
+            self.forks.append({"seq": seq, **body["before"], "after": after["origin"]})
+        elif action == "item.created":
+            self.items[body["object"]] = body["at"]
+        elif action in ("evidence.added", "evidence.stored") and after.get("sha256"):
+            kept = action == "evidence.stored" or after.get("stored")
+            self.files[after["sha256"]] = self.files.get(after["sha256"], 0) or (seq if kept else 0)
+
+
+def number(origin: str) -> int:
+    """How often a ledger of this name was begun."""
+    return Checkpoint(origin, 0, b"", "").epoch
+
+
+def compare(ledger: Ledger, mine: list[Checkpoint], theirs: list[Checkpoint], say: list[str]) -> int:
+    """Over how many records a checkpoint of one's own vouches; raises `Wrong` where it is not what was signed."""
+    tree, some = Tree(ledger.leaves), sorted([*mine, *theirs], key=lambda each: each.size)
+    good = [each for each in some if each.size <= ledger.size and tree.root(each.size) == each.root]
+    trusted = [each for each in mine if each in good]
+    forks = [f for f in ledger.forks if any(c.origin == f["after"] and c.size >= f["seq"] for c in trusted)]
+    for fork in forks:
+        what = f"Records {fork['seq']:,} to {fork['size']:,} of {fork['origin']} were given up"
+        say.append(f"{what}, as record {fork['seq']:,} says.")
+    agreed = 0
+    for each in some:
+        if any(each.epoch < number(f["after"]) and f["seq"] <= each.size <= f["size"] for f in forks):
+            continue
+        if each.size > ledger.size and not ledger.bad:
+            raise Wrong(
+                f"the ledger ends at record {ledger.size:,}, but {each.place} was signed over {each.size:,}: "
+                "its end was cut off, or this pack is older than that checkpoint"
+            )
+        if each.size <= ledger.size and each not in good:
+            raise Wrong(f"what was recorded as {agreed + 1:,} to {each.size:,} is not what was signed ({each.place})")
+        agreed = each.size
+    return max((each.size for each in trusted), default=0)
+
+
+# --- The pack ---------------------------------------------------------------------------------------------------------
+
+
+BROKEN = (zipfile.BadZipFile, zlib.error, EOFError)
+
+
+class Pack:
+    """The files of a pack, whether it is a zip or was unpacked into a folder."""
+
+    def __init__(self, place: Path) -> None:
+        self.folder = place if place.is_dir() else None
+        self._zip = None if self.folder else zipfile.ZipFile(place)
+        self.names = sorted(self._zip.namelist() if self._zip else self._files(place))
+
+    @staticmethod
+    def _files(place: Path) -> list[str]:
+        return [each.relative_to(place).as_posix() for each in place.rglob("*") if each.is_file()]
+
+    def open(self, name: str) -> IO[bytes]:
+        """A file to be read; raises `Wrong` where it is not there."""
+        try:
+            return self._zip.open(name) if self._zip else (self.folder or Path()).joinpath(name).open("rb")
+        except (KeyError, OSError):
+            raise Wrong(f"{name} is missing") from None
+
+    def text(self, name: str) -> str:
+        """A file as text."""
+        with self.open(name) as file:
+            return file.read().decode("utf-8", "replace")
+
+    def json(self, name: str) -> Any:
+        """A file as JSON."""
+        try:
+            return json.loads(self.text(name))
+        except (ValueError, RecursionError):
+            raise Wrong(f"{name} is not JSON") from None
+
+    def sha256(self, name: str) -> str:
+        """The hash of a file."""
+        digest = hashlib.sha256()
+        with self.open(name) as file:
+            for chunk in iter(lambda: file.read(1 << 20), b""):
+                digest.update(chunk)
+        return digest.hexdigest()
+
+
+def notes(place: Path, keys: list[Key], say: list[str]) -> list[Checkpoint]:
+    """The checkpoints in a folder or in a pack that count; of the others it is said why they do not."""
+    pack, found = Pack(place), []
+    for name in pack.names:
+        if name.endswith(".note"):
+            try:
+                found.append(checkpoint(pack.text(name), f"{place.name}/{name}", keys))
+            except Wrong as wrong:
+                say.append(f"{place.name}/{name} does not count: {wrong}.")
+    return found
+
+
+def check_files(pack: Pack) -> None:
+    """Compare each file with the list of them."""
+    listed = pack.json("manifest.json")["files"]
+    for name, told in listed.items():
+        if pack.sha256(name) != told["sha256"]:
+            raise Wrong(f"{name} is not as it was when the pack was made")
+    if pack.folder is None and (more := Counter(pack.names) - Counter([*listed, "manifest.json"])):
+        raise Wrong(f"{', '.join(sorted(more))} was not in the pack when it was made")
+
+
+def texts(pack: Pack) -> set[bytes]:
+    """What stands for each personal text, checked against it."""
+    found = set()
+    with pack.open("texts.jsonl") as lines:
+        for line in lines:
+            told = json.loads(line)
+            made = hmac.new(bytes.fromhex(told["salt"]), told["text"].encode(), "sha256")
+            if len(told["salt"]) != 32 or made.hexdigest() != told["hash"]:
+                raise Wrong(f"the personal text {told['hash']} was changed")
+            found.add(made.digest())
+    return found
+
+
+def check_evidence(pack: Pack, ledger: Ledger, say: list[str]) -> None:
+    """Every file of evidence is what its name and the ledger say, and what is not here is told of."""
+    here = {name.split("/", 1)[1] for name in pack.names if name.startswith("evidence/")}
+    for sha256 in sorted(here):
+        if pack.sha256(f"evidence/{sha256}") != sha256:
+            raise Wrong(f"evidence/{sha256} is not the file that was recorded")
+        if sha256 not in ledger.files:
+            raise Wrong(f"evidence/{sha256} is in no record")
+    lacking = pack.json("evidence.json")["missing"]
+    for sha256, seq in ledger.files.items():
+        if seq and sha256 not in here | set(lacking):
+            raise Wrong(f"the file of record {seq:,} is neither here nor said to be missing")
+    say += [f"The evidence {sha256} is not in the pack: {why}." for sha256, why in lacking.items()]
+    say.append(f"{len(here):,} files of evidence are those that were recorded.")
+
+
+def check_counts(pack: Pack, ledger: Ledger, say: list[str]) -> None:
+    """The counts that the pack gives are those of the records."""
+    told = pack.json("completeness.json")["items"]
+    until = pack.json("manifest.json")["period"]["until"]
+    there = {ref for ref, at in ledger.items.items() if at < until}
+    named = [ref for each in ("linked", "unlinked", "excluded") for ref in told[each]["items"]]
+    if sorted(named) != sorted(there):
+        odd = sorted(set(named) ^ there) or ["an item counted twice"]
+        raise Wrong(f"completeness.json does not account for each item once: {', '.join(odd[:SHOWN])}")
+    counts = [told[each]["count"] for each in ("linked", "unlinked", "excluded")]
+    if told["count"] != len(there) or counts != [len(told[e]["items"]) for e in ("linked", "unlinked", "excluded")]:
+        raise Wrong("the counts in completeness.json are not those of the ledger")
+    say.append("Items: {:,} = {:,} linked + {:,} unlinked + {:,} excluded.".format(len(there), *counts))
+
+
+def examine(pack: Pack, keys: list[Key], mine: list[Checkpoint], say: list[str]) -> tuple[int, str]:
+    """The exit code and the verdict."""
+    ledger = Ledger(texts(pack))
+    with pack.open("ledger.jsonl") as lines:
+        ledger.read(lines)
+    if ledger.bad:
+        raise Wrong(ledger.bad)
+    theirs = []
+    for name in pack.names:
+        if name.startswith("checkpoints/") and name.endswith(".note"):
+            try:
+                theirs.append(checkpoint(pack.text(name), name, keys))
+            except Wrong as wrong:
+                say.append(f"{name} does not count: {wrong}.")
+    anchored = compare(ledger, mine, theirs, say)
+    told = pack.json("manifest.json")["ledger"]
+    if (told["records"], told["head"]) != (ledger.size, ledger.head):
+        raise Wrong("the manifest is about another ledger")
+    check_evidence(pack, ledger, say)
+    check_counts(pack, ledger, say)
+    check_files(pack)
+    if ledger.gone:
+        say.append(f"{len(ledger.gone):,} personal texts were erased, by record; their commitments are here.")
+    if anchored and ledger.size - anchored <= NEWER:
+        newer = f"; {ledger.size - anchored:,} are newer" if ledger.size > anchored else ""
+        return (
+            SOUND,
+            f"SOUND: {ledger.size:,} records, {anchored:,} of them vouched for by a checkpoint of yours{newer}.",
+        )
+    if anchored:
+        why = f"your newest checkpoint vouches for {anchored:,} of them only; get a newer one"
+    elif mine:
+        why = "no checkpoint of yours is about this ledger"
+    elif theirs:
+        why = (
+            "signed by the key you named, but nobody compared it with a checkpoint from elsewhere: --checkpoints FOLDER"
+        )
+    else:
+        why = "no checkpoint counts: --pubkey KEY names who signs, --checkpoints FOLDER what was kept elsewhere"
+    return UNDECIDED, f"CONSISTENT, NOT ANCHORED: {ledger.size:,} records; {why}."
+
+
+class Options(argparse.ArgumentParser):
+    """The command line; asked wrongly, it exits with 3."""
+
+    def error(self, message: str) -> NoReturn:
+        """Say what is wrong with the question."""
+        self.print_usage(sys.stderr)
+        self.exit(USAGE, f"verify.py: {message}\n")
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Check a pack, say what was found, and return the exit code."""
+    options = Options(description="Check an auditor's pack.")
+    options.add_argument("pack", nargs="?", type=Path, default=Path(__file__).parent, help="the zip, or its folder")
+    options.add_argument("--pubkey", action="append", default=[], metavar="KEY", help="who signs; may be repeated")
+    options.add_argument("--checkpoints", type=Path, metavar="FOLDER", help="what was kept elsewhere, or an older pack")
+    asked = options.parse_args(arguments)
+    say: list[str] = []
+    try:
+        keys = [key(each) for each in asked.pubkey]
+        pack = Pack(asked.pack)
+        mine = notes(asked.checkpoints, keys, say) if asked.checkpoints else []
+    except Wrong as wrong:
+        options.error(str(wrong))
+    except (OSError, *BROKEN) as error:
+        options.error(f"{asked.pack} or the checkpoints cannot be read: {error}")
+    try:
+        code, verdict = examine(pack, keys, mine, say)
+    except Wrong as wrong:
+        code, verdict = ALTERED, f"ALTERED: {wrong}."
+    except (ValueError, LookupError, TypeError, AttributeError, OSError, RuntimeError, *BROKEN) as error:
+        code, verdict = ALTERED, f"ALTERED: something in the pack is not of its form ({type(error).__name__}: {error})."
+    for line in (verdict, *say):
+        print("".join(c if c.isprintable() else "?" for c in line))
+    return code
+
+
+if __name__ == "__main__":
+    sys.exit(main())

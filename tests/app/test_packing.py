@@ -1,0 +1,128 @@
+"""The auditor's pack through the command line: the same from the same ledger, and proof by itself."""
+
+import hashlib
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from zipfile import ZipFile
+
+import pytest
+
+from sync.report import verify
+from tests.app.conftest import Answer, Line
+from tests.app.test_signing import Audit, signing
+from tests.databases import disarm, raw
+
+DAYS = ("--from", "2020-01-01", "--to", "2099-12-31")
+
+
+@dataclass(frozen=True)
+class Auditor:
+    """Somebody with a pack, the key of who signs, and maybe checkpoints of their own."""
+
+    audit: Audit
+
+    @property
+    def line(self) -> Line:
+        return self.audit.line
+
+    def gets(self, name: str = "pack.zip", *options: str) -> Any:
+        return self.line.json("audit", "pack", *DAYS, "--out", name, *options)
+
+    def finds(self, name: str = "pack.zip", *options: str) -> Answer:
+        self.line.capture.readouterr()
+        code = verify.main([name, "--pubkey", self.audit.key, *options])
+        said = self.line.capture.readouterr()
+        return Answer(code, said.out, said.err)
+
+    def anchored(self, name: str = "pack.zip") -> Answer:
+        return self.finds(name, "--checkpoints", str(self.audit.share))
+
+
+@pytest.fixture
+def auditor(desk: Line) -> Auditor:
+    audit = signing(desk)
+    desk.add("Rotate the keys", "--owner", "mia@acme.example")
+    (desk.folder / "proof.txt").write_text("rotated", encoding="utf-8")
+    assert desk("evidence", "add", "AI-1", "proof.txt", "--kind", "log").code == 0
+    desk.add("Close the port")
+    assert desk("audit", "sign").code == 0
+    return Auditor(audit)
+
+
+def test_the_same_ledger_gives_the_same_pack_byte_for_byte(auditor: Auditor) -> None:
+    one, other = auditor.gets("one.zip"), auditor.gets("other.zip")
+    assert one["sha256"] == other["sha256"]
+    assert (Path("one.zip").read_bytes()) == Path("other.zip").read_bytes()
+    assert one["sha256"] == hashlib.sha256(Path("one.zip").read_bytes()).hexdigest()
+    assert [each.name for each in Path().glob(".*part")] == []
+
+
+def test_a_checkpoint_of_ones_own_vouches_for_a_pack_and_without_one_nothing_does(auditor: Auditor) -> None:
+    auditor.gets()
+    answer = auditor.anchored()
+    assert (answer.code, answer.out.splitlines()[0].split(":")[0]) == (0, "SOUND")
+    assert "1 files of evidence" in answer.out
+    assert "Items: 2 = 0 linked + 2 unlinked + 0 excluded." in answer.out
+    alone = auditor.finds()
+    assert (alone.code, "signed by the key you named" in alone.out) == (2, True)
+    auditor.line.capture.readouterr()
+    assert verify.main(["pack.zip"]) == 2
+    assert "none of the keys" in auditor.line.capture.readouterr().out
+
+
+def test_an_unpacked_pack_and_an_earlier_one_as_checkpoints_do_as_well(auditor: Auditor) -> None:
+    auditor.gets("old.zip")
+    auditor.line.add("Patch the server")
+    auditor.gets()
+    with ZipFile("pack.zip") as pack:
+        pack.extractall("unpacked")
+    assert auditor.finds("unpacked", "--checkpoints", "old.zip").code == 0
+
+
+def test_a_pack_holds_all_that_proves_it(auditor: Auditor) -> None:
+    answer = auditor.gets()
+    with ZipFile("pack.zip") as pack:
+        names = pack.namelist()
+        manifest = json.loads(pack.read("manifest.json"))
+        assert names[:-1] == sorted(manifest["files"])
+        assert (names[-1], len(names)) == ("manifest.json", answer["files"])
+        assert manifest["ledger"]["records"] == answer["records"] == len(pack.read("ledger.jsonl").splitlines())
+        assert {each.date_time for each in pack.infolist()} == {(1980, 1, 1, 0, 0, 0)}
+        [evidence] = [name for name in names if name.startswith("evidence/")]
+        assert pack.read(evidence) == b"rotated"
+        assert b"mia@acme.example" in pack.read("texts.jsonl")
+        assert b"mia@acme.example" not in pack.read("ledger.jsonl")
+        assert [name for name in names if name.startswith("checkpoints/")] != []
+
+
+def test_a_file_of_evidence_that_is_gone_is_told_and_not_left_out_silently(auditor: Auditor) -> None:
+    sha256 = hashlib.sha256(b"rotated").hexdigest()
+    [file] = auditor.line.folder.rglob(sha256)
+    file.unlink()
+    assert auditor.gets()["missing"] == {sha256: "the file is missing"}
+    answer = auditor.anchored()
+    assert (answer.code, f"{sha256} is not in the pack: the file is missing" in answer.out) == (0, True)
+
+
+def test_no_pack_is_made_of_a_ledger_that_was_tampered_with(auditor: Auditor) -> None:
+    disarm(auditor.line.url)
+    raw(auditor.line.url, "UPDATE audit SET body = replace(body, 'item.created', 'item.forged') WHERE seq = 1")
+    answer = auditor.line("audit", "pack", *DAYS, "--out", "pack.zip")
+    assert (answer.code, "record 1 does not match its hash" in answer.err) == (6, True)
+    assert not Path("pack.zip").exists()
+
+
+def test_days_in_the_wrong_order_and_a_folder_that_is_not_there_are_said(auditor: Auditor) -> None:
+    answer = auditor.line("audit", "pack", "--from", "2026-06-30", "--to", "2026-01-01", "--out", "pack.zip")
+    assert (answer.code, "is before --from" in answer.err) == (2, True)
+    answer = auditor.line("audit", "pack", *DAYS, "--out", "nowhere/pack.zip")
+    assert (answer.code, "nowhere/pack.zip cannot be written" in answer.err) == (2, True)
+
+
+def test_the_words_say_what_was_written_and_how_it_is_checked(auditor: Auditor) -> None:
+    auditor.line.add("Patch the server")
+    out = auditor.line("audit", "pack", *DAYS, "--out", "pack.zip").out
+    assert "1 record in it are not signed" in out
+    assert f"python3 verify.py pack.zip --pubkey {auditor.audit.key}" in out
