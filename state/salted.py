@@ -136,7 +136,7 @@ def every(connection: Connection) -> Iterator[tuple[str, str, str]]:
     """The hash, the salt and the text of each that is here, by hash."""
     query = select(SALTED.c.hash, SALTED.c.salt, SALTED.c.text).order_by(SALTED.c.hash)
     for row in connection.execute(query.execution_options(yield_per=500)):
-        yield row.hash, row.salt, row.text
+        yield row.hash, row.salt, _text(row.text)
 
 
 def held(connection: Connection, wanted: Iterable[str]) -> dict[str, bool]:

@@ -278,6 +278,7 @@ class Ledger:
         self.head = "0" * 64
         self.bad = ""
         self.forks: list[dict[str, Any]] = []
+        self.handed_over: list[tuple[int, Key, Key]] = []
         self.items: dict[str, str] = {}
         self.files: dict[str, int] = {}
         self.erased: set[str] = set()
@@ -320,6 +321,8 @@ class Ledger:
             self.erased.update(each for each in strings([body["before"], after]) if re.fullmatch("[0-9a-f]{64}", each))
         elif action == "ledger.forked":
             self.forks.append({"seq": seq, **body["before"], "after": after["origin"]})
+        elif action == "key.rotated":
+            self.handed_over.append((seq, key(body["before"]["key"]), key(after["key"])))
         elif action == "item.created":
             self.items[body["object"]] = body["at"]
         elif action in ("evidence.added", "evidence.stored") and after.get("sha256"):
@@ -402,16 +405,37 @@ class Pack:
         return digest.hexdigest()
 
 
-def notes(place: Path, keys: list[Key], say: list[str]) -> list[Checkpoint]:
-    """The checkpoints in a folder or in a pack that count; of the others it is said why they do not."""
-    pack, found = Pack(place), []
-    for name in pack.names:
-        if name.endswith(".note"):
-            try:
-                found.append(checkpoint(pack.text(name), f"{place.name}/{name}", keys))
-            except Wrong as wrong:
-                say.append(f"{place.name}/{name} does not count: {wrong}.")
-    return found
+class Note(NamedTuple):
+    """The text of a checkpoint, and where it is."""
+
+    place: str
+    text: str
+
+
+def notes(pack: Pack, place: str) -> list[Note]:
+    """The checkpoints in a folder or in a pack."""
+    return [Note(f"{place}{name}", pack.text(name)) for name in pack.names if name.endswith(".note")]
+
+
+def counting(found: list[Note], keys: list[Key], say: list[str]) -> list[Checkpoint]:
+    """The checkpoints that one of the keys signed; of the others it is said why they do not count."""
+    good = []
+    for each in found:
+        try:
+            good.append(checkpoint(each.text, each.place, keys))
+        except Wrong as wrong:
+            say.append(f"{each.place} does not count: {wrong}.")
+    return good
+
+
+def believed(keys: list[Key], ledger: Ledger, found: list[Note]) -> list[Key]:
+    """The keys, and each that one of them handed over to, by a record that both of them signed as the last one."""
+    keys = list(keys)
+    for seq, old, new in ledger.handed_over:
+        some = [each for each in found if each.text.split("\n")[1:2] == [str(seq)]]
+        if old in keys and any({old, new} == {*each.signers} for each in counting(some, [old, new], [])):
+            keys.append(new)
+    return keys
 
 
 def check_files(pack: Pack) -> None:
@@ -468,21 +492,17 @@ def check_counts(pack: Pack, ledger: Ledger, say: list[str]) -> None:
     say.append("Items: {:,} = {:,} linked + {:,} unlinked + {:,} excluded.".format(len(there), *counts))
 
 
-def examine(pack: Pack, keys: list[Key], mine: list[Checkpoint], say: list[str]) -> tuple[int, str]:
+def examine(pack: Pack, keys: list[Key], mine: list[Note], say: list[str]) -> tuple[int, str]:
     """The exit code and the verdict."""
     ledger = Ledger(texts(pack))
     with pack.open("ledger.jsonl") as lines:
         ledger.read(lines)
     if ledger.bad:
         raise Wrong(ledger.bad)
-    theirs = []
-    for name in pack.names:
-        if name.startswith("checkpoints/") and name.endswith(".note"):
-            try:
-                theirs.append(checkpoint(pack.text(name), name, keys))
-            except Wrong as wrong:
-                say.append(f"{name} does not count: {wrong}.")
-    anchored = compare(ledger, mine, theirs, say)
+    theirs = notes(pack, "")
+    keys = believed(keys, ledger, [*mine, *theirs])
+    own, given = counting(mine, keys, say), counting(theirs, keys, say)
+    anchored = compare(ledger, own, given, say)
     told = pack.json("manifest.json")["ledger"]
     if (told["records"], told["head"]) != (ledger.size, ledger.head):
         raise Wrong("the manifest is about another ledger")
@@ -499,7 +519,7 @@ def examine(pack: Pack, keys: list[Key], mine: list[Checkpoint], say: list[str])
         )
     if anchored:
         why = f"your newest checkpoint vouches for {anchored:,} of them only; get a newer one"
-    elif mine:
+    elif own:
         why = "no checkpoint of yours is about this ledger"
     elif theirs:
         why = (
@@ -530,7 +550,7 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         keys = [key(each) for each in asked.pubkey]
         pack = Pack(asked.pack)
-        mine = notes(asked.checkpoints, keys, say) if asked.checkpoints else []
+        mine = notes(Pack(asked.checkpoints), f"{asked.checkpoints.name}/") if asked.checkpoints else []
     except Wrong as wrong:
         options.error(str(wrong))
     except (OSError, *BROKEN) as error:

@@ -81,6 +81,23 @@ def test_an_unpacked_pack_and_an_earlier_one_as_checkpoints_do_as_well(auditor: 
     assert auditor.finds("unpacked", "--checkpoints", "old.zip").code == 0
 
 
+def test_a_key_that_the_known_one_handed_over_to_counts_and_no_other_does(auditor: Auditor) -> None:
+    made = auditor.line.json("audit", "rotate", "--out", "new.key")
+    config = auditor.line.config
+    told = config.read_text(encoding="utf-8").replace(
+        'key_file = "audit.key"', f'key_file = "new.key"\npublic_keys = ["{made["old_public_key"]}"]'
+    )
+    config.write_text(told, encoding="utf-8")
+    auditor.line.add("Patch the server")
+    auditor.gets()
+    assert auditor.anchored().code == 0
+    auditor.line.capture.readouterr()
+    asked = ["pack.zip", "--checkpoints", str(auditor.audit.share), "--pubkey"]
+    assert verify.main([*asked, made["public_key"]]) == 0
+    other = auditor.line.json("audit", "keygen", "--name", "acme.example/ledger", "--out", "other.key")
+    assert verify.main([*asked, other["public_key"]]) == 2
+
+
 def test_a_pack_holds_all_that_proves_it(auditor: Auditor) -> None:
     answer = auditor.gets()
     with ZipFile("pack.zip") as pack:
@@ -122,6 +139,11 @@ def test_days_in_the_wrong_order_and_a_folder_that_is_not_there_are_said(auditor
 
 
 def test_the_words_say_what_was_written_and_how_it_is_checked(auditor: Auditor) -> None:
+    config = auditor.line.config
+    told = config.read_text(encoding="utf-8").replace(
+        'key_file = "audit.key"', f'public_keys = ["{auditor.audit.key}"]'
+    )
+    config.write_text(told, encoding="utf-8")
     auditor.line.add("Patch the server")
     out = auditor.line("audit", "pack", *DAYS, "--out", "pack.zip").out
     assert "1 record in it are not signed" in out
