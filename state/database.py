@@ -116,6 +116,19 @@ class Database:
             for step in steps:
                 step(connection)
 
+    def scrub(self) -> bool:
+        """Write a file anew, so that nothing that was deleted is left in it; whether nobody else was reading it.
+
+        A server does so by itself, in time.
+        """
+        if sqlite_path(self.url) is None:
+            return True
+        with self._failing("write"), self._engine.connect() as connection, permits.shaping(connection):
+            self._writes()
+            _say(connection, "VACUUM")
+            [still_read, _, _] = _say(connection, "PRAGMA wal_checkpoint(TRUNCATE)")
+            return not still_read
+
     def role(self) -> roles.Role:
         """As whom a server is used; raises `StateError` for a file."""
         if sqlite_path(self.url) is not None:
@@ -302,7 +315,12 @@ def _write_ahead(connection: Any) -> None:
 
 def _begin(connection: Connection, words: str) -> None:
     """Say BEGIN to the driver itself: an engine that listens to its own events does everything more slowly."""
+    _say(connection, words)
+
+
+def _say(connection: Connection, words: str) -> Any:
+    """Say something to the driver of a file itself; the first row of its answer."""
     try:
-        connection.connection.driver_connection.execute(words)  # type: ignore[union-attr]
+        return connection.connection.driver_connection.execute(words).fetchone()  # type: ignore[union-attr]
     except sqlite3.Error as error:
         raise DBAPIError(words, None, error) from error

@@ -7,9 +7,10 @@ from contextlib import contextmanager
 from sqlalchemy import Connection
 
 _LEDGER = "audit"
+_PROOFS = frozenset({_LEDGER, "salted", "checkpoint"})
+"""What is added to and never changed; what may go from it is for the triggers to say."""
 _SCHEMA = frozenset({"sqlite_master", "sqlite_schema", "sqlite_temp_master", "sqlite_temp_schema"})
-_REWRITES = frozenset({sqlite3.SQLITE_UPDATE, sqlite3.SQLITE_DELETE})
-_WRITES = _REWRITES | {sqlite3.SQLITE_INSERT}
+_WRITES = frozenset({sqlite3.SQLITE_INSERT, sqlite3.SQLITE_UPDATE, sqlite3.SQLITE_DELETE})
 _SHAPES = frozenset(
     code
     for name, code in vars(sqlite3).items()
@@ -41,7 +42,8 @@ def _permitted(action: int, first: str | None, second: str | None, _database: st
     """Whether a statement may do one of the things it consists of; `first` is a table's or a pragma's name."""
     if (
         action in _SHAPES
-        or (action in _REWRITES and first == _LEDGER)
+        or (action == sqlite3.SQLITE_UPDATE and first in _PROOFS)
+        or (action == sqlite3.SQLITE_DELETE and first == _LEDGER)
         or (action in _WRITES and first in _SCHEMA)
         or (action == sqlite3.SQLITE_PRAGMA and second is not None and str(first).casefold() == "writable_schema")
     ):

@@ -23,6 +23,8 @@ _SCHEMA = "SELECT quote_ident(current_schema()), has_schema_privilege(current_sc
 _STAMP = "alembic_version"
 _LEDGER = "audit"
 _WRITTEN = tuple(table.name for table in METADATA.sorted_tables if table.name != _LEDGER)
+_KEPT = frozenset({"salted", "checkpoint"})
+"""What is never changed: a personal text goes with a record of that, a checkpoint where the ledger is begun anew."""
 _APPEND = "audit_append(integer[], text[], text[], text[], text[])"
 
 _WAYS = {
@@ -139,7 +141,8 @@ def _grants(connection: Connection, app: Role) -> Iterator[str]:
         yield f"GRANT USAGE ON SCHEMA {schema} TO {app.quoted}"
     for table in (*_WRITTEN, _LEDGER, _STAMP):
         yield f'REVOKE ALL ON "{table}" FROM PUBLIC, {app.quoted}'
-        rights = "SELECT, INSERT, UPDATE, DELETE" if table in _WRITTEN else "SELECT"
+        writes = "SELECT, INSERT, DELETE" if table in _KEPT else "SELECT, INSERT, UPDATE, DELETE"
+        rights = writes if table in _WRITTEN else "SELECT"
         yield f'GRANT {rights} ON "{table}" TO {app.quoted}'
     for sequence in _sequences(connection):
         yield f"GRANT USAGE, SELECT ON SEQUENCE {sequence} TO {app.quoted}"

@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from typing import Any
 
-from sqlalchemy import Connection, Row, insert, select
+from sqlalchemy import Connection, Row, delete, insert, select
 
 from state.errors import AuditError
 from state.series import Rows, chunks
@@ -16,6 +16,8 @@ from state.tables import SaltedRow
 SALTED = SaltedRow.__table__  # type: ignore[attr-defined]
 ERASED = "(erased)"
 """What is read where a personal text is not here any more."""
+PERSON, GONE = "person", "person.erased"
+"""What a record is about, and its action, that names the hashes of texts that were erased."""
 
 Entropy = Callable[[int], bytes]
 
@@ -26,13 +28,14 @@ _IN_BODY = re.compile(r'\{"salted":"([0-9a-f]{64})"\}')
 """How a personal text stands in the canonical text of a record."""
 
 
-PERSONAL = frozenset(
-    {
-        *("account", "assignee", "author", "authority", "by", "editors", "owner", "requester", "typed_by"),
-        *("compensating", "conditions", "detail", "existing", "justification", "reason", "shows", "text", "why"),
-    }
+WORDS = frozenset(
+    {"compensating", "conditions", "detail", "existing", "justification", "reason", "shows", "text", "why"}
 )
-"""The names under which records hold what people are called, or said: personal wherever they stand."""
+"""The names under which records hold what people said."""
+PERSONAL = WORDS | {
+    *("account", "assignee", "author", "authority", "by", "editors", "owner", "requester", "typed_by"),
+}
+"""The same, and the names under which they hold what people are called: personal wherever they stand."""
 _OF_EVIDENCE = PERSONAL | {"url"}
 """The same for records about evidence; the address of a ticket is about nobody."""
 _OF_PEOPLE = PERSONAL | {"ours", "theirs"}
@@ -137,6 +140,18 @@ def every(connection: Connection) -> Iterator[tuple[str, str, str]]:
     query = select(SALTED.c.hash, SALTED.c.salt, SALTED.c.text).order_by(SALTED.c.hash)
     for row in connection.execute(query.execution_options(yield_per=500)):
         yield row.hash, row.salt, _text(row.text)
+
+
+def hashes_of(connection: Connection, some: Iterable[str]) -> frozenset[str]:
+    """What stands for these texts, where they are here."""
+    wanted = SALTED.c.digest.in_([_digest(text) for text in some])
+    return frozenset(connection.execute(select(SALTED.c.hash).where(wanted)).scalars())
+
+
+def erase(connection: Connection, hashes: Iterable[str]) -> None:
+    """Let texts go for good; the database refuses it of those that no record says it of."""
+    for some in chunks(hashes):
+        connection.execute(delete(SALTED).where(SALTED.c.hash.in_(some)))
 
 
 def held(connection: Connection, wanted: Iterable[str]) -> dict[str, bool]:

@@ -19,6 +19,7 @@ from state import (
     journal,
     lease,
     links,
+    persons,
     proofs,
     results,
     roles,
@@ -34,6 +35,7 @@ from state.items import Decided, Wanted
 from state.known import META, Known
 from state.lease import Holder, this_process
 from state.model import ActionItem, Comment, HoldKind, Link
+from state.persons import Person, Traces
 from state.proof import Evidence, EvidenceDraft, Review
 from state.register import Test
 from state.results import Result, Said
@@ -196,6 +198,15 @@ class Store(Known):
             said = Comment("", item, author, text, because.at or w.now, inbound=False)
             [stored] = comments.put(w.connection, w.ledger, [(said, because)])
             return stored
+
+    def erase_person(self, person: Person, holder: Holder, because: Because, *, words: bool) -> Traces:
+        """Let what a person is called in records go, and with their `words` what they said; raises `LeaseHeld`."""
+        with self.alone(holder), self.writing() as w:
+            return persons.erase(w.connection, w.ledger, person, because, words=words)
+
+    def scrub(self) -> bool:
+        """Leave nothing in the database's file of what was deleted; whether nobody else was reading it."""
+        return self._database.scrub()
 
     def leave(self, to: str, holder: Holder, because: Because) -> None:
         """Take no more writes here: the installation goes to the database at `to`. Raises `LeaseHeld`, `Elsewhere`."""

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from sqlalchemy import Connection, LargeBinary, cast, func, select
 
 from state import salted
-from state.audit import AUDIT, GENESIS, canonical, leaf, read
+from state.audit import AUDIT, GENESIS, canonical, leaf, read, told_of
 from state.checkpoint import Head
 from state.errors import AuditError
 from state.merkle import Tree
@@ -56,7 +56,7 @@ class Verdict:
     `records` so many were checked and follow each other, up to the hash `head`; `tree` is grown over them, `None` where
     the check did not begin at one, and `before` is where it stood before the last record. `first_bad` is the first
     record that cannot be trusted and why; `agreed` is the size of the newest checkpoint that agrees, 0 for none.
-    `redacted` counts personal texts that are gone.
+    `redacted` counts personal texts that were erased.
     """
 
     ok: bool
@@ -180,11 +180,17 @@ class _Check:
 
 
 class _Texts:
-    """The personal texts of the records that were read: each is what its hash was made of, or was erased."""
+    """The personal texts of the records that were read: each is what its hash was made of, or was erased on record."""
 
     def __init__(self) -> None:
         self._known: set[str] = set()
-        self.redacted = 0
+        self._erased: frozenset[str] | None = None
+        self._redacted: set[str] = set()
+
+    @property
+    def redacted(self) -> int:
+        """How many texts are gone."""
+        return len(self._redacted)
 
     def fault(self, connection: Connection, page: Sequence[Stored]) -> tuple[int, str] | None:
         """The first record of a page whose personal text is not what was recorded."""
@@ -192,12 +198,28 @@ class _Texts:
         new = dict.fromkeys(each for _, each in named if each not in self._known)
         found = salted.held(connection, new)
         false = {each for each, true in found.items() if not true}
+        gone = new.keys() - found.keys()
+        if gone and self._erased is None:
+            self._erased = frozenset(_erased(connection))
         for seq, each in named:
             if each in false:
                 return seq, f"a personal text that record {seq} stands for was changed"
-        self.redacted += sum(each not in self._known and each not in found for _, each in named)
+            if each in gone and each not in (self._erased or ()):
+                return (
+                    seq,
+                    f"a personal text that record {seq} stands for is gone, and no record says that it was erased",
+                )
+        self._redacted |= gone
         self._known = {*found} if len(self._known) > _PAGE * 5 else self._known | found.keys()
         return None
+
+
+def _erased(connection: Connection) -> Iterator[str]:
+    """The hashes of the personal texts that records say were erased."""
+    for told in told_of(connection, salted.PERSON):
+        after = told.get("after")
+        hashes = after.get("hashes") if told.get("action") == salted.GONE and isinstance(after, Mapping) else None
+        yield from (each for each in hashes if isinstance(each, str)) if isinstance(hashes, list) else ()
 
 
 def _gone(connection: Connection) -> frozenset[str]:

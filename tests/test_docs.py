@@ -201,7 +201,9 @@ def test_every_known_pain_and_defect_has_its_test() -> None:
 
 def test_every_action_of_the_ledger_is_named() -> None:
     sources = [path.read_text(encoding="utf-8") for room in ("state", "sync") for path in (ROOT / room).glob("*.py")]
-    things = "acceptance|brake|comment|control|due|evidence|framework|hold|item|key|ledger|risk|state|test|ticket"
+    things = (
+        "acceptance|brake|comment|control|due|evidence|framework|hold|item|key|ledger|person|risk|state|test|ticket"
+    )
     pattern = rf"\"((?:{things})\.[a-z]+)\""
     columns = {"control.id", "control.stale", "framework.id", "item.ref", "risk.id", "test.fingerprint"}
     written = {name for text in sources for name in re.findall(pattern, text)} - {*POINTS, *columns}

@@ -44,6 +44,7 @@ def test_the_commands_are_these() -> None:
             "audit keygen",
             "audit sign",
             "audit fork",
+            "person erase",
             "state copy",
             "state reclaim",
         ),

@@ -16,6 +16,16 @@ REWRITES = [
 ]
 """What would change the past of a ledger of ten records, or add what does not follow it."""
 
+OF_PROOFS = [
+    "UPDATE salted SET text = 'x'",
+    "UPDATE salted SET digest = hash, text = 'x'",
+    "UPDATE checkpoint SET head = 'x'",
+    "DELETE FROM salted",
+    "INSERT INTO salted SELECT hash, salt, 'x', digest FROM salted WHERE true "
+    "ON CONFLICT (hash) DO UPDATE SET text = 'x'",
+]
+"""What would change the personal texts and the checkpoints that belong to it."""
+
 ON_SQLITE = [
     "UPDATE OR REPLACE audit SET body = 'x' WHERE seq = 3",
     "REPLACE INTO audit SELECT seq, prev, hash, object, 'x' FROM audit WHERE seq = 3",
@@ -73,6 +83,8 @@ SHAPING_ON_POSTGRESQL = [
     "DROP TABLE audit",
     "DROP SCHEMA public CASCADE",
     "DROP FUNCTION audit_append",
+    "TRUNCATE salted",
+    "DROP TRIGGER salted_only_erased ON salted",
     "ALTER FUNCTION audit_append SECURITY INVOKER",
     "CREATE OR REPLACE FUNCTION audit_refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RETURN OLD; END $$",
     "CREATE TABLE kept (seq INTEGER)",

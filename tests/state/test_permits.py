@@ -13,17 +13,17 @@ from state import permits
 from state.database import Database
 from state.errors import StateError
 from tests.databases import on_sqlite
-from tests.state.attacks import ON_SQLITE, REWRITES, SHAPING_ON_SQLITE
+from tests.state.attacks import OF_PROOFS, ON_SQLITE, REWRITES, SHAPING_ON_SQLITE
 
 if TYPE_CHECKING:
     from tests.state.conftest import Book
 
 pytestmark = on_sqlite
 
-REFUSED = "not authorized|may not be modified|a record only follows the last one"
+REFUSED = "not authorized|may not be modified|a record only follows the last one|goes only with a record of it"
 
 
-@pytest.mark.parametrize("attack", [*REWRITES, *ON_SQLITE, *SHAPING_ON_SQLITE])
+@pytest.mark.parametrize("attack", [*REWRITES, *OF_PROOFS, *ON_SQLITE, *SHAPING_ON_SQLITE])
 def test_our_own_connection_is_refused_what_would_change_the_past(book: "Book", attack: str) -> None:
     for number in range(10):
         book.item(f"Rotate key {number}")
@@ -74,4 +74,8 @@ def _say(statement: str, connection: Connection) -> None:
 
 
 def _all(book: "Book") -> list[Any]:
-    return [book.raw("SELECT * FROM audit ORDER BY seq"), book.raw("SELECT type, name, sql FROM sqlite_master")]
+    return [
+        book.raw("SELECT * FROM audit ORDER BY seq"),
+        book.raw("SELECT * FROM salted ORDER BY hash"),
+        book.raw("SELECT type, name, sql FROM sqlite_master"),
+    ]

@@ -13,11 +13,12 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 import state
-from state import acceptances, controls, due_dates, groups, items, proofs, risks
+from state import acceptances, controls, due_dates, groups, items, persons, proofs, risks
 from state.acceptance import AcceptanceState, Channel, Decision, DecisionVerdict, DueChange
 from state.effects import Effects
 from state.grouping import Grouping, GroupRule
-from state.model import Accepted, Comment, ItemDraft, Priority
+from state.model import Accepted, Actor, Agent, Comment, ItemDraft, Priority
+from state.persons import Person
 from state.proof import LinkCheck, LinkHealth, Review, Verdict
 from state.register import ControlDraft, ControlStatus, Exemption, Framework, Risk, Score, ScoreKind, Treatment
 from state.transaction import Transaction
@@ -58,6 +59,7 @@ SILENT = {
     "naming._touch_controls": "that it is to be looked at",
     "naming._touch_risks": "the same",
     "risks.looked_at": "that it was looked at; what was found is recorded",
+    "salted.erase": "recorded before it by `persons.erase`, which the database insists on",
     "salted.commit": "the words that records stand for",
     "series.next_numbers": "a number that is given out is in the record of what has it",
     "store._name": "the installation's name is made with its tables",
@@ -157,6 +159,11 @@ def _change_risk(w: Transaction, book: "Book") -> None:
     risks.change(w.connection, w.ledger, w.now, "R-0001", {"gap": "none", "owner": "kim@acme.example"}, book.because)
 
 
+def _erase(w: Transaction, book: "Book") -> None:
+    ruth = replace(book.because, agent=Agent(Actor.HUMAN, "counterfoil", "ruth@acme.example"))
+    persons.erase(w.connection, w.ledger, Person(["Ada"]), ruth, words=True)
+
+
 ACTS: dict[str, tuple[Act, list[str]]] = {
     "acceptances.overtake": (_overtake, ["acceptance.withdrawn"]),
     "acceptances.note_comments": (
@@ -174,6 +181,7 @@ ACTS: dict[str, tuple[Act, list[str]]] = {
     "due_dates.decide": (_due, ["due.requested", "due.decided"]),
     "groups.join": (_group, ["item.created", "item.created", "item.changed", "item.changed"]),
     "items.accept": (_accept, ["item.changed", "item.changed"]),
+    "persons.erase": (_erase, ["person.erased"]),
     "proofs.add_version": (_version, ["evidence.added", "evidence.added"]),
     "proofs._arrive": (_stored, ["evidence.added", "evidence.stored"]),
     "proofs.review": (_review, ["evidence.added", "evidence.reviewed"]),
@@ -199,7 +207,7 @@ CLEAR = {
     "names of ours, and of trackers, for things": (
         *("id", "ref", "key", "tracker", "url", "event", "comment", "part_of", "origin", "remote_id", "version"),
     ),
-    "digests": ("sha256", "fingerprint"),
+    "digests": ("sha256", "fingerprint", "hashes"),
     "what things are called, which is what people look for": ("title",),
     "where something came from": ("source", "source_kind", "source_ref"),
 }

@@ -1,6 +1,6 @@
 """A server on which one role owns the ledger, and another, which the program has, may only add to it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import psycopg
@@ -16,11 +16,12 @@ from state.effects import Because, Effects, ItemChange
 from state.errors import StateError
 from state.lease import Holder
 from state.model import Actor, Agent, ItemDraft, Priority
+from state.persons import Person
 from state.store import Store
 from state.verifying import Point
 from tests.databases import ARM, DISARM, WHEN, Databases, on_postgresql, raw
 from tests.postgresql import Server, as_role, session
-from tests.state.attacks import ON_POSTGRESQL, REWRITES, SHAPING_ON_POSTGRESQL
+from tests.state.attacks import OF_PROOFS, ON_POSTGRESQL, REWRITES, SHAPING_ON_POSTGRESQL
 from tests.state.test_migrations import _config
 
 pytestmark = on_postgresql
@@ -53,7 +54,13 @@ class Apart:
         triggers = "SELECT tgname::text, tgenabled::text FROM pg_trigger WHERE tgrelid = to_regclass('public.audit')"
         rights = "SELECT relacl::text FROM pg_class WHERE oid = to_regclass('public.audit')"
         functions = "SELECT proname::text, prosrc, proacl::text FROM pg_proc WHERE proname LIKE 'audit%' ORDER BY 1"
-        asked = ("SELECT * FROM public.audit ORDER BY seq", triggers, rights, functions)
+        asked = (
+            "SELECT * FROM public.audit ORDER BY seq",
+            "SELECT * FROM public.salted ORDER BY hash",
+            triggers,
+            rights,
+            functions,
+        )
         return [raw(self.superuser, each) for each in asked]
 
 
@@ -92,10 +99,20 @@ def test_the_programs_role_does_its_work_and_can_only_add_to_the_ledger(apart: A
         store.reclaim(BECAUSE)
         before = apart.all()
         became = f"SET ROLE {_name(apart.owner)}"
-        attacks = [*REWRITES, *ON_POSTGRESQL, *SHAPING_ON_POSTGRESQL, became, "SET session_replication_role = replica"]
+        attacks = [
+            *REWRITES,
+            *OF_PROOFS,
+            *ON_POSTGRESQL,
+            *SHAPING_ON_POSTGRESQL,
+            became,
+            "SET session_replication_role = replica",
+        ]
         assert [attack for attack in attacks if not _refused(apart.app, attack)] == []
         assert apart.all() == before
         assert (store.verify().ok, store.verify().records) == (True, 13)
+        ruth = replace(BECAUSE, agent=Agent(Actor.HUMAN, "counterfoil", "ruth@acme.example"))
+        assert len(store.erase_person(Person(["kim"]), HERE, ruth, words=False).texts) == 1
+        assert (store.verify().first_bad, store.verify().redacted) == (None, 1)
 
 
 def test_the_owner_is_refused_by_the_guards(apart: Apart) -> None:

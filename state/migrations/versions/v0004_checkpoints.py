@@ -29,9 +29,29 @@ INSERT INTO {schema}.audit (seq, prev, hash, object, body)
 SELECT * FROM unnest(seqs, prevs, hashes, objects, bodies) AS new (seq, prev, hash, object, body) ORDER BY new.seq;
 END $$"""
 
+_SAYS_SO = """object = 'person' AND body LIKE '{"action":"person.erased",%'"""
+_SQLITE = f"""
+CREATE TRIGGER salted_only_erased BEFORE DELETE ON salted
+WHEN NOT EXISTS (SELECT 1 FROM audit WHERE {_SAYS_SO} AND instr(body, OLD.hash) > 0)
+BEGIN SELECT RAISE(ABORT, 'a personal text goes only with a record of it'); END"""  # noqa: S608
+_ERASED = f"""
+CREATE FUNCTION audit_erased() RETURNS trigger LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp AS $$ BEGIN
+IF NOT EXISTS (SELECT FROM {{schema}}.audit WHERE {_SAYS_SO.replace("{", "{{")} AND position(OLD.hash IN body) > 0) THEN
+  RAISE EXCEPTION 'a personal text goes only with a record of it';
+END IF;
+RETURN OLD; END $$"""
+_GUARDED = (
+    "CREATE TRIGGER salted_only_erased BEFORE DELETE ON salted FOR EACH ROW EXECUTE FUNCTION audit_erased()",
+    "ALTER TABLE salted ENABLE ALWAYS TRIGGER salted_only_erased",
+)
+
 
 def upgrade() -> None:
-    """Add three tables and, on a server, a function that appends to the ledger with the rights of its owner."""
+    """Add three tables and, on a server, a function that appends to the ledger with the rights of its owner.
+
+    A personal text is deleted only where a record says so.
+    """
     op.create_table(
         "salted",
         sa.Column("hash", sa.String(), primary_key=True),
@@ -57,11 +77,15 @@ def upgrade() -> None:
         sa.Column("why", sa.Text(), nullable=False),
     )
     if op.get_context().dialect.name == "postgresql":
-        _appending()
+        _guard_server()
+    else:
+        op.execute(_SQLITE)
 
 
-def _appending() -> None:
+def _guard_server() -> None:
     """Whoever calls the functions, they are about the table here, and not about one in a caller's own schema."""
     schema = op.get_bind().exec_driver_sql("SELECT quote_ident(current_schema())").scalar_one()
-    for statement in (_NEXT, _APPEND):
+    for statement in (_NEXT, _APPEND, _ERASED):
         op.execute(statement.format(schema=schema))
+    for statement in _GUARDED:
+        op.execute(statement)

@@ -1,0 +1,51 @@
+"""Who is to be named no more: what goes, and what still names them."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
+from typing import Any
+
+from state import persons
+from state.lease import this_process
+from state.persons import Person, Traces
+from sync.app import show
+from sync.app.failures import IN_ORDER, LATER, Mistaken
+from sync.app.opening import configuration, open_store
+from sync.app.shell import Shell
+
+
+def erase(shell: Shell, names: Sequence[str], reason: str, *, words: bool, dry_run: bool) -> int:
+    """Erase what a person is called in records, and with `words` what they said, or only show what that would be."""
+    named = [name.strip() for name in names]
+    if not reason.strip():
+        raise Mistaken("--reason is needed; it is recorded")
+    if not all(len(name) > 1 for name in named):
+        raise Mistaken("name the person as they are recorded: by an e-mail address, an account or a name")
+    person, scrubbed = Person(named), True
+    with open_store(shell, configuration(shell), writes=not dry_run) as store:
+        if dry_run:
+            with store.reading() as connection:
+                found = persons.traces(connection, person, words=words)
+        else:
+            found = store.erase_person(person, this_process(), shell.because(reason), words=words)
+            scrubbed = store.scrub()
+    answer: dict[str, Any] = {"erased": not dry_run, "scrubbed": scrubbed} | asdict(found)
+    shell.answer(answer, lambda: show.rendered(*_told(found, dry_run=dry_run, scrubbed=scrubbed)))
+    return IN_ORDER if scrubbed else LATER
+
+
+def _told(found: Traces, *, dry_run: bool, scrubbed: bool) -> Iterator[object]:
+    what = f"{show.counted(len(found.texts), 'text')} beside the ledger, and {show.counted(found.comments, 'comment')}"
+    yield f"Would erase {what}" if dry_run else f"Erased {what}"
+    if not scrubbed:
+        yield "Another program reads the database, so its file still has what was deleted: run the command again"
+    if found.beside:
+        yield show.heading("They also went by; name these too if they are theirs alone")
+        yield show.bullets(found.beside)
+    if found.owned:
+        yield show.heading("Still theirs; give them another owner first")
+        yield show.bullets(found.owned)
+    if found.working or found.in_clear:
+        yield show.heading("Still names them")
+        rows = [f"{where}: {show.counted(count, 'row')}" for where, count in found.working.items()]
+        clear = f"records themselves, which nobody can change: {found.in_clear:,}"
+        yield show.bullets([*rows, *([clear] if found.in_clear else [])])

@@ -1,0 +1,52 @@
+"""Who is named no more: what the command says of it, and what the ledger then says."""
+
+import pytest
+
+from tests.app.conftest import Line
+
+
+@pytest.fixture
+def ruth(desk: Line, monkeypatch: pytest.MonkeyPatch) -> Line:
+    """What Mia wrote was recorded, and Ruth is at the desk now."""
+    desk.add("Rotate the keys", "--owner", "kim@acme.example")
+    monkeypatch.setenv("COUNTERFOIL_USER", "mia@acme.example")
+    assert desk("item", "comment", "1", "Done on Monday").code == 0
+    monkeypatch.setenv("COUNTERFOIL_USER", "ruth@acme.example")
+    return desk
+
+
+def test_a_person_is_erased_and_the_ledger_says_that_texts_were_redacted(ruth: Line) -> None:
+    answer = ruth("person", "erase", "mia@acme.example", "--reason", "request 12")
+    assert (answer.code, answer.out) == (0, "Erased 1 text beside the ledger, and 1 comment\n")
+    assert "mia" not in ruth("audit", "log", "--limit", "0").out
+    assert "1 personal text redacted, commitment present" in ruth("audit", "verify").out
+    [record] = [each for each in ruth("audit", "log", "--json").json if each["action"] == "person.erased"]
+    assert (record["actor"]["account"], record["reason"]) == ("ruth@acme.example", "request 12")
+    assert len(record["after"]["hashes"]) == 1
+
+
+def test_a_dry_run_shows_the_same_and_changes_nothing(ruth: Line) -> None:
+    words = ("person", "erase", "mia@acme.example", "--words", "--reason", "request 12")
+    shown = ruth(*words, "--dry-run", "--json").json
+    assert (shown["erased"], len(shown["texts"]), shown["comments"]) == (False, 3, 1)
+    assert "mia@acme.example" in ruth("audit", "log").out
+    done = ruth(*words, "--json").json
+    assert (done["erased"], done["scrubbed"], done["texts"]) == (True, True, shown["texts"])
+    assert "Monday" not in str(ruth("audit", "log", "--json").json)
+
+
+def test_who_owns_an_open_item_is_not_erased_and_it_is_named(ruth: Line) -> None:
+    answer = ruth("person", "erase", "kim@acme.example", "--reason", "request 12")
+    assert answer.code == 2
+    assert "item AI-000001: still theirs; give them another owner first" in answer.err
+    shown = ruth("person", "erase", "kim@acme.example", "--reason", "request 12", "--dry-run")
+    assert "item AI-000001" in shown.out
+    assert "item.owner: 1 row" in shown.out
+
+
+@pytest.mark.parametrize(
+    "words", [("mia@acme.example", "--reason", " "), ("m", "--reason", "why"), ("", "--reason", "why")]
+)
+def test_a_reason_and_a_name_are_needed(ruth: Line, words: tuple[str, ...]) -> None:
+    assert ruth("person", "erase", *words).code == 2
+    assert "person.erased" not in ruth("audit", "log").out
