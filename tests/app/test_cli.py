@@ -44,6 +44,8 @@ def test_the_commands_are_these() -> None:
             "audit keygen",
             "audit sign",
             "audit fork",
+            "audit rotate",
+            "audit pack",
             "person erase",
             "state copy",
             "state reclaim",
