@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -9,6 +10,7 @@ from datetime import UTC, date, datetime
 from enum import Enum
 from typing import Any
 
+import orjson
 import rfc8785
 from sqlalchemy import ColumnElement, Connection, Row, Select, and_, insert, or_, select
 
@@ -28,7 +30,8 @@ _PAGE = 2000
 _PEOPLE = frozenset({Actor.HUMAN, Actor.SCHEDULE})
 """The kinds of agents with the account of a person: a schedule runs under one."""
 _EXACT = 2**53
-_ENCODE = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode
+_BEYOND = re.compile(rb"[\xf0-\xff]")
+"""A character that UTF-16, by which RFC 8785 sorts names, does not sort as UTF-8 does."""
 
 
 Told = Mapping[str, Any]
@@ -88,12 +91,12 @@ def plain(value: Any) -> Any:
 def canonical(body: Mapping[str, Any]) -> bytes:
     """The RFC 8785 bytes of a plain body.
 
-    Where that is ASCII, the standard library's encoder gives the same bytes five times faster.
+    orjson gives the same bytes many times faster, but where it would sort the names in another order.
     """
     try:
-        quick = _ENCODE(body)
-        return quick.encode() if quick.isascii() else rfc8785.dumps(dict(body))
-    except (ValueError, RecursionError) as error:
+        quick = orjson.dumps(body, option=orjson.OPT_SORT_KEYS)
+        return rfc8785.dumps(dict(body)) if _is_beyond(quick) else quick
+    except (ValueError, TypeError, RecursionError) as error:
         raise AuditError(f"a record has no canonical form ({type(error).__name__}); nothing was written") from error
 
 
@@ -103,6 +106,36 @@ def read(text: str | bytes) -> dict[str, Any]:
     if not isinstance(body, dict):
         raise ValueError("not an object")
     return body
+
+
+def read_quickly(text: bytes) -> Any:
+    """What a canonical text says; `None` where it may be none, and `read` and `canonical` have to tell."""
+    if _is_beyond(text):
+        return None
+    try:
+        body = orjson.loads(text)
+        same = orjson.dumps(body, option=orjson.OPT_SORT_KEYS) == text
+        return body if same and _is_plain((body,)) else None
+    except (ValueError, TypeError, RecursionError):
+        return None
+
+
+def _is_plain(values: Iterable[Any]) -> bool:
+    """Whether parsed values are such as records are made of."""
+    for each in values:
+        kind = each.__class__
+        if kind is str or kind is bool or each is None:
+            continue
+        if kind is dict or kind is list:
+            if not _is_plain(each.values() if kind is dict else each):
+                return False
+        elif kind is not int or not -_EXACT < each < _EXACT:
+            return False
+    return True
+
+
+def _is_beyond(text: bytes) -> bool:
+    return not text.isascii() and _BEYOND.search(text) is not None
 
 
 def _number(digits: str) -> int:

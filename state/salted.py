@@ -7,7 +7,8 @@ import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from typing import Any
 
-from sqlalchemy import Connection, Row, delete, insert, select
+import orjson
+from sqlalchemy import Connection, Row, bindparam, delete, insert, select
 
 from state.errors import AuditError
 from state.series import Rows, chunks
@@ -158,21 +159,24 @@ def held(connection: Connection, wanted: Iterable[str]) -> dict[str, bool]:
     """Those of the hashes whose text is still here, and whether each was made of it."""
     found: dict[str, bool] = {}
     for some in chunks(wanted):
-        rows = connection.execute(select(SALTED).where(SALTED.c.hash.in_(some)))
-        found.update((row.hash, _is_whole(row)) for row in rows)
+        rows = connection.execute(_HELD, {"some": some}).all()
+        found.update((hash_, _is_whole(hash_, salt, text)) for hash_, salt, text in rows)
     return found
 
 
-def _is_whole(row: Row[Any]) -> bool:
+_HELD = select(SALTED.c.hash, SALTED.c.salt, SALTED.c.text).where(SALTED.c.hash.in_(bindparam("some", expanding=True)))
+
+
+def _is_whole(hash_: str, salt: str, text: str) -> bool:
     """Whether a text is what its hash was made of; a salt of another length would leave room for another text."""
     try:
-        return bool(_HEX.fullmatch(row.salt)) and commitment(row.salt, json.loads(row.text)) == row.hash
+        return bool(_HEX.fullmatch(salt)) and commitment(salt, orjson.loads(text)) == hash_
     except (ValueError, TypeError, AttributeError, RecursionError):
         return False
 
 
 def _must_be(row: Row[Any], text: str) -> bool:
-    if row.text != _written(text) or not _is_whole(row):
+    if row.text != _written(text) or not _is_whole(row.hash, row.salt, row.text):
         raise AuditError("a personal text was changed in the database, so nothing was written; see `audit verify`")
     return True
 

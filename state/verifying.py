@@ -2,11 +2,12 @@
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import NamedTuple
 
 from sqlalchemy import Connection, LargeBinary, cast, func, select
 
 from state import salted
-from state.audit import AUDIT, GENESIS, canonical, leaf, read, told_of
+from state.audit import AUDIT, GENESIS, canonical, leaf, read, read_quickly, told_of
 from state.checkpoint import Head
 from state.errors import AuditError
 from state.merkle import Tree
@@ -69,8 +70,7 @@ class Verdict:
     before: Start = field(default_factory=Start)
 
 
-@dataclass(frozen=True, slots=True)
-class Stored:
+class Stored(NamedTuple):
     """A record as it stands in the database, whatever stands there."""
 
     seq: int
@@ -246,29 +246,32 @@ def _inner_fault(row: Stored) -> str | None:
     text = row.body.encode("utf-8", "surrogateescape")
     if leaf(text) != row.hash:
         return "does not match its hash: its text or its hash was changed"
-    try:
-        body = read(text)
-        if canonical(body) != text:
-            return "is not in canonical form"
-    except (ValueError, RecursionError, AuditError):
-        return "is not a record"
-    copies = {"seq": row.seq, "prev": row.prev, "object": row.object}
-    wrong = [name for name, value in copies.items() if body.get(name) != value]
-    return f"says another {wrong[0]} in its text than beside it" if wrong else None
+    body = read_quickly(text)
+    if not isinstance(body, dict):
+        try:
+            body = read(text)
+            if canonical(body) != text:
+                return "is not in canonical form"
+        except (ValueError, RecursionError, AuditError):
+            return "is not a record"
+    for name in ("seq", "prev", "object"):
+        if body.get(name) != getattr(row, name):
+            return f"says another {name} in its text than beside it"
+    return None
 
 
 def _pages(connection: Connection, after: int) -> Iterator[list[Stored]]:
     """The stored records after a number in order, read so that even broken text arrives."""
     names = ("prev", "hash", "object", "body")
     bare = connection.dialect.name == "sqlite"
-    columns = [cast(AUDIT.c[name], LargeBinary).label(name) if bare else AUDIT.c[name] for name in names]
+    columns = [cast(AUDIT.c[name], LargeBinary) if bare else AUDIT.c[name] for name in names]
     query = select(AUDIT.c.seq, *columns).order_by(AUDIT.c.seq).limit(_PAGE)
     first = query.where(AUDIT.c.seq > after) if after else query
     found = pages(
         lambda some: connection.execute(some).all(), first, lambda last: query.where(AUDIT.c.seq > last.seq), _PAGE
     )
     for page in found:
-        yield [Stored(row.seq, *(_text(getattr(row, name)) for name in names)) for row in page]
+        yield [Stored(row[0], *map(_text, row[1:])) for row in page]
 
 
 def _text(value: str | bytes | None) -> str:

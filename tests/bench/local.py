@@ -201,6 +201,33 @@ def ledgers(options: argparse.Namespace) -> Iterator[Row]:
         yield Row(f"{count:,} records, 50 a transaction", used, least, "1.0 s")
 
 
+def verifies(options: argparse.Namespace) -> Iterator[Row]:
+    """A whole ledger checked by `audit verify`, in which each record has a reason of its own, as most have."""
+    for count in options.records:
+        with installed() as folder:
+            database = folder / "counterfoil.db"
+            with Store.create(f"sqlite:///{database}", clock=utc_now, entropy=os.urandom) as store:
+                for start in range(0, count, STEP):
+                    store.commit(None, Effects(notes=[_note(n) for n in range(start, min(start + STEP, count))]))
+            used = min((_undecided(folder) for _ in range(options.repeat)), key=lambda used: used.cpu)
+            least = floor(options.repeat, folder, "verify", database=database)
+            yield Row(f"{count:,} records verified", used, least, f"{count / 40_000:.1f} s, 200 MB")
+
+
+def _note(number: int) -> Note:
+    because = replace(MEASURER, reason=f"ENG-{number} says so since {number}")
+    return Note("ticket.changed", f"AI-{number % 999:06d}", because, "status", "open", "in_progress")
+
+
+def _undecided(folder: Path) -> Used:
+    """What `audit verify` uses where all is consistent and nothing is signed."""
+    used = process(folder, COMMAND, "audit", "verify", "--json")
+    said = (folder / "said").read_text()
+    if '"first_bad": null' not in said:
+        raise SystemExit(f"audit verify: exit {used.code}: {said[-500:]}")
+    return used
+
+
 NONE = Used(0, 0, 0)
 
 
@@ -247,6 +274,7 @@ GROUPS: dict[str, Callable[[argparse.Namespace], Iterator[Row]]] = {
     "create": creates,
     "intake": intakes,
     "ledger": ledgers,
+    "verify": verifies,
 }
 
 
@@ -271,6 +299,9 @@ def main() -> None:
     )
     parser.add_argument("--count", type=int, default=1000, help="how many tickets are created")
     parser.add_argument("--items", type=int, default=100_000, help="how many items are taken in")
+    parser.add_argument(
+        "--records", nargs="*", type=int, default=[100_000, 1_000_000], help="how long a ledger is that is verified"
+    )
     parser.add_argument("--repeat", type=int, default=5)
     options = parser.parse_args()
     console = Console(width=150)

@@ -2,6 +2,7 @@
 
 import argparse
 import hashlib
+import hmac
 import json
 import sqlite3
 from collections.abc import Callable, Iterator
@@ -72,6 +73,21 @@ def ledger(given: argparse.Namespace) -> None:
         _write(database, "INSERT INTO audit VALUES (?, ?, ?, ?, ?)", rows)
 
 
+def verify(given: argparse.Namespace) -> None:
+    """Read records in order, parse and hash each, and see that it follows the one before and its reason is here."""
+    database = opened(given.database)
+    texts = "SELECT salt, text FROM salted WHERE hash = ?"
+    prev = "0" * 64
+    for before, hash_, body in database.execute("SELECT prev, hash, body FROM audit ORDER BY seq"):
+        told = json.loads(body)
+        if before != prev or hashlib.sha256(b"\0" + body.encode()).hexdigest() != hash_:
+            raise SystemExit(f"record {told['seq']}")
+        salt, text = database.execute(texts, (told["reason"]["salted"],)).fetchone()
+        if hmac.digest(bytes.fromhex(salt), json.loads(text).encode(), "sha256").hex() != told["reason"]["salted"]:
+            raise SystemExit(f"the reason of record {told['seq']}")
+        prev = hash_
+
+
 def _chained(numbers: range, prev: str) -> Iterator[tuple[int, str, str, str, str]]:
     for number in numbers:
         body = {"v": 1, "seq": number, "prev": prev, "object": f"AI-{number:06d}", "action": "ticket.changed"}
@@ -88,7 +104,7 @@ def _write(database: sqlite3.Connection, statement: str, rows: list[Any]) -> Non
 
 
 WORKS: dict[str, Callable[[argparse.Namespace], None]] = {
-    work.__name__: work for work in (start, quiet, create, intake, ledger)
+    work.__name__: work for work in (start, quiet, create, intake, ledger, verify)
 }
 
 if __name__ == "__main__":
