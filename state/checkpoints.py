@@ -1,11 +1,11 @@
 """The checkpoints that were signed here, and which of them are kept where."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 
-from sqlalchemy import Connection, Row, delete, insert, select, update
+from sqlalchemy import Connection, Row, Select, delete, insert, select, update
 
 from state.checkpoint import Head, unchecked
 from state.merkle import Tree
@@ -22,6 +22,8 @@ FORKED = "ledger.forked"
 ROTATED = "key.rotated"
 
 _HASH = 32
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,27 +60,26 @@ class Anchored:
 
 def latest(connection: Connection) -> Signed | None:
     """The newest checkpoint."""
-    row = connection.execute(select(CHECKPOINT).order_by(CHECKPOINT.c.size.desc()).limit(1)).first()
-    return None if row is None else _signed(row)
+    found = _made(connection, select(CHECKPOINT).order_by(CHECKPOINT.c.size.desc()).limit(1), _signed)
+    return found[0] if found else None
 
 
-def every(connection: Connection) -> Iterator[Signed]:
+def every(connection: Connection) -> list[Signed]:
     """All of them, oldest first."""
-    query = select(CHECKPOINT).order_by(CHECKPOINT.c.size).execution_options(yield_per=500)
-    yield from map(_signed, connection.execute(query))
+    return _made(connection, select(CHECKPOINT).order_by(CHECKPOINT.c.size), _signed)
 
 
 def notes(connection: Connection) -> Iterator[str]:
-    """Their texts, oldest first."""
-    yield from connection.execute(select(CHECKPOINT.c.note).order_by(CHECKPOINT.c.size)).scalars()
+    """Their texts, oldest first, whatever stands there."""
+    for note in connection.execute(select(CHECKPOINT.c.note).order_by(CHECKPOINT.c.size)).scalars():
+        yield note if isinstance(note, str) else repr(note)
 
 
 def at(connection: Connection, sizes: Iterable[int]) -> list[Signed]:
     """Those over so many records."""
     found: list[Signed] = []
     for some in chunks(sizes):
-        rows = connection.execute(select(CHECKPOINT).where(CHECKPOINT.c.size.in_(some)))
-        found += [_signed(row) for row in rows]
+        found += _made(connection, select(CHECKPOINT).where(CHECKPOINT.c.size.in_(some)), _signed)
     return found
 
 
@@ -102,8 +103,9 @@ def drop(connection: Connection, beyond: int) -> None:
 def anchors(connection: Connection) -> dict[str, Anchored]:
     """How far each anchor keeps the ledger, by name."""
     names = Anchored.__dataclass_fields__
-    rows = connection.execute(select(ANCHOR).order_by(ANCHOR.c.name))
-    return {row.name: Anchored(**{name: getattr(row, name) for name in names}) for row in rows}
+    query = select(ANCHOR).order_by(ANCHOR.c.name)
+    made = _made(connection, query, lambda row: Anchored(**{name: getattr(row, name) for name in names}))
+    return {each.name: each for each in made}
 
 
 def note_anchor(connection: Connection, told: Anchored) -> None:
@@ -113,7 +115,17 @@ def note_anchor(connection: Connection, told: Anchored) -> None:
         connection.execute(insert(ANCHOR).values(**values))
 
 
+def _made(connection: Connection, query: Select[Any], make: Callable[[Row[Any]], T]) -> list[T]:
+    """What is made of each row; a `ValueError` where a column holds what it was never meant to."""
+    try:
+        return [make(row) for row in connection.execute(query)]
+    except TypeError as error:
+        raise ValueError(f"what is kept about checkpoints cannot be read: {error}") from error
+
+
 def _signed(row: Row[Any]) -> Signed:
     raw = bytes.fromhex(row.edge)
+    if not isinstance(row.note, str):
+        raise TypeError("a checkpoint is no text")
     edge = [raw[at : at + _HASH] for at in range(0, len(raw), _HASH)]
     return Signed(row.note, Start(row.head, Tree(row.size - 1, edge)), row.signed_at)
