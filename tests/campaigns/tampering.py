@@ -17,9 +17,11 @@ from typing import Any
 from connectors.anchors.directory import Directory
 from state.audit import GENESIS, canonical, leaf
 from state.checkpoint import Head, SigningKey, signed
+from state.checkpoints import FORKED, LEDGER
 from state.effects import Because, Effects, ItemChange, Note
 from state.merkle import Tree
 from state.model import Actor, Agent, ItemDraft, Priority
+from state.salted import named_in
 from state.store import Store
 from state.verifying import Stored, fault
 from sync.notary import Notary
@@ -28,13 +30,15 @@ from tests.campaigns.sheet import Score
 from tests.campaigns.spread import Case, Crew, seconds, spread
 from tests.databases import ARM, DISARM
 
-FULL = 11_000
+FULL = 12_000
 RECORDS = 60
 EVERY = 10
 """After so many records there is a checkpoint."""
 
 FLIPPED = 200
 """How long the ledger is of which every single bit is flipped."""
+ERASED = 1_000
+"""How often a personal text is taken or changed."""
 THIEVES = 100
 """How often somebody with the key as well writes all of it anew."""
 
@@ -195,6 +199,19 @@ def _rewrite(rows: list[Row], dice: random.Random) -> int:
     return 0
 
 
+def _fork(rows: list[Row], dice: random.Random) -> int:
+    """Cut off, say that all of that was given up when the ledger was begun anew, and go on with what never happened."""
+    at = dice.randrange(len(rows) - 1)
+    before, after = {"origin": KEY.name, "size": 10**9, "agreed": at}, {"origin": f"{KEY.name}/epoch-2"}
+    said = {"action": FORKED, "object": LEDGER, "field": "", "before": before, "after": after}
+    rows[at:] = [[0, "", "", "", row[4]] for row in rows[at:]]
+    rows[at][4] = canonical(json.loads(rows[at][4]) | said).decode()
+    for row in rows[at + 1 :]:
+        _forge(row, dice)
+    _chained(rows, at)
+    return at
+
+
 KINDS: dict[str, Callable[[list[Row], random.Random], int]] = {
     "bit flipped in a text": _bit_in_body,
     "bit flipped in a hash": _bit_in_hash,
@@ -207,10 +224,13 @@ KINDS: dict[str, Callable[[list[Row], random.Random], int]] = {
     "edited and chained anew": _edit_and_chain,
     "deleted and chained anew": _delete_and_chain,
     "all written anew": _rewrite,
+    "begun anew by a forger": _fork,
 }
 """What is done to the records; each tells the place of the first that is another."""
 
-_CHAINED = frozenset({"edited and chained anew", "deleted and chained anew", "all written anew"})
+_CHAINED = frozenset(
+    {"edited and chained anew", "deleted and chained anew", "all written anew", "begun anew by a forger"}
+)
 """What only a checkpoint tells, so that it is found between two of them."""
 
 
@@ -235,6 +255,35 @@ def _names(kind: str, said: int, first: int) -> bool:
     if kind in _CHAINED or (kind == "edited and hashed" and first == RECORDS):
         return said <= first <= said + EVERY - 1 or said == RECORDS
     return said in (first - 1, first, first + 1)
+
+
+TEXTS = {
+    "deleted": "DELETE FROM salted WHERE hash = ?",
+    "changed": "UPDATE salted SET text = '\"nobody\"' WHERE hash = ?",
+    "no text": "UPDATE salted SET text = 'nobody' WHERE hash = ?",
+    "given another salt": "UPDATE salted SET salt = substr(salt, 17) || substr(salt, 1, 16) WHERE hash = ?",
+    "given a longer salt": "UPDATE salted SET salt = salt || 'ab' WHERE hash = ?",
+    "under another hash": "UPDATE salted SET hash = upper(hash) WHERE hash = ?",
+}
+"""What is done to a text that records stand for, without a record of it."""
+
+
+def erased(number: int, seed: int) -> Case:
+    """Take or change a personal text without a record of that, and see which record an auditor is told of."""
+    dice = random.Random(f"{seed}/erased/{number}")  # noqa: S311
+    kind = list(TEXTS)[number % len(TEXTS)]
+    with _copy() as place:
+        rows = _rows(place)
+        hash_ = dice.choice(sorted({each for row in rows for each in named_in(row[4])}))
+        first = next(row[0] for row in rows if hash_ in named_in(row[4]))
+        with closing(sqlite3.connect(place.file, isolation_level=None)) as connection:
+            connection.execute("DROP TRIGGER salted_only_erased")
+            connection.execute(TEXTS[kind], (hash_,))
+        found = place.examined()
+    wrong = [] if found.conclusion is Conclusion.TAMPERED else ["not found"]
+    if found.verdict.first_bad is not None and found.verdict.first_bad[0] != first:
+        wrong.append("another place named")
+    return Case(number, tuple(wrong), story=f"{kind} at {first}: {found.verdict.first_bad}")
 
 
 def robbed(number: int, seed: int) -> Case:
@@ -312,11 +361,11 @@ def _put(
 
 
 def campaign(size: int, seed: int, crew: Crew, only: int | None) -> Iterator[Score]:
-    """The eleven kinds in turn, thieves of the key, and every single bit of a longer ledger."""
+    """The twelve kinds in turn, thieves of the key, personal texts, and every single bit of a longer ledger."""
     numbers = range(size) if only is None else [only]
     cases = list(spread("tampering", partial(attempt, seed=seed), numbers, crew, chunk=50))
     again = f"make campaign NAME=tampering SIZE={size} SEED={seed}"
-    what = "eleven kinds of tampering with the records, whose checkpoints are kept elsewhere"
+    what = "twelve kinds of tampering with the records, whose checkpoints are kept elsewhere"
     yield Score("A1", what, len(cases), _counts(cases, "not found", "another place named"), seed, seconds(cases), again)
     if only is not None:
         return
@@ -324,6 +373,10 @@ def campaign(size: int, seed: int, crew: Crew, only: int | None) -> Iterator[Sco
     cases = list(spread("robbed", partial(robbed, seed=seed), range(count), crew, chunk=10))
     what = "all of it written anew and signed with the stolen key, but for the copies of the checkpoints"
     yield Score("A3", what, count, _counts(cases, "not found"), seed, seconds(cases), again, full=THIEVES)
+    cases = list(spread("erased", partial(erased, seed=seed), range(min(ERASED, size)), crew, chunk=50))
+    what = "a personal text taken or changed without a record of that"
+    wrong = _counts(cases, "not found", "another place named")
+    yield Score("A4", what, len(cases), wrong, seed, seconds(cases), again, full=ERASED)
     count = min(FLIPPED, size)
     cases = list(spread("flipped", flipped, range(count), crew))
     bits = sum(value for case in cases for _, value in case.also)

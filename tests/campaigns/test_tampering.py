@@ -12,6 +12,12 @@ def test_tampering_is_found_and_its_place_is_named(kind: int) -> None:
         assert case.wrong == (), case.story
 
 
+@pytest.mark.parametrize("kind", range(len(tampering.TEXTS)), ids=list(tampering.TEXTS))
+def test_a_personal_text_that_is_taken_or_changed_without_a_record_is_found(kind: int) -> None:
+    case = tampering.erased(kind, seed=7)
+    assert case.wrong == (), case.story
+
+
 def test_a_stolen_key_does_not_help_against_copies() -> None:
     for number in range(3):
         case = tampering.robbed(number, seed=7)
