@@ -18,6 +18,11 @@ from sync.proving import EVERY
 
 SILENCE = timedelta(hours=24)
 """After so long without a record one is written, so that it can be shown that nothing else happened."""
+STEPS = ("seal", "anchor")
+"""What it does that lasts or is seen: to store a checkpoint, and to hand it to one place."""
+CRASH_POINTS = tuple(f"{step}.{side}" for step in STEPS for side in ("before", "after"))
+"""The named points, one before and one after each step."""
+
 _OFTEN = timedelta(hours=1)
 """A run that lasts longer signs what it recorded by then, however little that is."""
 
@@ -31,6 +36,7 @@ class Notary:
 
     Whom else it believes that what they signed is the ledger are the `trusted` keys. `size` is how many records are
     signed, as far as is known here. `complaints` say which anchors could not be asked or took nothing in the end.
+    `crash` is called with each of `CRASH_POINTS`.
     """
 
     store: Store
@@ -38,6 +44,7 @@ class Notary:
     anchors: Sequence[Anchor]
     clock: Callable[[], datetime]
     trusted: Sequence[PublicKey] = ()
+    crash: Callable[[str], None] = lambda _: None
     size: int = 0
     complaints: list[str] = field(default_factory=list)
     _silent: list[str] = field(default_factory=list)
@@ -82,8 +89,11 @@ class Notary:
         if found.tree is None or found.tree.size == self.size:
             return None
         new = self._note(origin, found, self.keys)
+        self.crash("seal.before")
         with self.store.writing() as w:
-            return new if checkpoints.put(w.connection, last, new) else None
+            is_new = checkpoints.put(w.connection, last, new)
+        self.crash("seal.after")
+        return new if is_new else None
 
     def check(self) -> None:
         """Raise `Tampered` unless the ledger goes on from what was signed, and from what the anchors keep.
@@ -188,7 +198,9 @@ class Notary:
                 continue
             now = self.clock()
             try:
+                self.crash("anchor.before")
                 anchor.keep(signed.head, signed.note)
+                self.crash("anchor.after")
                 after = Anchored(anchor.name, signed.head.size, now)
                 self._gave(anchor.name, signed.head)
             except AnchorError as error:

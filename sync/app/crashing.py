@@ -4,13 +4,13 @@ import os
 import signal
 from collections.abc import Callable, Mapping
 
+from sync import notary, watched
 from sync.app.failures import Mistaken
-from sync.watched import CRASH_POINTS
 
 VARIABLE = "COUNTERFOIL_CRASH"
 ANSWERED = "request.after"
 """Passed after each single request; a call to a tracker may take several."""
-POINTS = (*CRASH_POINTS, ANSWERED)
+POINTS = (*watched.CRASH_POINTS, *notary.CRASH_POINTS, ANSWERED)
 
 
 def crash_hook(environment: Mapping[str, str]) -> Callable[[str], None]:

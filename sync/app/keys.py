@@ -1,11 +1,13 @@
 """Who signs the ledger here, and whose signatures count."""
 
+import os
 from collections.abc import Sequence
 
 from state.checkpoint import BadKey, PublicKey, SigningKey
 from state.store import Store
 from sync.app.anchoring import anchors
 from sync.app.complaints import ConfigError, Place
+from sync.app.crashing import crash_hook
 from sync.app.credentials import from_file, from_variable
 from sync.app.failures import Mistaken
 from sync.app.settings import Configuration
@@ -68,4 +70,6 @@ def _named(config: Configuration) -> list[PublicKey]:
 def notary(shell: Shell, config: Configuration, store: Store) -> Notary | None:
     """Who signs the ledger of this store, `None` where nobody does; raises `ConfigError`."""
     key = signing_key(shell, config)
-    return None if key is None else Notary(store, [key], anchors(shell, config), shell.clock, _named(config))
+    if key is None:
+        return None
+    return Notary(store, [key], anchors(shell, config), shell.clock, _named(config), crash_hook(os.environ))

@@ -17,6 +17,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, NoReturn
 
+from connectors.anchors.directory import Directory
 from connectors.sandbox.__main__ import load
 from connectors.sandbox.github_engineer import GithubEngineer
 from connectors.sandbox.github_server import GithubSandbox
@@ -25,9 +26,11 @@ from connectors.sandbox.jira_server import JiraSandbox
 from connectors.sandbox.server import SandboxServer
 from state import acceptances, due_dates, proofs
 from state.acceptance import Acceptance, DueChange
+from state.checkpoint import SigningKey
 from state.model import ActionItem, Link
 from state.proof import Evidence, EvidenceKind
 from state.store import Store
+from sync.proving import Conclusion, Kept, examine
 from tests import postgresql, program
 from tests.campaigns.clocks import DAY, Clock
 from tests.histories.matters import NUMBERED, STANDING
@@ -66,7 +69,16 @@ visibility_wait_seconds = 0
 critical = {{ pieces = 0 }}
 high = {{ pieces = 0 }}
 medium = {{ pieces = 0 }}
+
+[audit]
+key_file = "audit.key"
+
+[[audit.anchors]]
+name = "share"
+kind = "directory"
+path = "kept"
 """
+_KEY = SigningKey.made("acme.example/ledger", bytes(32))
 
 
 @dataclass(frozen=True)
@@ -95,6 +107,9 @@ class Place:
         (folder / "token").chmod(0o600)
         config = _CONFIG.format(port=port, table=_TABLES[kind].format(user=user))
         (folder / "counterfoil.toml").write_text(config)
+        (folder / "audit.key").write_text(_KEY.written)
+        (folder / "audit.key").chmod(0o600)
+        (folder / "kept").mkdir()
         return place
 
     def copied(self, folder: Path, url: str = "") -> "Place":
@@ -344,7 +359,7 @@ def _ticket(body: str, values: list[Any], labels: Sequence[str], said: Sequence[
 def wrong_with(place: Place, wanted: Mapping[str, Any]) -> list[str]:
     """What is not as it would be if nothing had happened, by name, and nothing if all is well."""
     with place.store() as store:
-        found, sound = _both_sides(place, store), store.verify().ok
+        found, sound = _both_sides(place, store), _is_vouched_for(place, store)
     alone = {ref: item for ref, item in found["items"].items() if item["part of"] is None}
     many = Counter(ticket["item"] for ticket in found["tickets"])
     wrong = []
@@ -360,6 +375,13 @@ def wrong_with(place: Place, wanted: Mapping[str, Any]) -> list[str]:
     if not sound:
         wrong.append("ledger unsound")
     return wrong
+
+
+def _is_vouched_for(place: Place, store: Store) -> bool:
+    """Whether the ledger is whole, and signed to its last record by what was handed out."""
+    share = Directory("share", place.folder / "kept")
+    ledger = examine(store, [Kept(note, where) for note, where in share.every()], [_KEY.public])
+    return ledger.conclusion is Conclusion.ANCHORED and ledger.anchored == ledger.records
 
 
 def _told_twice(found: Mapping[str, Any]) -> Iterator[str]:

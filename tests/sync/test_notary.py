@@ -19,7 +19,7 @@ from state.merkle import Tree
 from state.model import Actor, Agent
 from state.store import Store
 from state.verifying import Point
-from sync.notary import Notary
+from sync.notary import CRASH_POINTS, Notary
 from sync.proving import Conclusion, Finding, Kept, examine
 from tests.databases import ARM, DISARM, Databases, raw
 
@@ -101,6 +101,28 @@ def test_what_was_recorded_is_signed_and_kept(office: Office) -> None:
     assert office.kept() == [Head("acme.example/ledger", 7, tree.root)]
     assert office.verdict() is None
     assert office.store.verify([Point(each, "share") for each in office.kept()]).agreed == 7
+
+
+@pytest.mark.parametrize("point", CRASH_POINTS)
+def test_killed_at_any_point_the_next_command_signs_and_hands_out_all_of_it(office: Office, point: str) -> None:
+    class Killed(BaseException):
+        pass
+
+    def crash(name: str) -> None:
+        if name == point:
+            raise Killed
+
+    office.write(3)
+    office.notary().close(BECAUSE)
+    office.write(7)
+    killed = office.notary()
+    killed.crash = crash
+    with pytest.raises(Killed):
+        killed.close(BECAUSE)
+    office.notary().close(BECAUSE)
+    found = office.examined()
+    assert (found.conclusion, found.anchored, found.records) == (Conclusion.ANCHORED, 10, 10)
+    assert [head.size for head in office.kept()] == [3, 10]
 
 
 def test_nothing_is_signed_twice_and_the_next_checkpoint_goes_on(office: Office) -> None:
