@@ -1,5 +1,7 @@
 """A person's names and words go from what is kept here, on record, and the ledger stays whole."""
 
+import sqlite3
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -170,7 +172,13 @@ def test_no_page_of_the_file_keeps_the_name(book: "Book") -> None:
         book.item(f"Rotate key {number}")
     book.change("AI-000001", owner=None)
     _erase(book, "zebulon@acme.example", words=True)
-    assert book.store.scrub()
     file = Path(str(make_url(book.url).database))
+    with closing(sqlite3.connect(file, isolation_level=None)) as earlier:
+        earlier.execute("PRAGMA secure_delete = OFF")
+        earlier.execute("INSERT INTO meta VALUES ('zebulon', 'was here')")
+        earlier.execute("DELETE FROM meta WHERE name = 'zebulon'")
+        earlier.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    assert b"zebulon" in file.read_bytes()
+    assert book.store.scrub()
     assert not [each.name for each in file.parent.glob(f"{file.name}*") if b"zebulon" in each.read_bytes()]
     assert book.store.verify().ok
