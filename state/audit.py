@@ -14,7 +14,7 @@ import orjson
 import rfc8785
 from sqlalchemy import ColumnElement, Connection, Row, Select, and_, insert, or_, select
 
-from state import salted
+from state import merkle, salted
 from state.effects import Because
 from state.errors import AuditError
 from state.model import Actor, Agent
@@ -148,7 +148,7 @@ def _no_number(digits: str) -> int:
 
 def leaf(body: bytes) -> str:
     """A record's hash, as RFC 6962 hashes a leaf."""
-    return hashlib.sha256(b"\0" + body).hexdigest()
+    return merkle.leaf(body).hex()
 
 
 class Ledger:

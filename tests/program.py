@@ -121,6 +121,12 @@ def start(
     return Process(pid, folder, gate, output)
 
 
+def is_consistent(verdict: Ended) -> bool:
+    """Whether `audit verify --json` had an answer, and it is not that the ledger was tampered with."""
+    told = json.loads(verdict.out) if verdict.code in (0, 2) and verdict.out else {}
+    return told.get("conclusion") in ("anchored", "consistent, not anchored")
+
+
 def run(
     words: Sequence[str],
     folder: Path,

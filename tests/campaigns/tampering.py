@@ -253,7 +253,8 @@ def attempt(number: int, seed: int) -> Case:
 def _names(kind: str, said: int, first: int) -> bool:
     """Whether what is said to be the first bad record is it, or is as near as the checkpoints tell."""
     if kind in _CHAINED or (kind == "edited and hashed" and first == RECORDS):
-        return said <= first <= said + EVERY - 1 or said == RECORDS
+        ends = kind == "deleted and chained anew" and first > RECORDS - EVERY and said == RECORDS
+        return said <= first <= said + EVERY - 1 or ends
     return said in (first - 1, first, first + 1)
 
 

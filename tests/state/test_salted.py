@@ -41,7 +41,7 @@ def test_a_record_holds_the_hash_of_salt_and_text(book: "Book") -> None:
     assert (commitment(salt, json.loads(text)), text, len(salt)) == (named, '"mia@acme.example"', 32)
 
 
-def test_the_same_text_has_one_salt_and_another_installation_has_another(book: "Book") -> None:
+def test_the_same_text_has_one_salt(book: "Book") -> None:
     book.item(owner="mia@acme.example")
     book.item(owner="mia@acme.example")
     first, second = (set(named_in(record.body)) for record in book.store.log())
