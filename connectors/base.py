@@ -190,6 +190,11 @@ class Tracker(Protocol):
         ...
 
     @property
+    def query(self) -> str:
+        """Which tickets `changes` and `survey` ask for, in the tracker's own words, for whoever checks that."""
+        ...
+
+    @property
     def requests(self) -> int:
         """How many requests went over the wire since this object was made."""
         ...

@@ -159,6 +159,11 @@ class GithubIssues:
             reached = Cursor(at, f"{address} {answer.etag}" if whole and answer.etag and at == reached.at else "")
             yield Page(tickets, reached)
 
+    @property
+    def query(self) -> str:
+        """Which issues of which repository are marked."""
+        return f"repo:{self.settings.repository} is:issue label:{MARK}"
+
     def fetch(
         self,
         refs: Sequence[TicketRef],

@@ -118,7 +118,7 @@ class JiraIssues:
         at = floor = cursor.at if cursor else read.EPOCH
         if cursor is not None and cursor.validator == TIMED:
             self._search.proof = TIMED
-        for found in self._search.changed(self._scope(), at, doubting=not self._made):
+        for found in self._search.changed(self.query, at, doubting=not self._made):
             recent = (raw for raw in found if read.updated(raw) >= floor or not read.dated(raw))
             tickets = [ticket for ticket in map(self._ticket, recent) if _ours(ticket)]
             at = max([at, *(ticket.updated for ticket in tickets)])
@@ -140,7 +140,7 @@ class JiraIssues:
 
     def survey(self) -> Iterator[Mapping[str, str]]:
         """Yield the marked issues by their ids alone, of which Jira gives thousands at once."""
-        for found in self._search.ids(self._scope()):
+        for found in self._search.ids(self.query):
             yield {read.identity(raw): "" for raw in found}
 
     def find(self, markers: Sequence[Marker], since: datetime) -> list[Ticket]:
@@ -157,8 +157,9 @@ class JiraIssues:
         found: dict[str, Ticket] = {}
         early = since - EARLIER
         for start in range(0, len(markers), BATCH):
-            keys = [marker.key for marker in markers[start : start + BATCH]]
-            for page in self._search.pages(self._scope(keys), early):
+            named = ", ".join(f'"{read.LABEL}{marker.key}"' for marker in markers[start : start + BATCH])
+            scope = self.query if "labels" in self._settings.omit else f"labels in ({named})"
+            for page in self._search.pages(scope, early):
                 found |= {ticket.ref.id: ticket for ticket in map(partial(self._ticket, anybodys=anybodys), page)}
         hidden = wanted.keys() - {ticket.marker.key for ticket in found.values() if ticket.marker}
         if self._cloud and hidden:
@@ -272,11 +273,10 @@ class JiraIssues:
             raise NotFound(f"{key}: not the key or address of an issue here")
         return self._ticket(self._read(match[1].upper()))
 
-    def _scope(self, keys: Sequence[str] = ()) -> str:
-        if "labels" in self._settings.omit:
-            return f'project = "{self._settings.project}"'
-        named = ", ".join(f'"{read.LABEL}{key}"' for key in keys)
-        return f"labels in ({named})" if named else f"labels = {MARK}"
+    @property
+    def query(self) -> str:
+        """The JQL that says which issues are marked."""
+        return f'project = "{self._settings.project}"' if "labels" in self._settings.omit else f"labels = {MARK}"
 
     def _ticket(self, raw: Mapping[str, Any], *, anybodys: bool = False) -> Ticket:
         marker = self._vouched(raw, anybodys=anybodys)

@@ -1,6 +1,6 @@
 """One run, top to bottom: lease, recover, pull, compare, plan, apply, record."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
@@ -184,7 +184,13 @@ class Engine:
         if work.stale and not approved:
             self._again(work, found, force)
         if feeds := [self._feed(reading.feed, work) for reading in found.readings.values()]:
-            work.commit("feed", Effects(feeds=feeds))
+            work.commit("feed", Effects(feeds=feeds, notes=list(self._read(work, found))))
+
+    def _read(self, work: Work, found: Findings) -> Iterator[Note]:
+        """What trackers were asked, where the run recorded anything, or looked which tickets are there."""
+        for name, reading in found.readings.items():
+            if work.newest or reading.told.is_whole:
+                yield reading.note(work.trackers[name], self.store.link_count(name), work.because)
 
     def _carry_out(self, work: Work, found: Findings) -> None:
         apply = Apply(work)

@@ -22,7 +22,7 @@ from sync.diff import Change, compare
 from sync.hearing import revised
 from sync.plan import Capture, Sighted, Step
 from sync.position import advanced, located
-from sync.reading import Extent, Reading, Scope
+from sync.reading import Extent, Reading, Scope, Told
 from sync.rulings import Sighting
 from sync.steps import answer, vanished
 from sync.strays import look_again, recall, strangers
@@ -40,11 +40,11 @@ def read(scope: Scope, feed: Feed) -> Reading:
     reading is read again as a whole.
     """
     if scope.extent is Extent.CHANGED:
-        reading = Reading(feed)
+        reading = Reading(feed, Told(scope.now))
         _look(scope, ((ref, None) for ref, _ in _refs_of(scope, scope.changed)), reading, 0)
         return reading
     feed = located(scope.store, scope.tracker, feed, scope.now, _lag(scope))
-    reading = Reading(replace(feed, rules=scope.rules.digest(scope.tracker.name)))
+    reading = Reading(replace(feed, rules=scope.rules.digest(scope.tracker.name)), Told(scope.now))
     looked: set[str] = set()
     _follow(scope, feed, reading, looked)
     refs, sure = _refs(scope, reading)
@@ -54,6 +54,7 @@ def read(scope: Scope, feed: Feed) -> Reading:
     recall(scope, reading)
     if scope.extent > Extent.NEWS or feed.audited_at is None:
         reading.feed = replace(reading.feed, audited_at=scope.now)
+        reading.told.is_whole = True
     return reading
 
 
@@ -62,8 +63,10 @@ def _follow(scope: Scope, feed: Feed, reading: Reading, looked: set[str]) -> Non
     settling = feed.settle_at is not None and scope.now >= feed.settle_at
     start = feed.settled if settling else feed.fresh
     newest = start
+    reading.told.since = start.at if start is not None else None
     for page in scope.tracker.changes(start):
         _page(scope, page.tickets, reading, looked, again=settling)
+        reading.told.pages.append(len(page.tickets))
         newest = page.cursor if newest is not None or page.tickets else None
         scope.progress(scope.tracker.name, len(page.tickets))
     if settling:
@@ -188,7 +191,7 @@ def _refs(scope: Scope, reading: Reading) -> tuple[Iterable[tuple[TicketRef, str
     mine = {ref.id: (ref, known) for ref, known in _refs_of(scope, {*scope.changed, *scope.waiting})}
     if scope.extent is Extent.NEWS:
         return mine.values(), 0
-    there = _survey(scope)
+    there = _survey(scope, reading)
     fresh = {link.ref.id: link.ticket_revision for link in reading.touched.values()}
     for ref, known in scope.store.link_refs(name):
         shown = there.get(ref.id)
@@ -203,11 +206,12 @@ def _refs_of(scope: Scope, items: Iterable[str]) -> list[tuple[TicketRef, str | 
     return [(link.ref, link.ticket_revision or None) for link in links if link.ref.tracker == scope.tracker.name]
 
 
-def _survey(scope: Scope) -> dict[str, str]:
+def _survey(scope: Scope, reading: Reading) -> dict[str, str]:
     """The tickets there are, by id, with the revision of each as far as the tracker tells it."""
     there: dict[str, str] = {}
     for page in scope.tracker.survey():
         there |= page
+        reading.told.there.append(len(page))
         scope.progress(scope.tracker.name, len(page))
     return there
 

@@ -1,13 +1,15 @@
 """What sources say becomes items and test results, and saying it twice changes nothing."""
 
+import hashlib
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
-from typing import assert_never
+from typing import Any, assert_never
 
 from connectors.base import BadRow, LeftOut, Row
 from state import controls, proofs, results
-from state.effects import Because
+from state.effects import Because, Effects, Note
 from state.grouping import Grouping
 from state.model import ActionItem, Finding, ItemDraft, TestOutcome
 from state.proof import EvidenceDraft
@@ -44,6 +46,34 @@ class SourceChanged(StateError):
 
     def __init__(self) -> None:
         super().__init__("the source changed while it was read; take it in again, which does nothing twice")
+
+
+READ = "source.read"
+"""The action of the record that says what a source was asked, and what of it came in."""
+_LISTED = 100
+
+
+@dataclass(slots=True)
+class _Out:
+    """The rows that became nothing, by the reason: how many, the names of the first, and a hash over all names."""
+
+    counts: Counter[str] = field(default_factory=Counter)
+    names: dict[str, list[str]] = field(default_factory=dict)
+    hashes: dict[str, Any] = field(default_factory=dict)
+
+    def add(self, why: str, name: str) -> None:
+        """One more."""
+        self.counts[why] += 1
+        self.hashes.setdefault(why, hashlib.sha256()).update(f"{name}\n".encode("utf-8", "surrogatepass"))
+        if len(some := self.names.setdefault(why, [])) < _LISTED:
+            some.append(name)
+
+    def told(self) -> dict[str, Any]:
+        """As it is recorded."""
+        return {
+            why: {"count": count, "first": self.names[why], "sha256": self.hashes[why].hexdigest()}
+            for why, count in self.counts.items()
+        }
 
 
 @dataclass(slots=True)
@@ -108,16 +138,30 @@ def take_in(
     if report.bad_count and not keep_going:
         report.refused = True
         return report
+    out = _Out()
     if known.all():
         report.unchanged = known.count
+        _record(store, report, out, source, because)
         return report
     terms = Terms(policy, tests, source, today, because, grouping, easing)
     done = 0
-    for some in _batches(_wanted(rows, speaking, include_manual, report)):
-        _take_batch(store, some, terms, report)
+    for some in _batches(_wanted(rows, speaking, include_manual, report, out)):
+        _take_batch(store, some, terms, report, out)
         progress(done := done + len(some))
+    _record(store, report, out, source, because)
     report.silent = 0 if dry_run else store.ask(controls.silent, tests.silent_since(today))
     return report
+
+
+def _record(store: Store, report: IntakeReport, out: _Out, source: Report, because: Because) -> None:
+    """Write down that a source was read, and what came of each of its rows; nothing where nobody says which it was."""
+    if report.dry_run or not source.form:
+        return
+    names = ("created", "updated", "reopened", "succeeded", "unchanged", "passed", "withdrawn")
+    after = {"name": source.name, "sha256": source.sha256, "size": source.size, "out": out.told()}
+    counts = {name: getattr(report, name) for name in names}
+    note = Note(READ, source.form, because, after=after | {"rows": counts})
+    store.commit(None, Effects(notes=[note]))
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,7 +233,7 @@ def _look_through(rows: Iterable[Row], known: _Known, report: IntakeReport) -> t
 
 
 def _wanted(
-    rows: Iterable[Row], speaking: Mapping[Key, int], include_manual: bool, report: IntakeReport
+    rows: Iterable[Row], speaking: Mapping[Key, int], include_manual: bool, report: IntakeReport, out: _Out
 ) -> Iterator[Taken]:
     """Yield the rows that ask for something, and count the others; raises `SourceChanged`."""
     bad = 0
@@ -199,19 +243,23 @@ def _wanted(
                 yield row
             case LeftOut():
                 report.left_out += 1
+                out.add(row.why, f"{row.unit} {row.at}")
             case Finding():
                 if (key := _key(row.draft)) and key not in speaking:
                     raise SourceChanged
                 if key and speaking[key] != place:
                     report.repeated += 1
+                    out.add("another finding of the file speaks for the same test", row.draft.source_ref)
                 elif row.outcome is TestOutcome.MANUAL and not include_manual:
                     report.manual += 1
+                    out.add("it is to be checked by hand", row.draft.source_ref)
                 else:
                     yield row
             case BadRow():
                 bad += 1
                 if bad > report.bad_count:
                     raise SourceChanged
+                out.add("it cannot be read", f"{row.unit} {row.at}")
             case _:
                 assert_never(row)
 
@@ -234,12 +282,15 @@ def _key(draft: ItemDraft) -> Key | None:
     return ("fingerprint", draft.fingerprint) if draft.fingerprint else None
 
 
-def _take_batch(store: Store, rows: list[Taken], terms: Terms, report: IntakeReport) -> None:
+def _take_batch(store: Store, rows: list[Taken], terms: Terms, report: IntakeReport, out: _Out) -> None:
     known = _items(store, [draft_of(row) for row in rows])
     found = Found()
     for row in rows:
         key = _key(draft_of(row))
-        judge(found, row, known.get(key) if key else None, terms)
+        item = known.get(key) if key else None
+        judge(found, row, item, terms)
+        if item is None and isinstance(row, Finding) and row.outcome is TestOutcome.PASS:
+            out.add("it passes, and no item is about it", row.draft.source_ref)
     passes = _news(store, found.passes) if found.passes else []
     if found.failing:
         refuted(found, store.ask(proofs.of_items, [item for item, _, _ in found.failing]))

@@ -8,7 +8,7 @@ from enum import IntEnum, auto
 from connectors.base import Tracker
 from mapping.rules import Rules
 from state.acceptance import Acceptance, AcceptancePolicy, AcceptanceState
-from state.effects import Feed
+from state.effects import Because, Feed, Note
 from state.model import ActionItem, Baseline, Comment, Hold, Link
 from state.proof import ResolutionPolicy
 from state.store import Store
@@ -16,6 +16,23 @@ from state.ticket import Ticket
 from sync.backing import Backing, backings
 from sync.endings import Ending, Standing
 from sync.plan import Sighted, Step
+
+READ = "tracker.read"
+"""The action of the record that says what a tracker was asked, and how much it answered."""
+_LISTED = 1000
+
+
+@dataclass(slots=True)
+class Told:
+    """How much a tracker told in one reading: the tickets on each page of its feed from `since` on, and on each page of
+    those there are, where that was asked too. `is_whole` says that it was looked at which of our tickets are there.
+    """
+
+    at: datetime
+    since: datetime | None = None
+    pages: list[int] = field(default_factory=list)
+    there: list[int] = field(default_factory=list)
+    is_whole: bool = False
 
 
 @dataclass(slots=True)
@@ -29,6 +46,7 @@ class Reading:
     """
 
     feed: Feed
+    told: Told
     steps: dict[str, Step] = field(default_factory=dict)
     touched: dict[str, Link] = field(default_factory=dict)
     strays: dict[str, Step] = field(default_factory=dict)
@@ -42,6 +60,21 @@ class Reading:
         """An item's ticket calls for this step, whatever it called for when it was seen before."""
         self.steps[step.item.ref] = step
         self.touched.pop(step.item.ref, None)
+
+    def note(self, tracker: Tracker, linked: int, because: Because) -> Note:
+        """The record of it: what was asked when, what came page by page, and which tickets are no item's."""
+        told, unknown = self.told, sorted(self.unlinked)
+        after = {
+            "query": tracker.query,
+            "read_at": told.at,
+            "since": told.since,
+            "pages": told.pages,
+            "there": told.there if told.is_whole else None,
+            "linked": linked,
+            "missing": sorted(self.lost),
+            "of_no_item": {"count": len(unknown), "ids": unknown[:_LISTED]},
+        }
+        return Note(READ, self.feed.tracker, because, after=after)
 
     def knows(self, link: Link) -> None:
         """All there is to do about an item is to remember how its ticket looks now."""

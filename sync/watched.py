@@ -119,6 +119,11 @@ class Watched:
         return self._tracker.time()
 
     @property
+    def query(self) -> str:
+        """Which tickets it asks for."""
+        return self._tracker.query
+
+    @property
     def requests(self) -> int:
         """How many requests went over the wire."""
         return self._tracker.requests

@@ -104,8 +104,8 @@ class Work:
 
     `stale` are the items whose ticket moved while we wrote. A tracker in `stopped` takes no more writes in this run,
     for the reason given there. `written` and `unseen` say when (the tracker's time) our writes happened, or on which
-    tickets where the answer did not tell. `intents` counts the operations of this lease. `recorded` is told the number
-    of the newest record after each step.
+    tickets where the answer did not tell. `intents` counts the operations of this lease. `newest` is the number of the
+    last record that the run led to, 0 for none, and `recorded` is told it after each step.
     """
 
     store: Store
@@ -129,6 +129,7 @@ class Work:
     unseen: dict[str, list[TicketRef]] = field(default_factory=dict)
     failures: dict[str, int] = field(default_factory=dict)
     intents: int = 0
+    newest: int = 0
 
     def __post_init__(self) -> None:
         self.trackers = {name: Watched(tracker, self.crash, self.keep) for name, tracker in self.trackers.items()}
@@ -139,6 +140,7 @@ class Work:
         self.keep()
         stored = self.store.commit(self.lease, replace(effects, because=effects.because or self.because))
         self.crash(f"{step}.after")
+        self.newest = max(self.newest, stored.newest)
         self.recorded(stored.newest)
         return stored.comments
 

@@ -202,7 +202,8 @@ def test_every_known_pain_and_defect_has_its_test() -> None:
 def test_every_action_of_the_ledger_is_named() -> None:
     sources = [path.read_text(encoding="utf-8") for room in ("state", "sync") for path in (ROOT / room).glob("*.py")]
     things = (
-        "acceptance|brake|comment|control|due|evidence|framework|hold|item|key|ledger|person|risk|state|test|ticket"
+        "acceptance|brake|comment|control|due|evidence|framework|hold|item|key|ledger|person|risk|source|state|test|"
+        "ticket|tracker"
     )
     pattern = rf"\"((?:{things})\.[a-z]+)\""
     columns = {"control.id", "control.stale", "framework.id", "item.ref", "risk.id", "test.fingerprint"}

@@ -96,6 +96,11 @@ class MemoryTracker:
             chunk = refs[start : start + self.page_size]
             yield from self._call("fetch", partial(self._fetched_all, chunk))
 
+    @property
+    def query(self) -> str:
+        """Which tickets are marked."""
+        return f"label = {MARK}"
+
     def survey(self) -> Iterator[Mapping[str, str]]:
         """Yield the revision of each marked ticket that is not gone."""
         yield self._call("survey", lambda: {t.ref.id: t.revision for t in self._changed(BEGINNING)})

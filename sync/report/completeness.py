@@ -7,10 +7,10 @@ from typing import Any
 
 from state.audit import Told
 from state.model import Status
+from sync import intake, reading
 from sync.report.members import Member, document
 from sync.ticketless import needs_none
 
-SOURCE, TRACKER = "source.read", "tracker.read"
 _LINKED = frozenset({"ticket.created", "ticket.linked"})
 
 
@@ -35,7 +35,9 @@ class Completeness:
     since: str
     until: str
     items: dict[str, _Item] = field(default_factory=dict)
-    readings: dict[str, dict[str, list[dict[str, Any]]]] = field(default_factory=lambda: {SOURCE: {}, TRACKER: {}})
+    readings: dict[str, dict[str, list[dict[str, Any]]]] = field(
+        default_factory=lambda: {intake.READ: {}, reading.READ: {}}
+    )
 
     def hear(self, told: Told) -> None:
         """One more record."""
@@ -45,8 +47,8 @@ class Completeness:
         if action == "item.created":
             self.items[about] = _Item(after["status"], after["source_kind"])
         elif action in self.readings and told["at"] >= self.since:
-            reading = {"record": told["seq"], "at": told["at"], **after}
-            self.readings[action].setdefault(about, []).append(reading)
+            told_then = {"record": told["seq"], "at": told["at"], **after}
+            self.readings[action].setdefault(about, []).append(told_then)
         elif (item := self.items.get(about)) is not None:
             _change(item, action, told["field"], before, after)
 
@@ -71,7 +73,7 @@ class Completeness:
         }
 
     def _read(self) -> dict[str, Any]:
-        return {"sources": self.readings[SOURCE], "trackers": self.readings[TRACKER]}
+        return {"sources": self.readings[intake.READ], "trackers": self.readings[reading.READ]}
 
 
 def _change(item: _Item, action: str, name: str, before: Any, after: Any) -> None:

@@ -10,7 +10,7 @@ from zipfile import ZipFile
 import pytest
 
 from sync.report import verify
-from tests.app.conftest import Answer, Line
+from tests.app.conftest import Answer, Line, Office
 from tests.app.test_signing import Audit, signing
 from tests.databases import disarm, raw
 
@@ -148,3 +148,34 @@ def test_the_words_say_what_was_written_and_how_it_is_checked(auditor: Auditor) 
     out = auditor.line("audit", "pack", *DAYS, "--out", "pack.zip").out
     assert "1 record in it are not signed" in out
     assert f"python3 verify.py pack.zip --pubkey {auditor.audit.key}" in out
+
+
+def test_a_pack_accounts_for_every_item_and_says_what_was_read_when(office: Office) -> None:
+    line = office.line
+    (line.folder / "items.csv").write_text(
+        "external_ref,title,priority\nA-1,Rotate the keys,high\nA-2,Close the port,low\n", encoding="utf-8"
+    )
+    line("intake", "csv", "items.csv")
+    line("sync")
+    done = line.add("Nothing to do")
+    assert line("resolve", done, "--reason", "it was done before").code == 0
+    left = line.add("Not mirrored yet")
+    line.json("audit", "pack", *DAYS, "--out", "pack.zip")
+    with ZipFile("pack.zip") as pack:
+        told = json.loads(pack.read("completeness.json"))
+    items = told["items"]
+    assert items["count"] == items["linked"]["count"] + items["unlinked"]["count"] + items["excluded"]["count"] == 4
+    assert items["linked"]["by_tracker"] == {"platform": 1, "eng-jira": 1}
+    assert items["excluded"] == {
+        "count": 1,
+        "items": [done],
+        "by_reason": {"the item is finished and needs no ticket": 1},
+    }
+    assert (items["unlinked"]["items"], items["unlinked"]["by_reason"]) == (
+        [left],
+        {"the next sync is to make one": 1},
+    )
+    [read] = told["sources"]["csv"]
+    assert (read["name"], read["rows"]["created"], read["out"]) == ("items.csv", 2, {})
+    assert {name: reading[0]["linked"] for name, reading in told["trackers"].items()} == {"platform": 1, "eng-jira": 1}
+    assert "labels = counterfoil" in {reading[0]["query"] for reading in told["trackers"].values()}

@@ -226,7 +226,42 @@ def test_a_ticket_that_shows_only_after_it_was_given_up_is_held_beside_the_secon
     assert second.ref.key in hold.detail
     records = world.records()
     world.sync(full=True)
-    assert world.records() == records
+    assert [record.told["action"] for record in world.store.log(since=records)] == ["tracker.read"]
+
+
+def readings(world: Any) -> list[Any]:
+    """What was recorded of the trackers' readings."""
+    return [record.told["after"] for record in world.store.log(action="tracker.read")]
+
+
+def test_what_a_tracker_was_asked_is_recorded_with_what_came_page_by_page(world: Any) -> None:
+    items = [world.add(f"Rotate key {number}") for number in range(3)]
+    world.sync()
+    [first] = readings(world)
+    assert (first["query"], first["since"], first["pages"]) == ("label = counterfoil", None, [0])
+    assert (first["linked"], first["of_no_item"]) == (3, {"count": 0, "ids": []})
+    world.clock.sleep(600)
+    world.sync()
+    assert len(readings(world)) == 1
+    world.far.edit(world.link(items[0].ref).ref, title="Other")
+    world.sync()
+    later = readings(world)[-1]
+    assert (sum(later["pages"]) > 0, later["linked"], later["there"]) == (True, 3, None)
+    assert later["since"] is not None
+
+
+def test_a_quiet_run_records_no_reading_but_the_daily_look_at_which_tickets_are_there(world: Any) -> None:
+    world.add()
+    world.sync()
+    world.clock.sleep(600)
+    world.sync()
+    before = world.records()
+    world.sync()
+    assert world.records() == before
+    world.clock.sleep(25 * 3600)
+    world.sync()
+    assert [record.told["action"] for record in world.store.log(since=before)] == ["tracker.read"]
+    assert readings(world)[-1]["there"] == [1]
 
 
 def audited(world: Any, *, hours: int = 25) -> Report:

@@ -1,3 +1,4 @@
+import hashlib
 import json
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
@@ -18,7 +19,7 @@ from state.proof import Evidence, EvidenceKind, Review, Verdict
 from state.register import Test
 from state.store import Store
 from sync import intake
-from sync.intake import IntakeReport, Until, take_in
+from sync.intake import READ, IntakeReport, Until, take_in
 from sync.verdicts import DuePolicy, Report, TestPolicy
 from tests.connectors.intake.test_asff import BUCKET, SCANNED, THREAT
 from tests.connectors.intake.test_assessment import CSV as ANSWERS
@@ -48,7 +49,8 @@ def items(store: Store) -> list[ActionItem]:
 
 
 def records(store: Store) -> int:
-    return store.verify().records
+    """How many changes were recorded; that a source was read is one of nothing."""
+    return sum(record.told["action"] != READ for record in store.log())
 
 
 def row(ref: str, title: str = "Rotate keys", **said: Any) -> ItemDraft:
@@ -501,3 +503,34 @@ def test_findings_of_each_format_go_all_the_way(
     again = take(store, rows, source=of)
     assert (again.created, again.updated, again.unchanged) == (0, 0, sum(comes_to))
     assert records(store) == recorded
+
+
+def test_each_reading_of_a_source_is_recorded_with_what_came_in_and_what_was_left_out_and_why(store: Store) -> None:
+    rows: list[Row] = [
+        finding("a"),
+        finding("b", outcome=TestOutcome.PASS),
+        finding("c", outcome=TestOutcome.MANUAL),
+        LeftOut(4, "skipped"),
+        BadRow(5, "", "no title"),
+    ]
+    for _ in range(2):
+        take(store, rows, source=FILE, keep_going=True)
+    first, second = (record.told for record in store.log(action=READ))
+    assert (first["object"], first["after"]["name"], first["after"]["sha256"]) == (FILE.form, FILE.name, FILE.sha256)
+    assert (first["after"]["rows"]["created"], second["after"]["rows"]["created"]) == (1, 0)
+    assert {why: (told["count"], len(told["first"])) for why, told in first["after"]["out"].items()} == {
+        "it passes, and no item is about it": (1, 1),
+        "it is to be checked by hand": (1, 1),
+        "skipped": (1, 1),
+        "it cannot be read": (1, 1),
+    }
+    assert first["after"]["out"]["skipped"]["first"] == ["line 4"]
+
+
+def test_a_reading_names_the_first_that_were_left_out_and_proves_which_the_others_were(store: Store) -> None:
+    rows: list[Row] = [LeftOut(number, "skipped") for number in range(300)]
+    take(store, rows, source=FILE)
+    [told] = (record.told["after"]["out"]["skipped"] for record in store.log(action=READ))
+    names = "".join(f"line {number}\n" for number in range(300))
+    assert (told["count"], len(told["first"])) == (300, 100)
+    assert told["sha256"] == hashlib.sha256(names.encode()).hexdigest()
