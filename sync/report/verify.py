@@ -211,16 +211,22 @@ def ordered(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return dict(pairs) if all(one < other for one, other in zip(names, names[1:])) else unfit("order")
 
 
-READ = json.JSONDecoder(object_pairs_hook=ordered, parse_float=unfit, parse_constant=unfit, parse_int=whole).decode
-WRITE = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+STRICT: dict[str, Any] = {"parse_float": unfit, "parse_constant": unfit, "parse_int": whole}
+FORM: dict[str, Any] = {"ensure_ascii": False, "separators": (",", ":")}
+READ, READ_ORDERED = json.JSONDecoder(**STRICT), json.JSONDecoder(object_pairs_hook=ordered, **STRICT)
+WRITE_SORTED, WRITE = json.JSONEncoder(sort_keys=True, **FORM), json.JSONEncoder(**FORM)
 
 
 def record(line: bytes) -> dict[str, Any]:
-    """What a line says; raises `Wrong` unless it is the one canonical form of that (RFC 8785)."""
+    """What a line says; raises `Wrong` unless it is the one canonical form of that (RFC 8785).
+
+    Where all of it is ASCII, names in the order of their characters stand in the right one, and it is quicker.
+    """
     try:
         text = line.decode()
-        body = READ(text)
-        if WRITE(body) == text and isinstance(body, dict):
+        plain = text.isascii()
+        body = (READ if plain else READ_ORDERED).decode(text)
+        if (WRITE_SORTED if plain else WRITE).encode(body) == text and isinstance(body, dict):
             return body
     except (ValueError, RecursionError):
         pass
@@ -291,7 +297,7 @@ class Ledger:
             try:
                 body = record(line[:-1] if line.endswith(b"\n") else b"")
                 self._follow(body)
-                self._learn(body)
+                self._learn(body, hides=b'"salted"' in line)
             except Wrong as wrong:
                 self.bad = f"record {self.size + 1:,} {wrong}"
                 return
@@ -311,13 +317,13 @@ class Ledger:
         if body["prev"] != self.head:
             raise Wrong("does not follow the one before it: one of the two was changed, put in, or taken out")
 
-    def _learn(self, body: dict[str, Any]) -> None:
-        """Keep what is compared later."""
+    def _learn(self, body: dict[str, Any], *, hides: bool) -> None:
+        """Keep what is compared later; a record that `hides` something stands for personal texts."""
         seq, action, after = self.size + 1, body["action"], body["after"]
-        for each in commitments(body):
+        for each in commitments(body) if hides else ():
             if bytes.fromhex(each) not in self._texts:
                 self.gone.setdefault(each, seq)
-        if action == "person.erased":
+        if action == "person.erased" and body["object"] == "person":
             self.erased.update(each for each in strings([body["before"], after]) if re.fullmatch("[0-9a-f]{64}", each))
         elif action == "ledger.forked":
             self.forks.append({"seq": seq, **body["before"], "after": after["origin"]})
