@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 from sqlalchemy import Connection, LargeBinary, cast, func, select
 
@@ -80,8 +80,24 @@ class Stored(NamedTuple):
     body: str
 
 
-def verify(
-    connection: Connection, points: Iterable[Point] = (), start: Start | None = None, standing: Standing | None = None
+class Records(Protocol):
+    """A ledger to be checked, wherever it is kept."""
+
+    def pages(self, after: int) -> Iterator[Sequence[Stored]]:
+        """The records after a number, in order."""
+        ...
+
+    def held(self, wanted: Iterable[str]) -> dict[str, bool]:
+        """Those of the hashes whose personal text is there, and whether each was made of it."""
+        ...
+
+    def erased(self) -> Iterable[str]:
+        """The hashes of the personal texts that records say were erased."""
+        ...
+
+
+def check(
+    records: Records, points: Iterable[Point] = (), start: Start | None = None, standing: Standing | None = None
 ) -> Verdict:
     """Check every record from the `start`: its text, its hash, its number, that it follows the one before it, the
     personal texts that belong to it, and that the whole is what its checkpoints were made over.
@@ -89,16 +105,25 @@ def verify(
     `standing` says which of the points are to agree, once it is known where the tree came to at each of their sizes.
     """
     asked = list(points)
-    check = _Check(start or Start(), {point.head.size for point in asked})
-    wrong = check.run(connection)
-    verdict = check.verdict(wrong, asked if standing is None else standing(check.roots))
-    if verdict.ok and not check.tree.size and connection.execute(select(func.count()).select_from(ITEM)).scalar_one():
+    made = _Check(start or Start(), {point.head.size for point in asked})
+    wrong = made.run(records)
+    return made.verdict(wrong, asked if standing is None else standing(made.roots))
+
+
+def verify(
+    connection: Connection, points: Iterable[Point] = (), start: Start | None = None, standing: Standing | None = None
+) -> Verdict:
+    """Check the records of a database as `check` does, and that nobody took away what guards them."""
+    verdict = check(_InDatabase(connection), points, start, standing)
+    size = verdict.tree.size if verdict.tree is not None else 0
+    if verdict.ok and not size and connection.execute(select(func.count()).select_from(ITEM)).scalar_one():
         return replace(
             verdict, ok=False, first_bad=(1, "the ledger is empty, but there are items, each of which had its record")
         )
     if verdict.ok and (gone := _gone(connection)):
-        bad = (check.tree.size + 1, f"the ledger's guard is gone: {', '.join(sorted(gone))}")
-        return replace(verdict, ok=False, first_bad=bad)
+        return replace(
+            verdict, ok=False, first_bad=(size + 1, f"the ledger's guard is gone: {', '.join(sorted(gone))}")
+        )
     return verdict
 
 
@@ -124,9 +149,9 @@ class _Check:
         self._texts = _Texts()
         self._keep()
 
-    def run(self, connection: Connection) -> tuple[int, str] | None:
+    def run(self, records: Records) -> tuple[int, str] | None:
         """The first record that is bad by itself, or does not follow the one before it."""
-        for page in _pages(connection, self._first):
+        for page in records.pages(self._first):
             for stored in page:
                 if (wrong := fault(stored, self.tree.size, self._head)) is not None:
                     return wrong
@@ -135,7 +160,7 @@ class _Check:
                 self.tree.push(bytes.fromhex(stored.hash))
                 self._head = stored.hash
                 self._keep()
-            if (wrong := self._texts.fault(connection, page)) is not None:
+            if (wrong := self._texts.fault(records, page)) is not None:
                 return wrong
         return None
 
@@ -192,15 +217,15 @@ class _Texts:
         """How many texts are gone."""
         return len(self._redacted)
 
-    def fault(self, connection: Connection, page: Sequence[Stored]) -> tuple[int, str] | None:
+    def fault(self, records: Records, page: Sequence[Stored]) -> tuple[int, str] | None:
         """The first record of a page whose personal text is not what was recorded."""
         named = [(stored.seq, each) for stored in page for each in salted.named_in(stored.body)]
         new = dict.fromkeys(each for _, each in named if each not in self._known)
-        found = salted.held(connection, new)
+        found = records.held(new)
         false = {each for each, true in found.items() if not true}
         gone = new.keys() - found.keys()
         if gone and self._erased is None:
-            self._erased = frozenset(_erased(connection))
+            self._erased = frozenset(records.erased())
         for seq, each in named:
             if each in false:
                 return seq, f"a personal text that record {seq} stands for was changed"
@@ -212,14 +237,6 @@ class _Texts:
         self._redacted |= gone
         self._known = {*found} if len(self._known) > _PAGE * 5 else self._known | found.keys()
         return None
-
-
-def _erased(connection: Connection) -> Iterator[str]:
-    """The hashes of the personal texts that records say were erased."""
-    for told in told_of(connection, salted.PERSON):
-        after = told.get("after")
-        hashes = after.get("hashes") if told.get("action") == salted.GONE and isinstance(after, Mapping) else None
-        yield from (each for each in hashes if isinstance(each, str)) if isinstance(hashes, list) else ()
 
 
 def _gone(connection: Connection) -> frozenset[str]:
@@ -258,6 +275,33 @@ def _inner_fault(row: Stored) -> str | None:
         if body.get(name) != getattr(row, name):
             return f"says another {name} in its text than beside it"
     return None
+
+
+@dataclass(frozen=True, slots=True)
+class _InDatabase:
+    """The records of a database."""
+
+    connection: Connection
+
+    def pages(self, after: int) -> Iterator[list[Stored]]:
+        """The records after a number, in order."""
+        return _pages(self.connection, after)
+
+    def held(self, wanted: Iterable[str]) -> dict[str, bool]:
+        """Those of the hashes whose personal text is there, and whether each was made of it."""
+        return salted.held(self.connection, wanted)
+
+    def erased(self) -> Iterable[str]:
+        """The hashes of the personal texts that records say were erased."""
+        return erased(told_of(self.connection, salted.PERSON))
+
+
+def erased(records: Iterable[Mapping[str, Any]]) -> Iterator[str]:
+    """The hashes of the personal texts that these records, about people, say were erased."""
+    for told in records:
+        after = told.get("after")
+        hashes = after.get("hashes") if told.get("action") == salted.GONE and isinstance(after, Mapping) else None
+        yield from (each for each in hashes if isinstance(each, str)) if isinstance(hashes, list) else ()
 
 
 def _pages(connection: Connection, after: int) -> Iterator[list[Stored]]:

@@ -1,6 +1,6 @@
 """What an auditor may conclude about the ledger: from its records, and from checkpoints that were kept elsewhere."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -10,7 +10,7 @@ from state.checkpoint import BadKey, Head, NoCheckpoint, PublicKey, epoch, is_of
 from state.checkpoints import FORKED, LEDGER, ROTATED
 from state.errors import StateError
 from state.store import Store
-from state.verifying import Point, Verdict, verify
+from state.verifying import Point, Standing, Verdict, verify
 
 _HERE = "this database"
 EVERY = 100
@@ -60,25 +60,45 @@ class _Read:
     not_counted: list[str] = field(default_factory=list)
 
 
+Check = Callable[[Iterable[Point], Standing], Verdict]
+"""Checks a ledger, given the checkpoints that there are, and which of them it is to agree with."""
+
+
 def examine(store: Store, kept: Iterable[Kept], known: Sequence[PublicKey]) -> Finding:
     """Check every record, and every checkpoint that one of the `known` keys signed, or one they handed over to."""
     elsewhere = list(kept)
     with store.reading() as connection:
-        told = audit.told_of(connection, LEDGER)
         own = [Kept(each, _HERE) for each in checkpoints.notes(connection)]
-        known = _believed(known, [each.note for each in (*elsewhere, *own)], told)
-        away, here = _read(elsewhere, known), _read(own, known)
-        court = _Court(away.points, here.points, _forks(told))
-        verdict = verify(connection, [*away.points, *here.points], standing=court.standing)
-        records, _ = audit.head(connection)
+        told, (count, _) = audit.told_of(connection, LEDGER), audit.head(connection)
+        return concluded(
+            told, count, own, elsewhere, known, lambda points, which: verify(connection, points, standing=which)
+        )
+
+
+def concluded(
+    told: Sequence[audit.Told],
+    count: int,
+    own: Sequence[Kept],
+    kept: Sequence[Kept],
+    known: Sequence[PublicKey],
+    check: Check,
+) -> Finding:
+    """What to conclude about a ledger of so many records: its `own` checkpoints are beside it, others `kept` elsewhere.
+
+    `told` is what the records about the ledger itself say.
+    """
+    known = _believed(known, [each.note for each in (*kept, *own)], told)
+    away, here = _read(kept, known), _read(own, known)
+    court = _Court(away.points, here.points, _forks(told))
+    verdict = check([*away.points, *here.points], court.standing)
     vouched = [point.head for point in away.points if point in court.agreeing and point.head.size <= verdict.agreed]
     anchored = max((head.size for head in vouched), default=0)
-    sound = Conclusion.ANCHORED if anchored and records - anchored <= EVERY else Conclusion.UNDECIDED
+    sound = Conclusion.ANCHORED if anchored and count - anchored <= EVERY else Conclusion.UNDECIDED
     good = [point.head for point in court.agreeing if point.head.size <= verdict.agreed]
     return Finding(
         sound if verdict.ok else Conclusion.TAMPERED,
         verdict,
-        records,
+        count,
         anchored,
         max(good, key=lambda head: head.size, default=None),
         len(vouched),

@@ -35,6 +35,10 @@ def verify(
     pubkey: Annotated[
         list[str] | None, typer.Option(help="A key whose signatures count. May be given again.", metavar="KEY")
     ] = None,
+    from_export: Annotated[
+        Path | None,
+        typer.Option(help="Check the ledger in a pack, not the database; needs no configuration.", metavar="FILE"),
+    ] = None,
 ) -> int:
     """Check every record, and that the ledger is the one that was signed.
 
@@ -43,7 +47,7 @@ def verify(
     """
     from sync.app import ledger
 
-    return ledger.verify(shell, checkpoints, pubkey or ())
+    return ledger.verify(shell, checkpoints, pubkey or (), from_export)
 
 
 @command(audit_app, "counterfoil audit pack --from 2026-01-01 --to 2026-06-30 --out pack.zip")

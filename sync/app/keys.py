@@ -36,13 +36,13 @@ def signing_key(shell: Shell, config: Configuration) -> SigningKey | None:
         raise
 
 
-def public_keys(shell: Shell, config: Configuration, more: Sequence[str]) -> list[PublicKey]:
-    """The keys whose signatures count: those given alone, else those of the configuration and of who signs here.
+def public_keys(shell: Shell, config: Configuration | None, more: Sequence[str]) -> list[PublicKey]:
+    """The keys whose signatures count: those given alone, else those of a configuration and of who signs here.
 
     Raises `ConfigError`, and `Mistaken` for one given that is none.
     """
     try:
-        if more:
+        if more or config is None:
             return [PublicKey.read(text) for text in more]
     except BadKey as error:
         raise Mistaken(f"--pubkey: {error}") from None

@@ -16,6 +16,7 @@ from sync.app.opening import configuration, open_store
 from sync.app.settings import Configuration
 from sync.app.shell import Shell
 from sync.proving import Conclusion, Finding, Kept, examine, proof
+from sync.report.exported import Exported, conclude
 
 SOUND, TAMPERED, UNDECIDED, NO_VERDICT = range(4)
 """What `audit verify` exits with, for auditors and their scripts; a bug is none of them."""
@@ -34,14 +35,17 @@ def log(shell: Shell, item: str | None, limit: int) -> int:
     return IN_ORDER
 
 
-def verify(shell: Shell, folder: Path | None, keys: Sequence[str]) -> int:
-    """Check every record, and that the ledger is the one that was signed."""
+def verify(shell: Shell, folder: Path | None, keys: Sequence[str], pack: Path | None) -> int:
+    """Check every record, and that the ledger, or the one in a pack, is the one that was signed."""
     try:
-        config = configuration(shell)
+        config = configuration(shell) if pack is None or shell.file.exists() else None
         known = public_keys(shell, config, keys)
         kept, silent = _kept(shell, config, folder)
-        with open_store(shell, config) as store:
-            found = examine(store, kept, known)
+        if pack is not None or config is None:
+            found = conclude(Exported(pack or Path()), kept, known)
+        else:
+            with open_store(shell, config) as store:
+                found = examine(store, kept, known)
     except KNOWN as error:
         shell.refuse(words(error))
         return UNDECIDED if isinstance(error, Damaged | Busy | Unreachable) else NO_VERDICT
@@ -68,14 +72,16 @@ def prove(shell: Shell, seq: int, out: Path | None, folder: Path | None) -> int:
     return IN_ORDER
 
 
-def _kept(shell: Shell, config: Configuration, folder: Path | None) -> tuple[list[Kept], list[str]]:
+def _kept(shell: Shell, config: Configuration | None, folder: Path | None) -> tuple[list[Kept], list[str]]:
     """The checkpoints in a folder, else in those places of the configuration that can be asked for them.
 
     Also which of those cannot be asked, and why.
     """
     if folder is not None and not folder.is_dir():
         raise Mistaken(f"--checkpoints: {folder} is no folder")
-    places: list[Anchor] = anchors(shell, config) if folder is None else [Directory("--checkpoints", folder)]
+    places: list[Anchor] = [] if config is None else anchors(shell, config)
+    if folder is not None:
+        places = [Directory("--checkpoints", folder)]
     found: list[Kept] = []
     silent: list[str] = []
     for each in places:

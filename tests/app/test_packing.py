@@ -98,6 +98,21 @@ def test_a_key_that_the_known_one_handed_over_to_counts_and_no_other_does(audito
     assert verify.main([*asked, other["public_key"]]) == 2
 
 
+def test_the_ledger_in_a_pack_is_verified_as_the_one_in_the_database_is_and_needs_no_configuration(
+    auditor: Auditor,
+) -> None:
+    auditor.gets()
+    here = auditor.audit.verify("--checkpoints", str(auditor.audit.share))
+    asked = ("--from-export", "pack.zip", "--checkpoints", str(auditor.audit.share), "--pubkey", auditor.audit.key)
+    auditor.line.config.rename("elsewhere.toml")
+    there = auditor.audit.verify(*asked)
+    assert (here.code, there.code) == (0, 0)
+    assert there.json == here.json
+    assert auditor.audit.verify("--from-export", "pack.zip").json["conclusion"] == "consistent, not anchored"
+    gone = auditor.audit.verify("--from-export", "nowhere.zip")
+    assert (gone.code, "nowhere.zip is no pack" in gone.err) == (3, True)
+
+
 def test_a_pack_holds_all_that_proves_it(auditor: Auditor) -> None:
     answer = auditor.gets()
     with ZipFile("pack.zip") as pack:

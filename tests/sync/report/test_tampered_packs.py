@@ -1,0 +1,182 @@
+"""Packs that somebody altered who can write all of them: what the ledger's own check and the auditor's say of them."""
+
+import hashlib
+import json
+import random
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Any
+from zipfile import ZIP_DEFLATED, ZipFile
+
+import pytest
+
+from state.store import Store
+from state.vault import Vault
+from sync.proving import Conclusion, Kept
+from sync.report import bundle, verify
+from sync.report.exported import Exported, conclude
+from sync.report.pack import Asked, Proof
+from sync.report.slice import Position
+from tests.campaigns.tampering import KEY, KINDS, RECORDS, Row, site
+
+NOW = datetime(2026, 11, 22, tzinfo=UTC)
+ASKED = Asked(date(2026, 1, 1), date(2026, 12, 31))
+IN_A_PACK = [kind for kind in KINDS if kind not in ("bit flipped in a hash", "bit flipped in a link")]
+"""What can be done to records of which only the texts are there."""
+
+Files = dict[str, bytes]
+
+
+@dataclass(frozen=True)
+class Bench:
+    """The files of a sound pack, and the folder in which its checkpoints are kept elsewhere."""
+
+    files: Files
+    share: Path
+    folder: Path
+    say: Callable[[], str]
+
+    def judged(self, files: Files) -> tuple[int, Conclusion]:
+        """What the auditor's check and our own say of a pack."""
+        pack = self.folder / "pack.zip"
+        with ZipFile(pack, "w", ZIP_DEFLATED, compresslevel=1) as out:
+            for name, content in files.items():
+                out.writestr(name, content)
+        theirs = verify.main([str(pack), "--pubkey", str(KEY.public), "--checkpoints", str(self.share)])
+        kept = [Kept(each.read_text(encoding="utf-8"), each.name) for each in sorted(self.share.iterdir())]
+        return theirs, conclude(Exported(pack), kept, [KEY.public]).conclusion
+
+    def listed_anew(self, files: Files) -> Files:
+        """The files with a manifest that fits them."""
+        manifest = json.loads(files["manifest.json"])
+        lines = files["ledger.jsonl"].splitlines()
+        head = hashlib.sha256(b"\0" + lines[-1]).hexdigest() if lines else "0" * 64
+        manifest["ledger"] |= {"records": len(lines), "head": head}
+        manifest["files"] = {
+            name: {"sha256": hashlib.sha256(content).hexdigest(), "size": len(content)}
+            for name, content in files.items()
+            if name != "manifest.json"
+        }
+        return files | {"manifest.json": json.dumps(manifest).encode()}
+
+
+@pytest.fixture(scope="module")
+def sound(tmp_path_factory: pytest.TempPathFactory) -> Files:
+    whole, folder = site(RECORDS), tmp_path_factory.mktemp("packs")
+    with Store.open(whole.url, clock=lambda: NOW) as store, store.reading() as connection:
+        tree = (found := store.verify()).tree
+        assert tree is not None
+        position = Position(found.records, found.head, tree.root.hex())
+        proof = Proof(connection, position, ASKED, Vault(folder / "vault", largest=1))
+        members = proof.members(lambda _: None, None)
+        bundle.write(folder / "pack.zip", members, ASKED.about(position, "counterfoil"), lambda *_: None)
+    with ZipFile(folder / "pack.zip") as pack:
+        return {name: pack.read(name) for name in pack.namelist()}
+
+
+@pytest.fixture
+def bench(sound: Files, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Bench:
+    return Bench(sound, site(RECORDS).share, tmp_path, lambda: capsys.readouterr().out)
+
+
+def rows_of(files: Files) -> list[Row]:
+    rows: list[Row] = []
+    for line in files["ledger.jsonl"].splitlines():
+        body = json.loads(line)
+        hash_ = hashlib.sha256(b"\0" + line).hexdigest()
+        rows.append([body["seq"], body["prev"], hash_, body["object"], line.decode()])
+    return rows
+
+
+def with_rows(files: Files, rows: list[Row]) -> Files:
+    texts = (row[4] if isinstance(row[4], bytes) else row[4].encode() for row in rows)
+    return files | {"ledger.jsonl": b"".join(text + b"\n" for text in texts)}
+
+
+def test_both_checks_find_a_pack_sound_that_is(bench: Bench) -> None:
+    assert bench.judged(bench.files) == (0, Conclusion.ANCHORED)
+
+
+@pytest.mark.parametrize("number", range(6))
+@pytest.mark.parametrize("kind", IN_A_PACK)
+def test_both_checks_find_what_was_done_to_the_records(bench: Bench, kind: str, number: int) -> None:
+    rows = rows_of(bench.files)
+    KINDS[kind](rows, random.Random(f"{kind}/{number}"))  # noqa: S311
+    assert bench.judged(bench.listed_anew(with_rows(bench.files, rows))) == (1, Conclusion.TAMPERED)
+
+
+def change(name: str, old: bytes, new: bytes) -> Callable[[Files], Files]:
+    def changed(files: Files) -> Files:
+        [full] = [each for each in files if each.startswith(name)][:1]
+        assert old in files[full]
+        return files | {full: files[full].replace(old, new, 1)}
+
+    return changed
+
+
+def without(name: str) -> Callable[[Files], Files]:
+    return lambda files: {each: content for each, content in files.items() if each != name}
+
+
+def first_text_gone(files: Files) -> Files:
+    return files | {"texts.jsonl": files["texts.jsonl"].split(b"\n", 1)[1]}
+
+
+BOTH: dict[str, Callable[[Files], Files]] = {
+    "a personal text changed": change("texts.jsonl", b"kim@acme.example", b"lee@acme.example"),
+    "a personal text taken out": first_text_gone,
+    "a salt changed": change("texts.jsonl", b'"salt": "', b'"salt": "00'),
+    "the ledger emptied": lambda files: files | {"ledger.jsonl": b""},
+}
+
+
+@pytest.mark.parametrize("kind", BOTH)
+def test_both_checks_find_what_was_done_beside_the_records(bench: Bench, kind: str) -> None:
+    assert bench.judged(bench.listed_anew(BOTH[kind](bench.files))) == (1, Conclusion.TAMPERED)
+
+
+COUNTED: dict[str, tuple[Callable[[Files], Files], str]] = {
+    "an item left out": (change("completeness.json", b'"AI-000001",', b""), "AI-000001"),
+    "a count changed": (change("completeness.json", b'"count": 20', b'"count": 19'), "the counts in completeness.json"),
+    "evidence from nowhere": (lambda files: files | {"evidence/" + "0" * 64: b""}, "is not the file that was recorded"),
+    "a list taken out": (without("completeness.json"), "completeness.json is missing"),
+    "a list that is none": (lambda files: files | {"evidence.json": b"["}, "evidence.json is not JSON"),
+}
+
+
+@pytest.mark.parametrize("kind", COUNTED)
+def test_the_auditor_s_check_compares_what_else_is_there_with_the_records(bench: Bench, kind: str) -> None:
+    altered, words = COUNTED[kind]
+    code, _ = bench.judged(bench.listed_anew(altered(bench.files)))
+    assert (code, words in bench.say()) == (1, True)
+
+
+def test_any_file_that_is_not_as_it_was_is_found_by_the_list(bench: Bench) -> None:
+    for name in sorted({*bench.files} - {"manifest.json", "verify.py"})[:8]:
+        assert bench.judged(bench.files | {name: bench.files[name] + b" "})[0] == 1, name
+    more = bench.judged(bench.files | {"index.html": b"<h1>All is well</h1>"})
+    assert (more[0], "index.html was not in the pack" in bench.say()) == (1, True)
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_garbage_in_a_pack_comes_to_a_verdict_and_never_to_a_traceback(bench: Bench, seed: int) -> None:
+    dice = random.Random(seed)  # noqa: S311
+    name = dice.choice(sorted(bench.files))
+    content = bytearray(bench.files[name])
+    for _ in range(dice.randrange(1, 4)):
+        at = dice.randrange(len(content))
+        content[at : at + dice.randrange(3)] = dice.randbytes(dice.randrange(3))
+    code, _ = bench.judged(bench.files | {name: bytes(content)})
+    assert code in (0, 1)
+    assert (code == 0) == (bytes(content) == bench.files[name])
+
+
+def test_a_pack_that_ends_before_a_checkpoint_of_the_auditor_s_is_not_sound(bench: Bench) -> None:
+    rows = rows_of(bench.files)[: RECORDS - 5]
+    files = with_rows(bench.files, rows)
+    last: Any = max(name for name in files if name.endswith(".note"))
+    del files[last]
+    assert bench.judged(bench.listed_anew(files))[0] == 1
+    assert "its end was cut off, or this pack is older" in bench.say()
