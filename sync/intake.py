@@ -133,23 +133,20 @@ def take_in(
     """
     if isinstance(rows, Iterator):
         raise TypeError("rows are read twice, and an iterator can be read once")
-    known = _Known(store)
+    known, out = _Known(store), _Out()
     report, speaking = _look_through(rows, known, IntakeReport(dry_run=dry_run))
     if report.bad_count and not keep_going:
         report.refused = True
         return report
-    out = _Out()
     if known.all():
         report.unchanged = known.count
-        _record(store, report, out, source, because)
-        return report
-    terms = Terms(policy, tests, source, today, because, grouping, easing)
-    done = 0
-    for some in _batches(_wanted(rows, speaking, include_manual, report, out)):
-        _take_batch(store, some, terms, report, out)
-        progress(done := done + len(some))
+    else:
+        terms, done = Terms(policy, tests, source, today, because, grouping, easing), 0
+        for some in _batches(_wanted(rows, speaking, include_manual, report, out)):
+            _take_batch(store, some, terms, report, out)
+            progress(done := done + len(some))
+        report.silent = 0 if dry_run else store.ask(controls.silent, tests.silent_since(today))
     _record(store, report, out, source, because)
-    report.silent = 0 if dry_run else store.ask(controls.silent, tests.silent_since(today))
     return report
 
 

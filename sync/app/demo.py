@@ -38,6 +38,14 @@ reviewer = ["ada@acme.example"]
 [roles.risk_owner]
 medium = ["ada@acme.example"]
 low = ["ada@acme.example"]
+
+[audit]
+key_file = "audit.key"
+
+[[audit.anchors]]                    # elsewhere, where those who run this cannot change it
+name = "share"
+kind = "directory"
+path = "share"
 """
 _DAYS = 40
 _SEE = "What one can look at from here"
@@ -103,6 +111,9 @@ def demo(shell: Shell, folder: Path | None) -> int:
     with showcase(made / "trackers") as places:
         _set_up(made, places, shell)
         calm = _play(stage, made, places)
+    stage.say("What an auditor is handed, and checks alone")
+    days = ("--from", str(shell.today), "--to", str(shell.today + timedelta(days=_DAYS)))
+    stage.command("audit", "pack", *days, "--out", str(made / "pack.zip"))
     answer = {"folder": str(made), "at_rest": calm, "steps": stage.steps}
     shell.answer(answer, lambda: _farewell(made))
     return IN_ORDER if calm else BUG
@@ -129,6 +140,7 @@ def _set_up(folder: Path, places: tuple[Place, Place], shell: Shell) -> None:
     )
     text = "# Written by `counterfoil demo`.\n" + "".join((tracker.table, host.table, routes, PEOPLE))
     (folder / "counterfoil.toml").write_text(text, encoding="utf-8")
+    (folder / "share").mkdir()
     (folder / "findings.ocsf.json").write_text(demo_data.findings(shell.clock()), encoding="utf-8")
     (folder / "items.csv").write_text(demo_data.items(), encoding="utf-8")
     (folder / "soc2.csv").write_text(demo_data.CONTROLS, encoding="utf-8")
@@ -140,6 +152,7 @@ def _play(stage: _Stage, folder: Path, places: tuple[Place, Place]) -> bool:
     tracker, host = places
     products = f"a {tracker.product} and a {host.product}"
     stage.say(f"Two trackers of our own: {products} on loopback, in {folder}")
+    stage.command("audit", "keygen", "--name", "acme.example/compliance", "--out", str(folder / "audit.key"))
     stage.command("init")
     stage.command("check")
     stage.say("Items come in: a scanner's findings, and an auditor's list")
@@ -253,7 +266,7 @@ def _work(stage: _Stage, tracker: Place, host: Place) -> tuple[str, str, str]:
 def _farewell(folder: Path) -> str:
     config = folder / "counterfoil.toml"
     lines = (
-        f"{folder}  has the configuration, the database, and what came in",
+        f"{folder}  has the configuration, the database, what came in, and the auditor's pack.zip",
         f"counterfoil status --config {config}",
         f"counterfoil audit log --config {config}",
         f"counterfoil holds list --config {config}",
