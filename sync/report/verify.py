@@ -15,8 +15,10 @@ from __future__ import annotations
 import argparse
 import base64
 import binascii
+import csv
 import hashlib
 import hmac
+import io
 import json
 import re
 import sys
@@ -253,6 +255,14 @@ def strings(value: Any) -> Iterator[str]:
             yield from strings(each)
 
 
+BRIEF = ("at", "recorded", "object", "action", "field")
+
+
+def brief(cells: list[str]) -> bytes:
+    """Eight bytes for what a table says of a record in these cells."""
+    return hashlib.sha256("\n".join(cells).encode()).digest()[:8]
+
+
 class Tree:
     """The Merkle tree of RFC 6962 over leaves: every full subtree, by its height."""
 
@@ -278,7 +288,10 @@ class Tree:
 class Ledger:
     """The records of a pack, checked one after the other up to the first that cannot be trusted."""
 
-    def __init__(self, texts: set[bytes]) -> None:
+    def __init__(self, texts: set[bytes], until: str) -> None:
+        self.until = until
+        self.shown = bytearray()
+        self.due = 0
         self.leaves = bytearray()
         self.size = 0
         self.head = "0" * 64
@@ -311,6 +324,10 @@ class Ledger:
         if lost:
             self.bad = f"record {min(lost):,} stands for a personal text that is not here, and no record erased it"
 
+    def born(self) -> set[str]:
+        """The items that there were by the end of the last day."""
+        return {ref for ref, at in self.items.items() if at < self.until}
+
     def _follow(self, body: dict[str, Any]) -> None:
         if body["seq"] != self.size + 1:
             raise Wrong(f"is missing: number {body['seq']!r} stands in its place")
@@ -320,6 +337,8 @@ class Ledger:
     def _learn(self, body: dict[str, Any], *, hides: bool) -> None:
         """Keep what is compared later; a record that `hides` something stands for personal texts."""
         seq, action, after = self.size + 1, body["action"], body["after"]
+        self.shown += brief([str(body[name]) for name in BRIEF])
+        self.due += body["at"] < self.until
         for each in commitments(body) if hides else ():
             if bytes.fromhex(each) not in self._texts:
                 self.gone.setdefault(each, seq)
@@ -486,8 +505,7 @@ def check_evidence(pack: Pack, ledger: Ledger, say: list[str]) -> None:
 def check_counts(pack: Pack, ledger: Ledger, say: list[str]) -> None:
     """The counts that the pack gives are those of the records."""
     told = pack.json("completeness.json")["items"]
-    until = pack.json("manifest.json")["period"]["until"]
-    there = {ref for ref, at in ledger.items.items() if at < until}
+    there = ledger.born()
     named = [ref for each in ("linked", "unlinked", "excluded") for ref in told[each]["items"]]
     if sorted(named) != sorted(there):
         odd = sorted(set(named) ^ there) or ["an item counted twice"]
@@ -498,9 +516,37 @@ def check_counts(pack: Pack, ledger: Ledger, say: list[str]) -> None:
     say.append("Items: {:,} = {:,} linked + {:,} unlinked + {:,} excluded.".format(len(there), *counts))
 
 
+def rows(pack: Pack, name: str) -> Iterator[dict[str, str]]:
+    """The rows of a table, without the apostrophe that keeps a cell from being a formula."""
+    with pack.open(name) as file:
+        for row in csv.DictReader(io.TextIOWrapper(file, "utf-8-sig", newline="")):
+            yield {str(column): str(cell).removeprefix("'") for column, cell in row.items()}
+
+
+def check_tables(pack: Pack, ledger: Ledger, say: list[str]) -> None:
+    """What the tables show is what the records say, and where nothing was to be left out of them, all of it."""
+    confined = any(pack.json("manifest.json")["parameters"].values())
+    born = ledger.born()
+    for name, column, most in (("items.csv", "item", len(born)), ("events.csv", "record", ledger.due)):
+        if name not in pack.names:
+            continue
+        seen = set()
+        for row in rows(pack, name):
+            cell, odd = row[column], row[column] not in born
+            if column == "record":
+                at = int(cell) * 8
+                odd = not 0 < at <= len(ledger.shown) or ledger.shown[at - 8 : at] != brief([row[c] for c in BRIEF])
+            if odd or cell in seen:
+                raise Wrong(f"{name} does not show {cell} as the ledger has it")
+            seen.add(cell)
+        if len(seen) != most and not confined:
+            raise Wrong(f"{name} shows {len(seen):,} rows, and the ledger has {most:,}")
+        say.append(f"{name}: {len(seen):,} rows, as the ledger has them.")
+
+
 def examine(pack: Pack, keys: list[Key], mine: list[Note], say: list[str]) -> tuple[int, str]:
     """The exit code and the verdict."""
-    ledger = Ledger(texts(pack))
+    ledger = Ledger(texts(pack), pack.json("manifest.json")["period"]["until"])
     with pack.open("ledger.jsonl") as lines:
         ledger.read(lines)
     if ledger.bad:
@@ -514,6 +560,7 @@ def examine(pack: Pack, keys: list[Key], mine: list[Note], say: list[str]) -> tu
         raise Wrong("the manifest is about another ledger")
     check_evidence(pack, ledger, say)
     check_counts(pack, ledger, say)
+    check_tables(pack, ledger, say)
     check_files(pack)
     if ledger.gone:
         say.append(f"{len(ledger.gone):,} personal texts were erased, by record; their commitments are here.")

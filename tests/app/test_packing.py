@@ -11,7 +11,7 @@ import pytest
 
 from sync.report import verify
 from tests.app.conftest import Answer, Line, Office
-from tests.app.test_signing import Audit, signing
+from tests.app.test_signing import Audit, rearm, signing
 from tests.databases import disarm, raw
 
 DAYS = ("--from", "2020-01-01", "--to", "2099-12-31")
@@ -111,6 +111,41 @@ def test_the_ledger_in_a_pack_is_verified_as_the_one_in_the_database_is_and_need
     assert auditor.audit.verify("--from-export", "pack.zip").json["conclusion"] == "consistent, not anchored"
     gone = auditor.audit.verify("--from-export", "nowhere.zip")
     assert (gone.code, "nowhere.zip is no pack" in gone.err) == (3, True)
+
+
+def test_records_that_were_given_up_after_a_restore_are_told_of_where_a_checkpoint_vouches_for_that(
+    auditor: Auditor,
+) -> None:
+    url = auditor.line.url
+    auditor.line.add("Patch the server")
+    disarm(url)
+    raw(url, "DELETE FROM audit WHERE seq > 2", "DELETE FROM checkpoint WHERE size > 2")
+    rearm(url)
+    auditor.line.json("audit", "fork", "--reason", "the disk broke")
+    auditor.gets()
+    answer = auditor.anchored()
+    assert (answer.code, "Records 3 to 4 of acme.example/ledger were given up" in answer.out) == (0, True)
+    for file in auditor.audit.share.glob("*epoch-2*"):
+        file.unlink()
+    answer = auditor.anchored()
+    assert (answer.code, answer.out.startswith("ALTERED: what was recorded as")) == (1, True)
+
+
+def test_what_was_erased_is_told_of_and_what_is_gone_without_that_is_found(auditor: Auditor) -> None:
+    auditor.line("item", "edit", "AI-1", "--owner", "omar@acme.example")
+    assert auditor.line("person", "erase", "mia@acme.example", "--reason", "she asked for it").code == 0
+    assert auditor.gets()["redacted"] == 1
+    answer = auditor.anchored()
+    assert (answer.code, "1 personal texts were erased, by record" in answer.out) == (0, True)
+    with ZipFile("pack.zip") as pack:
+        [gone] = json.loads(pack.read("redactions.json"))
+        assert b"mia@acme.example" not in b"".join(map(pack.read, pack.namelist()))
+        pack.extractall("unpacked")
+    assert gone["records"]
+    texts = Path("unpacked/texts.jsonl")
+    texts.write_text("".join(texts.read_text(encoding="utf-8").splitlines(keepends=True)[1:]), encoding="utf-8")
+    found = auditor.finds("unpacked", "--checkpoints", str(auditor.audit.share))
+    assert (found.code, "a personal text that is not here, and no record erased it" in found.out) == (1, True)
 
 
 def test_a_pack_holds_all_that_proves_it(auditor: Auditor) -> None:

@@ -153,6 +153,33 @@ def test_the_auditor_s_check_compares_what_else_is_there_with_the_records(bench:
     assert (code, words in bench.say()) == (1, True)
 
 
+def tables(files: Files, *, without: int = 0, forged: bool = False, framework: str = "") -> Files:
+    """The pack with tables of its items and events, of which the first are left out, or one says something else."""
+    bodies = [json.loads(line) for line in files["ledger.jsonl"].splitlines()]
+    names = ("at", "recorded", "object", "action", "field")
+    events = [
+        [str(body["seq"]), *("'" + body[name] if name == "object" else body[name] for name in names)] for body in bodies
+    ]
+    if forged:
+        events[3][4] = "acceptance.active"
+    items = [[body["object"], "=1+1"] for body in bodies if body["action"] == "item.created"]
+    sheets = {"events.csv": [["record", *names], *events[without:]], "items.csv": [["item", "title"], *items[without:]]}
+    manifest = json.loads(files["manifest.json"])
+    manifest["parameters"]["framework"] = framework
+    made = {name: "".join(",".join(row) + "\r\n" for row in rows).encode() for name, rows in sheets.items()}
+    return files | made | {"manifest.json": json.dumps(manifest).encode()}
+
+
+def test_the_tables_are_compared_with_the_records_row_by_row(bench: Bench) -> None:
+    assert bench.judged(bench.listed_anew(tables(bench.files)))[0] == 0
+    assert f"events.csv: {RECORDS} rows, as the ledger has them." in bench.say()
+    assert bench.judged(bench.listed_anew(tables(bench.files, without=1)))[0] == 1
+    assert "items.csv shows 19 rows, and the ledger has 20" in bench.say()
+    assert bench.judged(bench.listed_anew(tables(bench.files, without=1, framework="SOC2")))[0] == 0
+    assert bench.judged(bench.listed_anew(tables(bench.files, forged=True, framework="SOC2")))[0] == 1
+    assert "events.csv does not show 4 as the ledger has it" in bench.say()
+
+
 def test_any_file_that_is_not_as_it_was_is_found_by_the_list(bench: Bench) -> None:
     for name in sorted({*bench.files} - {"manifest.json", "verify.py"})[:8]:
         assert bench.judged(bench.files | {name: bench.files[name] + b" "})[0] == 1, name
