@@ -274,7 +274,7 @@ def test_verify_has_an_exit_code_for_what_is_no_verdict(audit: Audit, tmp_path: 
     assert audit.verify("--checkpoints", str(tmp_path / "nowhere")).code == 3
     assert audit.line("audit", "verify", "--nonsense").code == 3
     config = audit.line.config.read_text(encoding="utf-8")
-    audit.line.config.write_text(config.replace("sqlite", "sqlite3"), encoding="utf-8")
+    audit.line.config.write_text(config.replace('url = "', 'url = "odd', 1), encoding="utf-8")
     assert audit.verify().code == 3
     audit.line.config.write_text("[state", encoding="utf-8")
     assert audit.verify().code == 3
