@@ -217,6 +217,7 @@ STRICT: dict[str, Any] = {"parse_float": unfit, "parse_constant": unfit, "parse_
 FORM: dict[str, Any] = {"ensure_ascii": False, "separators": (",", ":")}
 READ, READ_ORDERED = json.JSONDecoder(**STRICT), json.JSONDecoder(object_pairs_hook=ordered, **STRICT)
 WRITE_SORTED, WRITE = json.JSONEncoder(sort_keys=True, **FORM), json.JSONEncoder(**FORM)
+SHOWN_AS = json.JSONEncoder(sort_keys=True, ensure_ascii=False)
 
 
 def record(line: bytes) -> dict[str, Any]:
@@ -255,12 +256,25 @@ def strings(value: Any) -> Iterator[str]:
             yield from strings(each)
 
 
-BRIEF = ("at", "recorded", "object", "action", "field")
+WHAT = ("at", "recorded", "object", "action", "field", "before", "after", "reason")
+WHO = {"person_kind": "kind", "account": "account", "name": "name", "system": "system"}
 
 
-def brief(cells: list[str]) -> bytes:
-    """Eight bytes for what a table says of a record in these cells."""
-    return hashlib.sha256("\n".join(cells).encode()).digest()[:8]
+def brief(values: list[Any]) -> bytes:
+    """Eight bytes for what a table says of a record in its cells, or a record of itself, beyond an apostrophe ahead."""
+    cells = ["" if v is None else v if isinstance(v, str) else SHOWN_AS.encode(v) for v in values]
+    return hashlib.sha256(WRITE.encode([each.removeprefix("'") for each in cells]).encode()).digest()[:8]
+
+
+def in_words(value: Any, texts: dict[bytes, str]) -> Any:
+    """What a record says, with the personal texts where it stands for them."""
+    if isinstance(value, list):
+        return [in_words(each, texts) for each in value]
+    if not isinstance(value, dict):
+        return value
+    if list(value) == ["salted"] and isinstance(value["salted"], str):
+        return texts.get(bytes.fromhex(value["salted"]), "(erased)")
+    return {name: in_words(each, texts) for name, each in value.items()}
 
 
 class Tree:
@@ -288,7 +302,7 @@ class Tree:
 class Ledger:
     """The records of a pack, checked one after the other up to the first that cannot be trusted."""
 
-    def __init__(self, texts: set[bytes], until: str) -> None:
+    def __init__(self, texts: dict[bytes, str], until: str) -> None:
         self.until = until
         self.shown = bytearray()
         self.due = 0
@@ -337,7 +351,8 @@ class Ledger:
     def _learn(self, body: dict[str, Any], *, hides: bool) -> None:
         """Keep what is compared later; a record that `hides` something stands for personal texts."""
         seq, action, after = self.size + 1, body["action"], body["after"]
-        self.shown += brief([str(body[name]) for name in BRIEF])
+        said = in_words(body, self._texts) if hides else body
+        self.shown += brief([*(said[name] for name in WHAT), *(said["actor"][name] for name in WHO.values())])
         self.due += body["at"] < self.until
         for each in commitments(body) if hides else ():
             if bytes.fromhex(each) not in self._texts:
@@ -473,16 +488,16 @@ def check_files(pack: Pack) -> None:
         raise Wrong(f"{', '.join(sorted(more))} was not in the pack when it was made")
 
 
-def texts(pack: Pack) -> set[bytes]:
+def texts(pack: Pack) -> dict[bytes, str]:
     """What stands for each personal text, checked against it."""
-    found = set()
+    found = {}
     with pack.open("texts.jsonl") as lines:
         for line in lines:
             told = json.loads(line)
             made = hmac.new(bytes.fromhex(told["salt"]), told["text"].encode(), "sha256")
             if len(told["salt"]) != 32 or made.hexdigest() != told["hash"]:
                 raise Wrong(f"the personal text {told['hash']} was changed")
-            found.add(made.digest())
+            found[made.digest()] = told["text"]
     return found
 
 
@@ -517,10 +532,11 @@ def check_counts(pack: Pack, ledger: Ledger, say: list[str]) -> None:
 
 
 def rows(pack: Pack, name: str) -> Iterator[dict[str, str]]:
-    """The rows of a table, without the apostrophe that keeps a cell from being a formula."""
+    """The rows of a table, however long a cell is."""
+    csv.field_size_limit(1 << 30)
     with pack.open(name) as file:
         for row in csv.DictReader(io.TextIOWrapper(file, "utf-8-sig", newline="")):
-            yield {str(column): str(cell).removeprefix("'") for column, cell in row.items()}
+            yield {str(column): str(cell) for column, cell in row.items()}
 
 
 def check_tables(pack: Pack, ledger: Ledger, say: list[str]) -> None:
@@ -534,8 +550,8 @@ def check_tables(pack: Pack, ledger: Ledger, say: list[str]) -> None:
         for row in rows(pack, name):
             cell, odd = row[column], row[column] not in born
             if column == "record":
-                at = int(cell) * 8
-                odd = not 0 < at <= len(ledger.shown) or ledger.shown[at - 8 : at] != brief([row[c] for c in BRIEF])
+                at, shown = int(cell) * 8, brief([row[name] for name in (*WHAT, *WHO)])
+                odd = not 0 < at <= len(ledger.shown) or ledger.shown[at - 8 : at] != shown
             if odd or cell in seen:
                 raise Wrong(f"{name} does not show {cell} as the ledger has it")
             seen.add(cell)
