@@ -110,6 +110,15 @@ def test_both_checks_find_what_was_done_to_the_records(bench: Bench, kind: str, 
     assert bench.judged(bench.listed_anew(with_rows(bench.files, rows))) == (1, Conclusion.TAMPERED)
 
 
+@pytest.mark.parametrize("kind", ["bit flipped in a text", "deleted", "swapped", "duplicated"])
+def test_a_broken_chain_is_found_with_no_checkpoint_at_hand(bench: Bench, kind: str) -> None:
+    rows = rows_of(bench.files)
+    KINDS[kind](rows[:-1] if kind == "bit flipped in a text" else rows, random.Random(kind))  # noqa: S311
+    files = bench.listed_anew(with_rows(bench.files, rows))
+    bench.judged({name: content for name, content in files.items() if not name.endswith(".note")})
+    assert bench.say().startswith("ALTERED: record ")
+
+
 def change(name: str, old: bytes, new: bytes) -> Callable[[Files], Files]:
     def changed(files: Files) -> Files:
         [full] = [each for each in files if each.startswith(name)][:1]
@@ -138,6 +147,11 @@ BOTH: dict[str, Callable[[Files], Files]] = {
 @pytest.mark.parametrize("kind", BOTH)
 def test_both_checks_find_what_was_done_beside_the_records(bench: Bench, kind: str) -> None:
     assert bench.judged(bench.listed_anew(BOTH[kind](bench.files))) == (1, Conclusion.TAMPERED)
+
+
+def test_a_personal_text_that_was_changed_is_named(bench: Bench) -> None:
+    bench.judged(bench.listed_anew(BOTH["a personal text changed"](bench.files)))
+    assert re.match("ALTERED: the personal text [0-9a-f]{64} was changed", bench.say())
 
 
 COUNTED: dict[str, tuple[Callable[[Files], Files], str]] = {
