@@ -1,0 +1,49 @@
+"""What the ledger tells of accepted risks: who asked, who decided, and how each ended."""
+
+from collections.abc import Iterable
+from dataclasses import replace
+from datetime import date
+from typing import Any
+
+from sync.report.model import AcceptanceStory, Decided, Event
+
+_BEFORE = "acceptance."
+_ENDS = frozenset({"rejected", "withdrawn", "revoked", "voided", "lapsed", "renewed"})
+
+
+def acceptance_stories(events: Iterable[Event], last: date) -> tuple[AcceptanceStory, ...]:
+    """Every request to live with a risk, by its ref, as it stood at the end of a day."""
+    found: dict[str, AcceptanceStory] = {}
+    for event in events:
+        if event.action.startswith(_BEFORE) and (ref := event.said("ref")):
+            found[ref] = _told(found.get(ref), ref, event)
+    return tuple(_as_of(each, last) for _, each in sorted(found.items()) if each is not None)
+
+
+def _told(story: AcceptanceStory | None, ref: str, event: Event) -> AcceptanceStory:
+    """What is known with one more record."""
+    if story is None:
+        return AcceptanceStory(ref, event.about, "requested", event.after, event, ())
+    match event.action.removeprefix(_BEFORE):
+        case "decided":
+            return replace(story, decisions=(*story.decisions, Decided(event)))
+        case "questioned":
+            return replace(story, decisions=tuple(_questioned(each, event) for each in story.decisions))
+        case "active":
+            return replace(story, state="active", terms=event.after, began=event)
+        case "amended":
+            return replace(story, terms=event.after)
+        case state if state in _ENDS:
+            return replace(story, state=state, terms=event.after, ended=event)
+        case _:
+            return story
+
+
+def _questioned(decision: Decided, event: Event) -> Decided:
+    same: Any = decision.event.said("event")
+    return replace(decision, comment=str(event.said("comment"))) if same == event.said("event") else decision
+
+
+def _as_of(story: AcceptanceStory, last: date) -> AcceptanceStory:
+    over = story.until is not None and story.until < last
+    return replace(story, state="lapsed") if story.state == "active" and over else story

@@ -1,0 +1,71 @@
+"""What the ledger tells of evidence: what was brought, what was found of it, and whether it counted."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from datetime import date
+
+from state.proof import UNTRUSTED
+from sync.report.model import Event, ItemStory, Piece
+
+_ITEM = "AI-"
+
+
+def pieces(events: Iterable[Event], items: Mapping[str, ItemStory], last: date) -> tuple[Piece, ...]:
+    """Every version of every piece, in their order, as it stood at the end of a day."""
+    found: dict[tuple[str, int], Piece] = {}
+    for event in events:
+        if event.action.startswith("evidence.") and event.said("id"):
+            key = (event.said("id"), event.said("version"))
+            found[key] = _told(found.get(key), key, event)
+    newest: dict[str, int] = defaultdict(int)
+    for ref, version in found:
+        newest[ref] = max(newest[ref], version)
+    return tuple(_judged(each, newest[ref], items, last) for (ref, _), each in sorted(found.items()))
+
+
+def _told(piece: Piece | None, key: tuple[str, int], event: Event) -> Piece:
+    """What is known with one more record; each is there once for everything that the piece supports."""
+    if piece is None:
+        piece = Piece(*key, (), (), dict(event.after), event)
+    if event.action == "evidence.added":
+        if event.about.startswith(_ITEM):
+            return replace(piece, items=(*piece.items, event.about))
+        return replace(piece, controls=(*piece.controls, event.about))
+    if event.about != (*piece.items, *piece.controls)[0]:
+        return piece
+    match event.action:
+        case "evidence.stored":
+            return replace(piece, values={**piece.values, "stored": True})
+        case "evidence.reviewed":
+            return replace(piece, reviews=(*piece.reviews, event))
+        case _:
+            return replace(piece, check=event)
+
+
+def _judged(piece: Piece, newest: int, items: Mapping[str, ItemStory], last: date) -> Piece:
+    return replace(piece, why_not=_why_not(piece, newest, items, last))
+
+
+def _why_not(piece: Piece, newest: int, items: Mapping[str, ItemStory], last: date) -> str:
+    """Why it did not count any more; nothing where it did."""
+    if piece.version < newest:
+        return "replaced by a later version"
+    review = piece.reviews[-1] if piece.reviews else None
+    if review is not None and review.said("verdict") == "rejected":
+        return f"rejected: {review.said('reason')}".rstrip(": ")
+    expires = piece.values.get("expires_on")
+    if expires and date.fromisoformat(expires) < last:
+        return f"expired on {expires}"
+    doubted = piece.check is not None and piece.check.said("health") in UNTRUSTED
+    if doubted and piece.check is not None and (review is None or review.at <= piece.check.at):
+        return f"its link is {piece.check.said('health')}"
+    reopened = [
+        each.at
+        for ref in piece.items
+        for each in (items[ref].events if ref in items else ())
+        if each.action == "item.changed" and (each.field, each.before) == ("status", "resolved")
+    ]
+    if any(at > piece.event.at for at in reopened):
+        return f"from before its item was opened again on {max(reopened).date()}"
+    return ""
