@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from importlib.metadata import version
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,10 @@ from sync.app.settings import Configuration
 from sync.app.shell import Shell
 from sync.proving import examine
 from sync.report import bundle
+from sync.report.book import read
+from sync.report.model import Period, Policy
 from sync.report.pack import Asked, Proof
+from sync.report.sheets import csv_members
 from sync.report.slice import Position
 
 SUFFIX = ".tsr"
@@ -38,7 +42,10 @@ def pack(shell: Shell, asked: Asked, out: Path) -> int:
         try:
             with store.reading() as connection:
                 proof = Proof(connection, position, asked, vault(config))
-                members = proof.members(_stamps(config), None)
+                days = Period(asked.first, asked.last)
+                only = {"framework": asked.framework, "tracker": asked.tracker}
+                book = read(store, days, Policy(), position=position.records, **only)
+                members = chain(proof.members(_stamps(config), None), csv_members(book))
                 made = bundle.write(out, members, about, lambda done, total: tell("writing", done, total))
         except OSError as error:
             raise Mistaken(f"{out} cannot be written: {error.strerror or error}") from None

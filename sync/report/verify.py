@@ -534,8 +534,8 @@ def check_counts(pack: Pack, ledger: Ledger, say: list[str]) -> None:
 def rows(pack: Pack, name: str) -> Iterator[dict[str, str]]:
     """The rows of a table, however long a cell is."""
     csv.field_size_limit(1 << 30)
-    with pack.open(name) as file:
-        for row in csv.DictReader(io.TextIOWrapper(file, "utf-8-sig", newline="")):
+    with pack.open(name) as file, io.TextIOWrapper(file, "utf-8-sig", newline="") as text:
+        for row in csv.DictReader(text):
             yield {str(column): str(cell) for column, cell in row.items()}
 
 
