@@ -65,6 +65,9 @@ low = {{ pieces = 0 }}
 [accept]
 by_comment = true
 
+[evidence]
+copy_attachments = true
+
 [safety]
 max_creates = 500
 change_share = 1.0
@@ -148,9 +151,7 @@ class Premises:
 
     def run(self, who: str, *words: str, expect: tuple[int, ...] = (0,)) -> Any:
         """Have somebody give a command, in this process; its JSON answer."""
-        self.patch.setattr(
-            pwd, "getpwuid", lambda uid: pwd.struct_passwd((who, "x", uid, uid, "", "/", "/bin/sh"))
-        )
+        self.patch.setattr(pwd, "getpwuid", lambda uid: pwd.struct_passwd((who, "x", uid, uid, "", "/", "/bin/sh")))
         self.patch.setenv("COUNTERFOIL_USER", who)
         with redirect_stdout(io.StringIO()) as said, redirect_stderr(io.StringIO()) as told:
             code = run([*words, "--json", "--config", str(self.folder / "counterfoil.toml")])
