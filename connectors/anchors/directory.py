@@ -1,5 +1,6 @@
 """A folder that checkpoints are kept in, one file each: a mounted share, a disk that somebody takes home."""
 
+import errno
 import os
 import re
 from collections.abc import Callable, Iterable, Iterator
@@ -10,8 +11,11 @@ from typing import TypeVar
 
 from connectors.anchors.base import AnchorError
 from state.checkpoint import Head
+from state.vault import contents
 
-_ODD = re.compile(r"[^A-Za-z0-9._-]")
+_ODD = re.compile(r"[^A-Za-z0-9.-]")
+_LONGEST = 1_000_000
+"""So many bytes of a file are looked at: no checkpoint and no stamp is longer."""
 SUFFIX = ".note"
 
 Kept = TypeVar("Kept")
@@ -70,17 +74,33 @@ class Directory:
 
     def _read(self, file: Path) -> str:
         try:
-            return file.read_text(encoding="utf-8", errors="replace")
+            return read(file).decode("utf-8", "replace")
         except OSError as error:
             raise AnchorError(f"{file} cannot be read: {error.strerror}") from error
+
+
+def read(file: Path) -> bytes:
+    """What an ordinary file holds, up to a length that nothing kept here has; nothing else is followed or waited for.
+
+    Raises `OSError`.
+    """
+    found = b""
+    for chunk in contents(file, follow=False):
+        found += chunk
+        if len(found) > _LONGEST:
+            raise OSError(errno.EFBIG, "it is too long for what is kept here")
+    return found
 
 
 def put(file: Path, content: bytes) -> bool:
     """Have a file on the disk, whole or not at all; `False` where one is there, which is left alone.
 
-    Raises `AnchorError`.
+    It is written beside its place under a name that nobody has: where a folder lets nothing go, that name stays, and
+    is never written to again. Raises `AnchorError`.
     """
-    part = file.with_name(f".{file.name}.part")
+    if os.path.lexists(file):
+        return False
+    part = file.with_name(f".{file.name}.{os.urandom(6).hex()}.part")
     try:
         _write(part, content)
         try:
@@ -110,12 +130,16 @@ def newest_first(files: Iterable[Kept], name: str, called: Callable[[Kept], str]
 
 
 def plain(origin: str) -> str:
-    """How files spell the name of a ledger."""
-    return _ODD.sub("_", origin)
+    """How files spell the name of a ledger: each in its own way, with an underscore for a slash."""
+    return _ODD.sub(_spelled, origin)
+
+
+def _spelled(odd: re.Match[str]) -> str:
+    return "_" if odd[0] == "/" else "".join(f"~{byte:02x}" for byte in odd[0].encode("utf-8", "replace"))
 
 
 def _write(file: Path, content: bytes) -> None:
-    with file.open("wb") as out:
+    with file.open("xb") as out:
         out.write(content)
         out.flush()
         os.fsync(out.fileno())

@@ -17,7 +17,7 @@ from rfc3161_client import (
 )
 
 from connectors.anchors.base import AnchorError
-from connectors.anchors.directory import Directory, file_name, put
+from connectors.anchors.directory import Directory, file_name, put, read
 from connectors.anchors.web import ask
 from state.checkpoint import Head
 
@@ -79,7 +79,7 @@ class TimeStamps:
     def _doubt(self, stamp: Path, note: str) -> str:
         """Why the stamp in a file is none of this checkpoint, empty if it is."""
         try:
-            return self._wrong(stamp.read_bytes(), note.encode())
+            return self._wrong(read(stamp), note.encode())
         except OSError as error:
             return f"it cannot be read: {error.strerror}"
 
