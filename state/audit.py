@@ -20,6 +20,7 @@ from state.errors import AuditError
 from state.model import Actor, Agent
 from state.salted import Entropy, marked, personal
 from state.series import Rows, chunks, pages
+from state.shape import stands_well
 from state.tables import AuditRow
 
 AUDIT = AuditRow.__table__  # type: ignore[attr-defined]
@@ -200,8 +201,10 @@ class Ledger:
         for body in self._hidden(connection):
             seq += 1
             text = canonical(body | {"seq": seq, "prev": prev})
+            if not stands_well(told := text.decode(), len(salted.named_in(told))):
+                raise AuditError("a record cannot hold anything called `salted`; nothing was written")
             hash_ = leaf(text)
-            rows.append((seq, prev, hash_, body["object"], text.decode()))
+            rows.append((seq, prev, hash_, body["object"], told))
             prev = hash_
         _append(connection, rows)
         self._records.clear()
@@ -291,7 +294,8 @@ def comments_since_linked(connection: Connection, item: str) -> set[str]:
     linked, spoken = ("ticket.created", "ticket.linked"), ("comment.sent", "comment.received")
     for row in _such(connection, [item], or_(*map(_did, (*linked, *spoken)))):
         told = json.loads(row.body)
-        said = set() if told["action"] in linked else said | {told["after"]["id"]}
+        after = told["after"]
+        said = set() if told["action"] in linked else said | {str(after.get("id")) if isinstance(after, dict) else ""}
     return said
 
 

@@ -12,6 +12,7 @@ from state.checkpoint import Head
 from state.errors import AuditError
 from state.merkle import Tree
 from state.series import pages
+from state.shape import has_shape, stands_well
 from state.tables import ItemRow
 
 ITEM = ItemRow.__table__  # type: ignore[attr-defined]
@@ -274,6 +275,8 @@ def _inner_fault(row: Stored) -> str | None:
     for name in ("seq", "prev", "object"):
         if body.get(name) != getattr(row, name):
             return f"says another {name} in its text than beside it"
+    if not has_shape(body) or not stands_well(row.body, len(salted.named_in(row.body))):
+        return "has not the parts of a record"
     return None
 
 

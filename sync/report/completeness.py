@@ -11,6 +11,7 @@ from sync import intake, reading
 from sync.report.members import Member, document
 from sync.ticketless import needs_none
 
+_STATUSES = frozenset(map(str, Status))
 _LINKED = frozenset({"ticket.created", "ticket.linked"})
 
 
@@ -18,7 +19,7 @@ _LINKED = frozenset({"ticket.created", "ticket.linked"})
 class _Item:
     """What decides whether an item has a ticket, and whether it is to have one."""
 
-    status: str
+    status: Status
     source: str
     part_of: str | None = None
     tracker: str | None = None
@@ -45,9 +46,9 @@ class Completeness:
             return
         action, about, before, after = told["action"], told["object"], told["before"], told["after"]
         if action == "item.created":
-            self.items[about] = _Item(after["status"], after["source_kind"])
+            self.items[about] = _Item(_status(_text(after, "status")) or Status.OPEN, _text(after, "source_kind"))
         elif action in self.readings and told["at"] >= self.since:
-            told_then = {"record": told["seq"], "at": told["at"], **after}
+            told_then = {"record": told["seq"], "at": told["at"], **(after if isinstance(after, Mapping) else {})}
             self.readings[action].setdefault(about, []).append(told_then)
         elif (item := self.items.get(about)) is not None:
             _change(item, action, told["field"], before, after)
@@ -61,7 +62,7 @@ class Completeness:
         excluded = {
             ref: why
             for ref, item in self.items.items()
-            if ref not in linked and (why := needs_none(Status(item.status), item.part_of)) is not None
+            if ref not in linked and (why := needs_none(item.status, item.part_of)) is not None
         }
         rest = {ref: _why(item) for ref, item in self.items.items() if ref not in linked and ref not in excluded}
         return {
@@ -77,17 +78,29 @@ class Completeness:
 
 
 def _change(item: _Item, action: str, name: str, before: Any, after: Any) -> None:
-    """What a record makes of an item."""
-    if action == "item.changed" and name in ("status", "part_of"):
-        setattr(item, name, after)
+    """What a record makes of an item; what is said in another way than the program writes it makes nothing of it."""
+    if action == "item.changed" and name == "status":
+        item.status = _status(after) or item.status
+    elif action == "item.changed" and name == "part_of":
+        item.part_of = after if isinstance(after, str) else None
     elif action in _LINKED:
-        item.tracker = after["tracker"]
+        item.tracker = _text(after, "tracker") or item.tracker
     elif action == "ticket.unlinked":
         item.tracker = None
     elif action == "hold.opened":
-        item.holds[after["id"]] = after["kind"]
+        item.holds[_text(after, "id")] = _text(after, "kind")
     elif action == "hold.settled":
-        item.holds.pop(before["id"], None)
+        item.holds.pop(_text(before, "id"), None)
+
+
+def _text(said: Any, name: str) -> str:
+    """The text that a record has under a name, empty for none."""
+    found = said.get(name) if isinstance(said, Mapping) else None
+    return found if isinstance(found, str) else ""
+
+
+def _status(said: Any) -> Status | None:
+    return Status(said) if isinstance(said, str) and said in _STATUSES else None
 
 
 def _why(item: _Item) -> str:

@@ -5,6 +5,7 @@ else at hand. A period only says which part of it is shown.
 """
 
 import json
+import re
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
@@ -22,6 +23,7 @@ VERIFIER = Path(__file__).with_name("verify.py")
 """The program that checks a pack by itself."""
 _LINES = 500
 _ADDED, _STORED = "evidence.added", "evidence.stored"
+_SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,22 +59,25 @@ class Exhibits:
     `missing` says of those that a pack has not why not, once its members were made.
     """
 
-    pieces: dict[str, dict[tuple[str, int], dict[str, object]]] = field(default_factory=dict)
+    pieces: dict[str, dict[tuple[str, str], dict[str, object]]] = field(default_factory=dict)
     kept: set[str] = field(default_factory=set)
     missing: dict[str, str] = field(default_factory=dict)
 
     def hear(self, told: Told) -> None:
-        """One more record."""
+        """One more record; what it says in another way than the program writes it is passed over."""
         after = told.get("after")
-        if told.get("action") not in (_ADDED, _STORED) or not isinstance(after, Mapping) or not after.get("sha256"):
+        if told.get("action") not in (_ADDED, _STORED) or not isinstance(after, Mapping):
             return
-        sha256 = after["sha256"]
-        if told["action"] == _STORED or after.get("stored"):
+        sha256 = after.get("sha256")
+        if not isinstance(sha256, str) or not _SHA256.fullmatch(sha256):
+            return
+        pieces = self.pieces.setdefault(sha256, {})
+        if told["action"] == _STORED or after.get("stored") is True:
             self.kept.add(sha256)
         if told["action"] == _ADDED:
             names = ("id", "version", "kind", "size", "captured_at", "origin")
             piece = {name: after.get(name) for name in names} | {"supports": [], "record": told["seq"]}
-            known = self.pieces.setdefault(sha256, {}).setdefault((after["id"], after["version"]), piece)
+            known = pieces.setdefault((str(after.get("id")), str(after.get("version"))), piece)
             known["supports"] = [*known["supports"], told["object"]]  # type: ignore[misc]
 
     def members(self, vault: Vault, shown: Container[str] | None) -> Iterator[Member]:

@@ -26,6 +26,8 @@ import zipfile
 import zlib
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import suppress
+from datetime import datetime
 from functools import lru_cache
 from pathlib import Path
 from typing import IO, Any, NamedTuple, NoReturn
@@ -236,6 +238,46 @@ def record(line: bytes) -> dict[str, Any]:
     raise Wrong("is not a record in its canonical form")
 
 
+HASH = re.compile("[0-9a-f]{64}")
+STANDING = re.compile(rb'\{"salted":"[0-9a-f]{64}"\}')
+MOMENT = re.compile(r"\d{4}(-\d\d){2}T\d\d(:\d\d){2}\.\d{6}Z", re.ASCII)
+PARTS = {"v", "seq", "prev", "at", "recorded", "actor", "source", "action", "object", "field"} | {
+    *("before", "after", "reason"),
+}
+
+
+def whole_record(body: dict[str, Any], line: bytes) -> bool:
+    """Whether a record has the parts of one; what it says was before and after may be anything."""
+
+    def told(value: Any) -> bool:
+        return isinstance(value, str) or (isinstance(value, dict) and list(value) == ["salted"])
+
+    def moment(text: str) -> bool:
+        return MOMENT.fullmatch(text) is not None and datetime.fromisoformat(text[:-1]) is not None
+
+    if line.count(b'"salted":') != len(STANDING.findall(line)) or set(body) != PARTS:
+        return False
+    actor, source = body["actor"], body["source"]
+    try:
+        texts = [body[name] for name in ("prev", "at", "recorded", "action", "object", "field")]
+        texts += [source["run"], source["event"], actor["kind"], actor["system"]]
+        return (
+            (type(body["v"]), body["v"], type(body["seq"]), len(actor), len(source)) == (int, 2, int, 4, 2)
+            and all(isinstance(each, str) for each in texts)
+            and actor["kind"] in ("human", "bot", "schedule", "unknown")
+            and all(map(told, (actor["account"], actor["name"], body["reason"])))
+            and moment(body["at"])
+            and moment(body["recorded"])
+        )
+    except (KeyError, TypeError, ValueError):
+        return False
+
+
+def said(value: Any, name: str) -> Any:
+    """What an object in a record says under a name, nothing where it is no such object."""
+    return value.get(name) if isinstance(value, dict) else None
+
+
 def commitments(value: Any) -> Iterator[str]:
     """What stands for personal texts in a record."""
     if isinstance(value, dict):
@@ -324,12 +366,11 @@ class Ledger:
             try:
                 body = record(line[:-1] if line.endswith(b"\n") else b"")
                 self._follow(body)
+                if not whole_record(body, line):
+                    raise Wrong("has not the parts of a record")
                 self._learn(body, hides=b'"salted"' in line)
             except Wrong as wrong:
                 self.bad = f"record {self.size + 1:,} {wrong}"
-                return
-            except (KeyError, TypeError, ValueError):
-                self.bad = f"record {self.size + 1:,} has not the parts of a record"
                 return
             self.leaves += (leaf := hashlib.sha256(b"\0" + line[:-1])).digest()
             self.head = leaf.hexdigest()
@@ -343,16 +384,16 @@ class Ledger:
         return {ref for ref, at in self.items.items() if at < self.until}
 
     def _follow(self, body: dict[str, Any]) -> None:
-        if body["seq"] != self.size + 1:
-            raise Wrong(f"is missing: number {body['seq']!r} stands in its place")
-        if body["prev"] != self.head:
+        if body.get("seq") != self.size + 1:
+            raise Wrong(f"is missing: number {body.get('seq')!r} stands in its place")
+        if body.get("prev") != self.head:
             raise Wrong("does not follow the one before it: one of the two was changed, put in, or taken out")
 
     def _learn(self, body: dict[str, Any], *, hides: bool) -> None:
         """Keep what is compared later; a record that `hides` something stands for personal texts."""
         seq, action, after = self.size + 1, body["action"], body["after"]
-        said = in_words(body, self._texts) if hides else body
-        self.shown += brief([*(said[name] for name in WHAT), *(said["actor"][name] for name in WHO.values())])
+        told = in_words(body, self._texts) if hides else body
+        self.shown += brief([*(told[name] for name in WHAT), *(told["actor"][name] for name in WHO.values())])
         self.due += body["at"] < self.until
         for each in commitments(body) if hides else ():
             if bytes.fromhex(each) not in self._texts:
@@ -360,14 +401,28 @@ class Ledger:
         if action == "person.erased" and body["object"] == "person":
             self.erased.update(each for each in strings([body["before"], after]) if re.fullmatch("[0-9a-f]{64}", each))
         elif action == "ledger.forked":
-            self.forks.append({"seq": seq, **body["before"], "after": after["origin"]})
+            self._learn_fork(seq, body["before"], said(after, "origin"))
         elif action == "key.rotated":
-            self.handed_over.append((seq, key(body["before"]["key"]), key(after["key"])))
+            self._learn_key(seq, said(body["before"], "key"), said(after, "key"))
         elif action == "item.created":
             self.items[body["object"]] = body["at"]
-        elif action in ("evidence.added", "evidence.stored") and after.get("sha256"):
-            kept = action == "evidence.stored" or after.get("stored")
-            self.files[after["sha256"]] = self.files.get(after["sha256"], 0) or (seq if kept else 0)
+        elif action in ("evidence.added", "evidence.stored"):
+            sha256 = said(after, "sha256")
+            if isinstance(sha256, str) and HASH.fullmatch(sha256):
+                kept = action == "evidence.stored" or said(after, "stored") is True
+                self.files[sha256] = self.files.get(sha256, 0) or (seq if kept else 0)
+
+    def _learn_fork(self, seq: int, before: Any, after: Any) -> None:
+        """Where the ledger was begun anew; a record that says it in another way than the program is passed over."""
+        origin, size = said(before, "origin"), said(before, "size")
+        if isinstance(origin, str) and isinstance(after, str) and type(size) is int:
+            self.forks.append({"origin": origin, "size": size, "after": after, "seq": seq})
+
+    def _learn_key(self, seq: int, before: Any, after: Any) -> None:
+        """Which key was handed over to which; a record that names none is passed over."""
+        if isinstance(before, str) and isinstance(after, str):
+            with suppress(Wrong):
+                self.handed_over.append((seq, key(before), key(after)))
 
 
 def number(origin: str) -> int:
