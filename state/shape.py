@@ -12,6 +12,7 @@ _PARTS = {"v", "seq", "prev", "at", "recorded", "actor", "source", "action", "ob
 }
 _ACTOR, _SOURCE = {"kind", "system", "account", "name"}, {"run", "event"}
 _KINDS = frozenset(map(str, Actor))
+_VERSIONS = (1, 2)
 _TEXTS = ("prev", "action", "object", "field")
 _MOMENT = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{6}Z")
 _HASH = re.compile(r"[0-9a-f]{64}")
@@ -29,7 +30,7 @@ def has_shape(body: Mapping[str, Any]) -> bool:
         and source.__class__ is dict
         and source.keys() == _SOURCE
         and body["v"].__class__ is int
-        and body["v"] == 2
+        and body["v"] in _VERSIONS
         and body["seq"].__class__ is int
         and all(body[name].__class__ is str for name in _TEXTS)
         and source["run"].__class__ is source["event"].__class__ is actor["system"].__class__ is str

@@ -10,24 +10,13 @@ from state import salted
 from state.audit import AUDIT, GENESIS, canonical, leaf, read, read_quickly, told_of
 from state.checkpoint import Head
 from state.errors import AuditError
+from state.guards import lacking
 from state.merkle import Tree
 from state.series import pages
 from state.shape import has_shape, stands_well
 from state.tables import ItemRow
 
 ITEM = ItemRow.__table__  # type: ignore[attr-defined]
-GUARDS = {
-    "sqlite": frozenset({"audit_no_update", "audit_no_delete", "audit_only_next"}),
-    "postgresql": frozenset({"audit_no_rewrite", "audit_no_truncate", "audit_only_next"}),
-}
-"""The triggers that keep the ledger from being rewritten, by dialect."""
-
-_STANDING = {
-    "sqlite": "SELECT name FROM sqlite_master WHERE type = 'trigger' AND tbl_name = 'audit'",
-    "postgresql": "SELECT tgname FROM pg_trigger WHERE tgrelid = 'audit'::regclass AND tgenabled = 'A'",
-}
-"""How to ask for the triggers that stand and, where they can be switched off, are on for everybody."""
-
 _PAGE = 2000
 
 
@@ -121,10 +110,8 @@ def verify(
         return replace(
             verdict, ok=False, first_bad=(1, "the ledger is empty, but there are items, each of which had its record")
         )
-    if verdict.ok and (gone := _gone(connection)):
-        return replace(
-            verdict, ok=False, first_bad=(size + 1, f"the ledger's guard is gone: {', '.join(sorted(gone))}")
-        )
+    if verdict.ok and (off := lacking(connection)):
+        return replace(verdict, ok=False, first_bad=(size + 1, f"the ledger's guard is gone: {', '.join(sorted(off))}"))
     return verdict
 
 
@@ -238,12 +225,6 @@ class _Texts:
         self._redacted |= gone
         self._known = {*found} if len(self._known) > _PAGE * 5 else self._known | found.keys()
         return None
-
-
-def _gone(connection: Connection) -> frozenset[str]:
-    """Which of the triggers that guard the ledger do not stand."""
-    dialect = connection.dialect.name
-    return GUARDS[dialect].difference(connection.exec_driver_sql(_STANDING[dialect]).scalars())
 
 
 def fault(row: Stored, seq: int, prev: str) -> tuple[int, str] | None:

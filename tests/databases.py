@@ -13,7 +13,8 @@ import pytest
 from sqlalchemy import Engine, event
 from sqlalchemy.engine import make_url
 
-from state.migrations.versions.v0001_first_tables import POSTGRESQL, SQLITE
+from state.guards import SQLITE
+from state.migrations.versions.v0001_first_tables import POSTGRESQL
 from state.store import Store
 from tests import postgresql
 from tests.postgresql import Server

@@ -14,8 +14,7 @@ from connectors.sandbox.showcase import BRING_BACK, PEOPLE, Place, showcase
 from sync.app import demo_data, show
 from sync.app.cli import run
 from sync.app.failures import BUG, IN_ORDER, Mistaken
-from sync.app.identity import system_user
-from sync.app.shell import AHEAD, Shell, utc_now
+from sync.app.shell import AHEAD, Shell, system_user, utc_now
 
 _ROUTES = """
 [[routes]]                           # what is urgent and about access goes to the platform team

@@ -1,6 +1,5 @@
 """Who gives a command, and whether they may: the operating system's user, as `[[people]]` names them."""
 
-import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -12,7 +11,7 @@ from state.model import ActionItem, Person
 from state.store import Store
 from sync.app.failures import Mistaken
 from sync.app.settings import Configuration
-from sync.app.shell import Shell
+from sync.app.shell import Shell, system_user
 from sync.involved import owners
 
 
@@ -63,16 +62,6 @@ def acceptance(config: Configuration) -> AcceptancePolicy:
 def people(config: Configuration) -> tuple[Person, ...]:
     """Everyone in `[[people]]`."""
     return tuple(Person(each.email, dict(each.model_extra or {}), each.login) for each in config.settings.people)
-
-
-def system_user() -> str:
-    """The user this process runs as; no variable of the environment has a say in it."""
-    try:
-        import pwd
-
-        return pwd.getpwuid(os.getuid()).pw_name
-    except (ImportError, KeyError):
-        return f"uid-{os.getuid()}"
 
 
 def acting(config: Configuration, on_behalf_of: str | None = None) -> Acting:

@@ -59,7 +59,8 @@ def recording(shell: Shell, config: Configuration, store: Store, *, signs: bool 
     """Whatever a command writes: however it ends, what is recorded by then is signed, if the key is at hand.
 
     What it came to is carried to the controls and risks that rest on it. Raises `Tampered` where the ledger is not the
-    one that was signed and, for a command that `signs` in any case, `ConfigError` where the key is not at hand.
+    one that was signed, also at the end, where `StateError` says that nothing was signed; and for a command that `signs`
+    in any case, `ConfigError` where the key is not at hand.
     """
     signer = _signer(shell, config, store, must=signs)
     if signer is not None:
@@ -67,9 +68,12 @@ def recording(shell: Shell, config: Configuration, store: Store, *, signs: bool 
     try:
         yield signer
         _carry_on(shell, config, store)
-    finally:
+    except BaseException:
         if signer is not None:
-            _seal(shell, signer)
+            _seal_too(shell, signer)
+        raise
+    if signer is not None:
+        _seal(shell, signer)
 
 
 def _signer(shell: Shell, config: Configuration, store: Store, *, must: bool) -> Notary | None:
@@ -83,11 +87,16 @@ def _signer(shell: Shell, config: Configuration, store: Store, *, must: bool) ->
 
 
 def _seal(shell: Shell, signer: Notary) -> None:
-    """Sign what was recorded; a place that takes nothing, and a ledger that cannot be signed now, are only told of."""
+    """Sign what was recorded; a place that takes nothing is only told of. Raises `StateError`."""
     because = Because(shell.agent(scheduled=True), run=shell.run, reason="nothing was recorded for a day")
+    for complaint in signer.close(because):
+        _log.warning(complaint)
+
+
+def _seal_too(shell: Shell, signer: Notary) -> None:
+    """The same where a command ends with an error of its own, which is the one that counts."""
     try:
-        for complaint in signer.close(because):
-            _log.warning(complaint)
+        _seal(shell, signer)
     except StateError as error:
         _log.error("what was recorded is not signed: %s", error)
 

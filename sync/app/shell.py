@@ -1,6 +1,5 @@
 """What one invocation of the command line carries, whichever command it is."""
 
-import getpass
 import json
 import logging
 import os
@@ -33,12 +32,16 @@ def run_id(now: datetime, entropy: bytes) -> str:
 
 def account() -> str:
     """Who runs the command: `$COUNTERFOIL_USER`, else the operating system's user."""
-    named = os.environ.get("COUNTERFOIL_USER", "").strip()
-    if named:
-        return named
+    return os.environ.get("COUNTERFOIL_USER", "").strip() or system_user()
+
+
+def system_user() -> str:
+    """The user this process runs as; no variable of the environment has a say in it."""
     try:
-        return getpass.getuser()
-    except (OSError, KeyError):
+        import pwd
+
+        return pwd.getpwuid(os.getuid()).pw_name
+    except (ImportError, KeyError):
         return f"uid-{os.getuid()}"
 
 

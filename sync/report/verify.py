@@ -262,7 +262,8 @@ def whole_record(body: dict[str, Any], line: bytes) -> bool:
         texts = [body[name] for name in ("prev", "at", "recorded", "action", "object", "field")]
         texts += [source["run"], source["event"], actor["kind"], actor["system"]]
         return (
-            (type(body["v"]), body["v"], type(body["seq"]), len(actor), len(source)) == (int, 2, int, 4, 2)
+            (type(body["v"]), type(body["seq"]), len(actor), len(source)) == (int, int, 4, 2)
+            and body["v"] in (1, 2)
             and all(isinstance(each, str) for each in texts)
             and actor["kind"] in ("human", "bot", "schedule", "unknown")
             and all(map(told, (actor["account"], actor["name"], body["reason"])))

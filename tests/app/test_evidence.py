@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from sync.app.identity import system_user
+from sync.app.shell import system_user
 from tests.app.conftest import Line, Office, state_table
 from tests.connectors.hostile_server import serving
 

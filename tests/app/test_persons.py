@@ -2,6 +2,7 @@
 
 import pytest
 
+from sync.app.shell import system_user
 from tests.app.conftest import Line
 
 
@@ -50,3 +51,11 @@ def test_who_owns_an_open_item_is_not_erased_and_it_is_named(ruth: Line) -> None
 def test_a_reason_and_a_name_are_needed(ruth: Line, words: tuple[str, ...]) -> None:
     assert ruth("person", "erase", *words).code == 2
     assert "person.erased" not in ruth("audit", "log").out
+
+
+def test_no_variable_that_any_program_sets_says_who_somebody_is(desk: Line, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("COUNTERFOIL_USER", raising=False)
+    for name in ("LOGNAME", "USER", "LNAME", "USERNAME"):
+        monkeypatch.setenv(name, "auditor@acme.example")
+    desk.add("Rotate the keys")
+    assert desk("audit", "log", "--json").json[-1]["actor"]["account"] == system_user()

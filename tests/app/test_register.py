@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from sync.app.identity import system_user
+from sync.app.shell import system_user
 from sync.app.show import PAPER
 from tests.app.conftest import Line
 from tests.app.test_json import documented, keys

@@ -8,8 +8,7 @@ import pytest
 from state import proofs
 from state.proof import EvidenceDraft, EvidenceKind
 from state.store import Store
-from sync.app.identity import system_user
-from sync.app.shell import utc_now
+from sync.app.shell import system_user, utc_now
 from tests.app.conftest import BELIEVED, Line
 from tests.state.conftest import PERSON
 

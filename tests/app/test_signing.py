@@ -147,6 +147,15 @@ def test_who_does_not_sign_is_told_how(desk: Line) -> None:
     assert (answer.code, "counterfoil audit keygen" in answer.err) == (2, True)
 
 
+def test_what_could_not_be_signed_in_the_end_is_no_success(audit: Audit) -> None:
+    raw(audit.line.url, "CREATE TRIGGER shut BEFORE INSERT ON checkpoint BEGIN SELECT RAISE(ABORT, 'shut'); END")
+    added = audit.line("item", "add", "Rotate the keys", "--json")
+    signed = audit.line("audit", "sign")
+    assert (added.code, signed.code, "Signed over" in signed.out) != (0, 0, True)
+    assert 0 not in (added.code, signed.code)
+    assert audit.line.json("item", "list")[0]["title"] == "Rotate the keys"
+
+
 def test_every_command_that_writes_signs_what_it_recorded(office: Office) -> None:
     audit = signing(office.line)
     ref = office.line.add("Rotate the keys")

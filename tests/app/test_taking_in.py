@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from sync.app import demo_data
-from sync.app.identity import system_user
+from sync.app.shell import system_user
 from tests.app.conftest import Line
 
 ME = f'[[people]]\nemail = "vera@acme.example"\nlogin = "{system_user()}"\n'

@@ -11,7 +11,7 @@ from typing import Any
 import httpx
 
 from connectors.sandbox.faults import Fault
-from sync.app.identity import system_user
+from sync.app.shell import system_user
 from tests.campaigns.clocks import Shared
 from tests.campaigns.places import Place
 

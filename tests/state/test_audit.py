@@ -17,9 +17,10 @@ from hypothesis import strategies as st
 from state.audit import GENESIS, canonical, leaf, plain, read
 from state.checkpoint import Head
 from state.effects import Effects, Note
+from state.guards import NAMES, TEXTS
 from state.model import Priority
 from state.store import AuditError
-from state.verifying import GUARDS, Point
+from state.verifying import Point
 from tests.databases import ARM, DISARM, on_postgresql, on_sqlite
 from tests.state.attacks import ON_POSTGRESQL, ON_SQLITE, REWRITES
 
@@ -228,14 +229,22 @@ def _distrusts(book: "Book", guard: str) -> None:
 
 
 @on_sqlite
-@pytest.mark.parametrize("guard", sorted(GUARDS["sqlite"]))
+@pytest.mark.parametrize("guard", sorted(TEXTS))
 def test_a_file_without_a_guard_of_its_ledger_is_not_trusted(ten: "Book", guard: str) -> None:
     ten.raw(f"DROP TRIGGER {guard}")
     _distrusts(ten, guard)
 
 
+@on_sqlite
+@pytest.mark.parametrize("guard", sorted(TEXTS))
+def test_what_only_goes_by_the_name_of_a_guard_is_none(ten: "Book", guard: str) -> None:
+    idle = TEXTS[guard].split(" BEGIN ")[0].split(" WHEN ")[0]
+    ten.raw(f"DROP TRIGGER {guard}", f"{idle} WHEN 0 BEGIN SELECT 1; END")
+    _distrusts(ten, guard)
+
+
 @on_postgresql
-@pytest.mark.parametrize("guard", sorted(GUARDS["postgresql"]))
+@pytest.mark.parametrize("guard", sorted(NAMES))
 @pytest.mark.parametrize(
     "how", ["DROP TRIGGER {} ON audit", "ALTER TABLE audit DISABLE TRIGGER {}", "ALTER TABLE audit ENABLE TRIGGER {}"]
 )

@@ -5,30 +5,18 @@ from typing import Any
 import sqlalchemy as sa
 from alembic import op
 
+from state.guards import HEAD_HASH, HEAD_SEQ, SQLITE
+
 revision = "0001"
 down_revision = None
 branch_labels = None
 depends_on = None
 
-_GENESIS = "0" * 64
-_HEAD_SEQ = "SELECT coalesce(max(seq), 0) FROM audit"
-_HEAD_HASH = f"coalesce((SELECT hash FROM audit ORDER BY seq DESC LIMIT 1), '{_GENESIS}')"  # noqa: S608
-
-SQLITE = (
-    "CREATE TRIGGER audit_no_update BEFORE UPDATE ON audit "
-    "BEGIN SELECT RAISE(ABORT, 'the ledger is never rewritten'); END",
-    "CREATE TRIGGER audit_no_delete BEFORE DELETE ON audit "
-    "BEGIN SELECT RAISE(ABORT, 'the ledger is never shortened'); END",
-    f"CREATE TRIGGER audit_only_next BEFORE INSERT ON audit "
-    f"WHEN NEW.seq IS NOT ({_HEAD_SEQ}) + 1 OR NEW.prev IS NOT {_HEAD_HASH} "
-    "BEGIN SELECT RAISE(ABORT, 'a record only follows the last one'); END",
-)
-
 POSTGRESQL = (
     "CREATE FUNCTION audit_refuse() RETURNS trigger LANGUAGE plpgsql AS "
     "$$ BEGIN RAISE EXCEPTION 'the ledger is never rewritten'; END $$",
     "CREATE FUNCTION audit_next() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN "
-    f"IF NEW.seq IS DISTINCT FROM ({_HEAD_SEQ}) + 1 OR NEW.prev IS DISTINCT FROM {_HEAD_HASH} "
+    f"IF NEW.seq IS DISTINCT FROM ({HEAD_SEQ}) + 1 OR NEW.prev IS DISTINCT FROM {HEAD_HASH} "
     "THEN RAISE EXCEPTION 'a record only follows the last one'; END IF; RETURN NEW; END $$",
     "CREATE TRIGGER audit_no_rewrite BEFORE UPDATE OR DELETE ON audit FOR EACH ROW EXECUTE FUNCTION audit_refuse()",
     "CREATE TRIGGER audit_no_truncate BEFORE TRUNCATE ON audit FOR EACH STATEMENT EXECUTE FUNCTION audit_refuse()",

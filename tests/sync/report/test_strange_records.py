@@ -109,7 +109,7 @@ def spoiled(dice: random.Random) -> dict[str, Any]:
 SPOILED: list[dict[str, Any]] = [
     {},
     WHOLE | {"seq": True},
-    WHOLE | {"v": 1},
+    WHOLE | {"v": 3},
     WHOLE | {"v": True},
     WHOLE | {"at": "2026-02-30T12:00:00.000000Z"},
     WHOLE | {"at": "2026-11-22"},
