@@ -59,7 +59,7 @@ def recording(shell: Shell, config: Configuration, store: Store, *, signs: bool 
     """Whatever a command writes: however it ends, what is recorded by then is signed, if the key is at hand.
 
     What it came to is carried to the controls and risks that rest on it. Raises `Tampered` where the ledger is not the
-    one that was signed, also at the end, where `StateError` says that nothing was signed; and for a command that `signs`
+    one that was signed, also at the end; where `StateError` says that nothing was signed; for a command that `signs`
     in any case, `ConfigError` where the key is not at hand.
     """
     signer = _signer(shell, config, store, must=signs)
