@@ -5,6 +5,8 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from sqlalchemy import Connection
+
 from state import audit, checkpoint, checkpoints, merkle
 from state.checkpoint import BadKey, Head, NoCheckpoint, PublicKey, epoch, is_of
 from state.checkpoints import FORKED, LEDGER, ROTATED
@@ -68,11 +70,14 @@ def examine(store: Store, kept: Iterable[Kept], known: Sequence[PublicKey]) -> F
     """Check every record, and every checkpoint that one of the `known` keys signed, or one they handed over to."""
     elsewhere = list(kept)
     with store.reading() as connection:
-        own = [Kept(each, _HERE) for each in checkpoints.notes(connection)]
-        told, (count, _) = audit.told_of(connection, LEDGER), audit.head(connection)
-        return concluded(
-            told, count, own, elsewhere, known, lambda points, which: verify(connection, points, standing=which)
-        )
+        return examined(connection, elsewhere, known)
+
+
+def examined(connection: Connection, kept: Sequence[Kept], known: Sequence[PublicKey]) -> Finding:
+    """The same of one moment of a database."""
+    own = [Kept(each, _HERE) for each in checkpoints.notes(connection)]
+    told, (count, _) = audit.told_of(connection, LEDGER), audit.head(connection)
+    return concluded(told, count, own, kept, known, lambda points, which: verify(connection, points, standing=which))
 
 
 def concluded(

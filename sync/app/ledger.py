@@ -40,7 +40,7 @@ def verify(shell: Shell, folder: Path | None, keys: Sequence[str], pack: Path | 
     try:
         config = configuration(shell) if pack is None or shell.file.exists() else None
         known = public_keys(shell, config, keys)
-        kept, silent = _kept(shell, config, folder)
+        kept, silent = kept_elsewhere(shell, config, folder)
         if pack is not None or config is None:
             found = conclude(Exported(pack or Path()), kept, known)
         else:
@@ -50,29 +50,13 @@ def verify(shell: Shell, folder: Path | None, keys: Sequence[str], pack: Path | 
         shell.refuse(words(error))
         return UNDECIDED if isinstance(error, Damaged | Busy | Unreachable) else NO_VERDICT
     found = replace(found, not_counted=(*silent, *found.not_counted))
-    shell.answer(shapes.finding(found), lambda: show.rendered(*_told(found, kept, silent)))
+    shell.answer(shapes.finding(found), lambda: show.rendered(*_told(found, kept, silent), *_only(pack)))
     return {Conclusion.ANCHORED: SOUND, Conclusion.TAMPERED: TAMPERED, Conclusion.UNDECIDED: UNDECIDED}[
         found.conclusion
     ]
 
 
-def prove(shell: Shell, seq: int, out: Path | None, folder: Path | None) -> int:
-    """Write the proof that a record is part of what was signed."""
-    config = configuration(shell)
-    kept, _ = _kept(shell, config, folder)
-    with open_store(shell, config) as store:
-        text = proof(store, seq, kept, public_keys(shell, config, ()))
-    if out is not None:
-        try:
-            out.write_text(text, encoding="utf-8", newline="")
-        except OSError as error:
-            raise Mistaken(f"{out} cannot be written: {error.strerror}") from None
-    answer: dict[str, Any] = {"seq": seq, "proof": text, "file": None if out is None else str(out)}
-    shell.answer(answer, lambda: text if out is None else f"Wrote {out}: record {seq} is part of what was signed")
-    return IN_ORDER
-
-
-def _kept(shell: Shell, config: Configuration | None, folder: Path | None) -> tuple[list[Kept], list[str]]:
+def kept_elsewhere(shell: Shell, config: Configuration | None, folder: Path | None) -> tuple[list[Kept], list[str]]:
     """The checkpoints in a folder, else in those places of the configuration that can be asked for them.
 
     Also which of those cannot be asked, and why.
@@ -90,6 +74,22 @@ def _kept(shell: Shell, config: Configuration | None, folder: Path | None) -> tu
         except AnchorError as error:
             silent.append(f"{each.name} could not be asked what it keeps: {error}")
     return found, silent
+
+
+def prove(shell: Shell, seq: int, out: Path | None, folder: Path | None) -> int:
+    """Write the proof that a record is part of what was signed."""
+    config = configuration(shell)
+    kept, _ = kept_elsewhere(shell, config, folder)
+    with open_store(shell, config) as store:
+        text = proof(store, seq, kept, public_keys(shell, config, ()))
+    if out is not None:
+        try:
+            out.write_text(text, encoding="utf-8", newline="")
+        except OSError as error:
+            raise Mistaken(f"{out} cannot be written: {error.strerror}") from None
+    answer: dict[str, Any] = {"seq": seq, "proof": text, "file": None if out is None else str(out)}
+    shell.answer(answer, lambda: text if out is None else f"Wrote {out}: record {seq} is part of what was signed")
+    return IN_ORDER
 
 
 def _told(found: Finding, kept: Sequence[Kept], silent: Sequence[str]) -> Iterator[object]:
@@ -111,6 +111,10 @@ def _told(found: Finding, kept: Sequence[Kept], silent: Sequence[str]) -> Iterat
         if some:
             yield show.heading(title)
             yield show.bullets(some[:_LISTED])
+
+
+def _only(pack: Path | None) -> list[str]:
+    return [] if pack is None else ["Only the ledger in the pack was checked; verify.py checks all of the pack"]
 
 
 def _why_undecided(found: Finding, kept: Sequence[Kept], silent: Sequence[str]) -> str:

@@ -1,21 +1,24 @@
 """The auditor's pack, as a command."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from importlib.metadata import version
 from itertools import chain
 from pathlib import Path
 from typing import Any
 
+from state.checkpoint import SigningKey
 from sync.app import show
+from sync.app.complaints import ConfigError
 from sync.app.evidence import vault
 from sync.app.failures import IN_ORDER, Mistaken, Untrusted
-from sync.app.keys import public_keys
+from sync.app.keys import public_keys, signing_key
+from sync.app.ledger import kept_elsewhere
 from sync.app.opening import configuration, open_store
 from sync.app.programme_settings import TimestampAnchorTable
 from sync.app.progress import progress
 from sync.app.settings import Configuration
 from sync.app.shell import Shell
-from sync.proving import examine
+from sync.proving import examined
 from sync.report import bundle
 from sync.report.book import read
 from sync.report.model import Period, Policy
@@ -31,22 +34,21 @@ def pack(shell: Shell, asked: Asked, out: Path) -> int:
     if asked.last < asked.first:
         raise Mistaken(f"--to {asked.last} is before --from {asked.first}")
     config = configuration(shell)
-    keys = public_keys(shell, config, ())
-    with open_store(shell, config) as store, progress(shell) as tell:
-        found = examine(store, (), keys)
+    keys, key = public_keys(shell, config, ()), _key(shell, config)
+    kept, silent = kept_elsewhere(shell, config, None)
+    with open_store(shell, config) as store, progress(shell) as tell, store.reading() as connection:
+        found = examined(connection, kept, keys)
         tree = found.verdict.tree
         if found.verdict.first_bad is not None or tree is None:
             raise Untrusted(f"{found.verdict.first_bad and found.verdict.first_bad[1]}. No pack was written")
         position = Position(tree.size, found.verdict.head, tree.root.hex())
         about = asked.about(position, f"counterfoil {version('counterfoil')}")
+        proof = Proof(connection, position, asked, vault(config))
+        only = {"framework": asked.framework, "tracker": asked.tracker}
+        book = read(store, Period(asked.first, asked.last), Policy(), position=position.records, **only)
+        members = chain(proof.members(_stamps(config), None), csv_members(book))
         try:
-            with store.reading() as connection:
-                proof = Proof(connection, position, asked, vault(config))
-                days = Period(asked.first, asked.last)
-                only = {"framework": asked.framework, "tracker": asked.tracker}
-                book = read(store, days, Policy(), position=position.records, **only)
-                members = chain(proof.members(_stamps(config), None), csv_members(book))
-                made = bundle.write(out, members, about, lambda done, total: tell("writing", done, total))
+            made = bundle.write(out, members, about, key, lambda done, total: tell("writing", done, total))
         except OSError as error:
             raise Mistaken(f"{out} cannot be written: {error.strerror or error}") from None
     answer = {
@@ -56,11 +58,21 @@ def pack(shell: Shell, asked: Asked, out: Path) -> int:
         "files": len(made.names),
         "records": position.records,
         "signed": found.last_good.size if found.last_good else 0,
+        "signer": None if key is None else key.public.name,
         "missing": proof.exhibits.missing,
         "redacted": len(proof.redactions.gone),
+        "complaints": silent,
     }
-    shell.answer(answer, lambda: show.rendered(*_words(answer, [str(key) for key in keys])))
+    shell.answer(answer, lambda: show.rendered(*_words(answer)))
     return IN_ORDER
+
+
+def _key(shell: Shell, config: Configuration) -> SigningKey | None:
+    """The key that vouches for the pack, where it is at hand."""
+    try:
+        return signing_key(shell, config)
+    except ConfigError:
+        return None
 
 
 def _stamps(config: Configuration) -> Callable[[str], bytes | None]:
@@ -70,12 +82,15 @@ def _stamps(config: Configuration) -> Callable[[str], bytes | None]:
 
     def stamp(name: str) -> bytes | None:
         files = (folder / Path(name).with_suffix(SUFFIX) for folder in folders)
-        return next((file.read_bytes() for file in files if file.is_file()), None)
+        try:
+            return next((file.read_bytes() for file in files if file.is_file()), None)
+        except OSError as error:
+            raise Mistaken(f"{error.filename} cannot be read: {error.strerror or error}") from None
 
     return stamp
 
 
-def _words(made: Mapping[str, Any], keys: Sequence[str]) -> Iterator[object]:
+def _words(made: Mapping[str, Any]) -> Iterator[object]:
     size = f"{made['size'] / 1024**2:,.1f} MB"
     records = show.counted(made["records"], "record")
     yield f"Wrote {made['file']}: {show.counted(made['files'], 'file')}, {size}, {records}"
@@ -84,9 +99,12 @@ def _words(made: Mapping[str, Any], keys: Sequence[str]) -> Iterator[object]:
         yield f"{show.counted(newer, 'record')} in it are not signed: `counterfoil audit sign` before it signs them"
     if made["redacted"]:
         yield f"{show.counted(made['redacted'], 'personal text')} in it were erased; redactions.json lists them"
+    if made["signer"] is None:
+        yield "Nobody signed what is in it beside the ledger: make it where the signing key is"
+    yield from made["complaints"]
     if made["missing"]:
         yield show.heading("Evidence that is not in it")
         yield show.bullets([f"{sha256}: {why}" for sha256, why in made["missing"].items()])
     yield show.heading("Whoever gets it checks it with")
-    asked = "".join(f" --pubkey {key}" for key in keys[:1])
-    yield f"  unzip {made['file']} verify.py\n  python3 verify.py {made['file']}{asked} --checkpoints FOLDER"
+    yield f"  python3 verify.py {made['file']} --pubkey KEY --checkpoints FOLDER"
+    yield "where verify.py is from a release, and KEY and FOLDER are from elsewhere: what came along proves nothing"

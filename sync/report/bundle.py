@@ -1,16 +1,19 @@
 """A pack as one file, byte for byte the same from the same members."""
 
 import hashlib
-from collections.abc import Callable, Iterable, Mapping
+import os
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from tempfile import mkstemp
+from typing import IO, Any
 from zipfile import ZIP_DEFLATED, ZipFile, ZipInfo
 
+from state.checkpoint import SigningKey
 from sync.report.members import Member, document
 
-MANIFEST = "manifest.json"
+MANIFEST, SIGNED = "manifest.json", "manifest.sig"
 _LONG_AGO = (1980, 1, 1, 0, 0, 0)
 _MODE = 0o644 << 16
 _UNIX = 3
@@ -27,33 +30,58 @@ class Written:
 
 
 def write(
-    out: Path, members: Iterable[Member], about: Mapping[str, Any], progress: Callable[[int, int], None]
+    out: Path,
+    members: Iterable[Member],
+    about: Mapping[str, Any],
+    key: SigningKey | None,
+    progress: Callable[[int, int], None],
 ) -> Written:
     """Write a pack: its members by name, and last a list of them with their hashes, headed by what it is `about`.
 
-    It stands there whole or not at all; `progress` is told how many members are done, and of how many. Raises
-    `OSError`, and `ValueError` where two members have one name.
+    Whose `key` it is signs that list. The pack stands there whole or not at all, for its owner alone to read;
+    `progress` is told how many members are done, and of how many. Raises `OSError`, and `ValueError` where two members
+    have one name.
     """
-    ordered = sorted(members, key=lambda each: each.name)
-    names = [each.name for each in ordered]
-    if len({*names, MANIFEST}) <= len(names):
-        raise ValueError("two members of a pack have one name")
-    part = out.with_name(f".{out.name}.part")
-    files: dict[str, Any] = {}
+    handle, name = mkstemp(".part", f".{out.name}.", out.parent)
+    part = Path(name)
     try:
-        with ZipFile(part, "w") as pack:
-            for done, each in enumerate(ordered, 1):
-                files[each.name] = _put(pack, each)
-                progress(done, len(ordered))
-            _put(pack, document(MANIFEST, {**about, "files": files}))
-        with part.open("rb") as file:
+        with os.fdopen(handle, "w+b") as file:
+            names = _fill(file, sorted(members, key=lambda each: each.name), about, key, progress)
+            size = file.seek(0, os.SEEK_END)
+            file.seek(0)
             digest = hashlib.file_digest(file, "sha256").hexdigest()
-        size = part.stat().st_size
         part.replace(out)
     finally:
         with suppress(OSError):
             part.unlink()
-    return Written(digest, size, (*names, MANIFEST))
+    return Written(digest, size, names)
+
+
+def _fill(
+    file: IO[bytes],
+    members: Sequence[Member],
+    about: Mapping[str, Any],
+    key: SigningKey | None,
+    progress: Callable[[int, int], None],
+) -> tuple[str, ...]:
+    """Put everything in, and tell the names."""
+    if len({*(each.name for each in members), MANIFEST, SIGNED}) < len(members) + 2:
+        raise ValueError("two members of a pack have one name")
+    files: dict[str, Any] = {}
+    with ZipFile(file, "w") as pack:
+        for done, each in enumerate(members, 1):
+            files[each.name] = _put(pack, each)
+            progress(done, len(members))
+        listed = _put(pack, document(MANIFEST, {**about, "files": files}))
+        if key is not None:
+            _put(pack, Member(SIGNED, [_signature(key, listed["sha256"])]))
+        return tuple(pack.namelist())
+
+
+def _signature(key: SigningKey, sha256: str) -> bytes:
+    """The note by which a key vouches for a manifest, and so for all that it lists (https://c2sp.org/signed-note)."""
+    text = f"counterfoil audit pack\n{MANIFEST} {sha256}\n"
+    return f"{text}\n{key.line(text)}".encode()
 
 
 def _put(pack: ZipFile, member: Member) -> dict[str, Any]:

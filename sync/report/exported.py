@@ -33,7 +33,9 @@ class Exported:
             self._place: Path | Inside = place.parent if place.name == _LEDGER else place
             if place.is_file() and place.name != _LEDGER:
                 self._place = Inside(ZipFile(place))
-            self._texts = dict(self._read_texts())
+            self._texts: dict[str, bool] = {}
+            for hash_, whole in self._read_texts():
+                self._texts[hash_] = whole and self._texts.get(hash_, True)
             self.count = sum(1 for _ in self._lines())
         except _UNREADABLE as error:
             raise StateError(f"{place} is no pack, nor the {_LEDGER} of one: {error}") from None

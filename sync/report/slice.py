@@ -16,6 +16,7 @@ from sqlalchemy import Connection
 from connectors.anchors.directory import file_name
 from state import audit, checkpoints, salted
 from state.audit import AuditRecord, Told
+from state.errors import StateError
 from state.vault import Vault, contents
 from sync.report.members import Member, document
 
@@ -86,7 +87,7 @@ class Exhibits:
             if why := self._why_not(sha256, vault, shown):
                 self.missing[sha256] = why
             else:
-                yield Member(f"evidence/{sha256}", contents(vault.path(sha256), follow=False))
+                yield Member(f"evidence/{sha256}", _bytes(vault.path(sha256)))
         told = {sha256: list(pieces.values()) for sha256, pieces in sorted(self.pieces.items())}
         yield document("evidence.json", {"files": told, "missing": self.missing})
 
@@ -118,6 +119,14 @@ class Redactions:
         return document(
             "redactions.json", [{"hash": each, "records": seqs} for each, seqs in sorted(self.gone.items())]
         )
+
+
+def _bytes(file: Path) -> Iterator[bytes]:
+    """The bytes of a file that goes into a pack; raises `StateError`, which is not to be taken for one of the pack."""
+    try:
+        yield from contents(file, follow=False)
+    except OSError as error:
+        raise StateError(f"{file} cannot be read: {error.strerror or error}") from None
 
 
 def _lines(texts: Iterable[str]) -> Iterator[bytes]:

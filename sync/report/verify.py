@@ -27,7 +27,7 @@ import zlib
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import suppress
-from datetime import datetime
+from datetime import date, datetime, timedelta
 from functools import lru_cache
 from pathlib import Path
 from typing import IO, Any, NamedTuple, NoReturn
@@ -35,6 +35,11 @@ from typing import IO, Any, NamedTuple, NoReturn
 SOUND, ALTERED, UNDECIDED, USAGE = 0, 1, 2, 3
 NEWER = 100  # so many records may be newer than the checkpoint that vouches for the rest
 SHOWN = 10
+MANIFEST, SIGNED = "manifest.json", "manifest.sig"
+COMPARED = re.compile(
+    r"(ledger|texts)\.jsonl|checkpoints/.*\.note|evidence/.*|(evidence|completeness|redactions|manifest)\.json"
+    r"|(items|events)\.csv|manifest\.sig"
+)
 
 
 class Wrong(Exception):
@@ -143,6 +148,10 @@ class Checkpoint(NamedTuple):
         found = re.search(r"/epoch-([0-9]{1,9})$", self.origin)
         return int(found.group(1)) if found else 1
 
+    def continues(self, other: Checkpoint) -> bool:
+        """Whether the same ledger was signed by the same key, later."""
+        return self.origin == other.origin and bool({*self.signers} & {*other.signers})
+
 
 def decoded(text: str) -> bytes:
     """The bytes of a text in Base 64, which is the only one for them."""
@@ -167,12 +176,11 @@ def key(text: str) -> Key:
     return Key(parts[0], id_, raw[1:])
 
 
-def checkpoint(note: str, place: str, keys: list[Key]) -> Checkpoint:
-    """What a note states; it counts only if one of the keys signed it."""
+def signed(note: str, keys: list[Key]) -> tuple[list[str], list[Key]]:
+    """The lines that a note signs, and which of the keys signed them; raises `Wrong` where one of those did not."""
     text, gap, lines = note.rpartition("\n\n")
-    head = text.split("\n")
-    if not gap or not lines.endswith("\n") or len(head) < 3 or not re.fullmatch(r"0|[1-9][0-9]{0,17}", head[1]):
-        raise Wrong("it is no checkpoint")
+    if not gap or not lines.endswith("\n"):
+        raise Wrong("it is no signed note")
     signers = []
     for line in lines[:-1].split("\n"):
         found = re.fullmatch("\u2014 ([^ +]+) ([A-Za-z0-9+/=]+)", line)
@@ -184,6 +192,14 @@ def checkpoint(note: str, place: str, keys: list[Key]) -> Checkpoint:
                 if not is_signed(known.raw, (text + "\n").encode(), raw[4:]):
                     raise Wrong(f"the signature of {known.name} is not of this text")
                 signers.append(known)
+    return text.split("\n"), signers
+
+
+def checkpoint(note: str, place: str, keys: list[Key]) -> Checkpoint:
+    """What a note states; it counts only if one of the keys signed it."""
+    head, signers = signed(note, keys)
+    if len(head) < 3 or not re.fullmatch(r"0|[1-9][0-9]{0,17}", head[1]):
+        raise Wrong("it is no checkpoint")
     root = decoded(head[2])
     if len(root) != 32:
         raise Wrong("its root is none")
@@ -320,6 +336,80 @@ def in_words(value: Any, texts: dict[bytes, str]) -> Any:
     return {name: in_words(each, texts) for name, each in value.items()}
 
 
+def word(value: Any, name: str) -> str:
+    """The text that a part of a record has under a name, empty for none."""
+    found = said(value, name)
+    return found if isinstance(found, str) else ""
+
+
+def status(value: Any, otherwise: str) -> str:
+    """A status, or another where it is none."""
+    known = ("open", "in_progress", "resolved", "accepted_as_risk")
+    return value if isinstance(value, str) and value in known else otherwise
+
+
+LISTED = ("id", "version", "kind", "size", "captured_at", "origin")
+
+
+class Account:
+    """What the records make of each item and each file of evidence, and of what was read, in the days of a pack."""
+
+    def __init__(self, period: dict[str, Any]) -> None:
+        last = date.fromisoformat(period["to"]) + timedelta(days=1)
+        self.since, self.until = (f"{day}T00:00:00.000000Z" for day in (period["from"], last))
+        self.items: dict[str, dict[str, Any]] = {}
+        self.read: dict[str, dict[str, list[Any]]] = {"source.read": {}, "tracker.read": {}}
+        self.files: dict[str, dict[Any, dict[str, Any]]] = {}
+        self.kept: dict[str, int] = {}
+
+    def hear(self, body: dict[str, Any]) -> None:
+        """One more record, with the texts in it."""
+        about, action, at, after = body["object"], body["action"], body["at"], body["after"]
+        if action in ("evidence.added", "evidence.stored"):
+            self._show(body["seq"], about, action == "evidence.stored", after)
+        elif at >= self.until:
+            return
+        elif action == "item.created":
+            self.items[about] = {"status": status(said(after, "status"), "open"), "source": word(after, "source_kind")}
+        elif action in self.read and at >= self.since:
+            rest = after if isinstance(after, dict) else {}
+            self.read[action].setdefault(about, []).append({"record": body["seq"], "at": at, **rest})
+        elif about in self.items:
+            self._change(self.items[about], action, body["field"], after)
+
+    @staticmethod
+    def _change(item: dict[str, Any], action: str, field: str, after: Any) -> None:
+        if action == "item.changed" and field == "status":
+            item["status"] = status(after, item["status"])
+        elif action == "item.changed" and field == "part_of":
+            item["part_of"] = after if isinstance(after, str) else None
+        elif action in ("ticket.created", "ticket.linked"):
+            item["tracker"] = word(after, "tracker") or item.get("tracker")
+        elif action == "ticket.unlinked":
+            item["tracker"] = None
+
+    def _show(self, seq: int, about: str, stored: bool, after: Any) -> None:
+        sha256 = said(after, "sha256")
+        if not isinstance(sha256, str) or not HASH.fullmatch(sha256):
+            return
+        told = self.files.setdefault(sha256, {})
+        if stored or after.get("stored") is True:
+            self.kept.setdefault(sha256, seq)
+        if not stored:
+            piece: dict[str, Any] = {name: after.get(name) for name in LISTED}
+            one = (str(after.get("id")), str(after.get("version")))
+            told.setdefault(one, {**piece, "supports": [], "record": seq})["supports"].append(about)
+
+    def sorted_out(self) -> dict[str, list[str]]:
+        """The items by whether they have a ticket, are to have one, or are to have none."""
+        found: dict[str, list[str]] = {"linked": [], "unlinked": [], "excluded": []}
+        for ref in sorted(self.items):
+            item = self.items[ref]
+            due = item["status"] in ("open", "in_progress") and item.get("part_of") is None
+            found["linked" if item.get("tracker") is not None else "unlinked" if due else "excluded"].append(ref)
+        return found
+
+
 class Tree:
     """The Merkle tree of RFC 6962 over leaves: every full subtree, by its height."""
 
@@ -345,8 +435,8 @@ class Tree:
 class Ledger:
     """The records of a pack, checked one after the other up to the first that cannot be trusted."""
 
-    def __init__(self, texts: dict[bytes, str], until: str) -> None:
-        self.until = until
+    def __init__(self, texts: dict[bytes, str], account: Account) -> None:
+        self.account = account
         self.shown = bytearray()
         self.due = 0
         self.leaves = bytearray()
@@ -355,10 +445,8 @@ class Ledger:
         self.bad = ""
         self.forks: list[dict[str, Any]] = []
         self.handed_over: list[tuple[int, Key, Key]] = []
-        self.items: dict[str, str] = {}
-        self.files: dict[str, int] = {}
         self.erased: set[str] = set()
-        self.gone: dict[str, int] = {}
+        self.gone: dict[str, list[int]] = {}
         self._texts = texts
 
     def read(self, lines: IO[bytes]) -> None:
@@ -376,13 +464,9 @@ class Ledger:
             self.leaves += (leaf := hashlib.sha256(b"\0" + line[:-1])).digest()
             self.head = leaf.hexdigest()
             self.size += 1
-        lost = [seq for hash_, seq in self.gone.items() if hash_ not in self.erased]
+        lost = [seqs[0] for hash_, seqs in self.gone.items() if hash_ not in self.erased]
         if lost:
             self.bad = f"record {min(lost):,} stands for a personal text that is not here, and no record erased it"
-
-    def born(self) -> set[str]:
-        """The items that there were by the end of the last day."""
-        return {ref for ref, at in self.items.items() if at < self.until}
 
     def _follow(self, body: dict[str, Any]) -> None:
         if body.get("seq") != self.size + 1:
@@ -395,23 +479,17 @@ class Ledger:
         seq, action, after = self.size + 1, body["action"], body["after"]
         told = in_words(body, self._texts) if hides else body
         self.shown += brief([*(told[name] for name in WHAT), *(told["actor"][name] for name in WHO.values())])
-        self.due += body["at"] < self.until
+        self.due += body["at"] < self.account.until
+        self.account.hear(told)
         for each in commitments(body) if hides else ():
             if bytes.fromhex(each) not in self._texts:
-                self.gone.setdefault(each, seq)
+                self.gone.setdefault(each, []).append(seq)
         if action == "person.erased" and body["object"] == "person":
             self.erased.update(each for each in strings([body["before"], after]) if re.fullmatch("[0-9a-f]{64}", each))
         elif action == "ledger.forked":
             self._learn_fork(seq, body["before"], said(after, "origin"))
         elif action == "key.rotated":
             self._learn_key(seq, said(body["before"], "key"), said(after, "key"))
-        elif action == "item.created":
-            self.items[body["object"]] = body["at"]
-        elif action in ("evidence.added", "evidence.stored"):
-            sha256 = said(after, "sha256")
-            if isinstance(sha256, str) and HASH.fullmatch(sha256):
-                kept = action == "evidence.stored" or said(after, "stored") is True
-                self.files[sha256] = self.files.get(sha256, 0) or (seq if kept else 0)
 
     def _learn_fork(self, seq: int, before: Any, after: Any) -> None:
         """Where the ledger was begun anew; a record that says it in another way than the program is passed over."""
@@ -444,10 +522,13 @@ def compare(ledger: Ledger, mine: list[Checkpoint], theirs: list[Checkpoint], sa
     for each in some:
         if any(each.epoch < number(f["after"]) and f["seq"] <= each.size <= f["size"] for f in forks):
             continue
+        if each.size > ledger.size and each in mine and any(each.continues(one) for one in trusted):
+            say.append(f"The ledger went on since, to {each.size:,} records at least ({each.place}).")
+            continue
         if each.size > ledger.size and not ledger.bad:
             raise Wrong(
                 f"the ledger ends at record {ledger.size:,}, but {each.place} was signed over {each.size:,}: "
-                "its end was cut off, or this pack is older than that checkpoint"
+                "its end was cut off, or that checkpoint is about another one"
             )
         if each.size <= ledger.size and each not in good:
             raise Wrong(f"what was recorded as {agreed + 1:,} to {each.size:,} is not what was signed ({each.place})")
@@ -467,7 +548,9 @@ class Pack:
     def __init__(self, place: Path) -> None:
         self.folder = place if place.is_dir() else None
         self._zip = None if self.folder else zipfile.ZipFile(place)
-        self.names = sorted(self._zip.namelist() if self._zip else self._files(place))
+        found = self._zip.namelist() if self._zip else self._files(place)
+        self.names = sorted(name for name in found if not name.endswith("/"))
+        self._there = frozenset(self.names)
 
     @staticmethod
     def _files(place: Path) -> list[str]:
@@ -475,6 +558,8 @@ class Pack:
 
     def open(self, name: str) -> IO[bytes]:
         """A file to be read; raises `Wrong` where it is not there."""
+        if name not in self._there:
+            raise Wrong(f"{name} is missing")
         try:
             return self._zip.open(name) if self._zip else (self.folder or Path()).joinpath(name).open("rb")
         except (KeyError, OSError):
@@ -534,14 +619,20 @@ def believed(keys: list[Key], ledger: Ledger, found: list[Note]) -> list[Key]:
     return keys
 
 
-def check_files(pack: Pack) -> None:
-    """Compare each file with the list of them."""
-    listed = pack.json("manifest.json")["files"]
+def check_files(pack: Pack, keys: list[Key]) -> list[str]:
+    """Compare each file with the list of them, and tell who of the keys signed that list."""
+    listed = pack.json(MANIFEST)["files"]
     for name, told in listed.items():
         if pack.sha256(name) != told["sha256"]:
             raise Wrong(f"{name} is not as it was when the pack was made")
-    if pack.folder is None and (more := Counter(pack.names) - Counter([*listed, "manifest.json"])):
+    if more := Counter(pack.names) - Counter([*listed, MANIFEST, SIGNED]):
         raise Wrong(f"{', '.join(sorted(more))} was not in the pack when it was made")
+    if SIGNED not in pack.names:
+        return []
+    lines, signers = signed(pack.text(SIGNED), keys)
+    if lines != ["counterfoil audit pack", f"{MANIFEST} {pack.sha256(MANIFEST)}"]:
+        raise Wrong(f"{SIGNED} was made for another pack")
+    return [each.name for each in signers]
 
 
 def texts(pack: Pack) -> dict[bytes, str]:
@@ -557,34 +648,48 @@ def texts(pack: Pack) -> dict[bytes, str]:
     return found
 
 
-def check_evidence(pack: Pack, ledger: Ledger, say: list[str]) -> None:
+def check_evidence(pack: Pack, account: Account, say: list[str]) -> None:
     """Every file of evidence is what its name and the ledger say, and what is not here is told of."""
     here = {name.split("/", 1)[1] for name in pack.names if name.startswith("evidence/")}
     for sha256 in sorted(here):
         if pack.sha256(f"evidence/{sha256}") != sha256:
             raise Wrong(f"evidence/{sha256} is not the file that was recorded")
-        if sha256 not in ledger.files:
+        if sha256 not in account.files:
             raise Wrong(f"evidence/{sha256} is in no record")
-    lacking = pack.json("evidence.json")["missing"]
-    for sha256, seq in ledger.files.items():
-        if seq and sha256 not in here | set(lacking):
+    told = pack.json("evidence.json")
+    if told["files"] != {sha256: list(pieces.values()) for sha256, pieces in account.files.items()}:
+        raise Wrong("evidence.json does not list what the records say")
+    lacking = told["missing"]
+    for sha256, seq in account.kept.items():
+        if sha256 not in here | set(lacking):
             raise Wrong(f"the file of record {seq:,} is neither here nor said to be missing")
-    say += [f"The evidence {sha256} is not in the pack: {why}." for sha256, why in lacking.items()]
+    for sha256, why in lacking.items():
+        seq = account.kept.get(sha256, 0)
+        say.append(
+            f"The evidence {sha256} is not in the pack: {why}{f' (record {seq:,}: it was kept)' if seq else ''}."
+        )
     say.append(f"{len(here):,} files of evidence are those that were recorded.")
 
 
 def check_counts(pack: Pack, ledger: Ledger, say: list[str]) -> None:
-    """The counts that the pack gives are those of the records."""
-    told = pack.json("completeness.json")["items"]
-    there = ledger.born()
-    named = [ref for each in ("linked", "unlinked", "excluded") for ref in told[each]["items"]]
-    if sorted(named) != sorted(there):
-        odd = sorted(set(named) ^ there) or ["an item counted twice"]
-        raise Wrong(f"completeness.json does not account for each item once: {', '.join(odd[:SHOWN])}")
-    counts = [told[each]["count"] for each in ("linked", "unlinked", "excluded")]
-    if told["count"] != len(there) or counts != [len(told[e]["items"]) for e in ("linked", "unlinked", "excluded")]:
-        raise Wrong("the counts in completeness.json are not those of the ledger")
-    say.append("Items: {:,} = {:,} linked + {:,} unlinked + {:,} excluded.".format(len(there), *counts))
+    """What the pack counts and lists is what comes of the records."""
+    told, found, account = pack.json("completeness.json"), ledger.account.sorted_out(), ledger.account
+    for name, refs in found.items():
+        each = told["items"][name]
+        if each["items"] != refs or each["count"] != len(refs):
+            odd = sorted(set(each["items"]) ^ set(refs))[:SHOWN]
+            raise Wrong(f"completeness.json is not as the ledger has it: {name} items, {', '.join(odd) or 'the count'}")
+    here = [account.items[ref]["tracker"] for ref in found["linked"]]
+    sources = Counter(item["source"] for item in account.items.values())
+    counted = (len(account.items), Counter(here), sources)
+    if counted != (told["items"]["count"], told["items"]["linked"]["by_tracker"], told["items"]["by_source"]):
+        raise Wrong("completeness.json is not as the ledger has it: the counts")
+    if account.read != {"source.read": told["sources"], "tracker.read": told["trackers"]}:
+        raise Wrong("completeness.json is not as the ledger has it: what was read of sources and trackers")
+    if pack.json("redactions.json") != [{"hash": each, "records": ledger.gone[each]} for each in sorted(ledger.gone)]:
+        raise Wrong("redactions.json does not list the personal texts that are not here")
+    counts = [len(refs) for refs in found.values()]
+    say.append("Items: {:,} = {:,} linked + {:,} unlinked + {:,} excluded.".format(len(account.items), *counts))
 
 
 def rows(pack: Pack, name: str) -> Iterator[dict[str, str]]:
@@ -597,8 +702,8 @@ def rows(pack: Pack, name: str) -> Iterator[dict[str, str]]:
 
 def check_tables(pack: Pack, ledger: Ledger, say: list[str]) -> None:
     """What the tables show is what the records say, and where nothing was to be left out of them, all of it."""
-    confined = any(pack.json("manifest.json")["parameters"].values())
-    born = ledger.born()
+    confined = any(pack.json(MANIFEST)["parameters"].values())
+    born = ledger.account.items
     for name, column, most in (("items.csv", "item", len(born)), ("events.csv", "record", ledger.due)):
         if name not in pack.names:
             continue
@@ -616,9 +721,24 @@ def check_tables(pack: Pack, ledger: Ledger, say: list[str]) -> None:
         say.append(f"{name}: {len(seen):,} rows, as the ledger has them.")
 
 
+def limits(manifest: dict[str, Any]) -> str:
+    """What a pack was confined to, in words."""
+    return "".join(f", confined to the {name} {value}" for name, value in manifest["parameters"].items() if value)
+
+
+def covered(pack: Pack, signers: list[str]) -> str:
+    """What was not compared with the records, and who stands in for it."""
+    rest = [name for name in pack.names if not COMPARED.fullmatch(name)]
+    stamps = " (a .tsr: `openssl ts -verify -data X.note -in X.tsr -CAfile FILE`)"
+    words = f"Not compared with the records: {', '.join(rest)}{stamps if any('.tsr' in name for name in rest) else ''}"
+    who = f"They are as {signers[0]} signed them" if signers else "Nobody whose key you named vouches for them"
+    return f"{words}, and the reasons in completeness.json and evidence.json. {who}."
+
+
 def examine(pack: Pack, keys: list[Key], mine: list[Note], say: list[str]) -> tuple[int, str]:
     """The exit code and the verdict."""
-    ledger = Ledger(texts(pack), pack.json("manifest.json")["period"]["until"])
+    manifest = pack.json(MANIFEST)
+    ledger = Ledger(texts(pack), Account(manifest["period"]))
     with pack.open("ledger.jsonl") as lines:
         ledger.read(lines)
     if ledger.bad:
@@ -627,32 +747,40 @@ def examine(pack: Pack, keys: list[Key], mine: list[Note], say: list[str]) -> tu
     keys = believed(keys, ledger, [*mine, *theirs])
     own, given = counting(mine, keys, say), counting(theirs, keys, say)
     anchored = compare(ledger, own, given, say)
-    told = pack.json("manifest.json")["ledger"]
-    if (told["records"], told["head"]) != (ledger.size, ledger.head):
+    if (manifest["ledger"]["records"], manifest["ledger"]["head"]) != (ledger.size, ledger.head):
         raise Wrong("the manifest is about another ledger")
-    check_evidence(pack, ledger, say)
+    say.append("It is about {from} to {to}{}.".format(limits(manifest), **manifest["period"]))
+    check_evidence(pack, ledger.account, say)
     check_counts(pack, ledger, say)
     check_tables(pack, ledger, say)
-    check_files(pack)
+    signers = check_files(pack, keys)
+    say.append(covered(pack, signers))
     if ledger.gone:
         say.append(f"{len(ledger.gone):,} personal texts were erased, by record; their commitments are here.")
-    if anchored and ledger.size - anchored <= NEWER:
-        newer = f"; {ledger.size - anchored:,} are newer" if ledger.size > anchored else ""
-        return (
-            SOUND,
-            f"SOUND: {ledger.size:,} records, {anchored:,} of them vouched for by a checkpoint of yours{newer}.",
-        )
+    return judged(ledger.size, anchored, signers, why_not(anchored, own, theirs))
+
+
+def judged(size: int, anchored: int, signers: list[str], why: str) -> tuple[int, str]:
+    """The exit code and the verdict on a ledger of so many records, and on a pack with these signers."""
+    vouched = f"{size:,} records, {anchored:,} of them vouched for by a checkpoint of yours"
+    if not anchored or size - anchored > NEWER:
+        return UNDECIDED, f"CONSISTENT, NOT ANCHORED: {size:,} records; {why}."
+    if not signers:
+        return UNDECIDED, f"SOUND LEDGER, UNSIGNED PACK: {vouched}; nobody whose key you named signed the rest."
+    return SOUND, f"SOUND: {vouched}{f'; {size - anchored:,} are newer' if size > anchored else ''}."
+
+
+def why_not(anchored: int, own: list[Checkpoint], theirs: list[Note]) -> str:
+    """Why no checkpoint vouches for the ledger, or for enough of it."""
     if anchored:
-        why = f"your newest checkpoint vouches for {anchored:,} of them only; get a newer one"
-    elif own:
-        why = "no checkpoint of yours is about this ledger"
-    elif theirs:
-        why = (
+        return f"your newest checkpoint vouches for {anchored:,} of them only; get a newer one"
+    if own:
+        return "no checkpoint of yours is about this ledger"
+    if theirs:
+        return (
             "signed by the key you named, but nobody compared it with a checkpoint from elsewhere: --checkpoints FOLDER"
         )
-    else:
-        why = "no checkpoint counts: --pubkey KEY names who signs, --checkpoints FOLDER what was kept elsewhere"
-    return UNDECIDED, f"CONSISTENT, NOT ANCHORED: {ledger.size:,} records; {why}."
+    return "no checkpoint counts: --pubkey KEY names who signs, --checkpoints FOLDER what was kept elsewhere"
 
 
 class Options(argparse.ArgumentParser):

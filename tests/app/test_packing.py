@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import stat
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,9 @@ from zipfile import ZipFile
 
 import pytest
 
+from state.vault import Vault
+from sync import proving
+from sync.app import packing
 from sync.report import verify
 from tests.app.conftest import Answer, Line, Office
 from tests.app.test_signing import Audit, rearm, signing
@@ -153,8 +157,8 @@ def test_a_pack_holds_all_that_proves_it(auditor: Auditor) -> None:
     with ZipFile("pack.zip") as pack:
         names = pack.namelist()
         manifest = json.loads(pack.read("manifest.json"))
-        assert names[:-1] == sorted(manifest["files"])
-        assert (names[-1], len(names)) == ("manifest.json", answer["files"])
+        assert names[:-2] == sorted(manifest["files"])
+        assert (names[-2:], len(names)) == (["manifest.json", "manifest.sig"], answer["files"])
         assert manifest["ledger"]["records"] == answer["records"] == len(pack.read("ledger.jsonl").splitlines())
         assert {each.date_time for each in pack.infolist()} == {(1980, 1, 1, 0, 0, 0)}
         [evidence] = [name for name in names if name.startswith("evidence/")]
@@ -181,6 +185,59 @@ def test_no_pack_is_made_of_a_ledger_that_was_tampered_with(auditor: Auditor) ->
     assert not Path("pack.zip").exists()
 
 
+def test_no_pack_is_made_of_a_ledger_that_was_cut_together_with_its_checkpoints(auditor: Auditor) -> None:
+    disarm(auditor.line.url)
+    raw(auditor.line.url, "DELETE FROM audit WHERE seq > 1", "DELETE FROM checkpoint")
+    answer = auditor.line("audit", "pack", *DAYS, "--out", "pack.zip")
+    assert (answer.code, "No pack was written" in answer.err) == (6, True)
+    assert not Path("pack.zip").exists()
+
+
+def test_a_pack_of_last_week_is_sound_though_a_newer_checkpoint_is_at_hand(auditor: Auditor) -> None:
+    size = auditor.gets()["records"]
+    auditor.line.add("Patch the server")
+    auditor.line("audit", "sign")
+    answer = auditor.anchored()
+    assert (answer.code, f"{size} records, {size} of them vouched for" in answer.out) == (0, True)
+    assert f"The ledger went on since, to {size + 1} records at least" in answer.out
+
+
+def test_a_pack_is_its_owner_s_alone_to_read_and_follows_no_link(auditor: Auditor) -> None:
+    victim = Path("victim")
+    victim.write_text("mine", encoding="utf-8")
+    Path(".pack.zip.part").symlink_to(victim)
+    Path("pack.zip").symlink_to(victim)
+    auditor.gets()
+    assert victim.read_text(encoding="utf-8") == "mine"
+    assert stat.S_IMODE(Path("pack.zip").lstat().st_mode) == 0o600
+    assert not Path("pack.zip").is_symlink()
+
+
+def test_a_file_that_cannot_be_read_is_not_taken_for_the_pack(
+    auditor: Auditor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sha256 = hashlib.sha256(b"rotated").hexdigest()
+    [file] = auditor.line.folder.rglob(sha256)
+    monkeypatch.setattr(Vault, "fault", lambda *_: file.unlink(missing_ok=True))
+    answer = auditor.line("audit", "pack", *DAYS, "--out", "pack.zip")
+    assert answer.code != 0
+    assert f"{sha256} cannot be read" in answer.err
+    assert not [*Path().glob("*.part"), *Path().glob("pack.zip")]
+
+
+def test_the_pack_is_made_from_the_moment_that_was_verified(auditor: Auditor, monkeypatch: pytest.MonkeyPatch) -> None:
+    def examined(*arguments: Any) -> Any:
+        found = proving.examined(*arguments)
+        assert auditor.line("item", "edit", "AI-1", "--owner", "omar@acme.example").code == 0
+        assert auditor.line("person", "erase", "mia@acme.example", "--reason", "she asked for it").code in (0, 3)
+        return found
+
+    with monkeypatch.context() as meanwhile:
+        meanwhile.setattr(packing, "examined", examined)
+        auditor.gets()
+    assert auditor.anchored().code == 0
+
+
 def test_days_in_the_wrong_order_and_a_folder_that_is_not_there_are_said(auditor: Auditor) -> None:
     answer = auditor.line("audit", "pack", "--from", "2026-06-30", "--to", "2026-01-01", "--out", "pack.zip")
     assert (answer.code, "is before --from" in answer.err) == (2, True)
@@ -197,7 +254,11 @@ def test_the_words_say_what_was_written_and_how_it_is_checked(auditor: Auditor) 
     auditor.line.add("Patch the server")
     out = auditor.line("audit", "pack", *DAYS, "--out", "pack.zip").out
     assert "1 record in it are not signed" in out
-    assert f"python3 verify.py pack.zip --pubkey {auditor.audit.key}" in out
+    assert "Nobody signed what is in it beside the ledger" in out
+    assert "python3 verify.py pack.zip --pubkey KEY --checkpoints FOLDER" in out
+    assert "verify.py is from a release" in out
+    answer = auditor.anchored()
+    assert (answer.code, answer.out.split(":")[0]) == (2, "SOUND LEDGER, UNSIGNED PACK")
 
 
 def test_a_pack_accounts_for_every_item_and_says_what_was_read_when(office: Office) -> None:

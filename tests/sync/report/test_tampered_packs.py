@@ -15,6 +15,7 @@ from zipfile import ZIP_DEFLATED, ZipFile
 
 import pytest
 
+from state.checkpoint import SigningKey
 from state.store import Store
 from state.vault import Vault
 from sync.proving import Conclusion, Kept
@@ -52,7 +53,7 @@ class Bench:
         return theirs, conclude(Exported(pack), kept, [KEY.public]).conclusion
 
     def listed_anew(self, files: Files) -> Files:
-        """The files with a manifest that fits them."""
+        """The files with a manifest that fits them, signed by who has the key."""
         manifest = json.loads(files["manifest.json"])
         lines = files["ledger.jsonl"].splitlines()
         head = hashlib.sha256(b"\0" + lines[-1]).hexdigest() if lines else "0" * 64
@@ -60,9 +61,11 @@ class Bench:
         manifest["files"] = {
             name: {"sha256": hashlib.sha256(content).hexdigest(), "size": len(content)}
             for name, content in files.items()
-            if name != "manifest.json"
+            if name not in (bundle.MANIFEST, bundle.SIGNED)
         }
-        return files | {"manifest.json": json.dumps(manifest).encode()}
+        made = json.dumps(manifest).encode()
+        text = f"counterfoil audit pack\nmanifest.json {hashlib.sha256(made).hexdigest()}\n"
+        return files | {bundle.MANIFEST: made, bundle.SIGNED: f"{text}\n{KEY.line(text)}".encode()}
 
 
 @pytest.fixture(scope="module")
@@ -74,7 +77,7 @@ def sound(tmp_path_factory: pytest.TempPathFactory) -> Files:
         position = Position(found.records, found.head, tree.root.hex())
         proof = Proof(connection, position, ASKED, Vault(folder / "vault", largest=1))
         members = proof.members(lambda _: None, None)
-        bundle.write(folder / "pack.zip", members, ASKED.about(position, "counterfoil"), lambda *_: None)
+        bundle.write(folder / "pack.zip", members, ASKED.about(position, "counterfoil"), KEY, lambda *_: None)
     with ZipFile(folder / "pack.zip") as pack:
         return {name: pack.read(name) for name in pack.namelist()}
 
@@ -156,7 +159,7 @@ def test_a_personal_text_that_was_changed_is_named(bench: Bench) -> None:
 
 COUNTED: dict[str, tuple[Callable[[Files], Files], str]] = {
     "an item left out": (change("completeness.json", b'"AI-000001",', b""), "AI-000001"),
-    "a count changed": (change("completeness.json", b'"count": 20', b'"count": 19'), "the counts in completeness.json"),
+    "a count changed": (change("completeness.json", b'"count": 20', b'"count": 19'), "completeness.json is not as the"),
     "evidence from nowhere": (lambda files: files | {"evidence/" + "0" * 64: b""}, "is not the file that was recorded"),
     "a list taken out": (without("completeness.json"), "completeness.json is missing"),
     "a list that is none": (lambda files: files | {"evidence.json": b"["}, "evidence.json is not JSON"),
@@ -241,10 +244,98 @@ def test_garbage_in_a_pack_comes_to_a_verdict_and_never_to_a_traceback(bench: Be
     assert (code == 0) == (bytes(content) == bench.files[name])
 
 
-def test_a_pack_that_ends_before_a_checkpoint_of_the_auditor_s_is_not_sound(bench: Bench) -> None:
-    rows = rows_of(bench.files)[: RECORDS - 5]
-    files = with_rows(bench.files, rows)
-    last: Any = max(name for name in files if name.endswith(".note"))
-    del files[last]
-    assert bench.judged(bench.listed_anew(files))[0] == 1
-    assert "its end was cut off, or this pack is older" in bench.say()
+def test_a_pack_that_ends_before_the_only_checkpoint_of_the_auditor_s_is_not_sound(bench: Bench) -> None:
+    last = max(name for name in bench.files if name.endswith(".note"))
+    files = with_rows(bench.files, rows_of(bench.files)[: RECORDS - 5])
+    kept = bench.folder / "kept"
+    kept.mkdir()
+    (kept / "newest.note").write_bytes(files.pop(last))
+    asked = Bench(bench.files, kept, bench.folder, bench.say)
+    assert asked.judged(bench.listed_anew(files)) == (1, Conclusion.TAMPERED)
+    assert "its end was cut off" in bench.say()
+
+
+def test_of_a_pack_that_nobody_signed_or_whose_signature_is_another_s_nothing_but_the_ledger_is_sound(
+    bench: Bench,
+) -> None:
+    more = bench.files | {"index.html": b"<h1>All is well</h1>"}
+    signed = bench.listed_anew(more)
+    assert bench.judged(signed)[0] == 0
+    assert "Not compared with the records: index.html, verify.py, and the reasons in" in (said := bench.say())
+    assert f"They are as {KEY.name} signed them." in said
+    assert bench.judged(without(bundle.SIGNED)(signed))[0] == 2
+    assert bench.say().startswith("SOUND LEDGER, UNSIGNED PACK: 60 records, 60 of them vouched for")
+    assert bench.judged(signed | {bundle.SIGNED: bench.files[bundle.SIGNED]})[0] == 1
+    assert "manifest.sig was made for another pack" in bench.say()
+    other = SigningKey.made(KEY.name, bytes(32))
+    text = signed[bundle.SIGNED].decode().split("\n\n")[0] + "\n"
+    assert bench.judged(signed | {bundle.SIGNED: f"{text}\n{other.line(text)}".encode()})[0] == 2
+
+
+def retold(name: str, change: Callable[[Any], Any]) -> Callable[[Files], Files]:
+    """A list of the pack with something else in it."""
+
+    def changed(files: Files) -> Files:
+        told = json.loads(files[name])
+        return files | {name: json.dumps(change(told) or told).encode()}
+
+    return changed
+
+
+def excluded(told: Any) -> None:
+    items = told["items"]
+    items["excluded"], items["unlinked"] = items["unlinked"], {"count": 0, "items": [], "by_reason": {}}
+
+
+TOLD: dict[str, tuple[Callable[[Files], Files], str]] = {
+    "an item as excluded": (retold("completeness.json", excluded), "unlinked items, AI-000001"),
+    "another source": (retold("completeness.json", lambda told: told["items"].update(by_source={})), "the counts"),
+    "a tracker read": (retold("completeness.json", lambda told: told["trackers"].update(eng=[{}])), "what was read of"),
+    "a text as erased": (retold("redactions.json", lambda _: [{"hash": "0" * 64, "records": [1]}]), "redactions.json"),
+    "another file": (retold("evidence.json", lambda told: told["files"].update(a=[])), "evidence.json does not list"),
+    "other days": (retold("manifest.json", lambda told: told["period"].update(to="2020-01-01")), "unlinked items"),
+}
+
+
+@pytest.mark.parametrize("kind", TOLD)
+def test_what_the_maker_of_a_pack_tells_and_signs_is_what_the_records_say(bench: Bench, kind: str) -> None:
+    altered, words = TOLD[kind]
+    assert bench.judged(bench.listed_anew(altered(bench.files)))[0] == 1
+    assert words in bench.say()
+
+
+def test_the_days_in_the_manifest_are_told_and_decide_when_they_end(bench: Bench) -> None:
+    moved = retold("manifest.json", lambda told: told["period"].update(until="2020-01-01T00:00:00.000000Z"))
+    assert bench.judged(bench.listed_anew(moved(bench.files)))[0] == 0
+    assert "It is about 2026-01-01 to 2026-12-31." in (said := bench.say())
+    assert "Items: 20 = " in said
+
+
+def test_a_text_that_stands_there_twice_must_be_right_both_times(bench: Bench) -> None:
+    first, rest = bench.files["texts.jsonl"].split(b"\n", 1)
+    forged = json.dumps(json.loads(first) | {"text": "approved by the CISO"}).encode()
+    files = bench.files | {"texts.jsonl": b"\n".join((forged, first, rest))}
+    assert bench.judged(bench.listed_anew(files)) == (1, Conclusion.TAMPERED)
+
+
+def test_a_pack_that_was_unpacked_and_packed_again_is_sound_and_a_file_more_in_its_folder_is_found(
+    bench: Bench,
+) -> None:
+    assert bench.judged(bench.files | {"checkpoints/": b"", "evidence/": b""})[0] == 0
+    folder = bench.folder / "unpacked"
+    for name, content in bench.files.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(content)
+    asked = [str(folder), "--pubkey", str(KEY.public), "--checkpoints", str(bench.share)]
+    assert verify.main(asked) == 0
+    (folder / "all-is-well.html").write_bytes(b"")
+    assert verify.main(asked) == 1
+    assert "all-is-well.html was not in the pack" in bench.say()
+
+
+def test_a_manifest_that_names_what_is_not_in_the_pack_has_nothing_else_read(bench: Bench) -> None:
+    folder = bench.folder / "unpacked"
+    folder.mkdir()
+    (folder / "manifest.json").write_text(json.dumps({"files": {"/dev/zero": {"sha256": ""}}}), encoding="utf-8")
+    with pytest.raises(verify.Wrong, match="/dev/zero is missing"):
+        verify.check_files(verify.Pack(folder), [])
