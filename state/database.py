@@ -50,6 +50,20 @@ _RELATIONS = {
 }
 
 
+class Moment:
+    """A database as one transaction sees it, whatever is asked of it and when."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    @contextmanager
+    def reading(self) -> Iterator[Connection]:
+        """That transaction."""
+        yield self._connection
+
+    asking = reading
+
+
 class Database:
     """Short transactions on one database; every failure of the database is a `StateError`."""
 

@@ -12,7 +12,7 @@ from sqlalchemy import Connection, Row, Select, select
 
 from state import audit, comments, feeds, items, journal, links, verifying, waiting
 from state.audit import AuditRecord
-from state.database import Database
+from state.database import Database, Moment
 from state.effects import Feed, Intent
 from state.errors import StateError, UnknownRef
 from state.items import Wanted
@@ -32,8 +32,8 @@ _ITEM = re.compile(r"AI-\d{6,}", re.ASCII)
 class Known:
     """What is known in one database. `installation` is its random name."""
 
-    def __init__(self, database: Database) -> None:
-        self._database = database
+    def __init__(self, database: Database | Moment) -> None:
+        self._database: Database | Moment = database
         query = select(META.c.value).where(META.c.name == "installation")
         with database.reading() as connection:
             self.installation: str = connection.execute(query).scalar_one()
@@ -178,6 +178,12 @@ class Known:
         """Check the whole ledger, and that it agrees with checkpoints; or its `last` so many records."""
         with self._database.reading() as connection:
             return verifying.verify(connection, points) if last is None else verifying.verify_last(connection, last)
+
+    @contextmanager
+    def moment(self) -> Iterator["Known"]:
+        """What is known now; what is written meanwhile is not."""
+        with self._database.reading() as connection:
+            yield Known(Moment(connection))
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:

@@ -94,6 +94,8 @@ class TakenIn(NamedTuple):
 class Store(Known):
     """What we know, in one database. `clock` gives the time (aware, UTC), `entropy(n)` gives n random bytes."""
 
+    _database: Database
+
     def __init__(self, database: Database, clock: Clock, entropy: Entropy) -> None:
         super().__init__(database)
         self._clock = clock

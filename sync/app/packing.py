@@ -36,16 +36,16 @@ def pack(shell: Shell, asked: Asked, out: Path) -> int:
     config = configuration(shell)
     keys, key = public_keys(shell, config, ()), _key(shell, config)
     kept, silent = kept_elsewhere(shell, config, None)
-    with open_store(shell, config) as store, progress(shell) as tell, store.reading() as connection:
-        found = examined(connection, kept, keys)
+    with open_store(shell, config) as store, progress(shell) as tell, store.moment() as now, now.reading() as moment:
+        found = examined(moment, kept, keys)
         tree = found.verdict.tree
         if found.verdict.first_bad is not None or tree is None:
             raise Untrusted(f"{found.verdict.first_bad and found.verdict.first_bad[1]}. No pack was written")
         position = Position(tree.size, found.verdict.head, tree.root.hex())
         about = asked.about(position, f"counterfoil {version('counterfoil')}")
-        proof = Proof(connection, position, asked, vault(config))
+        proof = Proof(moment, position, asked, vault(config))
         only = {"framework": asked.framework, "tracker": asked.tracker}
-        book = read(store, Period(asked.first, asked.last), Policy(), position=position.records, **only)
+        book = read(now, Period(asked.first, asked.last), Policy(), position=position.records, **only)
         members = chain(proof.members(_stamps(config), None), csv_members(book))
         try:
             made = bundle.write(out, members, about, key, lambda done, total: tell("writing", done, total))

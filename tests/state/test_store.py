@@ -39,7 +39,18 @@ READING = {
         "content_at",
         "given_up",
     ),
-    *("waiting_comments", "comments", "known_comments", "holds", "hold", "log", "verify", "reading", "marker_key"),
+    *(
+        "waiting_comments",
+        "comments",
+        "known_comments",
+        "holds",
+        "hold",
+        "log",
+        "verify",
+        "reading",
+        "moment",
+        "marker_key",
+    ),
     *("given_up", "open", "close", "check_integrity", "ask"),
 }
 WITHOUT_RECORDS = {"create", "take_lease", "renew_lease", "release_lease", "alone"}

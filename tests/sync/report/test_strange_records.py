@@ -135,7 +135,9 @@ def taken(text: bytes) -> tuple[bool, bool]:
     told = json.loads(text)
     about = told.get("object")
     ours = fault(Stored(1, GENESIS, leaf(text), about if isinstance(about, str) else "x", text.decode()), 0, GENESIS)
-    theirs = verify.Ledger({bytes.fromhex("ab" * 32): "Kim"}, ASKED.until)
+    theirs = verify.Ledger(
+        {bytes.fromhex("ab" * 32): "Kim"}, verify.Account({"from": str(ASKED.first), "to": str(ASKED.last)})
+    )
     theirs.read(io.BytesIO(text + b"\n"))
     return ours is None, not theirs.bad
 
@@ -188,7 +190,7 @@ class Desk:
         with self.store.reading() as connection:
             proof = Proof(connection, position, ASKED, Vault(self.folder / "vault", largest=1))
             members, about = proof.members(lambda _: None, None), ASKED.about(position, "counterfoil")
-            bundle.write(self.folder / "pack.zip", members, about, lambda *_: None)
+            bundle.write(self.folder / "pack.zip", members, about, KEY, lambda *_: None)
         return self.folder / "pack.zip"
 
 
