@@ -5,10 +5,11 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
+from unicodedata import normalize
 
 from sqlalchemy import Connection, select, update
 
-from state import audit, salted
+from state import acceptances, audit, salted
 from state.audit import Ledger
 from state.effects import Because
 from state.errors import StateError
@@ -32,20 +33,30 @@ _AT_ONCE = 1000
 
 
 class Person:
-    """A person by the names they are recorded under; letters of either case are the same."""
+    """A person by the names they are recorded under; letters of either case, in any form of Unicode, are the same."""
 
     def __init__(self, names: Iterable[str]) -> None:
-        self._names = {name.casefold() for name in names}
+        self._names = {_alike(name) for name in names}
         each = "|".join(map(re.escape, sorted(self._names, key=len, reverse=True)))
-        self._within = re.compile(rf"(?<![\w@+-])(?<!\w\.)(?:{each})(?![\w@+-]|\.\w)")
+        self._within = re.compile(rf"(?<![\w+-])(?<!\w\.)(?<![\w.+-]@)(?:{each})(?![\w@+-]|\.\w)")
+
+    @property
+    def words(self) -> frozenset[str]:
+        """The names that are one word, which may be anybody's or nobody's."""
+        return frozenset(name for name in self._names if "@" not in name and not re.search(r"\s", name))
 
     def goes_by(self, name: str | None) -> bool:
         """Whether this is a name of theirs."""
-        return name is not None and name.casefold() in self._names
+        return name is not None and _alike(name) in self._names
 
     def is_in(self, text: str) -> bool:
-        """Whether a text has a name of theirs in it, as a word by itself."""
-        return bool(self._within.search(text.casefold()))
+        """Whether a text has a name of theirs in it, as a word by itself or as somebody who is called upon: `@kim`."""
+        return bool(self._within.search(_alike(text)))
+
+
+def _alike(text: str) -> str:
+    """A text as texts are compared."""
+    return text.casefold() if text.isascii() else normalize("NFKC", normalize("NFKC", text).casefold())
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +64,8 @@ class Traces:
     """Where a person stands: the hashes of their personal texts, and comments that have their name.
 
     `beside` are other names that acted under one of these, `owned` what is theirs to do, `in_clear` so many records
-    that hold a name as such, and `working` how many rows of which columns do.
+    that hold a name as such, and `working` how many rows of which columns do. `decided` are acceptances that are asked
+    for or in force and that they had a hand in, `nobodys` names of one word that nobody is recorded under.
     """
 
     texts: tuple[str, ...] = ()
@@ -62,6 +74,8 @@ class Traces:
     owned: tuple[str, ...] = ()
     in_clear: int = 0
     working: Mapping[str, int] = field(default_factory=dict)
+    decided: tuple[str, ...] = ()
+    nobodys: tuple[str, ...] = ()
 
 
 def traces(connection: Connection, person: Person, *, words: bool) -> Traces:
@@ -82,28 +96,38 @@ def traces(connection: Connection, person: Person, *, words: bool) -> Traces:
         tuple(_owned(connection, person)),
         in_clear,
         dict(_working(connection, person)),
+        tuple(_decided(connection, person)),
+        _nobodys(connection, person, kept.values()) if within else (),
     )
 
 
-def erase(connection: Connection, ledger: Ledger, person: Person, because: Because, *, words: bool) -> Traces:
+def erase(
+    connection: Connection, ledger: Ledger, person: Person, because: Because, *, words: bool, decisions: bool = False
+) -> Traces:
     """Let what a person is called in records go, with the record of that, and tell what went and what still stands.
 
-    Raises `StateError` where something is theirs to do, and where the record itself would name them.
+    Who had a hand in an acceptance that stands goes only with their `decisions`, which the record then names. Raises
+    `StateError` otherwise, where something is theirs to do, where a name is only a word, and where the record itself
+    would name them.
     """
     if any(map(person.is_in, (because.agent.account, because.agent.name, because.reason))):
         raise StateError("the record of it would name them again: let somebody else do it, and name nobody in --reason")
     found = traces(connection, person, words=words)
     if found.owned:
         raise StateError(f"{', '.join(found.owned)}: still theirs; give them another owner first. Nothing was erased")
+    if found.nobodys:
+        raise StateError(f"nobody is recorded as {', '.join(found.nobodys)}: every text with that word would go")
+    if found.decided and not decisions:
+        who = "they asked for it, decided it, or are named in it, and it stands; with --decisions that goes too"
+        raise StateError(f"{', '.join(found.decided)}: {who}, on record. Nothing was erased")
     kept = salted.hashes_of(connection, [because.reason])
     found = replace(found, texts=tuple(each for each in found.texts if each not in kept))
     for seq, values in _comments(connection, person, words=words).items():
         connection.execute(update(COMMENT).where(COMMENT.c.seq == seq).values(**values))
     if found.texts or found.comments:
         for some in chunks(found.texts or ("",), _AT_ONCE):
-            ledger.note(
-                GONE, PERSON, because, after={"hashes": [each for each in some if each], "comments": found.comments}
-            )
+            gone = {"hashes": [each for each in some if each], "comments": found.comments}
+            ledger.note(GONE, PERSON, because, after=gone | {"decisions": list(found.decided)})
         ledger.append(connection)
         salted.erase(connection, found.texts)
     return replace(found, working=dict(_working(connection, person)))
@@ -167,6 +191,25 @@ def _owned(connection: Connection, person: Person) -> Iterator[str]:
         if table is ITEM:
             query = query.where(ITEM.c.status.in_([status.value for status in UNFINISHED]))
         yield from (f"{name} {row[0]}" for row in connection.execute(query) if person.goes_by(row.owner))
+
+
+def _decided(connection: Connection, person: Person) -> Iterator[str]:
+    """The acceptances that stand and that the person had a hand in, or is named in."""
+    for each in acceptances.standing(connection):
+        terms, decided = each.terms, each.decisions
+        people = (each.requester, *each.editors, *(who for one in decided for who in one.people))
+        texts = (terms.justification, terms.compensating, terms.conditions, *(one.reason for one in decided))
+        if any(person.goes_by(who) or person.goes_by(who.partition(":")[2]) for who in people) or any(
+            map(person.is_in, texts)
+        ):
+            yield each.ref
+
+
+def _nobodys(connection: Connection, person: Person, kept: Iterable[str]) -> tuple[str, ...]:
+    """The names of one word that nobody is recorded under, nor wrote a comment under."""
+    authors = connection.execute(select(COMMENT.c.author).distinct()).scalars()
+    names = [_alike(each) for each in (*kept, *authors)]
+    return tuple(sorted(person.words - {*names, *(each.partition(":")[2] for each in names)}))
 
 
 def _comments(connection: Connection, person: Person, *, words: bool) -> dict[int, dict[str, str]]:

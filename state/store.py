@@ -201,10 +201,12 @@ class Store(Known):
             [stored] = comments.put(w.connection, w.ledger, [(said, because)])
             return stored
 
-    def erase_person(self, person: Person, holder: Holder, because: Because, *, words: bool) -> Traces:
+    def erase_person(
+        self, person: Person, holder: Holder, because: Because, *, words: bool, decisions: bool = False
+    ) -> Traces:
         """Let what a person is called in records go, and with their `words` what they said; raises `LeaseHeld`."""
         with self.alone(holder), self.writing() as w:
-            return persons.erase(w.connection, w.ledger, person, because, words=words)
+            return persons.erase(w.connection, w.ledger, person, because, words=words, decisions=decisions)
 
     def scrub(self) -> bool:
         """Leave nothing in the database's file of what was deleted; whether nobody else was reading it."""

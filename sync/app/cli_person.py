@@ -25,6 +25,9 @@ def erase(
     words: Annotated[
         bool, typer.Option("--words", help="Also what they said: their comments and reasons in the ledger.")
     ] = False,
+    decisions: Annotated[
+        bool, typer.Option("--decisions", help="Also where they had a hand in an acceptance that stands; recorded.")
+    ] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show what would go.")] = False,
 ) -> int:
     """Erase every text beside the ledger that names a person, and show what else still does.
@@ -34,4 +37,4 @@ def erase(
     """
     from sync.app import persons
 
-    return persons.erase(shell, names, reason, words=words, dry_run=dry_run)
+    return persons.erase(shell, names, reason, words=words, decisions=decisions, dry_run=dry_run)

@@ -13,7 +13,7 @@ from sync.app.opening import configuration, open_store
 from sync.app.shell import Shell
 
 
-def erase(shell: Shell, names: Sequence[str], reason: str, *, words: bool, dry_run: bool) -> int:
+def erase(shell: Shell, names: Sequence[str], reason: str, *, words: bool, decisions: bool, dry_run: bool) -> int:
     """Erase what a person is called in records, and with `words` what they said, or only show what that would be."""
     named = [name.strip() for name in names]
     if not reason.strip():
@@ -26,7 +26,8 @@ def erase(shell: Shell, names: Sequence[str], reason: str, *, words: bool, dry_r
             with store.reading() as connection:
                 found = persons.traces(connection, person, words=words)
         else:
-            found = store.erase_person(person, this_process(), shell.because(reason), words=words)
+            why = shell.because(reason)
+            found = store.erase_person(person, this_process(), why, words=words, decisions=decisions)
             scrubbed = store.scrub()
     answer: dict[str, Any] = {"erased": not dry_run, "scrubbed": scrubbed} | asdict(found)
     shell.answer(answer, lambda: show.rendered(*_told(found, dry_run=dry_run, scrubbed=scrubbed)))
@@ -44,6 +45,12 @@ def _told(found: Traces, *, dry_run: bool, scrubbed: bool) -> Iterator[object]:
     if found.owned:
         yield show.heading("Still theirs; give them another owner first")
         yield show.bullets(found.owned)
+    if found.decided:
+        yield show.heading("Acceptances that stand and that they had a hand in; they go only with --decisions")
+        yield show.bullets(found.decided)
+    if found.nobodys:
+        yield show.heading("Nobody is recorded by these words; leave them out")
+        yield show.bullets(found.nobodys)
     if found.working or found.in_clear:
         yield show.heading("Still names them")
         rows = [f"{where}: {show.counted(count, 'row')}" for where, count in found.working.items()]

@@ -17,6 +17,7 @@ from state.model import Actor, Agent, Comment
 from state.persons import Person, Traces
 from state.salted import ERASED
 from tests.databases import disarm, on_sqlite
+from tests.state.test_acceptances import approved, asked
 
 if TYPE_CHECKING:
     from tests.state.conftest import Book
@@ -64,7 +65,7 @@ def test_what_went_is_on_record_by_whom_and_why_and_the_record_names_nobody(book
         "ruth@acme.example",
         "they asked for it",
     )
-    assert told["after"] == {"hashes": list(gone.texts), "comments": 1}
+    assert told["after"] == {"hashes": list(gone.texts), "comments": 1, "decisions": []}
     assert "mia" not in _says(book).casefold()
 
 
@@ -182,3 +183,35 @@ def test_no_page_of_the_file_keeps_the_name(book: "Book") -> None:
     assert book.store.scrub()
     assert not [each.name for each in file.parent.glob(f"{file.name}*") if b"zebulon" in each.read_bytes()]
     assert book.store.verify().ok
+
+
+@pytest.mark.parametrize(
+    "text", ["please ask @kim about it", "(@Kim)", "[~kim] done", "Kim's", "Jose\u0301 said so", "JOSÉ"]
+)
+def test_a_name_is_found_however_it_is_written(text: str) -> None:
+    assert Person(["kim", "José"]).is_in(text)
+
+
+@pytest.mark.parametrize("text", ["kim@acme.example", "lee@kim", "a.@kim", "kim-lee", "skim", "kim.lee"])
+def test_a_name_within_another_one_is_not_theirs(text: str) -> None:
+    assert not Person(["kim", "José"]).is_in(text)
+
+
+def test_a_word_that_is_nobody_s_name_erases_nothing(book: "Book") -> None:
+    book.item()
+    _said(book, "not before the audit", "r1")
+    with pytest.raises(StateError, match="nobody is recorded as before, the"):
+        _erase(book, "the", "before", "mia")
+    assert book.store.verify().redacted == 0
+    assert _erase(book, "Mia Lee", "mia", words=True).texts
+
+
+def test_who_decided_an_acceptance_that_stands_goes_only_with_that_on_record(book: "Book") -> None:
+    approved(book, asked(book, book.item()))
+    for name in ("ruth@acme.example", "tom"):
+        with pytest.raises(StateError, match=r"^RA-000001: they asked for it, decided it"):
+            _erase(book, name, words=True, because=MIA)
+    assert book.store.verify().redacted == 0
+    book.store.erase_person(Person(["ruth@acme.example"]), HERE, MIA, words=True, decisions=True)
+    assert book.records()[-1]["after"]["decisions"] == ["RA-000001"]
+    assert book.store.verify().redacted > 0
