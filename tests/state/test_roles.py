@@ -124,7 +124,10 @@ def test_the_owner_is_refused_by_the_guards(apart: Apart) -> None:
 
 
 def _record(seq: int, prev: str, **changes: str) -> tuple[list[Any], ...]:
-    text = canonical({"v": 2, "seq": seq, "prev": prev, "object": "AI-000001"})
+    at = {"at": "2026-11-22T12:00:00.000000Z", "recorded": "2026-11-22T12:00:00.000000Z"}
+    who = {"kind": "human", "system": "counterfoil", "account": "kim", "name": ""}
+    what = {"action": "x", "object": "AI-000001", "field": "", "before": None, "after": None, "reason": ""}
+    text = canonical({"v": 2, "seq": seq, "prev": prev, "actor": who, "source": {"run": "", "event": ""}, **at, **what})
     said = {"seq": seq, "prev": prev, "hash": leaf(text), "object": "AI-000001", "body": text.decode()} | changes
     return tuple([value] for value in said.values())
 
