@@ -9,12 +9,14 @@ from datetime import timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
+from zipfile import ZipFile
 
 from connectors.sandbox.showcase import BRING_BACK, PEOPLE, Place, showcase
 from sync.app import demo_data, show
 from sync.app.cli import run
 from sync.app.failures import BUG, IN_ORDER, Mistaken
 from sync.app.shell import AHEAD, Shell, system_user, utc_now
+from sync.report.page import PAGE
 
 _ROUTES = """
 [[routes]]                           # what is urgent and about access goes to the platform team
@@ -113,6 +115,8 @@ def demo(shell: Shell, folder: Path | None) -> int:
     stage.say("What an auditor is handed, and checks alone")
     days = ("--from", str(shell.today), "--to", str(shell.today + timedelta(days=_DAYS)))
     stage.command("audit", "pack", *days, "--out", str(made / "pack.zip"))
+    with ZipFile(made / "pack.zip") as pack:
+        pack.extract(PAGE, made)
     answer = {"folder": str(made), "at_rest": calm, "steps": stage.steps}
     shell.answer(answer, lambda: _farewell(made))
     return IN_ORDER if calm else BUG
@@ -266,6 +270,7 @@ def _farewell(folder: Path) -> str:
     config = folder / "counterfoil.toml"
     lines = (
         f"{folder}  has the configuration, the database, what came in, and the auditor's pack.zip",
+        f"{folder / PAGE}  out of the pack is the page to open: a period for somebody who has never seen the tool",
         f"counterfoil status --config {config}",
         f"counterfoil audit log --config {config}",
         f"counterfoil holds list --config {config}",

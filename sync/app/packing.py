@@ -1,6 +1,6 @@
 """The auditor's pack, as a command."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Container, Iterator, Mapping
 from importlib.metadata import version
 from itertools import chain
 from pathlib import Path
@@ -16,14 +16,15 @@ from sync.app.ledger import kept_elsewhere
 from sync.app.opening import configuration, open_store
 from sync.app.programme_settings import TimestampAnchorTable
 from sync.app.progress import progress
+from sync.app.reporting import drawn, policy
 from sync.app.settings import Configuration
 from sync.app.shell import Shell
 from sync.proving import examined
 from sync.report import bundle
 from sync.report.book import read
-from sync.report.model import Period, Policy
+from sync.report.model import Book, Period
 from sync.report.pack import Asked, Proof
-from sync.report.sheets import csv_members
+from sync.report.page import members as readable
 from sync.report.slice import Position
 
 SUFFIX = ".tsr"
@@ -45,8 +46,8 @@ def pack(shell: Shell, asked: Asked, out: Path) -> int:
         about = asked.about(position, f"counterfoil {version('counterfoil')}")
         proof = Proof(moment, position, asked, vault(config))
         only = {"framework": asked.framework, "tracker": asked.tracker}
-        book = read(now, Period(asked.first, asked.last), Policy(), position=position.records, **only)
-        members = chain(proof.members(_stamps(config), None), csv_members(book))
+        book = read(now, Period(asked.first, asked.last), policy(config), position=position.records, **only)
+        members = chain(proof.members(_stamps(config), _shown(book)), readable(book, drawn(book)))
         try:
             made = bundle.write(out, members, about, key, lambda done, total: tell("writing", done, total))
         except OSError as error:
@@ -73,6 +74,13 @@ def _key(shell: Shell, config: Configuration) -> SigningKey | None:
         return signing_key(shell, config)
     except ConfigError:
         return None
+
+
+def _shown(book: Book) -> Container[str] | None:
+    """The hashes of the files of evidence that belong to a book that is confined; of any other, all."""
+    if not book.framework and not book.tracker:
+        return None
+    return frozenset(str(each.values["sha256"]) for each in book.evidence if each.values.get("sha256"))
 
 
 def _stamps(config: Configuration) -> Callable[[str], bytes | None]:

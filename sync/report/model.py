@@ -31,6 +31,11 @@ class Period:
         """When the day after it begins."""
         return midnight(self.last + timedelta(days=1))
 
+    @property
+    def days(self) -> int:
+        """How many days it has."""
+        return (self.last - self.first).days + 1
+
     def has(self, at: datetime) -> bool:
         """Whether a time lies in it."""
         return self.begin <= at < self.end
@@ -233,7 +238,11 @@ class ControlStory:
     @property
     def status(self) -> str:
         """How it stands on the last day."""
-        return self.spans[-1].status if self.spans else ""
+        return self.spans[-1].status
+
+    def days_as(self, status: str, period: Period) -> int:
+        """How many days of a period it had a status, in whole or in part."""
+        return min(sum(s.days_in(period) for s in self.spans if s.status == status), period.days)
 
 
 @dataclass(frozen=True, slots=True)

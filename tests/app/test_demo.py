@@ -35,7 +35,10 @@ def test_the_demo_tells_a_story_again_and_where_to_look(line: Line, tmp_path: Pa
     assert answer.code == 0, answer.err
     for said in ("$ counterfoil intake ocsf", "$ counterfoil explain", "26 created", "nothing to do"):
         assert said in answer.out
-    assert str(tmp_path / "counterfoil-demo-2") in answer.out.splitlines()[-5]
+    assert str(tmp_path / "counterfoil-demo-2") in answer.out.splitlines()[-6]
+    page = tmp_path / "counterfoil-demo-2" / "index.html"
+    assert str(page) in answer.out
+    assert "Rotate" in page.read_text(encoding="utf-8")
 
 
 def test_the_demo_does_not_write_into_a_folder_that_is_there(line: Line, tmp_path: Path) -> None:

@@ -168,6 +168,26 @@ def test_a_pack_holds_all_that_proves_it(auditor: Auditor) -> None:
         assert [name for name in names if name.startswith("checkpoints/")] != []
 
 
+def test_a_pack_has_a_page_to_open_and_shows_only_what_was_asked_for(auditor: Auditor) -> None:
+    line = auditor.line
+    (line.folder / "soc2.csv").write_text("code,title\nCC6.1,Access\n", encoding="utf-8")
+    assert line("framework", "add", "soc2.csv", "--id", "SOC2").code == 0
+    line.add("Encrypt the bucket", "--control", "SOC2:CC6.1")
+    auditor.gets("whole.zip")
+    auditor.gets("part.zip", "--framework", "SOC2")
+    with ZipFile("whole.zip") as whole, ZipFile("part.zip") as part:
+        pages = [pack.read("index.html").decode() for pack in (whole, part)]
+        assert whole.read("ledger.jsonl") == part.read("ledger.jsonl")
+        evidence = [[name for name in pack.namelist() if name.startswith("evidence/")] for pack in (whole, part)]
+        assert {"items.csv", "report.xlsx"} <= set(part.namelist())
+    assert ["Encrypt the bucket" in page for page in pages] == [True, True]
+    assert ["Rotate the keys" in page for page in pages] == [True, False]
+    assert [len(found) for found in evidence] == [1, 0]
+    assert ["<svg" in page for page in pages] == [True, True]
+    line("audit", "sign")
+    assert auditor.anchored("part.zip").code == 0
+
+
 def test_a_file_of_evidence_that_is_gone_is_told_and_not_left_out_silently(auditor: Auditor) -> None:
     sha256 = hashlib.sha256(b"rotated").hexdigest()
     [file] = auditor.line.folder.rglob(sha256)

@@ -42,6 +42,7 @@ def test_the_wheel_holds_the_four_packages_and_their_data(wheel: Path) -> None:
     tops = {name.split("/")[0] for name in names}
     assert {"connectors", "mapping", "state", "sync"} == {top for top in tops if not top.endswith(".dist-info")}
     assert "sync/app/config.example.toml" in names
+    assert {"sync/report/templates/index.html", "sync/report/templates/style.css"} <= set(names)
     assert any(name.startswith("state/migrations/versions/") for name in names)
 
 

@@ -1,0 +1,118 @@
+"""A report as one page that needs no network, for somebody who has never seen the tool."""
+
+import re
+from base64 import b64encode
+from collections.abc import Iterator, Mapping
+from datetime import date, datetime
+from hashlib import sha256
+from typing import Any
+from urllib.parse import urlsplit
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from sync.report import figures, remarks, words
+from sync.report.members import Member
+from sync.report.model import AcceptanceStory, Book, status_at
+from sync.report.sheets import csv_members
+from sync.report.workbook import workbook
+
+PAGE = "index.html"
+_OBEYED = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069\ufff9-\ufffb]")
+"""What a page would obey instead of show: control characters, and those that turn the direction of writing."""
+_PIECES = 200
+
+
+def members(book: Book, charts: Mapping[str, str]) -> Iterator[Member]:
+    """The readable part of a pack: the page with its charts, the tables, and the workbook with all of them."""
+    yield page(book, charts, proofs=True)
+    yield from csv_members(book)
+    yield workbook(book)
+
+
+def page(book: Book, charts: Mapping[str, str], *, proofs: bool) -> Member:
+    """The page; with `proofs` it says how what it tells can be checked with the files beside it."""
+    return Member(PAGE, _page(book, charts, proofs))
+
+
+def _page(book: Book, charts: Mapping[str, str], proofs: bool) -> Iterator[bytes]:
+    environment = Environment(
+        loader=PackageLoader("sync.report"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        finalize=_shown,
+    )
+    environment.filters |= {"minute": _minute, "address": _address, "plain": words.plain, "value": words.value}
+    style = Markup(environment.get_template("style.css").render())  # noqa: S704
+    stream = environment.get_template(PAGE).stream(
+        book=book,
+        proofs=proofs,
+        style=style,
+        policy_of_content=_policy(style),
+        charts={name: Markup(svg) for name, svg in charts.items()},  # noqa: S704
+        **_told(book),
+    )
+    stream.enable_buffering(_PIECES)
+    for text in stream:
+        yield text.encode()
+
+
+def _told(book: Book) -> Mapping[str, Any]:
+    standing = [each for each in book.acceptances if each.state in ("active", "requested")]
+    over = [
+        each
+        for each in book.acceptances
+        if each not in standing and (each.asked.at < book.period.end and _ended(each, book) >= book.period.first)
+    ]
+    told = book.told
+    return {
+        "summary": figures.summary(book),
+        "durations": figures.to_resolve(book),
+        "stories": told,
+        "told": frozenset(each.ref for each in told),
+        "standing": standing,
+        "over": over,
+        "overdue": remarks.overdue(book),
+        "late": remarks.late(book),
+        "days_late": remarks.days_late,
+        "remarks": remarks.remarks(book),
+        "status_at": status_at,
+        "headline": words.headline,
+        "quotation": words.quotation,
+        "source": words.source,
+        "sources": words.SOURCES,
+        "titles": {each.ref: each.title for each in book.items},
+    }
+
+
+def _ended(each: AcceptanceStory, book: Book) -> date:
+    """On which day an acceptance ended."""
+    return each.ended.at.date() if each.ended is not None else each.until or book.period.last
+
+
+def _policy(style: str) -> str:
+    """What the page may load: nothing, but for its own style."""
+    allowed = b64encode(sha256(style.encode()).digest()).decode()
+    return f"default-src 'none'; style-src 'sha256-{allowed}'; base-uri 'none'; form-action 'none'"
+
+
+def _shown(value: Any) -> Any:
+    """A value as the page shows it, without what it would obey."""
+    if isinstance(value, Markup) or not isinstance(value, str):
+        return "" if value is None else value
+    return _OBEYED.sub("\N{REPLACEMENT CHARACTER}", value)
+
+
+def _minute(at: datetime | None) -> str:
+    return "" if at is None else f"{at:%Y-%m-%d %H:%M}"
+
+
+def _address(url: object) -> str:
+    """An address that may be followed; nothing for any other."""
+    try:
+        parts = urlsplit(str(url or ""))
+        return str(url) if parts.scheme in ("http", "https") and parts.hostname else ""
+    except ValueError:
+        return ""

@@ -1,0 +1,150 @@
+"""The page of a report: whole, harmless whatever a tracker says, and the same bytes each time."""
+
+import re
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import date
+from html.parser import HTMLParser
+from itertools import pairwise
+
+import pytest
+
+from sync.report.book import read
+from sync.report.charts import charts
+from sync.report.model import Book, Period, Policy, Right
+from sync.report.page import page
+from tests.sync.conftest import World
+from tests.sync.report.history import Past, year
+
+HOSTILE = '"><script>alert(1)</script><img src=x onerror=alert(1)>\u202e{{ 7 * 7 }}\x1b[31m</style></details>'
+TAGS = {
+    *("html", "head", "meta", "title", "style", "body", "header", "main", "section", "nav", "h1", "h2", "h3"),
+    *("p", "ol", "ul", "li", "a", "strong", "em", "code", "span", "bdi", "br", "div", "figure", "figcaption"),
+    *("table", "caption", "thead", "tbody", "tr", "th", "td", "details", "summary", "dl", "dt", "dd", "blockquote"),
+}
+POLICY = Policy((Right("Review evidence", "rae@acme.example", "any kind"),), {"high": 30})
+VOID = {"meta", "br"}
+
+
+class Tags(HTMLParser):
+    """The tags of a page with their attributes, and those that do not close in order."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.found: list[tuple[str, dict[str, str | None]]] = []
+        self.standing: list[str] = []
+        self.crossed: list[str] = []
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.found.append((tag, dict(attrs)))
+        if tag not in VOID:
+            self.standing.append(tag)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.found.append((tag, dict(attrs)))
+
+    def handle_endtag(self, tag: str) -> None:
+        if not self.standing or self.standing.pop() != tag:
+            self.crossed.append(tag)
+
+
+def drawn(book: Book, *, proofs: bool = True) -> str:
+    return b"".join(page(book, {}, proofs=proofs).content).decode()
+
+
+@pytest.fixture
+def past(world: World) -> Past:
+    return Past(world.store)
+
+
+@pytest.fixture
+def told(past: Past) -> Callable[[], Book]:
+    days = Period(date(2026, 1, 1), date(2026, 12, 31))
+    return lambda: read(past.store, days, POLICY)
+
+
+def test_the_same_ledger_gives_the_same_page_and_the_same_charts(past: Past, told: Callable[[], Book]) -> None:
+    year(past.store, past, 12)
+    one, other = told(), told()
+    assert drawn(one) == drawn(other)
+    pictures = charts(one)
+    assert pictures == charts(other)
+    assert set(pictures) == {"work", "durations", "controls", "risks"}
+    whole = b"".join(page(one, pictures, proofs=True).content).decode()
+    assert whole.count("<svg") == 4
+    ids = re.findall(r'\sid="([^"]+)"', whole)
+    assert len(ids) == len(set(ids))
+    assert re.findall(r'(?:src|href)="(?!#|https://acme\.example/browse/)[^"]*"', whole) == []
+    assert re.search(r"\sstyle=|<script|@import|url\((?!#)", whole) is None
+
+
+def test_what_a_tracker_says_is_shown_and_never_obeyed(past: Past, told: Callable[[], Book]) -> None:
+    past.programme()
+    ref = past.item(HOSTILE)
+    past.say(ref, HOSTILE)
+    past.edit(ref, reason=HOSTILE, owner=HOSTILE)
+    past.move(ref, HOSTILE)
+    past.accept(ref, date(2026, 3, 1))
+    past.link_gone(ref, "javascript:alert(1)")
+    tags = Tags(text := drawn(told()))
+    assert {tag for tag, _ in tags.found} <= TAGS
+    assert (tags.standing, tags.crossed) == ([], [])
+    assert [name for _, found in tags.found for name in found if name.startswith("on") or name == "style"] == []
+    assert [
+        f["href"] for _, f in tags.found if "href" in f and not (f["href"] or "").startswith(("#", "https://"))
+    ] == []
+    assert "&lt;script&gt;alert(1)" in text
+    assert "{{ 7 * 7 }}" in text
+    assert not {"\u202e", "\x1b"}.intersection(text)
+
+
+def test_the_page_may_load_nothing_but_its_own_style(past: Past, told: Callable[[], Book]) -> None:
+    past.item()
+    [rule] = [found["content"] for tag, found in Tags(drawn(told())).found if "http-equiv" in found and tag == "meta"]
+    assert (rule or "").startswith("default-src 'none'; style-src 'sha256-")
+    assert "unsafe" not in (rule or "")
+
+
+def test_a_page_can_be_heard_and_printed(past: Past, told: Callable[[], Book]) -> None:
+    year(past.store, past, 6)
+    tags = Tags(text := drawn(told()))
+    levels = [int(tag[1]) for tag, _ in tags.found if re.fullmatch("h[1-6]", tag)]
+    assert levels[0] == 1
+    assert all(after <= before + 1 for before, after in pairwise(levels))
+    assert [found for tag, found in tags.found if tag == "th" and "scope" not in found] == []
+    assert "@page { size: A4" in text
+    places = {found["id"] for _, found in tags.found if "id" in found}
+    assert {(f["href"] or "")[1:] for _, f in tags.found if (f.get("href") or "").startswith("#")} <= places
+
+
+def test_each_item_of_the_period_has_its_story(past: Past, told: Callable[[], Book]) -> None:
+    past.programme()
+    ref = past.item("Close port 22")
+    past.start(ref)
+    past.put_off(ref, 14)
+    past.prove(ref)
+    past.resolve(ref)
+    past.reopen(ref)
+    text = re.sub(r"<[^>]+>", "", drawn(told()))
+    for said in (
+        "the vendor confirmed it",
+        "its test fails again",
+        "SEC-1",
+        "b" * 64,
+        "opened again",
+        "due date moved",
+    ):
+        assert said in text
+
+
+def test_a_copy_without_proofs_says_so(past: Past, told: Callable[[], Book]) -> None:
+    past.item()
+    book = told()
+    assert "without proofs" in drawn(book, proofs=False)
+    assert "python3 verify.py" in drawn(book)
+    assert "without proofs" not in drawn(book)
+
+
+def test_a_confined_page_says_what_it_is_confined_to(told: Callable[[], Book]) -> None:
+    assert "Only what concerns the framework <strong>soc2</strong>" in drawn(replace(told(), framework="soc2"))
