@@ -244,7 +244,7 @@ def head(connection: Connection) -> tuple[int, str]:
 def recorded(connection: Connection, seq: int) -> datetime | None:
     """When a record was written down (UTC), `None` where it is not there or cannot be read."""
     body = connection.execute(select(AUDIT.c.body).where(AUDIT.c.seq == seq)).scalar()
-    with suppress(ValueError, KeyError, TypeError):
+    with suppress(ValueError, KeyError, TypeError, RecursionError, AuditError):
         return None if body is None else datetime.fromisoformat(read(body)["recorded"])
     return None
 

@@ -20,6 +20,7 @@ _ED25519 = b"\1"
 _DASH = "\N{EM DASH} "
 _PRIVATE = "PRIVATE+KEY+"
 _EPOCH = "/epoch-"
+_SUCCESSOR = "key "
 _NAME = re.compile(r"[^\s+\x00-\x1f\x7f]+")
 _SIZE = re.compile(r"0|[1-9][0-9]{0,17}")
 _PROOF = "c2sp.org/tlog-proof@v1"
@@ -38,16 +39,21 @@ class BadKey(StateError):
 
 @dataclass(frozen=True, slots=True)
 class Head:
-    """How much of which ledger is meant: `size` records under one root (32 bytes). `origin` names the ledger."""
+    """How much of which ledger is meant: `size` records under one root (32 bytes). `origin` names the ledger.
+
+    `successor` is the public key to which its signers hand over, in its written form, where they do.
+    """
 
     origin: str
     size: int
     root: bytes
+    successor: str = ""
 
     @property
     def text(self) -> str:
         """What is signed."""
-        return f"{self.origin}\n{self.size}\n{_coded(self.root)}\n"
+        more = f"{_SUCCESSOR}{self.successor}\n" if self.successor else ""
+        return f"{self.origin}\n{self.size}\n{_coded(self.root)}\n{more}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,7 +214,8 @@ def _head(text: str) -> Head:
     root = _decoded(lines[2])
     if root is None or len(root) != 32:
         raise NoCheckpoint("it is not a checkpoint: its third line is not a root")
-    return Head(lines[0], int(lines[1]), root)
+    said = [line.removeprefix(_SUCCESSOR) for line in lines[3:] if line.startswith(_SUCCESSOR)]
+    return Head(lines[0], int(lines[1]), root, *said[:1])
 
 
 def _key(text: str, what: str, form: str, *, seed: bool = False) -> tuple[str, bytes]:

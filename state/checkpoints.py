@@ -1,6 +1,6 @@
 """The checkpoints that were signed here, and which of them are kept where."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, TypeVar
@@ -24,6 +24,17 @@ ROTATED = "key.rotated"
 _HASH = 32
 
 T = TypeVar("T")
+
+
+def successions(told: Iterable[Mapping[str, Any]]) -> dict[str, tuple[int, str]]:
+    """By each key that was handed over, in its written form, the number of the record that says so and the next key."""
+    found: dict[str, tuple[int, str]] = {}
+    for each in told:
+        before, after, seq = (each.get(name) for name in ("before", "after", "seq"))
+        is_whole = isinstance(before, Mapping) and isinstance(after, Mapping) and isinstance(seq, int)
+        if is_whole and each.get("action") == ROTATED:
+            found.setdefault(str(before.get("key")), (seq, str(after.get("key"))))
+    return found
 
 
 @dataclass(frozen=True, slots=True)

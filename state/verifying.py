@@ -1,5 +1,6 @@
 """What checking the ledger finds: whether each record is whole, follows the one before, and led to its checkpoints."""
 
+from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple, Protocol
@@ -47,7 +48,7 @@ class Verdict:
     `records` so many were checked and follow each other, up to the hash `head`; `tree` is grown over them, `None` where
     the check did not begin at one, and `before` is where it stood before the last record. `first_bad` is the first
     record that cannot be trusted and why; `agreed` is the size of the newest checkpoint that agrees, 0 for none.
-    `redacted` counts personal texts that were erased.
+    `redacted` counts personal texts that were erased, `erasing` how many of them by which record.
     """
 
     ok: bool
@@ -58,6 +59,7 @@ class Verdict:
     agreed: int = 0
     redacted: int = 0
     before: Start = field(default_factory=Start)
+    erasing: Mapping[int, int] = field(default_factory=dict)
 
 
 class Stored(NamedTuple):
@@ -81,8 +83,8 @@ class Records(Protocol):
         """Those of the hashes whose personal text is there, and whether each was made of it."""
         ...
 
-    def erased(self) -> Iterable[str]:
-        """The hashes of the personal texts that records say were erased."""
+    def erased(self) -> Iterable[tuple[str, int]]:
+        """The hashes of the personal texts that records say were erased, each with the number of the record."""
         ...
 
 
@@ -158,7 +160,7 @@ class _Check:
         if wrong is None or (differs is not None and differs[2] + 1 < wrong[0]):
             wrong = None if differs is None else differs[:2]
         records = self.tree.size - self._first
-        found = (self.tree, agreed, self._texts.redacted, self._before)
+        found = (self.tree, agreed, self._texts.redacted, self._before, self._texts.erasing)
         return Verdict(wrong is None, records, self._head, wrong, *found)
 
     def _keep(self) -> None:
@@ -197,13 +199,18 @@ class _Texts:
 
     def __init__(self) -> None:
         self._known: set[str] = set()
-        self._erased: frozenset[str] | None = None
+        self._erased: dict[str, int] | None = None
         self._redacted: set[str] = set()
 
     @property
     def redacted(self) -> int:
         """How many texts are gone."""
         return len(self._redacted)
+
+    @property
+    def erasing(self) -> dict[int, int]:
+        """How many of them are gone by which record, the first that says so."""
+        return dict(sorted(Counter((self._erased or {})[each] for each in self._redacted).items()))
 
     def fault(self, records: Records, page: Sequence[Stored]) -> tuple[int, str] | None:
         """The first record of a page whose personal text is not what was recorded."""
@@ -213,7 +220,7 @@ class _Texts:
         false = {each for each, true in found.items() if not true}
         gone = new.keys() - found.keys()
         if gone and self._erased is None:
-            self._erased = frozenset(records.erased())
+            self._erased = dict(reversed([*records.erased()]))
         for seq, each in named:
             if each in false:
                 return seq, f"a personal text that record {seq} stands for was changed"
@@ -275,17 +282,18 @@ class _InDatabase:
         """Those of the hashes whose personal text is there, and whether each was made of it."""
         return salted.held(self.connection, wanted)
 
-    def erased(self) -> Iterable[str]:
-        """The hashes of the personal texts that records say were erased."""
+    def erased(self) -> Iterable[tuple[str, int]]:
+        """The hashes of the personal texts that records say were erased, each with the number of the record."""
         return erased(told_of(self.connection, salted.PERSON))
 
 
-def erased(records: Iterable[Mapping[str, Any]]) -> Iterator[str]:
-    """The hashes of the personal texts that these records, about people, say were erased."""
+def erased(records: Iterable[Mapping[str, Any]]) -> Iterator[tuple[str, int]]:
+    """The hashes of the personal texts that these records, about people, say were erased, and which record does."""
     for told in records:
-        after = told.get("after")
+        after, seq = told.get("after"), told.get("seq")
         hashes = after.get("hashes") if told.get("action") == salted.GONE and isinstance(after, Mapping) else None
-        yield from (each for each in hashes if isinstance(each, str)) if isinstance(hashes, list) else ()
+        if isinstance(hashes, list) and isinstance(seq, int):
+            yield from ((each, seq) for each in hashes if isinstance(each, str))
 
 
 def _pages(connection: Connection, after: int) -> Iterator[list[Stored]]:

@@ -1,20 +1,21 @@
 """Who signs the ledger: what goes on from the last checkpoint and nothing else, often, and hands it out at once."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import partial
 
 from sqlalchemy import Connection
 
 from connectors.anchors.base import Anchor, AnchorError
-from state import checkpoint, checkpoints
+from state import audit, checkpoint, checkpoints
 from state.checkpoint import Head, NoCheckpoint, PublicKey, SigningKey, epoch, is_of, next_epoch
 from state.checkpoints import FORKED, LEDGER, ROTATED, Anchored, Signed
 from state.effects import Because, Effects, Note
-from state.errors import Tampered
+from state.errors import StateError, Tampered
 from state.store import Store
-from state.verifying import Point, Verdict, verify
-from sync.proving import EVERY
+from state.verifying import Point, Start, Verdict, verify
+from sync.proving import EVERY, Court, Kept, books
 
 SILENCE = timedelta(hours=24)
 """After so long without a record one is written, so that it can be shown that nothing else happened."""
@@ -71,7 +72,7 @@ class Notary:
         Raises `Tampered`.
         """
         signed = self.sign() or self.store.ask(checkpoints.latest)
-        if signed is not None and self.clock() - signed.signed_at >= SILENCE:
+        if signed is not None and abs(self.clock() - signed.signed_at) >= SILENCE:
             self.store.commit(None, Effects(notes=[Note("ledger.checked", LEDGER, because)]))
             signed = self.sign() or signed
         self.complaints = [] if signed is None else self.hand_out(signed, at_once=True)
@@ -107,58 +108,81 @@ class Notary:
     def rotate(self, new: SigningKey, because: Because) -> Signed:
         """Let another key sign from now on: both sign the record of that, so that who knows one can believe the other.
 
-        Raises `Tampered`.
+        What they sign names the new key, so that a signature of the old one under anything else hands over nothing.
+        Until this one is done, both sign. Raises `Tampered`.
         """
         points = self._points()
         with self.store.writing() as w:
+            last, origin, found = self._examined(w.connection, points)
             before, after = ({"key": str(key.public)} for key in (self.keys[0], new))
             w.ledger.note(ROTATED, LEDGER, because, before=before, after=after)
             w.ledger.append(w.connection)
-            last, origin, found = self._examined(w.connection, points)
-            signed = self._note(origin, found, [*self.keys, new])
+            found = verify(w.connection, start=Start(found.head, found.tree) if found.tree else None)
+            signed = self._note(origin, found, [*self.keys, new], successor=str(new.public))
             checkpoints.put(w.connection, last, signed)
-        self.keys, self.trusted = [new], self.known
+        self.keys = [new, *self.keys]
         return signed
 
-    def fork(self, because: Because) -> Signed:
+    def fork(self, because: Because, without: Collection[str] = ()) -> Signed:
         """Begin the ledger anew under another name, after the database was put back to an earlier state.
 
-        Its first record says what is given up, and is signed in the same transaction. Raises `Tampered` where the
-        ledger goes on from what was signed, so that there is nothing to give up, and where it contradicts itself.
+        Its first record says what is given up: all that was signed beyond the newest checkpoint that still agrees. It
+        is signed in the same transaction. Every anchor is asked for all that it keeps, but for those to do `without`.
+        Raises `Tampered` where the ledger goes on from what was signed, so that there is nothing to give up, and where
+        it contradicts itself; `StateError` where an anchor cannot be asked.
         """
-        kept = self._points()
+        kept = self._every(without)
         with self.store.writing() as w:
-            known = [*kept, *(Point(self._ours(each), _HERE) for each in checkpoints.every(w.connection))]
             here = verify(w.connection)
             if here.first_bad is not None:
                 raise Tampered(f"{here.first_bad[1]}; put an older copy of the database in its place")
-            there = verify(w.connection, known)
-            if there.ok:
+            self._refuse_old_key(audit.told_of(w.connection, LEDGER))
+            court = Court(books(w.connection), kept, self.known)
+            if court.verdict.ok:
                 raise Tampered("the ledger goes on from every checkpoint known here, so there is nothing to give up")
-            last, agreed = max((point.head for point in known), key=_age), there.agreed
+            heads, agreed = [point.head for point in court.points], court.verdict.agreed
+            last = max(heads, key=_age).origin
             checkpoints.drop(w.connection, agreed)
-            origin = next_epoch(self._name, last.origin)
-            before = {"origin": last.origin, "size": last.size, "agreed": agreed}
+            before = {"origin": last, "size": max(head.size for head in heads), "agreed": agreed}
+            origin = next_epoch(self._name, last)
             w.ledger.note(FORKED, LEDGER, because, before=before, after={"origin": origin})
             w.ledger.append(w.connection)
             new = self._note(origin, verify(w.connection), self.keys)
             checkpoints.put(w.connection, checkpoints.latest(w.connection), new)
         return new
 
+    def _every(self, without: Collection[str]) -> list[Kept]:
+        """Every checkpoint that is kept elsewhere."""
+        found: list[Kept] = []
+        for anchor in self.anchors:
+            if anchor.name in without:
+                continue
+            try:
+                found += (Kept(note, place) for note, place in anchor.every())
+            except AnchorError as error:
+                raise StateError(
+                    f"{anchor.name} could not be asked what it keeps: {error}. What it keeps would speak against the "
+                    f"ledger for ever; mend that, or give up what it keeps beyond the others: --without {anchor.name}"
+                ) from error
+        return found
+
     @property
     def _name(self) -> str:
         return self.keys[0].name
 
-    def _note(self, origin: str, found: Verdict, keys: Sequence[SigningKey]) -> Signed:
+    def _note(self, origin: str, found: Verdict, keys: Sequence[SigningKey], successor: str = "") -> Signed:
         if found.first_bad is not None or found.tree is None:
             raise Tampered(f"{found.first_bad and found.first_bad[1]}; nothing was signed")
         self.size = found.tree.size
-        head = Head(origin, found.tree.size, found.tree.root)
+        head = Head(origin, found.tree.size, found.tree.root, successor)
         return Signed(checkpoint.signed(head, keys), found.before, self.clock())
 
     def _examined(self, connection: Connection, points: Sequence[Point]) -> tuple[Signed | None, str, Verdict]:
         """The last checkpoint, what the ledger is called, and what came since it and what the anchors keep."""
+        told = audit.told_of(connection, LEDGER)
         last = checkpoints.latest(connection)
+        _refuse_planted(told, 0 if last is None else last.start.tree.size + 1)
+        self._refuse_old_key(told)
         known = [*points, *([] if last is None else [Point(self._ours(last), _HERE)])]
         standing = max((epoch(point.head.origin) for point in known), default=1)
         known = [point for point in known if epoch(point.head.origin) == standing]
@@ -170,6 +194,16 @@ class Notary:
             raise Tampered(f"{found.first_bad[1]}; see `counterfoil audit verify`{_RESTORED}")
         newest = max((point.head for point in known), key=_age, default=None)
         return last, self._name if newest is None else newest.origin, found
+
+    def _refuse_old_key(self, told: Iterable[audit.Told]) -> None:
+        """Raise `Tampered` where the ledger was handed over to a key that is not at hand."""
+        public = str(self.keys[0].public)
+        if (handed := checkpoints.successions(told).get(public)) is not None:
+            seq, after = handed
+            raise Tampered(
+                f"the configuration still names the signing key {public}, which was handed over in record {seq}: let "
+                f"audit.key_file or audit.key_env name the next one, {after}, and audit.public_keys this one"
+            )
 
     def _are_known(self, connection: Connection, points: Iterable[Point], last: Signed) -> bool:
         """Whether what anchors keep of the time before the last checkpoint was signed here as well."""
@@ -222,9 +256,11 @@ class Notary:
         """
         if self._kept is None:
             self._kept = {}
+            handed = self.store.ask(lambda connection: checkpoints.successions(audit.told_of(connection, LEDGER)))
+            read = partial(self._read, {key: seq for key, (seq, _) in handed.items()})
             for anchor in self.anchors:
                 try:
-                    found = next(filter(None, map(self._read, anchor.notes(self._name))), None)
+                    found = next(filter(None, map(read, anchor.notes(self._name))), None)
                 except AnchorError as error:
                     self._silent.append(f"{anchor.name} could not be asked what it keeps: {error}")
                     continue
@@ -236,13 +272,28 @@ class Notary:
         if self._kept is not None:
             self._kept[name] = Point(head, name)
 
-    def _read(self, note: str) -> Head | None:
-        """What a note states that was found somewhere, if one of our keys signed it as a checkpoint of this ledger."""
+    def _read(self, handed_over: Mapping[str, int], note: str) -> Head | None:
+        """What a note states that was found somewhere, if one of our keys signed it as a checkpoint of this ledger.
+
+        What keys sign over more records than when they were handed over is nothing of ours.
+        """
         try:
-            head, _ = checkpoint.read(note, self.known)
+            head, by = checkpoint.read(note, self.known)
         except NoCheckpoint:
             return None
-        return head if is_of(self._name, head.origin) else None
+        is_late = head.size > max(handed_over.get(str(key), head.size) for key in by)
+        return head if is_of(self._name, head.origin) and not is_late else None
+
+
+def _refuse_planted(told: Iterable[audit.Told], signed: int) -> None:
+    """Raise `Tampered` where a record that nobody signed says what is only ever written together with a signature."""
+    for each in told:
+        seq, action = each.get("seq"), each.get("action")
+        if isinstance(seq, int) and seq > signed and action in (FORKED, ROTATED):
+            raise Tampered(
+                f"record {seq} says {action}, but nobody signed it as the program does: somebody else "
+                "wrote it into the database; put a copy from before in its place"
+            )
 
 
 def _age(head: Head) -> tuple[int, int]:

@@ -3,7 +3,10 @@
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from enum import StrEnum
+from functools import partial
+from math import inf
 
 from sqlalchemy import Connection
 
@@ -17,6 +20,9 @@ from state.verifying import Point, Standing, Verdict, verify
 _HERE = "this database"
 EVERY = 100
 """After so many records at the latest a checkpoint is signed; more of them that none vouches for decide nothing."""
+SIGNED_WITHIN = timedelta(days=1)
+"""Nor do records that none vouches for, though others came so much later."""
+_NAMED = 10
 
 
 class Conclusion(StrEnum):
@@ -35,13 +41,50 @@ class Kept:
     place: str
 
 
+@dataclass(slots=True)
+class _Read:
+    """Notes that were read: what they state, what keys signed that were handed over by then, and which do not count."""
+
+    points: list[Point] = field(default_factory=list)
+    late: list[Point] = field(default_factory=list)
+    not_counted: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class Fork:
+    """Where a ledger was begun anew, by record `seq`: what was signed over more than `agreed` of its records, up to
+    `size`, was given up. `before` and `after` is what it is called, and `reason` why.
+    """
+
+    seq: int
+    before: str
+    agreed: int
+    size: int
+    after: str
+    reason: str
+
+    @property
+    def words(self) -> str:
+        """What was given up, and what nothing from before vouches for."""
+        words = f"{_records(self.agreed + 1, self.size)} of {self.before} were given up: {self.reason}"
+        since = self.agreed + 1
+        return words + (
+            f"; nothing from before vouches for {_records(since, self.seq - 1)}" if since < self.seq else ""
+        )
+
+    def gives_up(self, head: Head) -> bool:
+        """Whether the ledger need not agree with a checkpoint any more."""
+        return epoch(head.origin) < epoch(self.after) and self.agreed < head.size <= self.size
+
+
 @dataclass(frozen=True, slots=True)
 class Finding:
     """What came of checking the ledger.
 
     `anchored` so many of its `records` are vouched for by a checkpoint that was kept elsewhere. `last_good` is the
-    newest checkpoint that agrees, wherever it is kept; `checked` so many kept elsewhere agree. `not_counted` says where
-    notes are that do not count, and why, and `given_up` which records were given up when the ledger was begun anew.
+    newest checkpoint that agrees, wherever it is kept; `checked` so many that are kept elsewhere agree, and `doubts`
+    say why it is not called anchored all the same. `not_counted` says where notes are that do not count, and why, and
+    `given_up` what was given up when the ledger was begun anew.
     """
 
     conclusion: Conclusion
@@ -51,161 +94,198 @@ class Finding:
     last_good: Head | None = None
     checked: int = 0
     not_counted: tuple[str, ...] = ()
-    given_up: tuple[str, ...] = ()
-
-
-@dataclass(slots=True)
-class _Read:
-    """Notes that were read: what they state, and why others do not count."""
-
-    points: list[Point] = field(default_factory=list)
-    not_counted: list[str] = field(default_factory=list)
+    given_up: tuple[Fork, ...] = ()
+    doubts: tuple[str, ...] = ()
 
 
 Check = Callable[[Iterable[Point], Standing], Verdict]
 """Checks a ledger, given the checkpoints that there are, and which of them it is to agree with."""
 
 
-def examine(store: Store, kept: Iterable[Kept], known: Sequence[PublicKey]) -> Finding:
-    """Check every record, and every checkpoint that one of the `known` keys signed, or one they handed over to."""
-    elsewhere = list(kept)
-    with store.reading() as connection:
-        return examined(connection, elsewhere, known)
+@dataclass(frozen=True, slots=True)
+class Books:
+    """A ledger to be judged: what its records about itself say, how many there are, and the checkpoints beside it.
 
-
-def examined(connection: Connection, kept: Sequence[Kept], known: Sequence[PublicKey]) -> Finding:
-    """The same of one moment of a database."""
-    own = [Kept(each, _HERE) for each in checkpoints.notes(connection)]
-    told, (count, _) = audit.told_of(connection, LEDGER), audit.head(connection)
-    return concluded(told, count, own, kept, known, lambda points, which: verify(connection, points, standing=which))
-
-
-def concluded(
-    told: Sequence[audit.Told],
-    count: int,
-    own: Sequence[Kept],
-    kept: Sequence[Kept],
-    known: Sequence[PublicKey],
-    check: Check,
-) -> Finding:
-    """What to conclude about a ledger of so many records: its `own` checkpoints are beside it, others `kept` elsewhere.
-
-    `told` is what the records about the ledger itself say.
+    `recorded` tells when one of the records was written down.
     """
-    known = _believed(known, [each.note for each in (*kept, *own)], told)
-    away, here = _read(kept, known), _read(own, known)
-    court = _Court(away.points, here.points, _forks(told))
-    verdict = check([*away.points, *here.points], court.standing)
-    vouched = [point.head for point in away.points if point in court.agreeing and point.head.size <= verdict.agreed]
-    anchored = max((head.size for head in vouched), default=0)
-    sound = Conclusion.ANCHORED if anchored and count - anchored <= EVERY else Conclusion.UNDECIDED
-    good = [point.head for point in court.agreeing if point.head.size <= verdict.agreed]
-    return Finding(
-        sound if verdict.ok else Conclusion.TAMPERED,
-        verdict,
-        count,
-        anchored,
-        max(good, key=lambda head: head.size, default=None),
-        len(vouched),
-        (*away.not_counted, *here.not_counted),
-        tuple(court.given_up),
+
+    told: Sequence[audit.Told]
+    count: int
+    own: Sequence[Kept]
+    recorded: Callable[[int], datetime | None]
+    check: Check
+
+
+def books(connection: Connection) -> Books:
+    """The ledger of a database."""
+    return Books(
+        audit.told_of(connection, LEDGER),
+        audit.head(connection)[0],
+        [Kept(each, _HERE) for each in checkpoints.notes(connection)],
+        partial(audit.recorded, connection),
+        lambda points, standing: verify(connection, points, standing=standing),
     )
 
 
-@dataclass(frozen=True, slots=True)
-class _Fork:
-    """Where a ledger was begun anew: its first record, what it was called before and after, and why."""
-
-    seq: int
-    before: str
-    size: int
-    after: str
-    reason: str
+def examine(store: Store, kept: Iterable[Kept], known: Sequence[PublicKey], known_epoch: int = 1) -> Finding:
+    """Check every record, and every checkpoint that one of the `known` keys signed, or one they handed over to."""
+    elsewhere = list(kept)
+    with store.reading() as connection:
+        return examined(connection, elsewhere, known, known_epoch)
 
 
-class _Court:
-    """Decides which checkpoints the ledger is to agree with.
+def examined(connection: Connection, kept: Sequence[Kept], known: Sequence[PublicKey], known_epoch: int = 1) -> Finding:
+    """The same of one moment of a database."""
+    return concluded(books(connection), kept, known, known_epoch)
 
-    What was signed beyond the place where the ledger was begun anew is given up, where a checkpoint of the new one,
-    kept elsewhere, vouches for the record of that; nobody else can give anything up.
+
+def concluded(ledger: Books, kept: Sequence[Kept], known: Sequence[PublicKey], known_epoch: int = 1) -> Finding:
+    """What to conclude about a ledger whose checkpoints are `kept` elsewhere.
+
+    That it was begun anew is a doubt, unless the auditor knows of that: of all up to that `known_epoch`.
+    """
+    court = Court(ledger, kept, known)
+    verdict = court.verdict
+    vouched = {each.head for each in court.away.points if each.head in court.agreeing}
+    anchored = max((head.size for head in vouched), default=0)
+    doubts = [*_doubts(ledger, verdict, anchored), *court.contradictions()] if verdict.ok else []
+    doubts += [
+        f"{_records(each.agreed + 1, each.size)} of {each.before} were given up; "
+        f"--epoch {epoch(each.after)} says that you know of that"
+        for each in court.forks
+        if epoch(each.after) > known_epoch
+    ]
+    sound = Conclusion.ANCHORED if anchored and not doubts else Conclusion.UNDECIDED
+    return Finding(
+        sound if verdict.ok else Conclusion.TAMPERED,
+        verdict,
+        ledger.count,
+        anchored,
+        max(court.agreeing, key=lambda head: head.size, default=None),
+        len(vouched),
+        (*court.away.not_counted, *court.here.not_counted),
+        tuple(court.forks),
+        tuple(doubts),
+    )
+
+
+def _doubts(ledger: Books, verdict: Verdict, anchored: int) -> Iterator[str]:
+    """Why a ledger of which so many records are vouched for is not vouched for as a whole."""
+    if not anchored:
+        return
+    if ledger.count - anchored > EVERY:
+        yield f"more than {EVERY} records are newer than the newest checkpoint that vouches for any"
+    elif ledger.count > anchored:
+        first, last = ledger.recorded(anchored + 1), ledger.recorded(ledger.count)
+        if first is None or last is None or last - first > SIGNED_WITHIN:
+            yield f"record {anchored + 1:,} is vouched for by no checkpoint, though others were recorded a day later"
+    if late := [seq for seq in verdict.erasing if seq > anchored]:
+        count = sum(verdict.erasing[seq] for seq in late)
+        which = ", ".join(f"{seq:,}" for seq in late[:_NAMED])
+        yield f"{count:,} personal texts are said to be erased by records that no checkpoint vouches for: {which}"
+
+
+class Court:
+    """Decides which checkpoints count, and with which of those the ledger is to agree; `verdict` is what comes of it.
+
+    What was signed beyond the place where the ledger was begun anew is given up, where the checkpoint that ends there
+    is one of the new ledger, and another of it, or that, is kept elsewhere; nobody else can give anything up.
     """
 
-    def __init__(self, away: Sequence[Point], here: Sequence[Point], forks: Sequence[_Fork]) -> None:
-        self._away = away
-        self._all = (*away, *here)
-        self._forks = forks
-        self.agreeing: list[Point] = []
-        self.given_up: list[str] = []
+    def __init__(self, ledger: Books, kept: Sequence[Kept], known: Sequence[PublicKey]) -> None:
+        keys = _believed(known, [each.note for each in (*kept, *ledger.own)], ledger.told)
+        self.away, self.here = _read(kept, keys), _read(ledger.own, keys)
+        self.points = [*self.away.points, *self.here.points]
+        self.agreeing: set[Head] = set()
+        self.forks: list[Fork] = []
+        self._told = _forks(ledger.told)
+        self._roots: Mapping[int, bytes] = {}
+        self.verdict = ledger.check([*self.points, *self.away.late, *self.here.late], self._standing)
+        self.agreeing = {head for head in self.agreeing if head.size <= self.verdict.agreed}
 
-    def standing(self, roots: Mapping[int, bytes]) -> list[Point]:
+    def contradictions(self) -> Iterator[str]:
+        """What keys signed, after they were handed over, that is not this ledger; none of it vouches for anything."""
+        for each in (*self.away.late, *self.here.late):
+            is_other = self._roots.get(each.head.size) != each.head.root
+            if is_other and not any(fork.gives_up(each.head) for fork in self.forks):
+                yield f"{each.place}: signed by a key after it was handed over, and about another ledger"
+
+    def _standing(self, roots: Mapping[int, bytes]) -> list[Point]:
         """Those points that are not given up."""
-        self.agreeing = [point for point in self._all if roots.get(point.head.size) == point.head.root]
-        forks = [fork for fork in self._forks if self._is_vouched(fork)]
-        self.given_up += [self._words(fork) for fork in forks]
-        return [point for point in self._all if not any(_gives_up(fork, point) for fork in forks)]
-
-    def _is_vouched(self, fork: _Fork) -> bool:
-        own = (p.head for p in self.agreeing if p in self._away)
-        return any(head.origin == fork.after and head.size >= fork.seq for head in own)
-
-    def _words(self, fork: _Fork) -> str:
-        before = [p.head.size for p in self.agreeing if p.head.size < fork.seq and p.head.origin != fork.after]
-        since = max(before, default=0) + 1
-        words = f"records {fork.seq} to {fork.size} of {fork.before} were given up: {fork.reason}"
-        which = " to ".join(map(str, dict.fromkeys((since, fork.seq - 1))))
-        return words + (f"; nothing from before vouches for record {which}" if since < fork.seq else "")
+        self._roots = roots
+        self.agreeing = {each.head for each in self.points if roots.get(each.head.size) == each.head.root}
+        away = [each.head for each in self.away.points if each.head in self.agreeing]
+        ends = {(head.origin, head.size) for head in self.agreeing}
+        self.forks = [
+            fork
+            for fork in self._told
+            if (fork.after, fork.seq) in ends
+            and any(head.size >= fork.seq and epoch(head.origin) >= epoch(fork.after) for head in away)
+        ]
+        return [each for each in self.points if not any(fork.gives_up(each.head) for fork in self.forks)]
 
 
-def _gives_up(fork: _Fork, point: Point) -> bool:
-    return epoch(point.head.origin) < epoch(fork.after) and fork.seq <= point.head.size <= fork.size
+def _records(first: int, last: int) -> str:
+    return f"records {first} to {last}" if first < last else f"record {last}"
 
 
-def _forks(told: Iterable[audit.Told]) -> list[_Fork]:
+def _forks(told: Iterable[audit.Told]) -> list[Fork]:
     """Where the records say that the ledger was begun anew, as far as they can be read."""
-    found: list[_Fork] = []
+    found: list[Fork] = []
     for each in told:
         before, after = each.get("before"), each.get("after")
         if each.get("action") == FORKED and isinstance(before, Mapping) and isinstance(after, Mapping):
             with suppress(KeyError, TypeError, ValueError):
-                size, seq = int(before["size"]), int(each["seq"])
-                found.append(_Fork(seq, str(before["origin"]), size, str(after["origin"]), str(each["reason"])))
+                agreed, size, seq = int(before["agreed"]), int(before["size"]), int(each["seq"])
+                found.append(Fork(seq, str(before["origin"]), agreed, size, str(after["origin"]), str(each["reason"])))
     return found
 
 
-def _believed(known: Sequence[PublicKey], notes: Sequence[str], told: Iterable[audit.Told]) -> list[PublicKey]:
-    """The known keys, and each that a record says one of them handed over to, where both signed that very record."""
-    found = list(known)
-    for each in told:
-        if each.get("action") != ROTATED:
-            continue
+def _believed(known: Sequence[PublicKey], notes: Sequence[str], told: Iterable[audit.Told]) -> dict[PublicKey, float]:
+    """The known keys, and each to which one of them handed over, with how many records each may vouch for.
+
+    A record says so, and both signed a checkpoint that ends with it and that names the new key.
+    """
+    found = dict.fromkeys(known, inf)
+    rotations = [each for each in told if each.get("action") == ROTATED]
+    ending: dict[str, list[str]] = {str(each.get("seq")): [] for each in rotations}
+    for note in dict.fromkeys(notes) if rotations else ():
+        ending.get("".join(note.split("\n", 2)[1:2]), []).append(note)
+    for each in rotations:
         with suppress(BadKey, KeyError, TypeError, ValueError, AttributeError):
             before, after = (PublicKey.read(each[side]["key"]) for side in ("before", "after"))
-            if before in found and any(_both_signed(note, before, after, each["seq"]) for note in notes):
-                found.append(after)
-    return list(dict.fromkeys(found))
+            seq = each["seq"]
+            if before in found and any(_hands_over(note, before, after, seq) for note in ending[str(seq)]):
+                found[before] = min(found[before], seq)
+                found.setdefault(after, inf)
+    return found
 
 
-def _both_signed(note: str, before: PublicKey, after: PublicKey, size: int) -> bool:
+def _hands_over(note: str, before: PublicKey, after: PublicKey, size: int) -> bool:
     try:
         head, by = checkpoint.read(note, (before, after))
     except NoCheckpoint:
         return False
-    return head.size == size and {*by} == {before, after}
+    return (head.size, head.successor, {*by}) == (size, str(after), {before, after})
 
 
-def _read(kept: Iterable[Kept], known: Sequence[PublicKey]) -> _Read:
+def _read(kept: Iterable[Kept], keys: Mapping[PublicKey, float]) -> _Read:
     """What notes state that one of the keys signed as checkpoints of its ledger, and why others do not count."""
     found = _Read()
     for each in kept:
         try:
-            head, by = checkpoint.read(each.note, known)
+            head, by = checkpoint.read(each.note, keys)
         except NoCheckpoint as error:
             found.not_counted.append(f"{each.place}: {error}")
             continue
-        if any(is_of(key.name, head.origin) for key in by):
-            found.points.append(Point(head, each.place))
-        else:
+        limits = [keys[key] for key in by if is_of(key.name, head.origin)]
+        if not limits:
             found.not_counted.append(f"{each.place}: it is about {head.origin}")
+        elif head.size > max(limits):
+            found.late.append(Point(head, each.place))
+            found.not_counted.append(f"{each.place}: its key was handed over in record {max(limits)}")
+        else:
+            found.points.append(Point(head, each.place))
     return found
 
 
@@ -218,7 +298,8 @@ def proof(store: Store, seq: int, kept: Iterable[Kept], known: Sequence[PublicKe
     with store.reading() as connection:
         every = [*(Kept(each, _HERE) for each in checkpoints.notes(connection)), *kept]
         records, _ = audit.head(connection)
-        heads = {point.head: each.note for each in every for point in _read([each], known).points}
+        keys = dict.fromkeys(known, inf)
+        heads = {point.head: each.note for each in every for point in _read([each], keys).points}
         fitting = [head for head in heads if seq <= head.size <= records]
         if not 0 < seq <= records or not fitting:
             raise StateError(

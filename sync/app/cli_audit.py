@@ -39,6 +39,9 @@ def verify(
         Path | None,
         typer.Option(help="Check the ledger in a pack, not the database; needs no configuration.", metavar="FILE"),
     ] = None,
+    epoch: Annotated[
+        int, typer.Option(help="Know that the ledger was begun anew, up to /epoch-N.", metavar="N", min=1)
+    ] = 1,
 ) -> int:
     """Check every record, and that the ledger is the one that was signed.
 
@@ -47,7 +50,7 @@ def verify(
     """
     from sync.app import ledger
 
-    return ledger.verify(shell, checkpoints, pubkey or (), from_export)
+    return ledger.verify(shell, checkpoints, pubkey or (), from_export, epoch)
 
 
 @command(audit_app, "counterfoil audit pack --from 2026-01-01 --to 2026-06-30 --out pack.zip")
@@ -115,8 +118,14 @@ def sign(shell: Shell) -> int:
 
 
 @command(audit_app, 'counterfoil audit fork --reason "restored the backup of Monday"')
-def fork(shell: Shell, reason: Annotated[str, typer.Option(help="Why; it is recorded.", metavar="TEXT")]) -> int:
+def fork(
+    shell: Shell,
+    reason: Annotated[str, typer.Option(help="Why; it is recorded.", metavar="TEXT")],
+    without: Annotated[
+        list[str] | None, typer.Option(help="Do not ask this place what it keeps. May be given again.", metavar="NAME")
+    ] = None,
+) -> int:
     """Begin the ledger anew, after the database was put back to an earlier state on purpose."""
     from sync.app import signing
 
-    return signing.fork(shell, reason)
+    return signing.fork(shell, reason, without or ())

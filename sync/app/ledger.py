@@ -35,17 +35,17 @@ def log(shell: Shell, item: str | None, limit: int) -> int:
     return IN_ORDER
 
 
-def verify(shell: Shell, folder: Path | None, keys: Sequence[str], pack: Path | None) -> int:
+def verify(shell: Shell, folder: Path | None, keys: Sequence[str], pack: Path | None, known_epoch: int) -> int:
     """Check every record, and that the ledger, or the one in a pack, is the one that was signed."""
     try:
         config = configuration(shell) if pack is None or shell.file.exists() else None
         known = public_keys(shell, config, keys)
         kept, silent = kept_elsewhere(shell, config, folder)
         if pack is not None or config is None:
-            found = conclude(Exported(pack or Path()), kept, known)
+            found = conclude(Exported(pack or Path()), kept, known, known_epoch)
         else:
             with open_store(shell, config) as store:
-                found = examine(store, kept, known)
+                found = examine(store, kept, known, known_epoch)
     except KNOWN as error:
         shell.refuse(words(error))
         return UNDECIDED if isinstance(error, Damaged | Busy | Unreachable) else NO_VERDICT
@@ -107,7 +107,10 @@ def _told(found: Finding, kept: Sequence[Kept], silent: Sequence[str]) -> Iterat
             yield _why_undecided(found, kept, silent)
     if verdict.redacted:
         yield f"{show.counted(verdict.redacted, 'personal text')} redacted, commitment present"
-    for title, some in (("Given up", found.given_up), ("Not counted", found.not_counted)):
+        which = [f"{count:,} by record {seq:,}" for seq, count in verdict.erasing.items()]
+        yield show.bullets(which[-_LISTED:])
+    given_up = [fork.words for fork in found.given_up]
+    for title, some in (("Open", found.doubts), ("Given up", given_up), ("Not counted", found.not_counted)):
         if some:
             yield show.heading(title)
             yield show.bullets(some[:_LISTED])

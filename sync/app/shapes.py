@@ -6,9 +6,10 @@ from typing import Any
 
 from state.acceptance import Acceptance, Decision, DueChange, Questioned
 from state.audit import AuditRecord
+from state.checkpoint import epoch
 from state.model import ActionItem, Comment, Hold, Link
 from sync.app.failures import Untrusted
-from sync.proving import Finding
+from sync.proving import Finding, Fork
 
 _RECORD = {"seq", "at", "actor", "action", "object", "field", "before", "after", "reason"}
 
@@ -132,8 +133,22 @@ def finding(each: Finding) -> dict[str, Any]:
         "first_bad": None if bad is None else {"seq": bad[0], "reason": bad[1]},
         "last_good": None if good is None else {"origin": good.origin, "size": good.size},
         "redacted": each.verdict.redacted,
-        "given_up": list(each.given_up),
+        "erasing": [{"record": seq, "texts": count} for seq, count in each.verdict.erasing.items()],
+        "given_up": [_given_up(fork) for fork in each.given_up],
+        "doubts": list(each.doubts),
         "not_counted": list(each.not_counted),
+    }
+
+
+def _given_up(fork: Fork) -> dict[str, Any]:
+    return {
+        "record": fork.seq,
+        "origin": fork.after,
+        "epoch": epoch(fork.after),
+        "first": fork.agreed + 1,
+        "last": fork.size,
+        "unvouched": max(fork.seq - fork.agreed - 1, 0),
+        "reason": fork.reason,
     }
 
 

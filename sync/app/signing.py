@@ -1,6 +1,7 @@
 """The commands about signing the ledger."""
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 from state.checkpoint import BadKey, SigningKey
@@ -79,14 +80,16 @@ def _made(shell: Shell, out: Path, name: str) -> SigningKey:
     return key
 
 
-def fork(shell: Shell, reason: str) -> int:
+def fork(shell: Shell, reason: str, without: Sequence[str]) -> int:
     """Begin the ledger anew under another name, after the database was put back to an earlier state."""
     if not reason.strip():
         raise Mistaken("--reason is needed; it is recorded")
     config = configuration(shell)
     with open_store(shell, config) as store:
         signer = _must(notary(shell, config, store))
-        signed = signer.fork(shell.because(reason))
+        if odd := sorted({*without} - {each.name for each in signer.anchors}):
+            raise Mistaken(f"--without {odd[0]}: no place of this name is under [[audit.anchors]]")
+        signed = signer.fork(shell.because(reason), without)
         complaints = signer.hand_out(signed, at_once=True)
     answer = {"origin": signed.head.origin, "records": signed.head.size, "complaints": complaints}
     words = f"The ledger goes on as {signed.head.origin}, signed over {show.counted(signed.head.size, 'record')}"

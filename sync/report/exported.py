@@ -3,6 +3,8 @@
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from datetime import datetime
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -14,7 +16,7 @@ from state.checkpoint import PublicKey
 from state.checkpoints import LEDGER
 from state.errors import StateError
 from state.verifying import Stored, check
-from sync.proving import Finding, Kept, concluded
+from sync.proving import Books, Finding, Kept, concluded
 
 _PAGE = 2000
 _SALT = re.compile(r"[0-9a-f]{32}")
@@ -50,8 +52,8 @@ class Exported:
         """Those of the hashes whose text is here, and whether each was made of it."""
         return {each: self._texts[each] for each in wanted if each in self._texts}
 
-    def erased(self) -> Iterator[str]:
-        """The hashes of the personal texts that records say were erased."""
+    def erased(self) -> Iterator[tuple[str, int]]:
+        """The hashes of the personal texts that records say were erased, each with the number of the record."""
         return verifying.erased(self.told_of(salted.PERSON))
 
     def told_of(self, about: str) -> list[Mapping[str, Any]]:
@@ -59,6 +61,13 @@ class Exported:
         such = (line for line in self._lines() if f'"object":"{about}"'.encode() in line)
         found = (_body(line) for line in such)
         return [body for body in found if body.get("object") == about]
+
+    def recorded(self, seq: int) -> datetime | None:
+        """When a record was written down (UTC), `None` where that cannot be read."""
+        line = next(islice(self._lines(), seq - 1, None), b"")
+        with suppress(ValueError, TypeError):
+            return datetime.fromisoformat(_body(line).get("recorded", ""))
+        return None
 
     def notes(self) -> list[Kept]:
         """The checkpoints in it."""
@@ -79,12 +88,16 @@ class Exported:
                 yield str(told.get("hash")), _is_whole(told)
 
 
-def conclude(pack: Exported, kept: Sequence[Kept], known: Sequence[PublicKey]) -> Finding:
+def conclude(pack: Exported, kept: Sequence[Kept], known: Sequence[PublicKey], known_epoch: int = 1) -> Finding:
     """What to conclude about the ledger in a pack: its own checkpoints are in it, others `kept` elsewhere."""
-    told = pack.told_of(LEDGER)
-    return concluded(
-        told, pack.count, pack.notes(), kept, known, lambda points, which: check(pack, points, standing=which)
+    books = Books(
+        pack.told_of(LEDGER),
+        pack.count,
+        pack.notes(),
+        pack.recorded,
+        lambda points, standing: check(pack, points, standing=standing),
     )
+    return concluded(books, kept, known, known_epoch)
 
 
 def _stored(number: int, line: bytes) -> Stored:

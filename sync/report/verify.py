@@ -24,11 +24,12 @@ import re
 import sys
 import zipfile
 import zlib
-from collections import Counter
-from collections.abc import Iterator
+from collections import Counter, deque
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from datetime import date, datetime, timedelta
 from functools import lru_cache
+from math import inf
 from pathlib import Path
 from typing import IO, Any, NamedTuple, NoReturn
 
@@ -141,6 +142,7 @@ class Checkpoint(NamedTuple):
     root: bytes
     place: str
     signers: tuple[Key, ...] = ()
+    successor: str = ""
 
     @property
     def epoch(self) -> int:
@@ -176,7 +178,7 @@ def key(text: str) -> Key:
     return Key(parts[0], id_, raw[1:])
 
 
-def signed(note: str, keys: list[Key]) -> tuple[list[str], list[Key]]:
+def signed(note: str, keys: Iterable[Key]) -> tuple[list[str], list[Key]]:
     """The lines that a note signs, and which of the keys signed them; raises `Wrong` where one of those did not."""
     text, gap, lines = note.rpartition("\n\n")
     if not gap or not lines.endswith("\n"):
@@ -195,7 +197,7 @@ def signed(note: str, keys: list[Key]) -> tuple[list[str], list[Key]]:
     return text.split("\n"), signers
 
 
-def checkpoint(note: str, place: str, keys: list[Key]) -> Checkpoint:
+def checkpoint(note: str, place: str, keys: Iterable[Key]) -> Checkpoint:
     """What a note states; it counts only if one of the keys signed it."""
     head, signers = signed(note, keys)
     if len(head) < 3 or not re.fullmatch(r"0|[1-9][0-9]{0,17}", head[1]):
@@ -209,7 +211,8 @@ def checkpoint(note: str, place: str, keys: list[Key]) -> Checkpoint:
         head[0] == each.name or re.fullmatch(re.escape(each.name) + r"/epoch-[0-9]+", head[0]) for each in signers
     ):
         raise Wrong(f"it is about {head[0]}, which none of its signers speaks for")
-    return Checkpoint(head[0], int(head[1]), root, place, tuple(signers))
+    successor = next((line[4:] for line in head[3:] if line.startswith("key ")), "")
+    return Checkpoint(head[0], int(head[1]), root, place, tuple(signers), successor)
 
 
 # --- The ledger -------------------------------------------------------------------------------------------------------
@@ -304,15 +307,6 @@ def commitments(value: Any) -> Iterator[str]:
     if isinstance(value, list):
         for each in value:
             yield from commitments(each)
-
-
-def strings(value: Any) -> Iterator[str]:
-    """Every string in a record."""
-    if isinstance(value, str):
-        yield value
-    elif isinstance(value, (dict, list)):
-        for each in value.values() if isinstance(value, dict) else value:
-            yield from strings(each)
 
 
 WHAT = ("at", "recorded", "object", "action", "field", "before", "after", "reason")
@@ -432,6 +426,26 @@ class Tree:
         return hashlib.sha256(b"\1" + self.root(left, first) + self.root(size - left, first + left)).digest()
 
 
+class Fork(NamedTuple):
+    """Where the ledger was begun anew: by record `seq`, which gave up what was signed after `agreed` up to `size`."""
+
+    seq: int
+    before: str
+    agreed: int
+    size: int
+    after: str
+    reason: str
+
+    @property
+    def epoch(self) -> int:
+        """How often it was begun by then."""
+        return Checkpoint(self.after, 0, b"", "").epoch
+
+    def gives_up(self, each: Checkpoint) -> bool:
+        """Whether the ledger need not agree with a checkpoint any more."""
+        return each.epoch < self.epoch and self.agreed < each.size <= self.size
+
+
 class Ledger:
     """The records of a pack, checked one after the other up to the first that cannot be trusted."""
 
@@ -443,9 +457,10 @@ class Ledger:
         self.size = 0
         self.head = "0" * 64
         self.bad = ""
-        self.forks: list[dict[str, Any]] = []
+        self.forks: list[Fork] = []
         self.handed_over: list[tuple[int, Key, Key]] = []
-        self.erased: set[str] = set()
+        self.erased: dict[str, int] = {}
+        self.recorded: deque[str] = deque(maxlen=NEWER)
         self.gone: dict[str, list[int]] = {}
         self._texts = texts
 
@@ -468,6 +483,17 @@ class Ledger:
         if lost:
             self.bad = f"record {min(lost):,} stands for a personal text that is not here, and no record erased it"
 
+    def wait(self, anchored: int) -> bool:
+        """Whether the first record after so many waited for a checkpoint while others were recorded a day later."""
+        newer = self.size - anchored
+        if not 0 < newer <= len(self.recorded):
+            return newer > 0
+        first, last = (
+            datetime.strptime(f"{each[:19]}+0000", "%Y-%m-%dT%H:%M:%S%z")
+            for each in (self.recorded[-newer], self.recorded[-1])
+        )
+        return last - first > timedelta(days=1)
+
     def _follow(self, body: dict[str, Any]) -> None:
         if body.get("seq") != self.size + 1:
             raise Wrong(f"is missing: number {body.get('seq')!r} stands in its place")
@@ -484,18 +510,21 @@ class Ledger:
         for each in commitments(body) if hides else ():
             if bytes.fromhex(each) not in self._texts:
                 self.gone.setdefault(each, []).append(seq)
+        self.recorded.append(body["recorded"])
         if action == "person.erased" and body["object"] == "person":
-            self.erased.update(each for each in strings([body["before"], after]) if re.fullmatch("[0-9a-f]{64}", each))
-        elif action == "ledger.forked":
-            self._learn_fork(seq, body["before"], said(after, "origin"))
-        elif action == "key.rotated":
+            hashes = said(after, "hashes")
+            for each in hashes if isinstance(hashes, list) else ():
+                self.erased.setdefault(str(each), seq)
+        elif action == "ledger.forked" and body["object"] == "ledger":
+            self._learn_fork(seq, body["before"], said(after, "origin"), str(told["reason"]))
+        elif action == "key.rotated" and body["object"] == "ledger":
             self._learn_key(seq, said(body["before"], "key"), said(after, "key"))
 
-    def _learn_fork(self, seq: int, before: Any, after: Any) -> None:
+    def _learn_fork(self, seq: int, before: Any, after: Any, reason: str) -> None:
         """Where the ledger was begun anew; a record that says it in another way than the program is passed over."""
-        origin, size = said(before, "origin"), said(before, "size")
-        if isinstance(origin, str) and isinstance(after, str) and type(size) is int:
-            self.forks.append({"origin": origin, "size": size, "after": after, "seq": seq})
+        origin, agreed, size = (said(before, name) for name in ("origin", "agreed", "size"))
+        if isinstance(origin, str) and isinstance(after, str) and type(size) is int and type(agreed) is int:
+            self.forks.append(Fork(seq, origin, agreed, size, after, reason))
 
     def _learn_key(self, seq: int, before: Any, after: Any) -> None:
         """Which key was handed over to which; a record that names none is passed over."""
@@ -504,36 +533,72 @@ class Ledger:
                 self.handed_over.append((seq, key(before), key(after)))
 
 
-def number(origin: str) -> int:
-    """How often a ledger of this name was begun."""
-    return Checkpoint(origin, 0, b"", "").epoch
+def vouched(ledger: Ledger, mine: list[Checkpoint], theirs: list[Checkpoint]) -> list[Fork]:
+    """Where the ledger was begun anew, if the checkpoint that ends there is one of the new ledger.
+
+    One of it, that or a later one, must be one's own.
+    """
+    ends = {(each.origin, each.size) for each in (*mine, *theirs)}
+    return [
+        fork
+        for fork in ledger.forks
+        if (fork.after, fork.seq) in ends and any(c.size >= fork.seq and c.epoch >= fork.epoch for c in mine)
+    ]
 
 
-def compare(ledger: Ledger, mine: list[Checkpoint], theirs: list[Checkpoint], say: list[str]) -> int:
-    """Over how many records a checkpoint of one's own vouches; raises `Wrong` where it is not what was signed."""
-    tree, some = Tree(ledger.leaves), sorted([*mine, *theirs], key=lambda each: each.size)
-    good = [each for each in some if each.size <= ledger.size and tree.root(each.size) == each.root]
-    trusted = [each for each in mine if each in good]
-    forks = [f for f in ledger.forks if any(c.origin == f["after"] and c.size >= f["seq"] for c in trusted)]
-    for fork in forks:
-        what = f"Records {fork['seq']:,} to {fork['size']:,} of {fork['origin']} were given up"
-        say.append(f"{what}, as record {fork['seq']:,} says.")
-    agreed = 0
-    for each in some:
-        if any(each.epoch < number(f["after"]) and f["seq"] <= each.size <= f["size"] for f in forks):
+class Found(NamedTuple):
+    """Over how many records a checkpoint of one's own vouches, what was given up before, and what is of later on."""
+
+    anchored: int
+    forks: list[Fork]
+    since: list[Checkpoint]
+
+
+def compare(ledger: Ledger, mine: list[Checkpoint], theirs: list[Checkpoint], late: list[Checkpoint]) -> Found:
+    """What the checkpoints vouch for; raises `Wrong` where the ledger is not what was signed.
+
+    What a key signed after it was handed over is `late`, and vouches for nothing.
+    """
+    tree = Tree(ledger.leaves)
+    roots = {size: tree.root(size) for size in {c.size for c in (*mine, *theirs, *late)} if size <= ledger.size}
+    trusted, given = ([c for c in some if roots.get(c.size) == c.root] for some in (mine, theirs))
+    forks, agreed = vouched(ledger, trusted, given), 0
+    since: list[Checkpoint] = []
+    for each in sorted((*mine, *theirs), key=lambda each: each.size):
+        if any(fork.gives_up(each) for fork in forks):
             continue
-        if each.size > ledger.size and each in mine and any(each.continues(one) for one in trusted):
-            say.append(f"The ledger went on since, to {each.size:,} records at least ({each.place}).")
+        is_later = each in mine and not any(each.epoch < fork.epoch for fork in forks)
+        if each.size > ledger.size and is_later and any(each.continues(one) for one in trusted):
+            since.append(each)
             continue
-        if each.size > ledger.size and not ledger.bad:
+        if each.size > ledger.size:
             raise Wrong(
                 f"the ledger ends at record {ledger.size:,}, but {each.place} was signed over {each.size:,}: "
                 "its end was cut off, or that checkpoint is about another one"
             )
-        if each.size <= ledger.size and each not in good:
+        if roots[each.size] != each.root:
             raise Wrong(f"what was recorded as {agreed + 1:,} to {each.size:,} is not what was signed ({each.place})")
         agreed = each.size
-    return max((each.size for each in trusted), default=0)
+    return Found(max((each.size for each in trusted), default=0), forks, since)
+
+
+def doubts(ledger: Ledger, found: Found, late: list[Checkpoint], known_epoch: int) -> Iterator[str]:
+    """Why a ledger of which a checkpoint of one's own vouches for something is not vouched for as a whole."""
+    tree = Tree(ledger.leaves)
+    newer = ledger.size - found.anchored
+    if newer > NEWER:
+        yield f"your newest checkpoint vouches for {found.anchored:,} of them only; get a newer one"
+    elif ledger.wait(found.anchored):
+        yield f"record {found.anchored + 1:,} is vouched for by no checkpoint, though others were recorded a day later"
+    if lost := sorted({ledger.erased[each] for each in ledger.gone if ledger.erased[each] > found.anchored}):
+        yield f"record {lost[0]:,}, which no checkpoint vouches for, says that personal texts were erased"
+    for fork in found.forks:
+        if fork.epoch > known_epoch:
+            yield f"it was begun anew in record {fork.seq:,}; --epoch {fork.epoch} says that you know of that"
+    for each in late:
+        other = each.size > ledger.size or tree.root(each.size) != each.root
+        if other and not any(fork.gives_up(each) for fork in found.forks):
+            yield f"{each.place} is signed by a key after it was handed over, and about another ledger"
 
 
 # --- The pack ---------------------------------------------------------------------------------------------------------
@@ -598,25 +663,39 @@ def notes(pack: Pack, place: str) -> list[Note]:
     return [Note(f"{place}{name}", pack.text(name)) for name in pack.names if name.endswith(".note")]
 
 
-def counting(found: list[Note], keys: list[Key], say: list[str]) -> list[Checkpoint]:
-    """The checkpoints that one of the keys signed; of the others it is said why they do not count."""
-    good = []
+def counting(found: list[Note], keys: dict[Key, float], say: list[str]) -> tuple[list[Checkpoint], list[Checkpoint]]:
+    """The checkpoints that one of the keys signed, and those it signed after it was handed over.
+
+    Of all but the first it is said why they do not count.
+    """
+    good: list[Checkpoint] = []
+    late: list[Checkpoint] = []
     for each in found:
         try:
-            good.append(checkpoint(each.text, each.place, keys))
+            made = checkpoint(each.text, each.place, keys)
         except Wrong as wrong:
             say.append(f"{each.place} does not count: {wrong}.")
-    return good
+            continue
+        limit = max(keys[signer] for signer in made.signers)
+        (good if made.size <= limit else late).append(made)
+        if made.size > limit:
+            say.append(f"{each.place} does not count: its key was handed over in record {limit}.")
+    return good, late
 
 
-def believed(keys: list[Key], ledger: Ledger, found: list[Note]) -> list[Key]:
-    """The keys, and each that one of them handed over to, by a record that both of them signed as the last one."""
-    keys = list(keys)
+def believed(keys: list[Key], ledger: Ledger, found: list[Note]) -> dict[Key, float]:
+    """The keys, and each that one of them handed over to, with how many records each may vouch for.
+
+    A record says so, and both signed a checkpoint that ends with it and that names the new key.
+    """
+    limits = dict.fromkeys(keys, inf)
     for seq, old, new in ledger.handed_over:
-        some = [each for each in found if each.text.split("\n")[1:2] == [str(seq)]]
-        if old in keys and any({old, new} == {*each.signers} for each in counting(some, [old, new], [])):
-            keys.append(new)
-    return keys
+        some = [each for each in found if each.text.split("\n", 2)[1:2] == [str(seq)]]
+        both, _ = counting(some, {old: inf, new: inf}, [])
+        if old in limits and any({old, new} == {*c.signers} and key(c.successor) == new for c in both if c.successor):
+            limits[old] = min(limits[old], seq)
+            limits.setdefault(new, inf)
+    return limits
 
 
 def check_files(pack: Pack, keys: list[Key]) -> list[str]:
@@ -721,7 +800,7 @@ def check_tables(pack: Pack, ledger: Ledger, say: list[str]) -> None:
         say.append(f"{name}: {len(seen):,} rows, as the ledger has them.")
 
 
-def limits(manifest: dict[str, Any]) -> str:
+def confined(manifest: dict[str, Any]) -> str:
     """What a pack was confined to, in words."""
     return "".join(f", confined to the {name} {value}" for name, value in manifest["parameters"].items() if value)
 
@@ -735,7 +814,7 @@ def covered(pack: Pack, signers: list[str]) -> str:
     return f"{words}, and the reasons in completeness.json and evidence.json. {who}."
 
 
-def examine(pack: Pack, keys: list[Key], mine: list[Note], say: list[str]) -> tuple[int, str]:
+def examine(pack: Pack, keys: list[Key], mine: list[Note], known_epoch: int, say: list[str]) -> tuple[int, str]:
     """The exit code and the verdict."""
     manifest = pack.json(MANIFEST)
     ledger = Ledger(texts(pack), Account(manifest["period"]))
@@ -744,36 +823,40 @@ def examine(pack: Pack, keys: list[Key], mine: list[Note], say: list[str]) -> tu
     if ledger.bad:
         raise Wrong(ledger.bad)
     theirs = notes(pack, "")
-    keys = believed(keys, ledger, [*mine, *theirs])
-    own, given = counting(mine, keys, say), counting(theirs, keys, say)
-    anchored = compare(ledger, own, given, say)
+    keys_of = believed(keys, ledger, [*mine, *theirs])
+    (own, late), (given, more) = counting(mine, keys_of, say), counting(theirs, keys_of, say)
+    late += more
+    found = compare(ledger, own, given, late)
+    say += [given_up(fork) for fork in found.forks]
+    say += [f"The ledger went on since, to {each.size:,} records at least ({each.place})." for each in found.since]
     if (manifest["ledger"]["records"], manifest["ledger"]["head"]) != (ledger.size, ledger.head):
         raise Wrong("the manifest is about another ledger")
-    say.append("It is about {from} to {to}{}.".format(limits(manifest), **manifest["period"]))
+    say.append("It is about {from} to {to}{}.".format(confined(manifest), **manifest["period"]))
     check_evidence(pack, ledger.account, say)
     check_counts(pack, ledger, say)
     check_tables(pack, ledger, say)
-    signers = check_files(pack, keys)
+    signers = check_files(pack, [key for key, limit in keys_of.items() if limit >= ledger.size])
     say.append(covered(pack, signers))
     if ledger.gone:
         say.append(f"{len(ledger.gone):,} personal texts were erased, by record; their commitments are here.")
-    return judged(ledger.size, anchored, signers, why_not(anchored, own, theirs))
+        by = Counter(ledger.erased[each] for each in ledger.gone)
+        say += [f"Record {seq:,} erased {count:,} of them." for seq, count in sorted(by.items())]
+    why = [*doubts(ledger, found, late, known_epoch)] if found.anchored else [why_not(own, theirs)]
+    return judged(ledger.size, found.anchored, signers, "; ".join(why))
 
 
 def judged(size: int, anchored: int, signers: list[str], why: str) -> tuple[int, str]:
     """The exit code and the verdict on a ledger of so many records, and on a pack with these signers."""
-    vouched = f"{size:,} records, {anchored:,} of them vouched for by a checkpoint of yours"
-    if not anchored or size - anchored > NEWER:
+    vouched_for = f"{size:,} records, {anchored:,} of them vouched for by a checkpoint of yours"
+    if why:
         return UNDECIDED, f"CONSISTENT, NOT ANCHORED: {size:,} records; {why}."
     if not signers:
-        return UNDECIDED, f"SOUND LEDGER, UNSIGNED PACK: {vouched}; nobody whose key you named signed the rest."
-    return SOUND, f"SOUND: {vouched}{f'; {size - anchored:,} are newer' if size > anchored else ''}."
+        return UNDECIDED, f"SOUND LEDGER, UNSIGNED PACK: {vouched_for}; nobody whose key you named signed the rest."
+    return SOUND, f"SOUND: {vouched_for}{f'; {size - anchored:,} are newer' if size > anchored else ''}."
 
 
-def why_not(anchored: int, own: list[Checkpoint], theirs: list[Note]) -> str:
-    """Why no checkpoint vouches for the ledger, or for enough of it."""
-    if anchored:
-        return f"your newest checkpoint vouches for {anchored:,} of them only; get a newer one"
+def why_not(own: list[Checkpoint], theirs: list[Note]) -> str:
+    """Why no checkpoint vouches for the ledger."""
     if own:
         return "no checkpoint of yours is about this ledger"
     if theirs:
@@ -781,6 +864,13 @@ def why_not(anchored: int, own: list[Checkpoint], theirs: list[Note]) -> str:
             "signed by the key you named, but nobody compared it with a checkpoint from elsewhere: --checkpoints FOLDER"
         )
     return "no checkpoint counts: --pubkey KEY names who signs, --checkpoints FOLDER what was kept elsewhere"
+
+
+def given_up(fork: Fork) -> str:
+    """What was given up when the ledger was begun anew, and what nothing from before vouches for."""
+    what = f"Records {fork.agreed + 1:,} to {fork.size:,} of {fork.before} were given up"
+    since = f"; nothing from before vouches for those from {fork.agreed + 1:,} on" if fork.agreed + 1 < fork.seq else ""
+    return f"{what}, as record {fork.seq:,} says: {fork.reason}{since}."
 
 
 class Options(argparse.ArgumentParser):
@@ -798,6 +888,9 @@ def main(arguments: list[str] | None = None) -> int:
     options.add_argument("pack", nargs="?", type=Path, default=Path(__file__).parent, help="the zip, or its folder")
     options.add_argument("--pubkey", action="append", default=[], metavar="KEY", help="who signs; may be repeated")
     options.add_argument("--checkpoints", type=Path, metavar="FOLDER", help="what was kept elsewhere, or an older pack")
+    options.add_argument(
+        "--epoch", type=int, default=1, metavar="N", help="know that it was begun anew, up to /epoch-N"
+    )
     asked = options.parse_args(arguments)
     say: list[str] = []
     try:
@@ -809,7 +902,7 @@ def main(arguments: list[str] | None = None) -> int:
     except (OSError, *BROKEN) as error:
         options.error(f"{asked.pack} or the checkpoints cannot be read: {error}")
     try:
-        code, verdict = examine(pack, keys, mine, say)
+        code, verdict = examine(pack, keys, mine, asked.epoch, say)
     except Wrong as wrong:
         code, verdict = ALTERED, f"ALTERED: {wrong}."
     except (ValueError, LookupError, TypeError, AttributeError, OSError, RuntimeError, *BROKEN) as error:

@@ -128,7 +128,9 @@ def test_records_that_were_given_up_after_a_restore_are_told_of_where_a_checkpoi
     auditor.line.json("audit", "fork", "--reason", "the disk broke")
     auditor.gets()
     answer = auditor.anchored()
-    assert (answer.code, "Records 3 to 4 of acme.example/ledger were given up" in answer.out) == (0, True)
+    assert (answer.code, "Records 3 to 4 of acme.example/ledger were given up" in answer.out) == (2, True)
+    assert "--epoch 2 says that you know of that" in answer.out
+    assert auditor.finds("pack.zip", "--checkpoints", str(auditor.audit.share), "--epoch", "2").code == 0
     for file in auditor.audit.share.glob("*epoch-2*"):
         file.unlink()
     answer = auditor.anchored()

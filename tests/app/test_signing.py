@@ -231,9 +231,22 @@ def test_a_sync_refuses_a_ledger_that_was_put_back_and_goes_on_once_that_is_said
     forked = office.line.json("audit", "fork", "--reason", "the disk broke")
     assert forked["origin"] == "acme.example/ledger/epoch-2"
     assert office.line("sync").code == 0
-    answer = audit.verify()
-    assert answer.code == 0
-    assert "were given up: the disk broke" in answer.json["given_up"][0]
+    answer, known = audit.verify(), audit.verify("--epoch", "2")
+    assert (answer.code, known.code) == (2, 0)
+    assert known.json["given_up"] == [
+        {
+            "record": 2,
+            "origin": "acme.example/ledger/epoch-2",
+            "epoch": 2,
+            "first": 2,
+            "last": 4,
+            "unvouched": 0,
+            "reason": "the disk broke",
+        }
+    ]
+    words = audit.line("audit", "verify").out
+    assert "--epoch 2 says that you know of that" in words
+    assert "records 2 to 4 of acme.example/ledger were given up: the disk broke" in words
 
 
 def rearm(url: str) -> None:
