@@ -31,8 +31,9 @@ def successions(told: Iterable[Mapping[str, Any]]) -> dict[str, tuple[int, str]]
     found: dict[str, tuple[int, str]] = {}
     for each in told:
         before, after, seq = (each.get(name) for name in ("before", "after", "seq"))
-        is_whole = isinstance(before, Mapping) and isinstance(after, Mapping) and isinstance(seq, int)
-        if is_whole and each.get("action") == ROTATED:
+        if each.get("action") != ROTATED or not isinstance(seq, int):
+            continue
+        if isinstance(before, Mapping) and isinstance(after, Mapping):
             found.setdefault(str(before.get("key")), (seq, str(after.get("key"))))
     return found
 

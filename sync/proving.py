@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import astuple, dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 from functools import partial
@@ -235,9 +235,10 @@ def _forks(told: Iterable[audit.Told]) -> list[Fork]:
     for each in told:
         before, after = each.get("before"), each.get("after")
         if each.get("action") == FORKED and isinstance(before, Mapping) and isinstance(after, Mapping):
-            with suppress(KeyError, TypeError, ValueError):
-                agreed, size, seq = int(before["agreed"]), int(before["size"]), int(each["seq"])
-                found.append(Fork(seq, str(before["origin"]), agreed, size, str(after["origin"]), str(each["reason"])))
+            with suppress(KeyError):
+                fork = Fork(each["seq"], before["origin"], before["agreed"], before["size"], after["origin"], each["reason"])
+                if [type(value) for value in astuple(fork)] == [int, str, int, int, str, str]:
+                    found.append(fork)
     return found
 
 
