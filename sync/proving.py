@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import astuple, dataclass, field
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 from functools import partial
@@ -235,10 +235,10 @@ def _forks(told: Iterable[audit.Told]) -> list[Fork]:
     for each in told:
         before, after = each.get("before"), each.get("after")
         if each.get("action") == FORKED and isinstance(before, Mapping) and isinstance(after, Mapping):
-            with suppress(KeyError):
-                fork = Fork(each["seq"], before["origin"], before["agreed"], before["size"], after["origin"], each["reason"])
-                if [type(value) for value in astuple(fork)] == [int, str, int, int, str, str]:
-                    found.append(fork)
+            reason = each.get("reason")
+            said = (each.get("seq"), *(before.get(name) for name in ("origin", "agreed", "size")), after.get("origin"))
+            if [type(value) for value in said] == [int, str, int, int, str]:
+                found.append(Fork(*said, reason if isinstance(reason, str) else "(a text of a person)"))
     return found
 
 
