@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import astuple, dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 from functools import partial
@@ -236,9 +236,12 @@ def _forks(told: Iterable[audit.Told]) -> list[Fork]:
         before, after = each.get("before"), each.get("after")
         if each.get("action") == FORKED and isinstance(before, Mapping) and isinstance(after, Mapping):
             reason = each.get("reason")
-            said = (each.get("seq"), *(before.get(name) for name in ("origin", "agreed", "size")), after.get("origin"))
-            if [type(value) for value in said] == [int, str, int, int, str]:
-                found.append(Fork(*said, reason if isinstance(reason, str) else "(a text of a person)"))
+            words = reason if isinstance(reason, str) else "(a text of a person)"
+            with suppress(KeyError):
+                origin, agreed, size = (before[name] for name in ("origin", "agreed", "size"))
+                fork = Fork(each["seq"], origin, agreed, size, after["origin"], words)
+                if [type(value) for value in astuple(fork)] == [int, str, int, int, str, str]:
+                    found.append(fork)
     return found
 
 
