@@ -19,6 +19,7 @@ from sync.app.cli_audit import audit_app
 from sync.app.cli_evidence import evidence_app
 from sync.app.cli_person import person_app
 from sync.app.cli_register import controls_app, framework_app, risk_app
+from sync.app.cli_report import report_app
 from sync.app.cli_resolve import resolve_app
 from sync.app.shell import Shell
 
@@ -33,6 +34,7 @@ app.add_typer(state_app, name="state")
 app.add_typer(accept_app, name="accept")
 app.add_typer(due_app, name="due")
 app.add_typer(evidence_app, name="evidence")
+app.add_typer(report_app, name="report")
 app.add_typer(resolve_app)
 app.add_typer(person_app, name="person")
 app.add_typer(framework_app, name="framework")

@@ -1,15 +1,62 @@
-"""What a report needs beyond the ledger: who may do what, as configured, and charts where they can be drawn."""
+"""A period to read, as a page or as tables, and what these need beyond the ledger: policy and charts."""
 
 from collections.abc import Iterator, Mapping
 from importlib.util import find_spec
+from pathlib import Path
 
 from state.model import Priority
+from sync.app import show
+from sync.app.failures import IN_ORDER, Mistaken
+from sync.app.opening import configuration, open_store
 from sync.app.programme_settings import DemandTable
 from sync.app.settings import Configuration, Settings
-from sync.report.model import Book, Policy, Right
+from sync.app.shell import Shell
+from sync.report.book import read
+from sync.report.members import Member
+from sync.report.model import Book, Period, Policy, Right
+from sync.report.pack import Asked
+from sync.report.page import page
+from sync.report.sheets import csv_members
 
 _NOBODY = "nobody is named"
 _WRITERS = "who may change items, and who closes its ticket"
+
+
+def html(shell: Shell, asked: Asked, out: Path) -> int:
+    """Write the page of a period; the same records give the same bytes."""
+    book = _book(shell, asked)
+    return _written(shell, book, [(page(book, drawn(book), proofs=False), out)])
+
+
+def csv(shell: Shell, asked: Asked, folder: Path) -> int:
+    """Write the tables of a period into a folder, which is made if it is not there."""
+    book = _book(shell, asked)
+    return _written(shell, book, [(each, folder / each.name) for each in csv_members(book)])
+
+
+def _book(shell: Shell, asked: Asked) -> Book:
+    if asked.last < asked.first:
+        raise Mistaken(f"--to {asked.last} is before --from {asked.first}")
+    config = configuration(shell)
+    days = Period(asked.first, asked.last)
+    with open_store(shell, config) as store:
+        return read(store, days, policy(config), framework=asked.framework, tracker=asked.tracker)
+
+
+def _written(shell: Shell, book: Book, files: list[tuple[Member, Path]]) -> int:
+    for member, file in files:
+        try:
+            file.parent.mkdir(exist_ok=True)
+            file.write_bytes(b"".join(member.content))
+        except OSError as error:
+            raise Mistaken(f"{file} cannot be written: {error.strerror or error}") from None
+    answer = {"files": [str(file) for _, file in files], "records": book.position, "items": len(book.told)}
+    items, records = show.counted(len(book.told), "item"), show.counted(book.position, "record")
+    shell.answer(
+        answer,
+        lambda: show.rendered(f"From {records}, {items} in the period", show.bullets(str(file) for _, file in files)),
+    )
+    return IN_ORDER
 
 
 def policy(config: Configuration) -> Policy:

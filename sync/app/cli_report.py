@@ -1,0 +1,49 @@
+"""The commands that show a period on a working day."""
+
+from datetime import date
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from sync.app.asking import SETTINGS, command, day
+from sync.app.shell import Shell
+
+report_app = typer.Typer(help="Show a period as the auditor's pack does, without the proof.", **SETTINGS)
+
+First = Annotated[date, typer.Option("--from", help="The first day that is shown.", metavar="DATE", parser=day)]
+Last = Annotated[date, typer.Option("--to", help="The last day that is shown.", metavar="DATE", parser=day)]
+Framework = Annotated[str, typer.Option(help="Show only what is about its controls.", metavar="ID")]
+Tracker = Annotated[str, typer.Option("--tracker", help="Show only items with tickets in it.", metavar="NAME")]
+
+
+@command(report_app, "counterfoil report html --from 2026-01-01 --to 2026-06-30 --out report.html")
+def html(
+    shell: Shell,
+    first: First,
+    last: Last,
+    out: Annotated[Path, typer.Option(help="The file to write.", metavar="FILE")],
+    framework: Framework = "",
+    tracker: Tracker = "",
+) -> int:
+    """Write a period as one page that loads nothing, with every item's story."""
+    from sync.app import reporting
+    from sync.report.pack import Asked
+
+    return reporting.html(shell, Asked(first, last, framework, tracker), out)
+
+
+@command(report_app, "counterfoil report csv --from 2026-01-01 --to 2026-06-30 --out tables")
+def csv(
+    shell: Shell,
+    first: First,
+    last: Last,
+    out: Annotated[Path, typer.Option(help="The folder to write them to.", metavar="DIR")],
+    framework: Framework = "",
+    tracker: Tracker = "",
+) -> int:
+    """Write a period as tables: items, events, evidence, acceptances, risks and controls."""
+    from sync.app import reporting
+    from sync.report.pack import Asked
+
+    return reporting.csv(shell, Asked(first, last, framework, tracker), out)
