@@ -743,10 +743,8 @@ def check_evidence(pack: Pack, account: Account, say: list[str]) -> None:
         if sha256 not in here | set(lacking):
             raise Wrong(f"the file of record {seq:,} is neither here nor said to be missing")
     for sha256, why in lacking.items():
-        seq = account.kept.get(sha256, 0)
-        say.append(
-            f"The evidence {sha256} is not in the pack: {why}{f' (record {seq:,}: it was kept)' if seq else ''}."
-        )
+        kept = f"; record {account.kept[sha256]:,} says that it was kept" if sha256 in account.kept else ""
+        say.append(f"The evidence {sha256} is not in the pack: {why}{kept}.")
     say.append(f"{len(here):,} files of evidence are those that were recorded.")
 
 

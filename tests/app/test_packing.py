@@ -199,6 +199,16 @@ def test_a_file_of_evidence_that_is_gone_is_told_and_not_left_out_silently(audit
     assert (answer.code, f"{sha256} is not in the pack: the file is missing" in answer.out) == (0, True)
 
 
+def test_a_pack_that_is_confined_to_a_tracker_has_only_the_evidence_of_its_items(auditor: Auditor) -> None:
+    sha256 = hashlib.sha256(b"rotated").hexdigest()
+    assert auditor.gets("pack.zip", "--tracker", "platform")["missing"] == {
+        sha256: "it supports nothing that was asked for"
+    }
+    answer = auditor.anchored()
+    assert (answer.code, "confined to the tracker platform" in answer.out) == (0, True)
+    assert f"{sha256} is not in the pack: it supports nothing that was asked for; record 2 says that" in answer.out
+
+
 def test_no_pack_is_made_of_a_ledger_that_was_tampered_with(auditor: Auditor) -> None:
     disarm(auditor.line.url)
     raw(auditor.line.url, "UPDATE audit SET body = replace(body, 'item.created', 'item.forged') WHERE seq = 1")

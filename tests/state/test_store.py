@@ -15,6 +15,7 @@ from state import acceptances, risks
 from state.acceptance import Acceptance, AcceptanceState, Decision, DecisionVerdict, DueChange, Terms
 from state.effects import Effects, Feed, Intent, ItemChange, Note
 from state.model import Comment, Hold, HoldKind, ItemDraft, Outcome, Priority, TestOutcome
+from state.persons import Person
 from state.proof import EvidenceDraft, EvidenceKind
 from state.register import Risk, Treatment
 from state.store import Batch, Holder, StateError, Store
@@ -53,7 +54,7 @@ READING = {
     ),
     *("given_up", "open", "close", "check_integrity", "ask"),
 }
-WITHOUT_RECORDS = {"create", "take_lease", "renew_lease", "release_lease", "alone"}
+WITHOUT_RECORDS = {"create", "scrub", "take_lease", "renew_lease", "release_lease", "alone"}
 
 
 def _add(book: "Book") -> None:
@@ -84,6 +85,10 @@ WALK: dict[str, tuple[Callable[["Book"], object], list[str]]] = {
         ["comment.added"],
     ),
     "leave": (lambda book: book.store.leave("sqlite:///new.db", HERE, book.because), ["state.moved"]),
+    "erase_person": (
+        lambda book: book.store.erase_person(Person(["ada"]), HERE, book.because, words=False),
+        ["person.erased"],
+    ),
     "remember": (lambda book: book.store.remember("last_sync", "{}"), []),
     "reclaim": (_move_and_return, ["state.moved", "state.reclaimed"]),
     "unlink": (lambda book: book.store.unlink("AI-000001", book.because), ["ticket.unlinked", "hold.settled"]),
