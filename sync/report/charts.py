@@ -46,6 +46,13 @@ _STYLES = {
     "not_applicable": ("#f4f1e8", "---"),
 }
 """The colour and the hatching of what is stacked, so that either alone tells it apart."""
+_MARGINS = {
+    "work": (0.06, 0.07, 0.84, 0.95),
+    "durations": (0.09, 0.19, 0.99, 0.97),
+    "controls": (0.07, 0.1, 0.8, 0.97),
+    "risks": (0.06, 0.12, 0.98, 0.92),
+}
+"""Where the axes of each chart lie: left, bottom, right, top."""
 _HEAT = ("#eef3f1", "#f6e7bd", "#f0bf72", "#d9783f", "#a3262a")
 _PROPERTIES = re.compile(r"\s*([\w-]+)\s*:\s*(.+?)\s*(?:;|$)")
 _NAMED = re.compile(r"(?<=url\(#)[\w-]+(?=\))")
@@ -81,7 +88,8 @@ def _drawn(
 ) -> str:
     """A chart as an SVG element that goes into a page, with a title and a description for who does not see it."""
     with mpl.rc_context({**_LOOKS, "svg.hashsalt": name}):
-        figure = Figure(figsize=(7.4, height), layout="constrained")
+        figure = Figure(figsize=(7.4, height))
+        figure.subplots_adjust(*_MARGINS[name], wspace=0.15, hspace=0.35)
         rows, columns = grid if isinstance(grid, tuple) else (grid, 1)
         draw(list(figure.subplots(rows, columns, squeeze=False).flat))
         file = io.StringIO()
