@@ -17,11 +17,18 @@ Row = tuple[Cell, ...]
 
 @dataclass(frozen=True, slots=True)
 class Sheet:
-    """One table: what it is called, its heading, and its rows, made each time they are asked for."""
+    """One table: what it is called, its heading, and its rows, made each time they are asked for.
+
+    A workbook has the rows `above` before the heading, and the columns with much text `wide`.
+    """
 
     name: str
     heading: tuple[str, ...]
     rows: Callable[[], Iterator[Row]]
+    above: tuple[Row, ...] = ()
+    wide: frozenset[str] = frozenset(
+        {"title", "what", "words", "reason", "justification", "shows", "statement", "why", "decisions"}
+    )
 
 
 def sheets(book: Book) -> tuple[Sheet, ...]:

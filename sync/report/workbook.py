@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
+from itertools import chain
 from tempfile import SpooledTemporaryFile
 from typing import Any
 
@@ -27,10 +28,11 @@ _OPTIONS = {
 
 def workbook(book: Book) -> Member:
     """All tables as the sheets of one workbook, whose cells are texts and numbers only."""
-    return Member("report.xlsx", _workbook(sheets(book)))
+    return Member("report.xlsx", spreadsheet(sheets(book)))
 
 
-def _workbook(tables: Iterable[Sheet]) -> Iterator[bytes]:
+def spreadsheet(tables: Iterable[Sheet]) -> Iterator[bytes]:
+    """The bytes of a workbook with these tables as its sheets."""
     with SpooledTemporaryFile(max_size=1 << 24) as file:
         made: Any = xlsxwriter.Workbook(file, _OPTIONS)
         made.set_properties({"created": _EPOCH, "comments": "A reading copy; what counts is the ledger."})
@@ -44,11 +46,12 @@ def _workbook(tables: Iterable[Sheet]) -> Iterator[bytes]:
 
 
 def _fill(sheet: Any, table: Sheet, bold: Any) -> None:
-    sheet.freeze_panes(1, 1)
+    top = len(table.above)
+    sheet.freeze_panes(top + 1, 1)
     for column, name in enumerate(table.heading):
-        sheet.set_column(column, column, _WIDE if name in _LONG else max(_NARROW, min(24, len(name) + 6)))
-    last = 0
-    for number, row in enumerate(lines(table)):
+        sheet.set_column(column, column, _WIDE if name in table.wide else max(_NARROW, min(24, len(name) + 6)))
+    last = top
+    for number, row in enumerate(chain(table.above, lines(table))):
         if number == _ROWS - 1:
             sheet.write_string(number, 0, f"There are more rows: see {table.name}.csv")
             break
@@ -56,12 +59,9 @@ def _fill(sheet: Any, table: Sheet, bold: Any) -> None:
             if isinstance(cell, int):
                 sheet.write_number(number, column, cell)
             elif cell:
-                sheet.write_string(number, column, _cut(cell), bold if number == 0 else None)
+                sheet.write_string(number, column, _cut(cell), bold if number == top else None)
         last = number
-    sheet.autofilter(0, 0, last, len(table.heading) - 1)
-
-
-_LONG = frozenset({"title", "what", "words", "reason", "justification", "shows", "statement", "why", "decisions"})
+    sheet.autofilter(top, 0, last, len(table.heading) - 1)
 
 
 def _cut(text: str) -> str:
