@@ -40,7 +40,6 @@ app.add_typer(person_app, name="person")
 app.add_typer(framework_app, name="framework")
 app.add_typer(controls_app, name="controls")
 app.add_typer(risk_app, name="risk")
-app.add_typer(report_app, name="report")
 
 
 class Side(StrEnum):
