@@ -47,6 +47,8 @@ def test_the_commands_are_these() -> None:
             "audit rotate",
             "audit pack",
             "person erase",
+            "report html",
+            "report csv",
             "report oscal-poam",
             "report fedramp",
             "state copy",
