@@ -147,11 +147,17 @@ def test_who_does_not_sign_is_told_how(desk: Line) -> None:
     assert (answer.code, "counterfoil audit keygen" in answer.err) == (2, True)
 
 
+SHUT = {
+    "sqlite": "CREATE TRIGGER shut BEFORE INSERT ON checkpoint BEGIN SELECT RAISE(ABORT, 'shut'); END",
+    "postgresql": "ALTER TABLE checkpoint ADD CONSTRAINT shut CHECK (size < 0) NOT VALID",
+}
+"""What has a database take no checkpoint, by kind."""
+
+
 def test_what_could_not_be_signed_in_the_end_is_no_success(audit: Audit) -> None:
-    raw(audit.line.url, "CREATE TRIGGER shut BEFORE INSERT ON checkpoint BEGIN SELECT RAISE(ABORT, 'shut'); END")
+    raw(audit.line.url, SHUT[audit.line.url.partition(":")[0].partition("+")[0]])
     added = audit.line("item", "add", "Rotate the keys", "--json")
     signed = audit.line("audit", "sign")
-    assert (added.code, signed.code, "Signed over" in signed.out) != (0, 0, True)
     assert 0 not in (added.code, signed.code)
     assert audit.line.json("item", "list")[0]["title"] == "Rotate the keys"
 
