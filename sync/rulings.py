@@ -302,9 +302,15 @@ def _field_hold(kind: HoldKind, seen: Sighting, change: Change, detail: str) -> 
 def who(seen: Sighting, change: Change, run: str) -> Because:
     """The person who made the change according to the ticket's history, else the tracker itself.
 
-    Where the history shows nothing since, the status is only read as another one, by another mapping.
+    Where the history shows nothing since, the status is only read as another one, by another mapping. Where only the
+    item was changed and the ticket has the say, nobody did anything there.
     """
     tracker = seen.link.ref.tracker
+    if not change.theirs_moved:
+        words = (
+            f"{seen.ticket.ref.key}: {change.field} is {shown(change.theirs)} again, over which the ticket has the say"
+        )
+        return Because(BY_ITSELF, run, "", words)
     taken = seen.taken if change.field is Field.STATUS else ()
     act = deed(replace(seen, activity=[a for a in seen.activity if a.id not in taken]), change)
     if act is None and deed(seen, change) is not None:

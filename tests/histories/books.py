@@ -159,7 +159,8 @@ class Books:
         self.values[ref, name] = after
         agent, event = body["actor"], body["source"]["event"]
         if agent["system"] == "counterfoil":
-            if self._settles(body, ref, name, before) or "its status is read as" in body["reason"]:
+            read_again = ("its status is read as", "over which the ticket has the say")
+            if self._settles(body, ref, name, before) or any(words in body["reason"] for words in read_again):
                 return
             if before != after:
                 self.told[ref, name, before, after] += 1

@@ -170,6 +170,21 @@ def test_a_title_that_the_ticket_owns_is_pulled_and_not_pushed_back(world: Any) 
     comes_to_rest(world, 1)
 
 
+def test_an_edit_here_of_what_the_ticket_owns_is_undone_and_put_down_to_nobody(world: Any) -> None:
+    world.authority[Field.TITLE] = Authority.TICKET
+    item = world.add()
+    world.sync()
+    world.far.edit(world.link(item.ref).ref, title="Enable MFA everywhere")
+    world.sync()
+    world.edit(item.ref, title="Another title for the same thing")
+    world.sync()
+    assert world.item(item.ref).title == "Enable MFA everywhere"
+    told = [record.told for record in world.store.log([item.ref]) if record.told["field"] == "title"]
+    assert [each["actor"]["kind"] for each in told] == ["human", "human", "schedule"]
+    assert [bool(each["source"]["event"]) for each in told] == [True, False, False]
+    assert "over which the ticket has the say" in told[-1]["reason"]
+
+
 def test_two_sided_edits_of_a_shared_field_wait_for_a_person(world: Any) -> None:
     world.authority[Field.TITLE] = Authority.BOTH
     item = world.add()
