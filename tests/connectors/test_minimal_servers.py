@@ -85,7 +85,7 @@ class Job:
         assert [c["text"].strip() for c in heard if c["inbound"]] == ["Which tenant is meant?"]
         assert self("sync", expect=5)["operations"] == []
         assert self("sync", expect=5)["requests"]["work"] <= 8
-        assert self("audit", "verify")["ok"]
+        assert self("audit", "verify", expect=2)["ok"]  # sound, and nobody signs here
         return [item["claim"] or item["status"] for item in shown[:4]]
 
     def changed_here(self) -> None:
