@@ -136,10 +136,6 @@ class Index:
         for place in range(bisect_left(self._order, (updated, id_)), len(self._order)):
             yield self.entries[self._order[place][1]]
 
-    def count_since(self, updated: int) -> int:
-        """How many entries there are from this point on."""
-        return len(self._order) - bisect_left(self._order, (updated, 0))
-
     def labelled(self, labels: Iterable[str]) -> set[int]:
         """The ids that carry any of the labels, which are given in lower case."""
         return set().union(*(self.by_label.get(label, set()) for label in labels))

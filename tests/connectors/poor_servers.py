@@ -2,13 +2,13 @@
 
 import json
 import re
-import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
+
+from tests.connectors import loopback
 
 Reply = tuple[int, Any]
 GONE: Reply = (404, {"message": "Not Found"})
@@ -202,40 +202,15 @@ Poor = PoorJira | PoorGithub
 @contextmanager
 def served(poor: Poor) -> Iterator[str]:
     """The server at a loopback address, for as long as it is needed."""
-    server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(poor.reply))
-    server.daemon_threads = True
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}"
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
 
+    def answer(verb: str, target: str, headers: Mapping[str, str], said: bytes) -> tuple[int, bytes]:
+        parts, user = urlsplit(target), "sync" if headers.get("authorization") else "mia"
+        body = json.loads(said) if said else None
+        status, told = poor.reply(verb, unquote(parts.path), dict(parse_qsl(parts.query)), body, user)
+        return status, b"" if told is None else json.dumps(told).encode()
 
-def _handler(reply: Callable[[str, str, dict[str, str], Any, str], Reply]) -> type[BaseHTTPRequestHandler]:
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-
-        def answer(self) -> None:
-            parts, length = urlsplit(self.path), int(self.headers.get("content-length") or 0)
-            body = json.loads(self.rfile.read(length)) if length else None
-            user = "sync" if self.headers.get("authorization") else "mia"
-            status, told = reply(self.command, unquote(parts.path), dict(parse_qsl(parts.query)), body, user)
-            text = b"" if told is None else json.dumps(told).encode()
-            self.send_response(status)
-            self.send_header("content-length", str(len(text)))
-            self.send_header("content-type", "application/json")
-            self.end_headers()
-            self.wfile.write(text)
-
-        do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = answer  # noqa: N815
-
-        def log_message(self, format: str, *args: Any) -> None:  # noqa: A002
-            """Say nothing."""
-
-    return Handler
+    with loopback.served(answer, "application/json") as url:
+        yield url
 
 
 def _now() -> str:

@@ -5,9 +5,7 @@ import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from threading import Thread
 
 import pytest
 from cryptography import x509
@@ -15,6 +13,8 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+
+from tests.connectors import loopback
 
 _CONFIG = """
 [tsa]
@@ -66,29 +66,8 @@ class Authority:
     @contextmanager
     def served(self, status: int = 200) -> Iterator[str]:
         """Its address."""
-        authority = self
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_POST(self) -> None:
-                said = self.rfile.read(int(self.headers["content-length"]))
-                body = authority.answer(said)
-                self.send_response(status)
-                self.send_header("content-length", str(len(body)))
-                self.end_headers()
-                self.wfile.write(body)
-
-            def log_message(self, format: str, *args: object) -> None:  # noqa: A002
-                pass
-
-        server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        thread = Thread(target=server.serve_forever, args=(0.01,))
-        thread.start()
-        try:
-            yield f"http://127.0.0.1:{server.server_port}/tsa"
-        finally:
-            server.shutdown()
-            thread.join()
-            server.server_close()
+        with loopback.served(lambda verb, target, headers, query: (status, self.answer(query))) as url:
+            yield f"{url}/tsa"
 
 
 def _certificate(

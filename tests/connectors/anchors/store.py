@@ -7,12 +7,12 @@ import hashlib
 import hmac
 import re
 from base64 import b64encode
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Thread
 from urllib.parse import parse_qsl, quote, unquote
+
+from tests.connectors import loopback
 
 _LISTING = '<?xml version="1.0" encoding="UTF-8"?><ListBucketResult xmlns="http://s3.amazonaws.com/doc/2006-03-01/">'
 
@@ -32,7 +32,7 @@ class BucketServer:
     locks: dict[str, tuple[str, str]] = field(default_factory=dict)
     asked: list[str] = field(default_factory=list)
 
-    def answer(self, method: str, target: str, headers: dict[str, str], body: bytes) -> tuple[int, bytes]:
+    def answer(self, method: str, target: str, headers: Mapping[str, str], body: bytes) -> tuple[int, bytes]:
         self.asked.append(method)
         path, _, query = target.partition("?")
         if not self.signed(method, path, query, headers, body):
@@ -48,7 +48,7 @@ class BucketServer:
             return (200, self.objects[key]) if key in self.objects else (404, b"<Error><Code>NoSuchKey</Code></Error>")
         return 200, self.listing(dict(parse_qsl(query, keep_blank_values=True)))
 
-    def put(self, key: str, headers: dict[str, str], body: bytes) -> tuple[int, bytes]:
+    def put(self, key: str, headers: Mapping[str, str], body: bytes) -> tuple[int, bytes]:
         lock = (headers["x-amz-object-lock-mode"], headers["x-amz-object-lock-retain-until-date"])
         if headers["content-md5"] != b64encode(hashlib.md5(body).digest()).decode():  # noqa: S324
             return 400, b"<Error><Code>BadDigest</Code></Error>"
@@ -66,7 +66,7 @@ class BucketServer:
         more = str(len(found) > self.page).lower()
         return f"{_LISTING}<IsTruncated>{more}</IsTruncated>{names}</ListBucketResult>".encode()
 
-    def signed(self, method: str, path: str, query: str, headers: dict[str, str], body: bytes) -> bool:
+    def signed(self, method: str, path: str, query: str, headers: Mapping[str, str], body: bytes) -> bool:
         told = re.fullmatch(
             r"AWS4-HMAC-SHA256 Credential=([^/]+)/(\d{8})/([^/]+)/s3/aws4_request, "
             r"SignedHeaders=([a-z0-9;-]+), Signature=([0-9a-f]{64})",
@@ -106,29 +106,5 @@ class BucketServer:
     @contextmanager
     def served(self) -> Iterator[str]:
         """The bucket's address."""
-        bucket = self
-
-        class Handler(BaseHTTPRequestHandler):
-            def _answer(self) -> None:
-                body = self.rfile.read(int(self.headers.get("content-length") or 0))
-                headers = {name.lower(): value for name, value in self.headers.items()}
-                status, said = bucket.answer(self.command, self.path, headers, body)
-                self.send_response(status)
-                self.send_header("content-length", str(len(said)))
-                self.end_headers()
-                self.wfile.write(said)
-
-            do_GET = do_PUT = _answer  # noqa: N815
-
-            def log_message(self, format: str, *args: object) -> None:  # noqa: A002
-                pass
-
-        server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        thread = Thread(target=server.serve_forever, args=(0.01,))
-        thread.start()
-        try:
-            yield f"http://127.0.0.1:{server.server_port}/audit"
-        finally:
-            server.shutdown()
-            thread.join()
-            server.server_close()
+        with loopback.served(self.answer) as url:
+            yield f"{url}/audit"
