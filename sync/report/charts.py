@@ -10,7 +10,7 @@ from xml.etree.ElementTree import Element, tostring
 import matplotlib as mpl
 from defusedxml.ElementTree import fromstring  # type: ignore[import-untyped]
 from matplotlib.axes import Axes
-from matplotlib.dates import ConciseDateFormatter, date2num
+from matplotlib.dates import date2num
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
@@ -157,8 +157,8 @@ def _over_time(axes: Axes, days: Sequence[date]) -> None:
     first, *_, last = (*_numbers(days), *_numbers(days))
     gap = max(1.0, (last - first) / 80)
     axes.set_xlim(first - gap, last + gap)
-    axes.xaxis_date()
-    axes.xaxis.set_major_formatter(ConciseDateFormatter(axes.xaxis.get_major_locator()))  # type: ignore[no-untyped-call]
+    shown = days[:: -(-len(days) // 6)]
+    axes.set_xticks(_numbers(shown), [day.isoformat() for day in shown])
     axes.set_ylim(bottom=0)
     axes.yaxis.set_major_locator(MaxNLocator(integer=True, nbins=5))
     axes.grid(axis="y", color="#dfe4e7", linewidth=0.6)

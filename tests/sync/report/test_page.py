@@ -71,6 +71,9 @@ def test_the_same_ledger_gives_the_same_page_and_the_same_charts(past: Past, tol
     pictures = charts(one)
     assert pictures == charts(other)
     assert set(pictures) == {"work", "durations", "controls", "risks"}
+    days = [date.fromisoformat(day) for day in re.findall(r">\s*(\d{4}-\d\d-\d\d)\s*<", pictures["controls"])]
+    assert days[0] == one.period.first
+    assert len({later - sooner for sooner, later in pairwise(days)}) == 1, "a time axis that names whole days alike"
     whole = b"".join(page(one, pictures, proofs=True).content).decode()
     assert whole.count("<svg") == 4
     ids = re.findall(r'\sid="([^"]+)"', whole)
