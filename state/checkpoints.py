@@ -1,15 +1,17 @@
 """The checkpoints that were signed here, and which of them are kept where."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, TypeVar
+from typing import Any
 
-from sqlalchemy import Connection, Row, Select, delete, insert, select, update
+from sqlalchemy import Connection, Row, delete, insert, select, update
+from sqlalchemy.exc import DataError
 
 from state.checkpoint import Head, unchecked
 from state.merkle import Tree
-from state.series import chunks
+from state.series import PAGE, pages
 from state.tables import AnchorRow, CheckpointRow
 from state.verifying import Start
 
@@ -22,8 +24,6 @@ FORKED = "ledger.forked"
 ROTATED = "key.rotated"
 
 _HASH = 32
-
-T = TypeVar("T")
 
 
 def successions(told: Iterable[Mapping[str, Any]]) -> dict[str, tuple[int, str]]:
@@ -70,40 +70,36 @@ class Anchored:
     why: str = ""
 
 
-def latest(connection: Connection) -> Signed | None:
-    """The newest checkpoint."""
-    found = _made(connection, select(CHECKPOINT).order_by(CHECKPOINT.c.size.desc()).limit(1), _signed)
-    return found[0] if found else None
+def latest(connection: Connection, counts: Callable[[Signed], bool]) -> Signed | None:
+    """The newest checkpoint that counts; whatever else stands there is passed over."""
+    query = select(CHECKPOINT.c.size).order_by(CHECKPOINT.c.size.desc()).limit(PAGE)
+    rows = pages(
+        lambda some: connection.execute(some).all(), query, lambda last: query.where(CHECKPOINT.c.size < last.size)
+    )
+    found = (at(connection, row.size) for page in rows for row in page)
+    return next((each for each in found if each is not None and counts(each)), None)
 
 
-def every(connection: Connection) -> list[Signed]:
-    """All of them, oldest first."""
-    return _made(connection, select(CHECKPOINT).order_by(CHECKPOINT.c.size), _signed)
+def notes(connection: Connection) -> Iterator[tuple[int, str]]:
+    """Over how many records each is kept, and its text, oldest first, whatever stands there."""
+    for size, note in connection.execute(select(CHECKPOINT.c.size, CHECKPOINT.c.note).order_by(CHECKPOINT.c.size)):
+        yield size, note if isinstance(note, str) else repr(note)
 
 
-def notes(connection: Connection) -> Iterator[str]:
-    """Their texts, oldest first, whatever stands there."""
-    for note in connection.execute(select(CHECKPOINT.c.note).order_by(CHECKPOINT.c.size)).scalars():
-        yield note if isinstance(note, str) else repr(note)
+def at(connection: Connection, size: int) -> Signed | None:
+    """The one over so many records; `None` also for what was never written there by the program."""
+    with suppress(ValueError, TypeError, DataError):
+        row = connection.execute(select(CHECKPOINT).where(CHECKPOINT.c.size == size)).one_or_none()
+        return None if row is None else _signed(row)
+    return None
 
 
-def at(connection: Connection, sizes: Iterable[int]) -> list[Signed]:
-    """Those over so many records."""
-    found: list[Signed] = []
-    for some in chunks(sizes):
-        found += _made(connection, select(CHECKPOINT).where(CHECKPOINT.c.size.in_(some)), _signed)
-    return found
-
-
-def put(connection: Connection, after: Signed | None, new: Signed) -> bool:
-    """Keep a checkpoint that goes on from another; `False` where that is not the newest any more, and nothing is."""
-    newest = latest(connection)
-    if (newest and newest.note) != (after and after.note):
-        return False
+def put(connection: Connection, new: Signed) -> None:
+    """Keep a checkpoint over more records than every one that counts; what else stands in its place goes."""
     tree = new.start.tree
     values = {"size": tree.size + 1, "note": new.note, "head": new.start.head, "signed_at": new.signed_at}
+    connection.execute(delete(CHECKPOINT).where(CHECKPOINT.c.size == tree.size + 1))
     connection.execute(insert(CHECKPOINT).values(**values, edge="".join(each.hex() for each in tree.edge)))
-    return True
 
 
 def drop(connection: Connection, beyond: int) -> None:
@@ -115,9 +111,11 @@ def drop(connection: Connection, beyond: int) -> None:
 def anchors(connection: Connection) -> dict[str, Anchored]:
     """How far each anchor keeps the ledger, by name."""
     names = Anchored.__dataclass_fields__
-    query = select(ANCHOR).order_by(ANCHOR.c.name)
-    made = _made(connection, query, lambda row: Anchored(**{name: getattr(row, name) for name in names}))
-    return {each.name: each for each in made}
+    try:
+        rows = connection.execute(select(ANCHOR).order_by(ANCHOR.c.name)).all()
+    except TypeError as error:
+        raise ValueError(f"what is kept about anchors cannot be read: {error}") from error
+    return {row.name: Anchored(**{name: getattr(row, name) for name in names}) for row in rows}
 
 
 def note_anchor(connection: Connection, told: Anchored) -> None:
@@ -125,14 +123,6 @@ def note_anchor(connection: Connection, told: Anchored) -> None:
     values = {name: getattr(told, name) for name in Anchored.__dataclass_fields__}
     if not connection.execute(update(ANCHOR).where(ANCHOR.c.name == told.name).values(**values)).rowcount:
         connection.execute(insert(ANCHOR).values(**values))
-
-
-def _made(connection: Connection, query: Select[Any], make: Callable[[Row[Any]], T]) -> list[T]:
-    """What is made of each row; a `ValueError` where a column holds what it was never meant to."""
-    try:
-        return [make(row) for row in connection.execute(query)]
-    except TypeError as error:
-        raise ValueError(f"what is kept about checkpoints cannot be read: {error}") from error
 
 
 def _signed(row: Row[Any]) -> Signed:

@@ -1,6 +1,7 @@
 """Who signs the ledger: what goes on from the last checkpoint and nothing else, often, and hands it out at once."""
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import partial
@@ -71,7 +72,7 @@ class Notary:
 
         Raises `Tampered`.
         """
-        signed = self.sign() or self.store.ask(checkpoints.latest)
+        signed = self.sign() or self.store.ask(self._latest)
         if signed is not None and abs(self.clock() - signed.signed_at) >= SILENCE:
             self.store.commit(None, Effects(notes=[Note("ledger.checked", LEDGER, because)]))
             signed = self.sign() or signed
@@ -92,7 +93,9 @@ class Notary:
         new = self._note(origin, found, self.keys)
         self.crash("seal.before")
         with self.store.writing() as w:
-            is_new = checkpoints.put(w.connection, last, new)
+            newest = self._latest(w.connection)
+            if is_new := (newest and newest.note) == (last and last.note):
+                checkpoints.put(w.connection, new)
         self.crash("seal.after")
         return new if is_new else None
 
@@ -113,13 +116,13 @@ class Notary:
         """
         points = self._points()
         with self.store.writing() as w:
-            last, origin, found = self._examined(w.connection, points)
+            _, origin, found = self._examined(w.connection, points)
             before, after = ({"key": str(key.public)} for key in (self.keys[0], new))
             w.ledger.note(ROTATED, LEDGER, because, before=before, after=after)
             w.ledger.append(w.connection)
             found = verify(w.connection, start=Start(found.head, found.tree) if found.tree else None)
             signed = self._note(origin, found, [*self.keys, new], successor=str(new.public))
-            checkpoints.put(w.connection, last, signed)
+            checkpoints.put(w.connection, signed)
         self.keys = [new, *self.keys]
         return signed
 
@@ -148,7 +151,7 @@ class Notary:
             w.ledger.note(FORKED, LEDGER, because, before=before, after={"origin": origin})
             w.ledger.append(w.connection)
             new = self._note(origin, verify(w.connection), self.keys)
-            checkpoints.put(w.connection, checkpoints.latest(w.connection), new)
+            checkpoints.put(w.connection, new)
         return new
 
     def _every(self, without: Collection[str]) -> list[Kept]:
@@ -180,14 +183,18 @@ class Notary:
     def _examined(self, connection: Connection, points: Sequence[Point]) -> tuple[Signed | None, str, Verdict]:
         """The last checkpoint, what the ledger is called, and what came since it and what the anchors keep."""
         told = audit.told_of(connection, LEDGER)
-        last = checkpoints.latest(connection)
-        _refuse_planted(told, 0 if last is None else last.start.tree.size + 1)
+        last = self._latest(connection)
+        if last is None and not points:
+            self._refuse_unknown(connection)
+        _refuse_planted(told, 0 if last is None else last.head.size)
         self._refuse_old_key(told)
-        known = [*points, *([] if last is None else [Point(self._ours(last), _HERE)])]
+        known = [*points, *([] if last is None else [Point(last.head, _HERE)])]
         standing = max((epoch(point.head.origin) for point in known), default=1)
         known = [point for point in known if epoch(point.head.origin) == standing]
         start = last.start if last is not None and self._are_known(connection, known, last) else None
         found = verify(connection, known, start)
+        if found.first_bad is not None and start is not None and (whole := verify(connection, known)).ok:
+            found = whole
         self.size = 0 if last is None else last.head.size
         self._looked_at = self.clock()
         if found.first_bad is not None:
@@ -208,18 +215,34 @@ class Notary:
     def _are_known(self, connection: Connection, points: Iterable[Point], last: Signed) -> bool:
         """Whether what anchors keep of the time before the last checkpoint was signed here as well."""
         earlier = {point.head for point in points if point.head.size <= last.start.tree.size}
-        there = checkpoints.at(connection, {head.size for head in earlier})
-        return earlier <= {self._ours(each) for each in there}
+        there = (checkpoints.at(connection, head.size) for head in earlier)
+        return earlier <= {each.head for each in there if each is not None and self._counts(connection)(each)}
 
-    def _ours(self, signed: Signed) -> Head:
-        """What a checkpoint in the database states; raises `Tampered` unless one of the keys signed it."""
-        try:
-            head, _ = checkpoint.read(signed.note, self.known)
-        except NoCheckpoint as error:
-            raise Tampered(f"a checkpoint in the database is not ours: {error}") from error
-        if head.size != signed.start.tree.size + 1 or not is_of(self._name, head.origin):
-            raise Tampered("a checkpoint in the database stands for another one than it says")
-        return head
+    def _latest(self, connection: Connection) -> Signed | None:
+        """The newest checkpoint in the database that is ours; what somebody else put beside it has no say."""
+        return checkpoints.latest(connection, self._counts(connection))
+
+    def _counts(self, connection: Connection) -> Callable[[Signed], bool]:
+        """Whether a checkpoint in the database is ours, and over as many records as it says."""
+        read = self._reader(connection)
+
+        def counts(signed: Signed) -> bool:
+            head = read(signed.note)
+            return head is not None and head.size == signed.start.tree.size + 1
+
+        return counts
+
+    def _refuse_unknown(self, connection: Connection) -> None:
+        """Raise `Tampered` where none of the checkpoints of the ledger is by a key at hand."""
+        read = self._reader(connection)
+        for size, note in checkpoints.notes(connection):
+            with suppress(NoCheckpoint):
+                head = checkpoint.unchecked(note)
+                if head.size == size and is_of(self._name, head.origin) and read(note) is None:
+                    raise Tampered(
+                        f"the checkpoint over {size:,} records in the database is not ours: it is signed by none of "
+                        "the keys that are known here; audit.public_keys names more, where it was not somebody else"
+                    )
 
     def hand_out(self, signed: Signed, *, at_once: bool) -> list[str]:
         """Give the checkpoint to every anchor that has not got it, to those that are not to be bothered only if it
@@ -256,8 +279,7 @@ class Notary:
         """
         if self._kept is None:
             self._kept = {}
-            handed = self.store.ask(lambda connection: checkpoints.successions(audit.told_of(connection, LEDGER)))
-            read = partial(self._read, {key: seq for key, (seq, _) in handed.items()})
+            read = self.store.ask(self._reader)
             for anchor in self.anchors:
                 try:
                     found = next(filter(None, map(read, anchor.notes(self._name))), None)
@@ -271,6 +293,10 @@ class Notary:
     def _gave(self, name: str, head: Head) -> None:
         if self._kept is not None:
             self._kept[name] = Point(head, name)
+
+    def _reader(self, connection: Connection) -> Callable[[str], Head | None]:
+        handed = checkpoints.successions(audit.told_of(connection, LEDGER))
+        return partial(self._read, {key: seq for key, (seq, _) in handed.items()})
 
     def _read(self, handed_over: Mapping[str, int], note: str) -> Head | None:
         """What a note states that was found somewhere, if one of our keys signed it as a checkpoint of this ledger.

@@ -121,10 +121,14 @@ def books(connection: Connection) -> Books:
     return Books(
         audit.told_of(connection, LEDGER),
         audit.head(connection)[0],
-        [Kept(each, _HERE) for each in checkpoints.notes(connection)],
+        _own(connection),
         partial(audit.recorded, connection),
         lambda points, standing: verify(connection, points, standing=standing),
     )
+
+
+def _own(connection: Connection) -> list[Kept]:
+    return [Kept(note, f"{_HERE}, checkpoint {size}") for size, note in checkpoints.notes(connection)]
 
 
 def examine(store: Store, kept: Iterable[Kept], known: Sequence[PublicKey], known_epoch: int = 1) -> Finding:
@@ -300,7 +304,7 @@ def proof(store: Store, seq: int, kept: Iterable[Kept], known: Sequence[PublicKe
     `StateError` where no checkpoint is over the record, and where the ledger does not agree with it.
     """
     with store.reading() as connection:
-        every = [*(Kept(each, _HERE) for each in checkpoints.notes(connection)), *kept]
+        every = [*_own(connection), *kept]
         records, _ = audit.head(connection)
         keys = dict.fromkeys(known, inf)
         heads = {point.head: each.note for each in every for point in _read([each], keys).points}

@@ -7,6 +7,7 @@ else at hand. A period only says which part of it is shown.
 import json
 import re
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
@@ -16,6 +17,7 @@ from sqlalchemy import Connection
 from connectors.anchors.directory import file_name
 from state import audit, checkpoints, salted
 from state.audit import AuditRecord, Told
+from state.checkpoint import NoCheckpoint, unchecked
 from state.errors import StateError
 from state.vault import Vault, contents
 from sync.report.members import Member, document
@@ -23,6 +25,7 @@ from sync.report.members import Member, document
 VERIFIER = Path(__file__).with_name("verify.py")
 """The program that checks a pack by itself."""
 _LINES = 500
+_LONGEST = 255
 _ADDED, _STORED = "evidence.added", "evidence.stored"
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 
@@ -44,13 +47,21 @@ def proofs(connection: Connection, position: Position, stamp: Callable[[str], by
     yield Member("ledger.jsonl", _lines(islice(audit.bodies(connection), position.records)))
     texts = ({"hash": hash_, "salt": salt, "text": text} for hash_, salt, text in salted.every(connection))
     yield Member("texts.jsonl", _lines(json.dumps(each, ensure_ascii=False, sort_keys=True) for each in texts))
-    for signed in checkpoints.every(connection):
-        if signed.head.size <= position.records:
-            name = file_name(signed.head)
-            yield Member(f"checkpoints/{name}", [signed.note.encode()])
+    for size, note in checkpoints.notes(connection):
+        if size <= position.records and (name := _file_name(size, note)):
+            yield Member(f"checkpoints/{name}", [note.encode()])
             if (found := stamp(name)) is not None:
                 yield Member(f"checkpoints/{Path(name).with_suffix('.tsr')}", [found])
     yield Member(VERIFIER.name, [VERIFIER.read_bytes()])
+
+
+def _file_name(size: int, note: str) -> str:
+    """What the file of a checkpoint is called, empty for what is none over so many records."""
+    with suppress(NoCheckpoint):
+        head = unchecked(note)
+        name = file_name(head)
+        return name if head.size == size and len(name) <= _LONGEST else ""
+    return ""
 
 
 @dataclass(slots=True)

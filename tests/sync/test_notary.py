@@ -211,7 +211,7 @@ def test_a_checkpoint_in_the_database_that_another_key_signed_is_not_gone_on_fro
     office.write(9)
     office.notary(OTHER).sign()
     office.write(1)
-    with pytest.raises(Tampered, match=r"is not ours: .* by none of the keys"):
+    with pytest.raises(Tampered, match=r"over 9 records in the database is not ours: .* by none of the keys"):
         office.notary().close(BECAUSE)
 
 
@@ -220,8 +220,52 @@ def test_an_edge_in_the_database_that_was_changed_is_not_gone_on_from(office: Of
     office.notary().sign()
     raw(office.url, ("UPDATE checkpoint SET edge = ?", ("0" * 192,)))
     office.write(1)
-    with pytest.raises(Tampered, match="the checkpoint over 8 records is about another ledger"):
+    office.notary().close(BECAUSE)
+    assert (office.examined().conclusion, office.examined().anchored) == (Conclusion.ANCHORED, 9)
+
+
+PLANTED = {
+    "no note": (10**8, "not a note", "0" * 64, "", "2026-11-22 12:00:00"),
+    "a note of nobody": (10, "theirs", "0" * 64, "", "2026-11-22 12:00:00"),
+    "no edge": (10**8, "ours", "0" * 64, "zz", "2026-11-22 12:00:00"),
+    "ours under another number": (10**8, "ours", "0" * 64, "", "2026-11-22 12:00:00"),
+    "no time": (10**8, "ours", "0" * 64, "", {"sqlite": "never", "postgresql": "infinity"}),
+}
+"""Rows that whoever may write to the database puts beside our checkpoints; the number is that of the records."""
+
+
+@pytest.mark.parametrize("kind", PLANTED)
+def test_what_somebody_plants_beside_our_checkpoints_stops_nobody(office: Office, kind: str) -> None:
+    size, note, head, edge, at = PLANTED[kind]
+    office.write(9)
+    signed = office.notary().sign()
+    assert signed is not None
+    texts = {"ours": signed.note, "theirs": checkpoint.signed(Head(KEY.name, 10, bytes(32)), [OTHER])}
+    row = (size, texts.get(str(note), note), head, edge, at[office.kind] if isinstance(at, dict) else at)
+    raw(office.url, ("INSERT INTO checkpoint VALUES (?, ?, ?, ?, ?)", row))
+    office.write(1)
+    office.notary().close(BECAUSE)
+    office.write(1)
+    office.notary().rotate(OTHER, BECAUSE)
+    replace(office.notary(OTHER), trusted=[KEY.public]).close(BECAUSE)
+    found = office.examined()
+    assert (found.conclusion, found.anchored) == (Conclusion.ANCHORED, 12)
+    told = [f"this database, checkpoint {size}"] if note == "not a note" else []
+    assert [each.partition(":")[0] for each in found.not_counted] == told
+
+
+def test_what_somebody_planted_does_not_keep_a_restored_ledger_from_going_on(office: Office) -> None:
+    for _ in range(2):
+        office.write(5)
         office.notary().close(BECAUSE)
+    office.tamper("DELETE FROM audit WHERE seq > 5", "DELETE FROM checkpoint WHERE size > 5")
+    for size in (3, 6, 10**8):
+        values = (size, "not a note", "0" * 64, "zz", "2026-11-22 12:00:00")
+        raw(office.url, ("INSERT INTO checkpoint VALUES (?, ?, ?, ?, ?)", values))
+    office.fork("the disk broke")
+    found = office.examined(known_epoch=2)
+    assert (found.conclusion, found.anchored) == (Conclusion.ANCHORED, 6)
+    assert [each.partition(":")[0] for each in found.not_counted] == ["this database, checkpoint 3"]
 
 
 def test_of_two_that_sign_at_once_one_does(office: Office) -> None:
@@ -247,7 +291,7 @@ def test_two_keys_sign_together_and_either_is_enough_to_go_on(office: Office) ->
     office.write(1)
     office.notary(KEY).close(BECAUSE)
     with office.store.reading() as connection:
-        signers = [checkpoint.read(each.note, [KEY.public, OTHER.public])[1] for each in checkpoints.every(connection)]
+        signers = [checkpoint.read(note, [KEY.public, OTHER.public])[1] for _, note in checkpoints.notes(connection)]
     assert signers == [(OTHER.public,), (KEY.public, OTHER.public), (KEY.public,)]
 
 
@@ -508,5 +552,5 @@ def test_a_key_that_the_old_one_did_not_sign_together_with_is_not_believed(offic
 def test_after_a_rotation_the_new_key_signs_alone(office: Office) -> None:
     rotated(office)
     with office.store.reading() as connection:
-        signers = [checkpoint.read(each.note, [KEY.public, OTHER.public])[1] for each in checkpoints.every(connection)]
+        signers = [checkpoint.read(note, [KEY.public, OTHER.public])[1] for _, note in checkpoints.notes(connection)]
     assert signers == [(KEY.public,), (KEY.public, OTHER.public), (OTHER.public,)]
