@@ -41,7 +41,7 @@ def adoption(
     Raises `NotAdoptable`, or what the tracker raises. Writes nothing.
     """
     ticket = tracker.resolve(key)
-    _must_be_free(store, item, tracker.name, ticket.ref.id, ticket.ref.key)
+    _must_be_free(store, item, ticket)
     holds = tuple(h for h in store.holds(item.ref) if held_ticket(h) in (None, ticket.ref))
     generation = own_number(store, item.ref, ticket, holds)
     marker = Marker(store.marker_key(item.ref, tracker.name, generation), item.ref)
@@ -98,13 +98,17 @@ def _first_link(ticket: Ticket, marker: Marker, baseline: Baseline, generation: 
     )
 
 
-def _must_be_free(store: Store, item: ActionItem, tracker: str, ticket: str, key: str) -> None:
-    own = store.link(item.ref)
+def _must_be_free(store: Store, item: ActionItem, ticket: Ticket) -> None:
+    own, key = store.link(item.ref), ticket.ref.key
     if own is not None:
         where = f"{own.ref.key} in {own.ref.tracker}"
         raise NotAdoptable(f"{item.ref} has a ticket, {where}; `counterfoil item unlink {item.ref}` parts them first")
-    if any(i.item == item.ref and i.kind is OperationKind.CREATE for i in store.open_intents()):
+    creates = [i for i in store.open_intents() if i.kind is OperationKind.CREATE]
+    if any(i.item == item.ref for i in creates):
         raise NotAdoptable(f"{item.ref} may just have got a ticket of its own; run `counterfoil sync`, then link again")
-    other = store.links_by_ticket(tracker, [ticket]).get(ticket)
+    made_for = next((i.item for i in creates if ticket.marker is not None and i.key == ticket.marker.key), None)
+    if made_for is not None:
+        raise NotAdoptable(f"{key} may just have been made for {made_for}; run `counterfoil sync`, then link again")
+    other = store.links_by_ticket(ticket.ref.tracker, [ticket.ref.id]).get(ticket.ref.id)
     if other is not None:
         raise NotAdoptable(f"{key} is the ticket of {other.item} already; one ticket cannot stand for two items")

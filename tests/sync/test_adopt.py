@@ -22,6 +22,20 @@ def test_an_item_that_may_just_have_got_a_ticket_is_given_no_other(world: Any) -
         world.engine().adopt(item.ref, "eng", other.ref.key, because=world.because())
 
 
+def test_a_ticket_that_may_just_have_been_made_for_another_item_is_given_to_none(world: Any) -> None:
+    item = world.add()
+    world.far.refused[item.title] = "no"
+    world.sync()
+    other = world.add("Rotate the deploy keys")
+    world.far.lose_answer("create")
+    world.sync()
+    [made] = world.far.tickets()
+    with pytest.raises(NotAdoptable, match=f"made for {other.ref}; run `counterfoil sync`"):
+        world.engine().adopt(item.ref, "eng", made.ref.key, because=world.because())
+    world.sync()
+    assert world.link(other.ref).ref == made.ref
+
+
 def test_a_ticket_made_by_hand_is_not_recorded_as_created_although_we_tried_to_make_one(world: Any) -> None:
     item = world.add()
     world.far.fail_next("create", Unavailable("no route"))
