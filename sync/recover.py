@@ -7,7 +7,6 @@ from datetime import datetime, timedelta
 from connectors.base import Tracker
 from connectors.errors import NotFound
 from mapping.read import observe
-from state.comments import UNKNOWN
 from state.effects import Effects, Intent, Note
 from state.model import Agreed, Baseline, Comment, Field, Hold, HoldKind, Link, OperationKind, Outcome, Status
 from state.ticket import Marker, Ticket
@@ -19,6 +18,7 @@ GRAIN = timedelta(seconds=1)
 """What a tracker's time is told in."""
 CLOCK_SLACK = timedelta(days=1)
 """How far our clock may run ahead of a tracker's before what it did would be looked for too late in its history."""
+FOUND = "found by its marker after a lost answer"
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,8 +111,8 @@ class Recovery:
     def _link(self, intent: Intent, ticket: Ticket) -> None:
         """Take the ticket as ours, with what we meant to write as the baseline, not what stands there now."""
         link = link_of(intent, ticket, self.work.because.run)
-        because = replace(self.work.because, reason="found by its marker after a lost answer")
-        done = {intent.id: Outcome("done", because.reason)}
+        because = replace(self.work.because, reason=FOUND)
+        done = {intent.id: Outcome("done", FOUND)}
         self.work.commit("recovery", Effects(finished=done, linked=[(link, because)], dirty=[intent.item]))
 
     def _park(self, intent: Intent, tickets: list[Ticket]) -> None:
@@ -213,11 +213,12 @@ class Recovery:
         if not there:
             self._absent(intent)
             return
-        stands = UNKNOWN if comment.topic else ""
-        sent = replace(comment, tracker=self.tracker.name, remote_id=there[0].id, standing=stands)
-        done = {intent.id: Outcome("done", "found by its marker after a lost answer")}
+        words = str(intent.payload.get("text", comment.text))
+        sent = replace(comment, text=words, tracker=self.tracker.name, remote_id=there[0].id)
+        because = replace(self.work.because, reason=FOUND)
         known = replace(link, ticket_revision="")
-        effects = Effects(finished=done, comments=[(sent, self.work.because)], touched=[known], dirty=[intent.item])
+        done = {intent.id: Outcome("done", FOUND)}
+        effects = Effects(finished=done, comments=[(sent, because)], touched=[known], dirty=[intent.item])
         self.work.commit("recovery", effects)
 
 

@@ -94,7 +94,7 @@ class Speaking:
     def _intent(self, link: Link, comment: Comment, more: Mapping[str, object]) -> Intent:
         self.work.keep_pace(self.work.trackers[link.ref.tracker])
         key = comment_key(self.work.store.installation, comment)
-        payload = {"comment": comment.id, **more}
+        payload = {"comment": comment.id, "text": comment.text, **more}
         return self.work.intent(OperationKind.COMMENT, link.item, link.ref.tracker, key, payload)
 
     def _text(self, link: Link, comment: Comment) -> Body:

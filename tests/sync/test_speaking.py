@@ -54,6 +54,45 @@ def test_an_edit_whose_answer_was_lost_is_made_again_once_it_cannot_come_late(wo
     assert at_rest(world)
 
 
+@pytest.mark.parametrize("last", ["A screenshot is missing.", "A review is missing."])
+def test_one_that_is_found_after_a_lost_answer_is_recorded_as_sent_in_the_words_that_were_sent(
+    world: Any, last: str
+) -> None:
+    item = world.add()
+    world.sync()
+    say(world, item.ref, "A screenshot is missing.")
+    world.far.lose_answer("comment")
+    world.sync()
+    say(world, item.ref, last)
+
+    def unlink(point: str) -> None:
+        if point == "changes.after" and world.store.link(item.ref) is not None:
+            world.store.unlink(item.ref, world.because("a mistake"))
+
+    world.crash = unlink
+    world.sync()
+    told = [record.told for record in world.store.log([item.ref])]
+    [added] = [each["after"] for each in told if each["action"] == "comment.added"]
+    [sent] = [each["after"] for each in told if each["action"] == "comment.sent"]
+    assert (sent["text"], bool(sent["remote_id"])) == (added["text"], True)
+
+
+@pytest.mark.parametrize("last", ["A screenshot is missing.", "A review is missing."])
+def test_one_that_is_found_is_written_again_only_to_say_something_else(world: Any, last: str) -> None:
+    item = world.add()
+    world.sync()
+    say(world, item.ref, "A screenshot is missing.")
+    world.far.lose_answer("comment")
+    world.sync()
+    say(world, item.ref, last)
+    edits = last != "A screenshot is missing."
+    assert world.sync().tally.commented == edits
+    actions = [r.told["action"] for r in world.store.log([item.ref])]
+    assert [a for a in actions if a == "comment.sent"] == ["comment.sent"] * (1 + edits)
+    assert spoken(world, item.ref) == [last]
+    assert at_rest(world)
+
+
 def test_one_that_somebody_deleted_is_said_anew_once(world: Any) -> None:
     item = world.add()
     world.sync()
