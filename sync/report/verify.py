@@ -670,6 +670,9 @@ def counting(found: list[Note], keys: dict[Key, float], say: list[str]) -> tuple
     """
     good: list[Checkpoint] = []
     late: list[Checkpoint] = []
+    if found and not keys:
+        say.append(f"{len(found):,} checkpoints do not count, since nobody is known who signs: --pubkey KEY.")
+        return good, late
     for each in found:
         try:
             made = checkpoint(each.text, each.place, keys)
@@ -839,7 +842,7 @@ def examine(pack: Pack, keys: list[Key], mine: list[Note], known_epoch: int, say
         say.append(f"{len(ledger.gone):,} personal texts were erased, by record; their commitments are here.")
         by = Counter(ledger.erased[each] for each in ledger.gone)
         say += [f"Record {seq:,} erased {count:,} of them." for seq, count in sorted(by.items())]
-    why = [*doubts(ledger, found, late, known_epoch)] if found.anchored else [why_not(own, theirs)]
+    why = [*doubts(ledger, found, late, known_epoch)] if found.anchored else [why_not(own, given)]
     return judged(ledger.size, found.anchored, signers, "; ".join(why))
 
 
@@ -853,11 +856,11 @@ def judged(size: int, anchored: int, signers: list[str], why: str) -> tuple[int,
     return SOUND, f"SOUND: {vouched_for}{f'; {size - anchored:,} are newer' if size > anchored else ''}."
 
 
-def why_not(own: list[Checkpoint], theirs: list[Note]) -> str:
+def why_not(own: list[Checkpoint], given: list[Checkpoint]) -> str:
     """Why no checkpoint vouches for the ledger."""
     if own:
         return "no checkpoint of yours is about this ledger"
-    if theirs:
+    if given:
         return (
             "signed by the key you named, but nobody compared it with a checkpoint from elsewhere: --checkpoints FOLDER"
         )
