@@ -282,10 +282,11 @@ def claimants(connection: Connection, items: Iterable[str]) -> dict[str, Agent]:
     return {ref: Agent(Actor(a["kind"]), a["system"], a["account"], a["name"]) for ref, a in actors.items()}
 
 
-def status_events(connection: Connection, item: str) -> frozenset[str]:
-    """The trackers' own ids of what moved an item's status."""
-    moved = and_(_did("item.changed"), AUDIT.c.body.like('%"field":"status"%'))
-    return frozenset(json.loads(row.body)["source"]["event"] for row in _such(connection, [item], moved))
+def events(connection: Connection, item: str, tracker: str) -> frozenset[tuple[str, str]]:
+    """The tracker's own ids of what changed an item, each with the field that it moved."""
+    there = and_(_did("item.changed"), AUDIT.c.body.not_like('%"source":{"event":"",%'))
+    told = (json.loads(row.body) for row in _such(connection, [item], there))
+    return frozenset((t["field"], t["source"]["event"]) for t in told if t["actor"]["system"] == tracker)
 
 
 def comments_since_linked(connection: Connection, item: str) -> set[str]:

@@ -278,9 +278,8 @@ def _sighting(scope: Scope, item: ActionItem, link: Link, ticket: Ticket, *, oth
         ticket = replace(ticket, linked_change_open=any(a.after == "open" for a in requests))
     else:
         activity, ticket, new = [], _as_known(link, ticket), ((), ())
-    before = link.seen_at or link.linked_at
-    again = any(act.kind is ActivityKind.FIELD and act.at <= before for act in activity)
-    taken = scope.store.ask(audit.status_events, item.ref) if again else frozenset()
+    theirs = any(act.kind in (ActivityKind.FIELD, ActivityKind.LINK) and not act.by.ours for act in activity)
+    taken = scope.store.ask(audit.events, item.ref, scope.tracker.name) if theirs else frozenset()
     known = scope.store.known_comments(scope.tracker.name, [a.id for a in activity])
     holds = tuple(scope.store.holds(item.ref))
     waiting, said = _spoken(scope, item, activity)

@@ -38,6 +38,7 @@ _MOVES_STATUS: Mapping[str, tuple[str, ...]] = {
     Status.IN_PROGRESS: (Field.ASSIGNEE, ActivityKind.LINK),
     Status.RESOLVED: ("resolution",),
 }
+_TOLD_AS: Mapping[Field, tuple[str, ...]] = {Field.STATUS: ("status", "claim"), Field.ASSIGNEE: ("owner",)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +48,7 @@ class Sighting:
     `activity` is what people did since `link.seen_at`, `holds` are the item's open ones, `heard` the tracker's ids of
     comments already stored, `waiting` the comments yet to be sent, `said` those found to stand in the ticket already.
     `revised` are stored comments that were changed or deleted since, `captured` is evidence that the ticket gives.
-    `taken` are the events that moved the item's status before, as far as the activity may show one of them again.
+    `taken` are the events that moved the item's fields before, as far as the activity may show one of them again.
     `asked` is the request to accept the risk that nobody has decided yet, `voted` what comments made of it, and
     `doubted` why others were not taken for that. `backing` is what is at hand where the item is said to be done, and
     `original` the item whose ticket this one repeats.
@@ -68,7 +69,7 @@ class Sighting:
     original: Original | None = None
     revised: tuple[tuple[Comment, Because], ...] = ()
     captured: tuple[Capture, ...] = ()
-    taken: frozenset[str] = frozenset()
+    taken: frozenset[tuple[str, str]] = frozenset()
 
     @property
     def refused(self) -> Move | None:
@@ -302,20 +303,19 @@ def _field_hold(kind: HoldKind, seen: Sighting, change: Change, detail: str) -> 
 def who(seen: Sighting, change: Change, run: str) -> Because:
     """The person who made the change according to the ticket's history, else the tracker itself.
 
-    Where the history shows nothing since, the status is only read as another one, by another mapping. Where only the
-    item was changed and the ticket has the say, nobody did anything there.
+    Where the history shows only what was taken in before, the field is merely read as something else, by another
+    mapping. Where only the item was changed and the ticket has the say, nobody did anything there.
     """
-    tracker = seen.link.ref.tracker
+    tracker, key, value = seen.link.ref.tracker, seen.ticket.ref.key, shown(change.theirs)
     if not change.theirs_moved:
-        words = (
-            f"{seen.ticket.ref.key}: {change.field} is {shown(change.theirs)} again, over which the ticket has the say"
-        )
+        words = f"{key}: {change.field} is {value} again, over which the ticket has the say"
         return Because(BY_ITSELF, run, "", words)
-    taken = seen.taken if change.field is Field.STATUS else ()
-    act = deed(replace(seen, activity=[a for a in seen.activity if a.id not in taken]), change)
-    if act is None and deed(seen, change) is not None:
-        return Because(BY_ITSELF, run, "", f"{seen.ticket.ref.key}: its status is read as {shown(change.theirs)} now")
-    reason = f"{seen.ticket.ref.key}: {change.field} is now {shown(change.theirs)}"
+    told = {id_ for name, id_ in seen.taken if name in _TOLD_AS.get(change.field, (change.field,))}
+    known = max((n for n, act in enumerate(seen.activity, 1) if act.id in told), default=0)
+    last, act = deed(seen, change), deed(replace(seen, activity=seen.activity[known:]), change)
+    if act is None and last is not None and last.kind is ActivityKind.FIELD:
+        return Because(BY_ITSELF, run, "", f"{key}: its {change.field} is read as {value} now")
+    reason = f"{key}: {change.field} is now {value}"
     if act is None:
         return Because(Agent(Actor.UNKNOWN, tracker, "unknown"), run, reason=reason, at=seen.ticket.updated)
     return because_of(act, tracker, run, reason)

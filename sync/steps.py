@@ -32,7 +32,6 @@ from sync.rulings import (
     authority_over,
     because_of,
     declined,
-    deed,
     pending,
     rule,
     shown,
@@ -284,8 +283,8 @@ class _Answer:
         return "; ".join((*parts, *step.gathered()))
 
     def _by(self, change: Change) -> str:
-        act = deed(self.seen, change)
-        return f" ({act.by.name or act.by.id})" if act else ""
+        told = who(self.seen, change, self.run)
+        return f" ({told.agent.name or told.agent.account})" if told.event else ""
 
 
 def begin(

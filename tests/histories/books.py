@@ -1,6 +1,7 @@
 """What really changed, on either side, against what the ledger says: each change is recorded once."""
 
 import json
+import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -19,6 +20,9 @@ FIELDS = ("title", "description", "priority", "status", "owner", "due_date", "co
 
 DAYS = timedelta(days=14)
 """How long what is missing may be missing before a claim is over."""
+
+READ_AGAIN = re.compile(": its [a-z_]+ is read as |over which the ticket has the say$")
+"""What a run says of a value that it has from the ticket, where nobody did anything there."""
 
 Key = tuple[str, ...]
 
@@ -159,8 +163,7 @@ class Books:
         self.values[ref, name] = after
         agent, event = body["actor"], body["source"]["event"]
         if agent["system"] == "counterfoil":
-            read_again = ("its status is read as", "over which the ticket has the say")
-            if self._settles(body, ref, name, before) or any(words in body["reason"] for words in read_again):
+            if self._settles(body, ref, name, before) or READ_AGAIN.search(body["reason"]):
                 return
             if before != after:
                 self.told[ref, name, before, after] += 1

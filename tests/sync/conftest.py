@@ -55,6 +55,7 @@ class World:
     audit_hours: float = 24.0
     labels: tuple[str, ...] = ()
     status: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    priority: dict[Priority, str] = field(default_factory=dict)
     mentions: bool = False
     crash: Callable[[str], None] = lambda _: None
     at_once: AtOnce = in_turn
@@ -69,6 +70,7 @@ class World:
             self.tracker,
             labels=self.labels,
             status=self.status,
+            priority=self.priority,
             mentions=self.mentions,
             authority=self.authority,
         )

@@ -5,8 +5,9 @@ from typing import Any
 
 import pytest
 
+from state.audit import events
 from state.lease import this_process
-from state.model import Authority, Field, HoldKind, Status
+from state.model import Authority, Field, HoldKind, Priority, Status
 from state.ticket import Category
 from sync.settle import settle
 
@@ -42,3 +43,49 @@ def test_a_state_that_means_nothing_here_yields_to_the_item_whoever_else_has_the
     assert world.store.holds(item.ref) == []
     wanted = Category.INDETERMINATE if decide == "edit" else Category.NEW
     assert world.ticket(item.ref).state.category is wanted
+
+
+def told(world: Any, ref: str, name: str) -> list[tuple[str, str, str]]:
+    """Who changed a field of an item, by which event, and why, as recorded."""
+    records = [record.told for record in world.store.log([ref], action="item.changed")]
+    return [(r["actor"]["kind"], r["source"]["event"], r["reason"]) for r in records if r["field"] == name]
+
+
+@pytest.mark.parametrize("apart", [False, True], ids=["at peace", "while the status waits for a choice"])
+def test_a_priority_that_only_the_mapping_reads_anew_is_put_down_to_nobody(world: Any, *, apart: bool) -> None:
+    world.authority |= {Field.PRIORITY: Authority.TICKET, Field.STATUS: Authority.BOTH}
+    item = world.add(priority=Priority.CRITICAL)
+    world.sync()
+    ref = world.link(item.ref).ref
+    if apart:
+        world.edit(item.ref, status=Status.IN_PROGRESS)
+        world.far.move_to(ref, "Done", "Done")
+    world.clock.sleep(5)
+    world.far.edit(ref, priority="High")
+    event = world.far.activity(ref)[-1].id
+    world.sync()
+    world.priority = {Priority.CRITICAL: "High", Priority.HIGH: "Highest"}
+    report = world.sync()
+    assert world.item(item.ref).priority is Priority.CRITICAL
+    assert told(world, item.ref, "priority") == [
+        ("human", event, 'MEM-1: priority is now "high"'),
+        ("schedule", "", 'MEM-1: its priority is read as "critical" now'),
+    ]
+    assert world.store.ask(events, item.ref, "eng") == {("priority", event)}
+    assert world.store.ask(events, item.ref, "another tracker") == frozenset()
+    assert "Mia" not in report.plan.operations[0].reason
+
+
+def test_what_happened_to_a_change_that_the_ticket_is_linked_with_is_put_down_to_somebody_once(world: Any) -> None:
+    """A tracker that shows such a link as it is now tells who made it, and not who closed what it leads to."""
+    item = world.add()
+    world.sync()
+    ref = world.link(item.ref).ref
+    world.far.edit(ref, by="mia", linked_change_open=True)
+    world.sync()
+    log = world.far.stored(ref).log
+    world.far.edit(ref, by="tom", linked_change_open=False)
+    log[-2:] = [replace(log[-2], after="closed", at=world.link(item.ref).seen_at)]
+    world.sync()
+    assert world.item(item.ref).status is Status.OPEN
+    assert [(kind, event) for kind, event, _ in told(world, item.ref, "status")] == [("human", "e1"), ("unknown", "")]
