@@ -175,6 +175,15 @@ def read(note: str, known: Iterable[PublicKey]) -> tuple[Head, tuple[PublicKey, 
     return head, tuple(by)
 
 
+def is_by(note: str, known: Iterable[PublicKey]) -> bool:
+    """Whether a note is a checkpoint that one of the known keys signed."""
+    try:
+        read(note, known)
+    except NoCheckpoint:
+        return False
+    return True
+
+
 def proof(index: int, body: str, siblings: Iterable[bytes], note: str) -> str:
     """That the leaf at `index` (from 0) is part of a checkpointed tree, with its body (https://c2sp.org/tlog-proof)."""
     way = "".join(f"{_coded(each)}\n" for each in siblings)

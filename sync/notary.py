@@ -8,7 +8,7 @@ from functools import partial
 
 from sqlalchemy import Connection
 
-from connectors.anchors.base import Anchor, AnchorError
+from connectors.anchors.base import Anchor, AnchorError, Kept
 from state import audit, checkpoint, checkpoints
 from state.checkpoint import Head, NoCheckpoint, PublicKey, SigningKey, epoch, is_of, next_epoch
 from state.checkpoints import FORKED, LEDGER, ROTATED, Anchored, Signed
@@ -16,7 +16,7 @@ from state.effects import Because, Effects, Note
 from state.errors import StateError, Tampered
 from state.store import Store
 from state.verifying import Point, Start, Verdict, verify
-from sync.proving import EVERY, Court, Kept, books
+from sync.proving import EVERY, Court, books
 
 SILENCE = timedelta(hours=24)
 """After so long without a record one is written, so that it can be shown that nothing else happened."""
@@ -161,7 +161,7 @@ class Notary:
             if anchor.name in without:
                 continue
             try:
-                found += (Kept(note, place) for note, place in anchor.every())
+                found += anchor.every(partial(checkpoint.is_by, known=self.known))
             except AnchorError as error:
                 raise StateError(
                     f"{anchor.name} could not be asked what it keeps: {error}. What it keeps would speak against the "

@@ -10,6 +10,7 @@ from math import inf
 
 from sqlalchemy import Connection
 
+from connectors.anchors.base import Kept
 from state import audit, checkpoint, checkpoints, merkle
 from state.checkpoint import BadKey, Head, NoCheckpoint, PublicKey, epoch, is_of
 from state.checkpoints import FORKED, LEDGER, ROTATED
@@ -31,14 +32,6 @@ class Conclusion(StrEnum):
     ANCHORED = "anchored"
     TAMPERED = "tampered"
     UNDECIDED = "consistent, not anchored"
-
-
-@dataclass(frozen=True, slots=True)
-class Kept:
-    """A checkpoint as it was found somewhere."""
-
-    note: str
-    place: str
 
 
 @dataclass(slots=True)
@@ -198,7 +191,8 @@ class Court:
 
     def __init__(self, ledger: Books, kept: Sequence[Kept], known: Sequence[PublicKey]) -> None:
         keys = _believed(known, [each.note for each in (*kept, *ledger.own)], ledger.told)
-        self.away, self.here = _read(kept, keys), _read(ledger.own, keys)
+        self.away = _read([each for each in kept if each.vouches], keys)
+        self.here = _read([*(each for each in kept if not each.vouches), *ledger.own], keys)
         self.points = [*self.away.points, *self.here.points]
         self.agreeing: set[Head] = set()
         self.forks: list[Fork] = []

@@ -1,7 +1,8 @@
 """Where checkpoints are kept off the machine: the few things that every such place can do."""
 
-from collections.abc import Iterator
-from datetime import timedelta
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Protocol
 
 from state.checkpoint import Head
@@ -9,6 +10,24 @@ from state.checkpoint import Head
 
 class AnchorError(Exception):
     """A place did not take a checkpoint, or cannot be read; the message says why and what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """A checkpoint as it was found somewhere.
+
+    It `vouches` for a ledger unless it is a copy on this machine of what is kept elsewhere. `stamped` is when somebody
+    else said that it was there, where its only worth is that (UTC).
+    """
+
+    note: str
+    place: str
+    vouches: bool = True
+    stamped: datetime | None = None
+
+
+Counts = Callable[[str], bool]
+"""Whether a note is a checkpoint by somebody who is known."""
 
 
 class Anchor(Protocol):
@@ -31,9 +50,10 @@ class Anchor(Protocol):
         """
         ...
 
-    def every(self) -> Iterator[tuple[str, str]]:
-        """The checkpoints that are kept there and can be asked for, each with where it is.
+    def every(self, counts: Counts) -> Iterator[Kept]:
+        """The checkpoints that are kept there and can be asked for.
 
-        Of each ledger they are at least the newest few. Raises `AnchorError`.
+        Of each ledger they are at least the newest few that count. Raises `AnchorError`, maybe after some of them,
+        where that is not all that is kept there.
         """
         ...

@@ -3,7 +3,7 @@
 import hashlib
 import re
 from base64 import b64encode
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime, timedelta
 from itertools import groupby
@@ -15,7 +15,7 @@ from defusedxml.ElementTree import ParseError, fromstring  # type: ignore[import
 from pydantic import SecretStr
 from requests_aws4auth import AWS4Auth  # type: ignore[import-untyped]
 
-from connectors.anchors.base import AnchorError
+from connectors.anchors.base import AnchorError, Counts, Kept
 from connectors.anchors.directory import SUFFIX, file_name, newest_first, plain
 from connectors.anchors.web import ask
 from state.checkpoint import Head
@@ -24,6 +24,8 @@ _SIGNED = {"host", "content-type", "content-md5", "if-none-match", "date", "x-am
 _CODE = re.compile(r"<Code>(\w{1,64})</Code>")
 _PAGES = 10_000
 _FEW = 20
+_MOST = 1000
+"""So many objects are looked at, however many somebody puts there."""
 
 
 class Bucket:
@@ -87,15 +89,38 @@ class Bucket:
         Raises `AnchorError`.
         """
         found = self._listed(plain(name))
-        for object_ in newest_first(found, name, lambda object_: object_.removeprefix(self._prefix)):
+        newest = newest_first(found, name, lambda object_: object_.removeprefix(self._prefix))
+        for object_ in newest[:_MOST]:
             yield self._got(object_)
+        if len(newest) > _MOST:
+            raise self._too_many()
 
-    def every(self) -> Iterator[tuple[str, str]]:
-        """The newest few checkpoints of each ledger, and the objects' addresses; raises `AnchorError`."""
-        found = [each for each in sorted(self._listed("")) if each.endswith(SUFFIX)]
-        for _, objects in groupby(found, key=lambda object_: object_.removesuffix(SUFFIX).rpartition(".")[0]):
-            for object_ in deque(objects, _FEW):
-                yield self._got(object_), f"{self._url}/{quote(object_)}"
+    def every(self, counts: Counts) -> Iterator[Kept]:
+        """The newest few of each ledger that count, and what lies before them, from each ledger in turn.
+
+        Raises `AnchorError`, at the end also where that took too long.
+        """
+        names = [each for each in sorted(self._listed(""), reverse=True) if each.endswith(SUFFIX)]
+        ledgers = deque((which, deque(some)) for which, some in groupby(names, key=_ledger))
+        good: Counter[str] = Counter()
+        for _ in range(_MOST):
+            if not ledgers:
+                return
+            which, objects = ledgers.popleft()
+            object_ = objects.popleft()
+            note = self._got(object_)
+            yield Kept(note, f"{self._url}/{quote(object_)}")
+            good[which] += counts(note)
+            if objects and good[which] < _FEW:
+                ledgers.append((which, objects))
+        if ledgers:
+            raise self._too_many()
+
+    def _too_many(self) -> AnchorError:
+        return AnchorError(
+            f"{self._url} holds so much else under the names of checkpoints that only {_MOST:,} objects were looked "
+            "at, and not all; somebody put it there: a key that may only put objects there can hide none of them"
+        )
 
     def _listed(self, prefix: str) -> Iterator[str]:
         """The names of the objects, none where the key may not list; raises `AnchorError`."""
@@ -127,6 +152,11 @@ class Bucket:
 
     def _refused(self, what: str, answer: httpx.Response) -> AnchorError:
         return AnchorError(f"{self._url} does not {what}: {answer.status_code} {_code(answer)}".rstrip())
+
+
+def _ledger(object_: str) -> str:
+    """Of which ledger an object is by its name."""
+    return object_.removesuffix(SUFFIX).rpartition(".")[0]
 
 
 def _code(answer: httpx.Response) -> str:

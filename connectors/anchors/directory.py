@@ -9,7 +9,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import TypeVar
 
-from connectors.anchors.base import AnchorError
+from connectors.anchors.base import AnchorError, Counts, Kept
 from state.checkpoint import Head
 from state.vault import contents
 
@@ -18,7 +18,7 @@ _LONGEST = 1_000_000
 """So many bytes of a file are looked at: no checkpoint and no stamp is longer."""
 SUFFIX = ".note"
 
-Kept = TypeVar("Kept")
+Named = TypeVar("Named")
 
 
 class Directory:
@@ -54,17 +54,17 @@ class Directory:
                 continue
             yield file, note
 
-    def every(self) -> Iterator[tuple[str, str]]:
-        """Every checkpoint in the folder and in those within it, and its file; raises `AnchorError`.
+    def every(self, counts: Counts) -> Iterator[Kept]:  # noqa: ARG002
+        """Every checkpoint in the folder and in those within it; raises `AnchorError`.
 
         What cannot be read reads empty, which is no checkpoint, so that it hides nothing.
         """
         self._listed()
         for file in sorted(self._path.rglob(f"*{SUFFIX}")):
             try:
-                yield self._read(file), str(file)
+                yield Kept(self._read(file), str(file))
             except AnchorError:
-                yield "", str(file)
+                yield Kept("", str(file))
 
     def _listed(self) -> list[Path]:
         try:
@@ -121,7 +121,7 @@ def file_name(head: Head) -> str:
     return f"{plain(head.origin)}.{head.size:012d}{SUFFIX}"
 
 
-def newest_first(files: Iterable[Kept], name: str, called: Callable[[Kept], str]) -> list[Kept]:
+def newest_first(files: Iterable[Named], name: str, called: Callable[[Named], str]) -> list[Named]:
     """Those of the files that by what they are `called` hold checkpoints of this ledger, the newest first."""
     pattern = re.compile(rf"{re.escape(plain(name))}(?:_epoch-([0-9]{{1,9}}))?\.([0-9]{{12}}){re.escape(SUFFIX)}")
     found = [(told, file) for file in files if (told := pattern.fullmatch(called(file)))]

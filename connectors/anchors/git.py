@@ -1,15 +1,18 @@
 """A git repository that checkpoints are pushed to: a clone on this machine, and a branch elsewhere that only grows."""
 
+import hashlib
+import io
 import os
 import re
 import signal
 import subprocess
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
-from connectors.anchors.base import AnchorError
-from connectors.anchors.directory import Directory, file_name
+from connectors.anchors.base import AnchorError, Counts, Kept
+from connectors.anchors.directory import SUFFIX, Directory, file_name, newest_first
 from state.checkpoint import Head
 
 _WHO = {
@@ -37,6 +40,10 @@ _REFUSED = re.compile(r"\[(?:remote )?rejected\]")
 _BEHIND = re.compile(r"fetch first|non-fast-forward")
 _LOGIN = re.compile(r"//[^/@\s]*@")
 _LONGEST = 300
+_REFS = "refs/counterfoil"
+"""Under which names the branches of remotes are kept in the clone."""
+_LARGEST = "1m"
+_OBJECT = re.compile(rf"^([0-9a-f]{{40,64}}) (.+{re.escape(SUFFIX)})$", re.MULTILINE)
 
 
 class Git:
@@ -69,56 +76,89 @@ class Git:
         self._git("push", "--quiet", self._remote, "HEAD")
 
     def notes(self, name: str) -> Iterator[str]:
-        """The checkpoints of this ledger in the clone, the newest first; the remote is not asked."""
-        return self._files.notes(name)
+        """The checkpoints of this ledger at the remote, the newest first, or in the clone where it does not answer."""
+        try:
+            found = self._fetched()
+        except AnchorError:
+            return self._files.notes(name)
+        return (note for _, note in newest_first(found, name, lambda each: Path(each[0]).name))
 
-    def every(self) -> Iterator[tuple[str, str]]:
-        """Every checkpoint in the clone, and its file; raises `AnchorError`."""
-        return self._files.every()
+    def every(self, counts: Counts) -> Iterator[Kept]:
+        """Every checkpoint that ever was on a branch of the remote; raises `AnchorError`.
 
-    def _git(self, *words: str) -> str:
+        Where the remote does not answer, those in the clone come first, which vouch for nothing.
+        """
+        try:
+            found = self._fetched()
+        except AnchorError as error:
+            yield from (replace(each, vouches=False) for each in self._files.every(counts))
+            raise AnchorError(f"only the copies in {self._path} were looked at: {error}") from error
+        yield from (Kept(note, f"{_shown(self._remote)}: {file}") for file, note in found)
+
+    def _fetched(self) -> list[tuple[str, str]]:
+        """What was ever committed to the branches of the remote as a checkpoint, by file; raises `AnchorError`.
+
+        A file that was taken away or written over by a later commit is there as it was before.
+        """
+        refs = f"{_REFS}/{hashlib.sha256(self._remote.encode()).hexdigest()[:16]}"
+        self._git("fetch", "--quiet", "--no-tags", "--prune", self._remote, f"+refs/heads/*:{refs}/*")
+        listed = self._git("rev-list", "--objects", f"--filter=blob:limit={_LARGEST}", f"--glob={refs}")
+        files = dict(_OBJECT.findall(listed.decode("utf-8", "replace")))
+        answer = io.BytesIO(self._git("cat-file", "--batch", given="".join(f"{each}\n" for each in files).encode()))
+        found: list[tuple[str, str]] = []
+        for file in files.values():
+            _, kind, size = answer.readline().decode().split()
+            content = answer.read(int(size) + 1)[:-1]
+            if kind == "blob":
+                found.append((file, content.decode("utf-8", "replace")))
+        return found
+
+    def _git(self, *words: str, given: bytes = b"") -> bytes:
         """What git answers; raises `AnchorError`."""
         settings = [word for each in _SETTINGS for word in ("-c", each)]
         try:
             with subprocess.Popen(  # noqa: S603
                 ["git", "-C", str(self._path), *settings, *words],  # noqa: S607
                 env=self._environment,
-                stdin=subprocess.DEVNULL,
+                stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
-                text=True,
-                errors="replace",
                 start_new_session=True,
             ) as process:
-                said, complaint = self._answer(process, words[0])
+                said, complaint = self._answer(process, words[0], given)
         except OSError as error:
             raise AnchorError(f"the git program cannot be run: {error.strerror}; install git") from error
         if process.returncode:
-            raise AnchorError(self._why(words[0], complaint))
+            raise AnchorError(self._why(words[0], complaint.decode("utf-8", "replace")))
         return said
 
-    def _answer(self, process: subprocess.Popen[str], command: str) -> tuple[str, str]:
+    def _answer(self, process: subprocess.Popen[bytes], command: str, given: bytes) -> tuple[bytes, bytes]:
         try:
-            return process.communicate(timeout=self._timeout)
+            return process.communicate(given, timeout=self._timeout)
         except subprocess.TimeoutExpired:
             os.killpg(process.pid, signal.SIGKILL)
-            raise AnchorError(f"git {command} took longer than {self._timeout:g} seconds{self._by_hand()}") from None
+            raise AnchorError(
+                f"git {command} took longer than {self._timeout:g} seconds{self._by_hand(command)}"
+            ) from None
 
     def _why(self, command: str, complaint: str) -> str:
         said = " ".join(_shown(complaint).split())[:_LONGEST]
-        if command != "push":
+        if command not in ("push", "fetch"):
             return f"git {command} failed in {self._path}: {said}"
         remote = _shown(self._remote)
+        if command == "fetch":
+            return f"{remote} cannot be fetched from: {said}{self._by_hand(command)}"
         if _BEHIND.search(complaint):
             return (
                 f"{remote} has commits that {self._path} has not; somebody else writes there, or it was written anew. "
                 f"Look at them, then: git -C {self._path} pull --rebase {remote}"
             )
         refused = "refuses what is pushed" if _REFUSED.search(complaint) else "cannot be pushed to"
-        return f"{remote} {refused}: {said}{self._by_hand()}"
+        return f"{remote} {refused}: {said}{self._by_hand(command)}"
 
-    def _by_hand(self) -> str:
-        return f"; to see for yourself: git -C {self._path} push {_shown(self._remote)} HEAD"
+    def _by_hand(self, command: str) -> str:
+        what = " HEAD" if command == "push" else ""
+        return f"; to see for yourself: git -C {self._path} {command} {_shown(self._remote)}{what}"
 
 
 def _shown(text: str) -> str:

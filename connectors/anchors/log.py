@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 
+from connectors.anchors.base import Counts, Kept
 from state.checkpoint import Head
 
 
@@ -23,6 +24,6 @@ class Log:
         """Nothing: what was written there is not read here."""
         return iter(())
 
-    def every(self) -> Iterator[tuple[str, str]]:
+    def every(self, counts: Counts) -> Iterator[Kept]:  # noqa: ARG002
         """Nothing: what was written there is not read here."""
         return iter(())

@@ -1,6 +1,7 @@
 """A time-stamp authority (RFC 3161) that says when a checkpoint was there at the latest."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from datetime import timedelta
 from functools import cached_property
 from pathlib import Path
@@ -16,7 +17,7 @@ from rfc3161_client import (
     decode_timestamp_response,
 )
 
-from connectors.anchors.base import AnchorError
+from connectors.anchors.base import AnchorError, Counts, Kept
 from connectors.anchors.directory import Directory, file_name, put, read
 from connectors.anchors.web import ask
 from state.checkpoint import Head
@@ -54,11 +55,12 @@ class TimeStamps:
         """The checkpoints of this ledger that were stamped, the newest first; raises `AnchorError`."""
         return (note for file, note in self._files.of(name) if not self._doubt(_beside(file), note))
 
-    def every(self) -> Iterator[tuple[str, str]]:
-        """Every checkpoint in the folder that was stamped, and its file; raises `AnchorError`."""
-        for note, file in self._files.every():
-            if not self._doubt(_beside(Path(file)), note):
-                yield note, file
+    def every(self, counts: Counts) -> Iterator[Kept]:
+        """Every checkpoint in the folder that was stamped, and when; raises `AnchorError`."""
+        for each in self._files.every(counts):
+            stamp = _beside(Path(each.place))
+            if not self._doubt(stamp, each.note):
+                yield replace(each, stamped=decode_timestamp_response(read(stamp)).tst_info.gen_time)
 
     def _is_there(self, stamp: Path) -> bool:
         try:

@@ -2,11 +2,13 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from connectors.anchors.base import Anchor, AnchorError
+from connectors.anchors.base import Anchor, AnchorError, Kept
 from connectors.anchors.directory import Directory
+from state.checkpoint import PublicKey, is_by
 from state.errors import Busy, Damaged, Unreachable
 from sync.app import shapes, show
 from sync.app.anchoring import anchors
@@ -15,7 +17,7 @@ from sync.app.keys import public_keys
 from sync.app.opening import configuration, open_store
 from sync.app.settings import Configuration
 from sync.app.shell import Shell
-from sync.proving import Conclusion, Finding, Kept, examine, proof
+from sync.proving import Conclusion, Finding, examine, proof
 from sync.report.exported import Exported, conclude
 
 SOUND, TAMPERED, UNDECIDED, NO_VERDICT = range(4)
@@ -40,7 +42,7 @@ def verify(shell: Shell, folder: Path | None, keys: Sequence[str], pack: Path | 
     try:
         config = configuration(shell) if pack is None or shell.file.exists() else None
         known = public_keys(shell, config, keys)
-        kept, silent = kept_elsewhere(shell, config, folder)
+        kept, silent = kept_elsewhere(shell, config, folder, known)
         if pack is not None or config is None:
             found = conclude(Exported(pack or Path()), kept, known, known_epoch)
         else:
@@ -56,10 +58,12 @@ def verify(shell: Shell, folder: Path | None, keys: Sequence[str], pack: Path | 
     ]
 
 
-def kept_elsewhere(shell: Shell, config: Configuration | None, folder: Path | None) -> tuple[list[Kept], list[str]]:
+def kept_elsewhere(
+    shell: Shell, config: Configuration | None, folder: Path | None, known: Sequence[PublicKey]
+) -> tuple[list[Kept], list[str]]:
     """The checkpoints in a folder, else in those places of the configuration that can be asked for them.
 
-    Also which of those cannot be asked, and why.
+    Also which of those cannot be asked for all of them, and why.
     """
     if folder is not None and not folder.is_dir():
         raise Mistaken(f"--checkpoints: {folder} is no folder")
@@ -70,7 +74,7 @@ def kept_elsewhere(shell: Shell, config: Configuration | None, folder: Path | No
     silent: list[str] = []
     for each in places:
         try:
-            found += (Kept(note, place) for note, place in each.every())
+            found.extend(each.every(partial(is_by, known=known)))
         except AnchorError as error:
             silent.append(f"{each.name} could not be asked what it keeps: {error}")
     return found, silent
@@ -79,9 +83,10 @@ def kept_elsewhere(shell: Shell, config: Configuration | None, folder: Path | No
 def prove(shell: Shell, seq: int, out: Path | None, folder: Path | None) -> int:
     """Write the proof that a record is part of what was signed."""
     config = configuration(shell)
-    kept, _ = kept_elsewhere(shell, config, folder)
+    known = public_keys(shell, config, ())
+    kept, _ = kept_elsewhere(shell, config, folder, known)
     with open_store(shell, config) as store:
-        text = proof(store, seq, kept, public_keys(shell, config, ()))
+        text = proof(store, seq, kept, known)
     if out is not None:
         try:
             out.write_text(text, encoding="utf-8", newline="")
@@ -121,7 +126,7 @@ def _only(pack: Path | None) -> list[str]:
 
 
 def _why_undecided(found: Finding, kept: Sequence[Kept], silent: Sequence[str]) -> str:
-    if not kept and silent:
+    if silent and not any(each.vouches for each in kept):
         return "Nobody compared it with a checkpoint kept elsewhere: the places that keep them cannot be asked"
     if not kept:
         return "Nobody compared it with a checkpoint kept elsewhere: --checkpoints DIR names a folder of them"

@@ -36,7 +36,7 @@ def pack(shell: Shell, asked: Asked, out: Path) -> int:
         raise Mistaken(f"--to {asked.last} is before --from {asked.first}")
     config = configuration(shell)
     keys, key = public_keys(shell, config, ()), _key(shell, config)
-    kept, silent = kept_elsewhere(shell, config, None)
+    kept, silent = kept_elsewhere(shell, config, None, keys)
     with open_store(shell, config) as store, progress(shell) as tell, store.moment() as now, now.reading() as moment:
         found = examined(moment, kept, keys)
         tree = found.verdict.tree

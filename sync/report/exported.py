@@ -11,12 +11,13 @@ from typing import Any
 from zipfile import BadZipFile, ZipFile
 from zipfile import Path as Inside
 
+from connectors.anchors.base import Kept
 from state import audit, salted, verifying
 from state.checkpoint import PublicKey
 from state.checkpoints import LEDGER
 from state.errors import StateError
 from state.verifying import Stored, check
-from sync.proving import Books, Finding, Kept, concluded
+from sync.proving import Books, Finding, concluded
 
 _PAGE = 2000
 _SALT = re.compile(r"[0-9a-f]{32}")

@@ -73,7 +73,7 @@ def test_a_checkpoint_in_the_log_is_one_that_an_auditor_can_check(audit: Audit) 
     assert audit.line("audit", "verify").code == 2
 
 
-def test_checkpoints_are_pushed_and_read_back_from_the_clone(audit: Audit, tmp_path: Path) -> None:
+def test_checkpoints_are_pushed_and_read_back_from_the_remote(audit: Audit, tmp_path: Path) -> None:
     if shutil.which("git") is None:
         pytest.skip("the git program is not installed, so there is no repository to push to")
     for words in (["init", "-q", "--bare", "far.git"], ["clone", "-q", "far.git", "clone"]):
@@ -85,6 +85,11 @@ def test_checkpoints_are_pushed_and_read_back_from_the_clone(audit: Audit, tmp_p
     note = subprocess.run(shown, cwd=tmp_path, check=True, capture_output=True, text=True).stdout
     assert read(note, [PublicKey.read(audit.key)])[0].size == 1
     assert audit.verify().code == 0
+    (tmp_path / "far.git").rename(tmp_path / "away.git")
+    answer = audit.verify()
+    assert (answer.code, answer.json["anchored"]) == (2, 0)
+    assert f"repository could not be asked what it keeps: only the copies in {tmp_path}/clone were" in str(answer.json)
+    assert "the places that keep them cannot be asked" in audit.line("audit", "verify").out
 
 
 def test_checkpoints_are_put_into_a_bucket_and_read_back(audit: Audit, monkeypatch: pytest.MonkeyPatch) -> None:

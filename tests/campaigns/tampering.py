@@ -14,6 +14,7 @@ from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
+from connectors.anchors.base import Kept
 from connectors.anchors.directory import Directory
 from state.audit import GENESIS, canonical, leaf
 from state.checkpoint import Head, SigningKey, signed
@@ -25,7 +26,7 @@ from state.salted import named_in
 from state.store import Store
 from state.verifying import Stored, fault
 from sync.notary import Notary
-from sync.proving import Conclusion, Finding, Kept, examine
+from sync.proving import Conclusion, Finding, examine
 from tests.campaigns.sheet import Score
 from tests.campaigns.spread import Case, Crew, seconds, spread
 from tests.databases import ARM, DISARM

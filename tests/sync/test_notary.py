@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from connectors.anchors.base import AnchorError
+from connectors.anchors.base import AnchorError, Counts, Kept
 from connectors.anchors.directory import Directory
 from state import checkpoint, checkpoints
 from state.audit import canonical, leaf
@@ -20,7 +20,7 @@ from state.model import Actor, Agent
 from state.store import Store
 from state.verifying import Point
 from sync.notary import CRASH_POINTS, Notary
-from sync.proving import Conclusion, Finding, Kept, examine
+from sync.proving import Conclusion, Finding, examine
 from tests.databases import ARM, DISARM, Databases, raw
 
 KEY = SigningKey.made("acme.example/ledger", bytes(range(32)))
@@ -310,7 +310,7 @@ class Full:
     def notes(self, name: str) -> Iterator[str]:
         raise AnchorError("no answer")
 
-    def every(self) -> Iterator[tuple[str, str]]:
+    def every(self, counts: Counts) -> Iterator[Kept]:
         raise AnchorError("no answer")
 
 

@@ -6,12 +6,13 @@ from datetime import UTC, datetime
 import pytest
 from pydantic import SecretStr
 
-from connectors.anchors.base import AnchorError
+from connectors.anchors.base import AnchorError, Kept
 from connectors.anchors.bucket import Bucket
-from state.checkpoint import Head, SigningKey, signed
+from state.checkpoint import Head, SigningKey, is_by, signed
 from tests.connectors.anchors.store import BucketServer
 
 KEY = SigningKey.made("acme.example/ledger", bytes(range(32)))
+OTHER = SigningKey.made("acme.example/ledger", bytes(range(1, 33)))
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 SEVEN = "our notes/acme.example_ledger.000000000007.note"
 
@@ -19,6 +20,10 @@ SEVEN = "our notes/acme.example_ledger.000000000007.note"
 def note(size: int, name: str = KEY.name) -> tuple[Head, str]:
     head = Head(name, size, bytes([size % 256]) * 32)
     return head, signed(head, [KEY])
+
+
+def by_us(text: str) -> bool:
+    return is_by(text, [KEY.public])
 
 
 @pytest.fixture
@@ -77,11 +82,44 @@ def test_the_newest_of_a_ledger_is_found_over_many_pages(server: BucketServer, u
     assert next(anchor.notes(KEY.name)) == note(2000, "acme.example/ledger/epoch-2")[1]
     ours = [text for text in anchor.notes(KEY.name) if f"{KEY.name}\n" in text]
     assert ours == [note(size)[1] for size in (1004, 105, 11, 9, 7)]
-    found = [text for text, _ in anchor.every()]
+    found = [each.note for each in anchor.every(by_us)]
     assert {note(1004)[1], note(2000, "acme.example/ledger/epoch-2")[1], note(2000, "acme.example/other")[1]} <= {
         *found
     }
     assert note(5000)[1] not in found
+
+
+def test_what_somebody_puts_there_under_later_names_hides_no_checkpoint(server: BucketServer, url: str) -> None:
+    anchor = bucket(server, url)
+    for size in (7, 9):
+        anchor.keep(*note(size))
+    for number in range(30):
+        file = f"our notes/acme.example_ledger.{10**12 - 1 - number}.note"
+        server.objects[file] = signed(Head(KEY.name, 10**12 - 1 - number, bytes(32)), [OTHER]).encode()
+    assert {note(7)[1], note(9)[1]} <= {each.note for each in anchor.every(by_us)}
+
+
+def test_of_a_long_ledger_the_newest_few_are_read(server: BucketServer, url: str) -> None:
+    anchor = bucket(server, url)
+    for size in range(1, 25):
+        anchor.keep(*note(size))
+    assert [each.note for each in anchor.every(by_us)] == [note(size)[1] for size in range(24, 4, -1)]
+
+
+def test_where_not_all_could_be_seen_for_what_else_is_there_that_is_said(
+    server: BucketServer, url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("connectors.anchors.bucket._MOST", 5)
+    anchor = bucket(server, url)
+    anchor.keep(*note(7))
+    for number in range(6):
+        server.objects[f"our notes/acme.example_ledger.{10**11 + number}.note"] = b"nonsense"
+    found: list[Kept] = []
+    with pytest.raises(AnchorError, match=r"only 5 objects were looked at, and not all"):
+        found.extend(anchor.every(by_us))
+    assert len(found) == 5
+    with pytest.raises(AnchorError, match=r"not all"):
+        list(anchor.notes(KEY.name))
 
 
 def test_a_key_that_may_only_put_is_enough(server: BucketServer, url: str) -> None:
@@ -89,7 +127,7 @@ def test_a_key_that_may_only_put_is_enough(server: BucketServer, url: str) -> No
     anchor = bucket(server, url)
     anchor.keep(*note(7))
     assert list(anchor.notes(KEY.name)) == []
-    assert list(anchor.every()) == []
+    assert list(anchor.every(by_us)) == []
     with pytest.raises(AnchorError, match=r"does not give .*: 403 AccessDenied"):
         anchor.keep(*note(7))
 

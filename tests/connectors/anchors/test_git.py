@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from connectors.anchors.base import AnchorError
+from connectors.anchors.base import AnchorError, Kept
 from connectors.anchors.git import Git
 from state.checkpoint import Head, SigningKey, signed
 
@@ -75,15 +75,52 @@ def test_the_same_checkpoint_again_makes_no_second_commit(repository: Repository
     assert [line.split()[-2] for line in repository.pushed()] == ["9", "7"]
 
 
-def test_the_newest_is_read_from_the_clone_without_a_network(repository: Repository) -> None:
+def test_checkpoints_are_read_from_the_remote_and_not_from_the_clone(repository: Repository, tmp_path: Path) -> None:
     anchor = repository.anchor()
-    assert list(anchor.notes(KEY.name)) == []
+    assert [*anchor.notes(KEY.name), *anchor.every(bool)] == []
+    for size in (7, 112):
+        anchor.keep(*note(size))
+    for file in repository.clone.glob("*.note"):
+        file.unlink()
+    (repository.clone / "acme.example_ledger.000000000200.note").write_text("theirs", encoding="utf-8")
+    assert list(anchor.notes(KEY.name)) == [note(112)[1], note(7)[1]]
+    assert list(anchor.notes("acme.example/other")) == []
+    assert {each.note for each in anchor.every(bool)} == {note(7)[1], note(112)[1]}
+    assert all(each.vouches and each.place.startswith("origin: acme.example_ledger.") for each in anchor.every(bool))
+
+
+def test_what_a_later_commit_took_away_or_wrote_over_is_still_there(repository: Repository, tmp_path: Path) -> None:
+    anchor = repository.anchor()
+    for size in (7, 9):
+        anchor.keep(*note(size))
+    repository(tmp_path, "clone", "--quiet", "--branch", "main", str(repository.bare), "theirs")
+    theirs = tmp_path / "theirs"
+    repository(theirs, "rm", "--quiet", "acme.example_ledger.000000000009.note")
+    (theirs / "acme.example_ledger.000000000007.note").write_text("another", encoding="utf-8")
+    (theirs / "long.note").write_bytes(b"x" * 2_000_000)
+    repository(theirs, "add", "long.note")
+    repository(theirs, "commit", "--quiet", "--all", "--message", "Nothing")
+    repository(theirs, "push", "--quiet", "origin", "HEAD")
+    assert {each.note for each in anchor.every(bool)} == {note(7)[1], note(9)[1], "another"}
+
+
+def test_where_the_remote_does_not_answer_the_clone_is_read_and_vouches_for_nothing(repository: Repository) -> None:
+    anchor = repository.anchor()
     for size in (7, 112):
         anchor.keep(*note(size))
     repository.bare.rename(repository.bare.with_name("gone"))
     assert next(anchor.notes(KEY.name)) == note(112)[1]
-    assert list(anchor.notes("acme.example/other")) == []
-    assert [text for text, _ in anchor.every()] == [note(7)[1], note(112)[1]]
+    found: list[Kept] = []
+    with pytest.raises(AnchorError, match=r"only the copies in .*clone were looked at: origin cannot be fetched from"):
+        found.extend(anchor.every(bool))
+    assert [(each.note, each.vouches) for each in found] == [(note(7)[1], False), (note(112)[1], False)]
+
+
+def test_a_remote_that_is_asked_and_never_answers_is_given_up(repository: Repository) -> None:
+    repository(repository.clone, "remote", "set-url", "origin", "ssh://git.acme.example/audit.git")
+    repository(repository.clone, "config", "core.sshCommand", "sleep 600 #")
+    with pytest.raises(AnchorError, match=r"git fetch took longer than 0\.3 seconds"):
+        list(repository.anchor(timeout_seconds=0.3).every(bool))
 
 
 def test_what_could_not_be_pushed_is_pushed_with_the_next_one(repository: Repository) -> None:

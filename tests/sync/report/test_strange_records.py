@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from connectors.anchors.base import Kept
 from connectors.anchors.directory import Directory
 from state.audit import GENESIS, canonical, leaf
 from state.errors import Tampered
@@ -20,7 +21,7 @@ from state.store import Store
 from state.vault import Vault
 from state.verifying import Stored, fault
 from sync.notary import Notary
-from sync.proving import Conclusion, Kept, examine
+from sync.proving import Conclusion, examine
 from sync.report import bundle, verify
 from sync.report.exported import Exported, conclude
 from sync.report.pack import Asked, Proof

@@ -15,10 +15,11 @@ from zipfile import ZIP_DEFLATED, ZipFile
 
 import pytest
 
+from connectors.anchors.base import Kept
 from state.checkpoint import SigningKey
 from state.store import Store
 from state.vault import Vault
-from sync.proving import Conclusion, Kept
+from sync.proving import Conclusion
 from sync.report import bundle, verify
 from sync.report.exported import Exported, conclude
 from sync.report.pack import Asked, Proof
