@@ -12,7 +12,7 @@ from typing import Any
 
 import orjson
 import rfc8785
-from sqlalchemy import ColumnElement, Connection, Row, Select, and_, insert, or_, select
+from sqlalchemy import ColumnElement, Connection, Row, Select, and_, bindparam, insert, or_, select
 
 from state import merkle, salted
 from state.effects import Because
@@ -284,8 +284,7 @@ def claimants(connection: Connection, items: Iterable[str]) -> dict[str, Agent]:
 
 def events(connection: Connection, item: str, tracker: str) -> frozenset[tuple[str, str]]:
     """The tracker's own ids of what changed an item, each with the field that it moved."""
-    there = and_(_did("item.changed"), AUDIT.c.body.not_like('%"source":{"event":"",%'))
-    told = (json.loads(row.body) for row in _such(connection, [item], there))
+    told = (json.loads(row.body) for row in connection.execute(_EVENTS, {"item": item}))
     return frozenset((t["field"], t["source"]["event"]) for t in told if t["actor"]["system"] == tracker)
 
 
@@ -331,6 +330,11 @@ def _did(action: str) -> ColumnElement[bool]:
     """Whether a record is of this action, which stands first in its text."""
     which: ColumnElement[bool] = AUDIT.c.body.like(f'{{"action":"{action}",%')
     return which
+
+
+_EVENTS = select(AUDIT.c.body).where(
+    AUDIT.c.object == bindparam("item"), _did("item.changed"), AUDIT.c.body.not_like('%"source":{"event":"",%')
+)
 
 
 def _records(rows: Rows, page: Iterable[Row[Any]]) -> Iterator[AuditRecord]:

@@ -279,7 +279,8 @@ def _sighting(scope: Scope, item: ActionItem, link: Link, ticket: Ticket, *, oth
     else:
         activity, ticket, new = [], _as_known(link, ticket), ((), ())
     theirs = any(act.kind in (ActivityKind.FIELD, ActivityKind.LINK) and not act.by.ours for act in activity)
-    taken = scope.store.ask(audit.events, item.ref, scope.tracker.name) if theirs else frozenset()
+    changed = theirs and item.revision > 1
+    taken = scope.store.ask(audit.events, item.ref, scope.tracker.name) if changed else frozenset()
     known = scope.store.known_comments(scope.tracker.name, [a.id for a in activity])
     holds = tuple(scope.store.holds(item.ref))
     waiting, said = _spoken(scope, item, activity)
