@@ -2,7 +2,7 @@
 
 import shutil
 import sqlite3
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 from itertools import count
@@ -13,6 +13,7 @@ import pytest
 from sqlalchemy import Engine, event
 from sqlalchemy.engine import make_url
 
+from state.audit import canonical, leaf
 from state.guards import SQLITE
 from state.migrations.versions.v0001_first_tables import POSTGRESQL
 from state.store import Store
@@ -164,3 +165,15 @@ def raw(url: str, *statements: str | tuple[str, Sequence[Any]]) -> list[Any]:
         with closing(sqlite3.connect(str(parsed.database), isolation_level=None)) as connection:
             rows = connection.execute(sql, values).fetchall()
     return rows
+
+
+def plant(url: str, bodies: Iterable[Mapping[str, Any]]) -> None:
+    """Append records to the ledger, each of which follows the one before, past the program."""
+    insert = "INSERT INTO audit (seq, prev, hash, object, body) VALUES (?, ?, ?, ?, ?)"
+    [(seq, prev)] = raw(url, "SELECT seq, hash FROM audit ORDER BY seq DESC LIMIT 1")
+    rows: list[tuple[str, Sequence[Any]]] = []
+    for number, told in enumerate(bodies, seq + 1):
+        text = canonical({"object": "x"} | {**told} | {"seq": number, "prev": prev})
+        rows.append((insert, (number, prev, leaf(text), told.get("object", "x"), text.decode())))
+        prev = leaf(text)
+    raw(url, *rows)

@@ -28,6 +28,7 @@ from sync.report.page import members as readable
 from sync.report.slice import Position
 
 SUFFIX = ".tsr"
+_NAMED = 10
 
 
 def pack(shell: Shell, asked: Asked, out: Path) -> int:
@@ -47,7 +48,7 @@ def pack(shell: Shell, asked: Asked, out: Path) -> int:
         proof = Proof(moment, position, asked, vault(config))
         only = {"framework": asked.framework, "tracker": asked.tracker}
         book = read(now, Period(asked.first, asked.last), policy(config), position=position.records, **only)
-        members = chain(proof.members(_stamps(config), _shown(book)), readable(book, drawn(book)))
+        members = chain(proof.members(_stamps(config), _shown(book), book.strange), readable(book, drawn(book)))
         try:
             made = bundle.write(out, members, about, key, lambda done, total: tell("writing", done, total))
         except OSError as error:
@@ -62,6 +63,7 @@ def pack(shell: Shell, asked: Asked, out: Path) -> int:
         "signer": None if key is None else key.public.name,
         "missing": proof.exhibits.missing,
         "redacted": len(proof.redactions.gone),
+        "strange": [each.seq for each in book.strange],
         "complaints": silent,
     }
     shell.answer(answer, lambda: show.rendered(*_words(answer)))
@@ -107,6 +109,9 @@ def _words(made: Mapping[str, Any]) -> Iterator[object]:
         yield f"{show.counted(newer, 'record')} in it are not signed: `counterfoil audit sign` before it signs them"
     if made["redacted"]:
         yield f"{show.counted(made['redacted'], 'personal text')} in it were erased; redactions.json lists them"
+    if strange := made["strange"]:
+        which = ", ".join(f"{seq:,}" for seq in strange[:_NAMED])
+        yield f"{show.counted(len(strange), 'record')} in it cannot be this program's and are in no story: {which}"
     if made["signer"] is None:
         yield "Nobody signed what is in it beside the ledger: make it where the signing key is"
     yield from made["complaints"]

@@ -7,7 +7,7 @@ from typing import Any
 
 from sync.report.model import AcceptanceStory, Decided, Event
 
-_BEFORE = "acceptance."
+_BEFORE, _BEGIN = "acceptance.", "acceptance.requested"
 _ENDS = frozenset({"rejected", "withdrawn", "revoked", "voided", "lapsed", "renewed"})
 
 
@@ -15,15 +15,16 @@ def acceptance_stories(events: Iterable[Event], last: date) -> tuple[AcceptanceS
     """Every request to live with a risk, by its ref, as it stood at the end of a day."""
     found: dict[str, AcceptanceStory] = {}
     for event in events:
-        if event.action.startswith(_BEFORE) and (ref := event.said("ref")):
-            found[ref] = _told(found.get(ref), ref, event)
-    return tuple(_as_of(each, last) for _, each in sorted(found.items()) if each is not None)
+        ref = event.said("ref") if event.action.startswith(_BEFORE) else ""
+        if ref in found:
+            found[ref] = _told(found[ref], event)
+        elif event.action == _BEGIN:
+            found[ref] = AcceptanceStory(ref, event.about, "requested", event.after, event, ())
+    return tuple(_as_of(each, last) for _, each in sorted(found.items()))
 
 
-def _told(story: AcceptanceStory | None, ref: str, event: Event) -> AcceptanceStory:
+def _told(story: AcceptanceStory, event: Event) -> AcceptanceStory:
     """What is known with one more record."""
-    if story is None:
-        return AcceptanceStory(ref, event.about, "requested", event.after, event, ())
     match event.action.removeprefix(_BEFORE):
         case "decided":
             return replace(story, decisions=(*story.decisions, Decided(event)))

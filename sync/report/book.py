@@ -13,6 +13,7 @@ from state.known import Known
 from state.register import Control, Framework, folded
 from sync.report.acceptances import acceptance_stories
 from sync.report.evidence import pieces
+from sync.report.forms import Reader
 from sync.report.model import (
     AcceptanceStory,
     Book,
@@ -41,17 +42,18 @@ def read(
     Texts that the ledger holds only the hash of are the database's where the hash fits. Raises `StateError` where a
     record cannot be read, or no framework is called so.
     """
-    head, events, later = (0, GENESIS), [], 0
+    head, events, strange = (0, GENESIS), [], []
     for event, record in _events(store, position):
         head = (record.seq, record.hash)
         if event.at < period.end:
             events.append(event)
-        else:
-            later += 1
-    log = _by_object(events)
+        if event.strange:
+            strange.append(event)
+    readable = [each for each in events if not each.strange]
+    log = _by_object(readable)
     register = _register(store, framework)
     items = _items(store, log, period)
-    found, accepted = pieces(events, items, period.last), acceptance_stories(events, period.last)
+    found, accepted = pieces(readable, items, period.last), acceptance_stories(readable, period.last)
     risk_texts = {each.id: each.statement for each in store.ask(risks.everything)}
     book = Book(
         period,
@@ -63,7 +65,8 @@ def read(
         evidence=found,
         events=tuple(events),
         policy=policy,
-        later=later,
+        later=head[0] - len(events),
+        strange=tuple(strange),
         framework=framework,
         tracker=tracker,
     )
@@ -72,18 +75,19 @@ def read(
 
 def _events(store: Known, position: int | None) -> Iterator[tuple[Event, AuditRecord]]:
     known: dict[tuple[str, ...], Who] = {}
+    reader = Reader()
     for record in store.log():
         if position is not None and record.seq > position:
             return
         try:
-            yield _event(record, known), record
+            yield _event(record, known, strange=not reader.takes(record.told)), record
         except (KeyError, TypeError, ValueError) as error:
             raise StateError(
                 f"record {record.seq} of the ledger cannot be read; see `counterfoil audit verify`"
             ) from error
 
 
-def _event(record: AuditRecord, known: dict[tuple[str, ...], Who]) -> Event:
+def _event(record: AuditRecord, known: dict[tuple[str, ...], Who], *, strange: bool) -> Event:
     told, actor = record.told, record.told["actor"]
     names = (str(actor["kind"]), str(actor["system"]), str(actor["account"]), str(actor["name"]))
     return Event(
@@ -99,6 +103,7 @@ def _event(record: AuditRecord, known: dict[tuple[str, ...], Who]) -> Event:
         known.setdefault(names, Who(*names)),
         told["source"]["run"],
         told["source"]["event"],
+        strange,
     )
 
 

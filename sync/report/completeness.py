@@ -30,11 +30,13 @@ class _Item:
 class Completeness:
     """The population at the end of a period, and what was read in it; fed with the records from the first on.
 
-    The period begins at `since` and ends before `until`, both as records write times.
+    The period begins at `since` and ends before `until`, both as records write times. An item that one of the
+    `strange` records, by number, says to be made is none.
     """
 
     since: str
     until: str
+    strange: Mapping[int, str] = field(default_factory=dict)
     items: dict[str, _Item] = field(default_factory=dict)
     readings: dict[str, dict[str, list[dict[str, Any]]]] = field(
         default_factory=lambda: {intake.READ: {}, reading.READ: {}}
@@ -45,7 +47,7 @@ class Completeness:
         if told["at"] >= self.until:
             return
         action, about, before, after = told["action"], told["object"], told["before"], told["after"]
-        if action == "item.created":
+        if action == "item.created" and told["seq"] not in self.strange:
             self.items[about] = _Item(_status(_text(after, "status")) or Status.OPEN, _text(after, "source_kind"))
         elif action in self.readings and told["at"] >= self.since:
             told_then = {"record": told["seq"], "at": told["at"], **(after if isinstance(after, Mapping) else {})}
@@ -55,7 +57,7 @@ class Completeness:
 
     def member(self) -> Member:
         """All of it, with counts that add up: each item is linked, unlinked or excluded."""
-        return document("completeness.json", {"items": self._items(), **self._read()})
+        return document("completeness.json", {"items": self._items(), **self._read(), "strange": self.strange})
 
     def _items(self) -> dict[str, Any]:
         linked = {ref: item.tracker for ref, item in self.items.items() if item.tracker is not None}

@@ -8,27 +8,29 @@ from datetime import date
 from state.proof import UNTRUSTED
 from sync.report.model import Event, ItemStory, Piece
 
-_ITEM = "AI-"
+_ITEM, _ADDED = "AI-", "evidence.added"
 
 
 def pieces(events: Iterable[Event], items: Mapping[str, ItemStory], last: date) -> tuple[Piece, ...]:
     """Every version of every piece, in their order, as it stood at the end of a day."""
     found: dict[tuple[str, int], Piece] = {}
     for event in events:
-        if event.action.startswith("evidence.") and event.said("id"):
-            key = (event.said("id"), event.said("version"))
-            found[key] = _told(found.get(key), key, event)
+        if not event.action.startswith("evidence."):
+            continue
+        ref, version = event.said("id"), event.said("version")
+        if event.action == _ADDED:
+            found.setdefault((ref, version), Piece(ref, version, (), (), event.after, event))
+        if (piece := found.get((ref, version))) is not None:
+            found[ref, version] = _told(piece, event)
     newest: dict[str, int] = defaultdict(int)
     for ref, version in found:
         newest[ref] = max(newest[ref], version)
     return tuple(_judged(each, newest[ref], items, last) for (ref, _), each in sorted(found.items()))
 
 
-def _told(piece: Piece | None, key: tuple[str, int], event: Event) -> Piece:
+def _told(piece: Piece, event: Event) -> Piece:
     """What is known with one more record; each is there once for everything that the piece supports."""
-    if piece is None:
-        piece = Piece(*key, (), (), dict(event.after), event)
-    if event.action == "evidence.added":
+    if event.action == _ADDED:
         if event.about.startswith(_ITEM):
             return replace(piece, items=(*piece.items, event.about))
         return replace(piece, controls=(*piece.controls, event.about))

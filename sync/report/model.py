@@ -57,7 +57,10 @@ class Who:
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """One record of the ledger: what happened to what, when (UTC), by whom, and what told of it."""
+    """One record of the ledger: what happened to what, when (UTC), by whom, and what told of it.
+
+    A `strange` one says something else than this program writes, so that no story is read from it.
+    """
 
     seq: int
     at: datetime
@@ -71,6 +74,7 @@ class Event:
     who: Who
     run: str
     event: str
+    strange: bool = False
 
     def said(self, name: str, default: Any = "") -> Any:
         """One of the things that the record says of what is now."""
@@ -290,6 +294,7 @@ class Book:
 
     `items` are all that there were by its end, in the order of their refs. Without a `framework` or a `tracker` that it
     is confined to, `events` are all the records of what happened by then; `later` counts those of what happened after.
+    `strange` are all records, of whatever time, that this program does not write so.
     """
 
     period: Period
@@ -303,6 +308,7 @@ class Book:
     events: tuple[Event, ...]
     policy: Policy
     later: int = 0
+    strange: tuple[Event, ...] = ()
     framework: str = ""
     tracker: str = ""
 

@@ -1,6 +1,6 @@
 """Everything of an auditor's pack that proves something."""
 
-from collections.abc import Callable, Container, Iterator
+from collections.abc import Callable, Container, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
 from itertools import islice
@@ -13,6 +13,7 @@ from state.series import chunks
 from state.vault import Vault
 from sync.report.completeness import Completeness
 from sync.report.members import Member
+from sync.report.model import Event
 from sync.report.slice import Exhibits, Position, Redactions, proofs
 
 PAGE = 2000
@@ -58,9 +59,15 @@ class Proof:
     exhibits: Exhibits = field(default_factory=Exhibits)
     redactions: Redactions = field(default_factory=Redactions)
 
-    def members(self, stamp: Callable[[str], bytes | None], shown: Container[str] | None) -> Iterator[Member]:
-        """All of it; `stamp` is as in `proofs`, `shown` the hashes of the files asked for, `None` for all."""
-        whole = Completeness(self.asked.since, self.asked.until)
+    def members(
+        self, stamp: Callable[[str], bytes | None], shown: Container[str] | None, strange: Iterable[Event]
+    ) -> Iterator[Member]:
+        """All of it; `stamp` is as in `proofs`, `shown` the hashes of the files asked for, `None` for all.
+
+        `strange` are the records that this program does not write so.
+        """
+        named = {each.seq: f"{each.action} of {each.about}" for each in strange}
+        whole = Completeness(self.asked.since, self.asked.until, named)
         records = audit.log(lambda query: self.connection.execute(query).all())
         for page in chunks(islice(records, self.position.records), PAGE):
             self.redactions.hear(self.connection, page)

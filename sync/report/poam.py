@@ -92,7 +92,7 @@ class _Plan:
         parties = sorted(self.parties.values(), key=lambda each: (each["name"], each["uuid"]))
         return {
             "title": f"Plan of action and milestones, {book.period.first} to {book.period.last}",
-            "last-modified": moment(max(each.recorded for each in book.events)),
+            "last-modified": moment(max(each.recorded for each in book.events if not each.strange)),
             "version": str(book.position),
             "oscal-version": OSCAL_VERSION,
             "props": [_prop(name, value) for name, value in (told | only).items() if value],

@@ -56,13 +56,14 @@ def days_late(item: ItemStory, book: Book) -> int:
 
 def remarks(book: Book) -> list[Remark]:
     """What was unusual in the period, in the order in which it happened."""
-    found = [*_general(book), *_undone(book), *_decided(book), *_worn(book)]
+    strange = (Remark("not this program's record", each, f"{each.action} of {each.about}") for each in book.strange)
+    found = [*_general(book), *_undone(book), *_decided(book), *_worn(book), *strange]
     return sorted(found, key=lambda each: (each.event.at, each.event.seq, each.sort))
 
 
 def _general(book: Book) -> Iterator[Remark]:
     for event in book.events:
-        if book.period.has(event.at) and (sort := _ALWAYS.get(event.action)):
+        if book.period.has(event.at) and not event.strange and (sort := _ALWAYS.get(event.action)):
             yield Remark(sort, event, headline(event))
 
 

@@ -336,10 +336,32 @@ def word(value: Any, name: str) -> str:
     return found if isinstance(found, str) else ""
 
 
-def status(value: Any, otherwise: str) -> str:
-    """A status, or another where it is none."""
-    known = ("open", "in_progress", "resolved", "accepted_as_risk")
-    return value if isinstance(value, str) and value in known else otherwise
+ITEM, DAY = re.compile("AI-[0-9]{6,}"), re.compile("(19[7-9][0-9]|[2-8][0-9]{3})-[0-9]{2}-[0-9]{2}")
+CHOICES = {
+    "priority": ("critical", "high", "medium", "low"),
+    "status": ("open", "in_progress", "resolved", "accepted_as_risk"),
+    "source_kind": ("automated_test", "unimplemented_control", "manual", "assessment"),
+}
+
+
+def is_item(told: dict[str, Any]) -> bool:
+    """Whether a record that an item was made says of it all that such records say."""
+    after = told["after"]
+    try:
+        one, two, pairs, due = (after[name] for name in ("controls", "risks", "origin", "due_date"))
+        words = [*one, *two, *(each for pair in pairs for each in pair), after["title"], due]
+        rest = [after[name] for name in ("owner", "source_ref", "external_ref", "fingerprint", "predecessor")]
+        return (
+            all(type(each) is list for each in (one, two, pairs, *pairs))
+            and all(len(pair) == 2 for pair in pairs)
+            and all(type(each) is str for each in (*words, *(each for each in rest if each is not None)))
+            and all(after[name] in some for name, some in CHOICES.items())
+            and None not in (HASH.fullmatch(after["description"]["sha256"]), ITEM.fullmatch(told["object"]))
+            and None not in (DAY.fullmatch(due), DAY.match(told["at"]), DAY.match(told["recorded"]))
+            and bool(date.fromisoformat(due))
+        )
+    except (KeyError, TypeError, ValueError):
+        return False
 
 
 LISTED = ("id", "version", "kind", "size", "captured_at", "origin")
@@ -352,6 +374,7 @@ class Account:
         last = date.fromisoformat(period["to"]) + timedelta(days=1)
         self.since, self.until = (f"{day}T00:00:00.000000Z" for day in (period["from"], last))
         self.items: dict[str, dict[str, Any]] = {}
+        self.begun: set[str] = set()
         self.read: dict[str, dict[str, list[Any]]] = {"source.read": {}, "tracker.read": {}}
         self.files: dict[str, dict[Any, dict[str, Any]]] = {}
         self.kept: dict[str, int] = {}
@@ -361,10 +384,13 @@ class Account:
         about, action, at, after = body["object"], body["action"], body["at"], body["after"]
         if action in ("evidence.added", "evidence.stored"):
             self._show(body["seq"], about, action == "evidence.stored", after)
+        elif action == "item.created":
+            if about not in self.begun and is_item(body):
+                self.begun.add(about)
+                if at < self.until:
+                    self.items[about] = {"status": after["status"], "source": after["source_kind"]}
         elif at >= self.until:
             return
-        elif action == "item.created":
-            self.items[about] = {"status": status(said(after, "status"), "open"), "source": word(after, "source_kind")}
         elif action in self.read and at >= self.since:
             rest = after if isinstance(after, dict) else {}
             self.read[action].setdefault(about, []).append({"record": body["seq"], "at": at, **rest})
@@ -374,7 +400,7 @@ class Account:
     @staticmethod
     def _change(item: dict[str, Any], action: str, field: str, after: Any) -> None:
         if action == "item.changed" and field == "status":
-            item["status"] = status(after, item["status"])
+            item["status"] = after if after in CHOICES["status"] else item["status"]
         elif action == "item.changed" and field == "part_of":
             item["part_of"] = after if isinstance(after, str) else None
         elif action in ("ticket.created", "ticket.linked"):
@@ -768,6 +794,8 @@ def check_counts(pack: Pack, ledger: Ledger, say: list[str]) -> None:
         raise Wrong("completeness.json is not as the ledger has it: what was read of sources and trackers")
     if pack.json("redactions.json") != [{"hash": each, "records": ledger.gone[each]} for each in sorted(ledger.gone)]:
         raise Wrong("redactions.json does not list the personal texts that are not here")
+    if strange := sorted(told.get("strange", {}), key=int):
+        say.append(f"{len(strange):,} records are listed as none of the program's: {', '.join(strange[:SHOWN])}.")
     counts = [len(refs) for refs in found.values()]
     say.append("Items: {:,} = {:,} linked + {:,} unlinked + {:,} excluded.".format(len(account.items), *counts))
 

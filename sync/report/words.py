@@ -87,6 +87,8 @@ _TEXTS = ("text", "justification", "reason", "shows", "detail", "why")
 
 def headline(event: Event) -> str:
     """What happened, in a few words."""
+    if event.strange:
+        return f"Not a record that this program writes: {event.action}"
     if event.action in ("item.changed", "risk.changed"):
         return f"{FIELDS.get(event.field, plain(event.field))}: {value(event.before)} → {value(event.after)}"
     if event.action == "control.status":
@@ -108,7 +110,7 @@ def headline(event: Event) -> str:
 def _specifics(told: Mapping[str, Any]) -> str:
     found = [f"version {told[n]}" if n == "version" else value(told[n]) for n in _SPECIFIC if told.get(n)]
     if told.get("likelihood"):
-        found.append(f"likelihood {told['likelihood']}, impact {told['impact']}")
+        found.append(f"likelihood {told['likelihood']}, impact {told.get('impact')}")
     by = told.get("by") or told.get("requester") or told.get("author")
     return ", ".join([*found, f"by {by}"] if by else found)
 

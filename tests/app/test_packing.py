@@ -16,7 +16,7 @@ from sync.app import packing
 from sync.report import verify
 from tests.app.conftest import Answer, Line, Office
 from tests.app.test_signing import Audit, rearm, signing
-from tests.databases import disarm, raw
+from tests.databases import disarm, plant, raw
 
 DAYS = ("--from", "2020-01-01", "--to", "2099-12-31")
 
@@ -293,6 +293,25 @@ def test_the_words_say_what_was_written_and_how_it_is_checked(auditor: Auditor) 
     assert "verify.py is from a release" in out
     answer = auditor.anchored()
     assert (answer.code, answer.out.split(":")[0]) == (2, "SOUND LEDGER, UNSIGNED PACK")
+
+
+def test_a_record_that_the_program_does_not_write_is_told_by_all_and_makes_no_item(auditor: Auditor) -> None:
+    line, size = auditor.line, auditor.gets()["records"]
+    own = [json.loads(body) for (body,) in raw(line.url, "SELECT body FROM audit ORDER BY seq")]
+    made = next(each for each in own if each["action"] == "item.created")
+    wrong = {**made["after"], "due_date": "soon"}
+    plant(line.url, [made | {"object": "AI-000009", "after": wrong}])
+    line("audit", "sign")
+    assert auditor.gets("two.zip")["strange"] == [size + 1]
+    words = line("audit", "pack", *DAYS, "--out", "two.zip").out
+    assert f"1 record in it cannot be this program's and are in no story: {size + 1}" in words
+    answer = auditor.anchored("two.zip")
+    assert (answer.code, answer.out.split(":")[0]) == (0, "SOUND")
+    assert f"1 records are listed as none of the program's: {size + 1}." in answer.out
+    assert "Items: 2 = " in answer.out
+    with ZipFile("two.zip") as pack:
+        page, items = (pack.read(name).decode() for name in ("index.html", "items.csv"))
+    assert ("item.created of AI-000009" in page, "AI-000009" in items) == (True, False)
 
 
 def test_a_pack_accounts_for_every_item_and_says_what_was_read_when(office: Office) -> None:

@@ -41,7 +41,7 @@ class Desk(Office):
             assert whole.tree is not None
             position = Position(whole.records, whole.head, whole.tree.root.hex())
             members = Proof(connection, position, ASKED, Vault(pack.parent / "vault", largest=1)).members(
-                lambda _: None, None
+                lambda _: None, None, ()
             )
             bundle.write(pack, members, ASKED.about(position, "counterfoil"), signer, lambda *_: None)
         keys = [word for key in known or (KEY,) for word in ("--pubkey", str(key.public))]

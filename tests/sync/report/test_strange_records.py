@@ -4,10 +4,9 @@ import io
 import json
 import random
 import shutil
-import sqlite3
 from collections.abc import Iterable
-from contextlib import closing
 from datetime import UTC, date, datetime
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -23,10 +22,14 @@ from state.verifying import Stored, fault
 from sync.notary import Notary
 from sync.proving import Conclusion, examine
 from sync.report import bundle, verify
+from sync.report.book import read
 from sync.report.exported import Exported, conclude
+from sync.report.model import Period, Policy
 from sync.report.pack import Asked, Proof
+from sync.report.page import members as readable
 from sync.report.slice import Position
 from tests.campaigns.tampering import KEY, KIM, RECORDS, site
+from tests.databases import plant
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 ASKED = Asked(date(2026, 1, 1), date(2026, 12, 31))
@@ -167,13 +170,7 @@ class Desk:
         self.store = Store.open(f"sqlite:///{self.file}", clock=lambda: NOW)
 
     def plant(self, bodies: Iterable[dict[str, Any]]) -> None:
-        with closing(sqlite3.connect(self.file, isolation_level=None)) as connection:
-            [(seq, prev)] = connection.execute("SELECT seq, hash FROM audit ORDER BY seq DESC LIMIT 1")
-            for number, told in enumerate(bodies, seq + 1):
-                text = canonical({"object": "x"} | told | {"seq": number, "prev": prev})
-                row = (number, prev, leaf(text), told.get("object", "x"), text.decode())
-                connection.execute("INSERT INTO audit (seq, prev, hash, object, body) VALUES (?, ?, ?, ?, ?)", row)
-                prev = row[2]
+        plant(f"sqlite:///{self.file}", bodies)
 
     @property
     def kept(self) -> list[Kept]:
@@ -188,9 +185,11 @@ class Desk:
         tree = (found := self.store.verify()).tree
         assert tree is not None
         position = Position(found.records, found.head, tree.root.hex())
-        with self.store.reading() as connection:
+        with self.store.moment() as now, now.reading() as connection:
+            self.book = read(now, Period(ASKED.first, ASKED.last), Policy())
             proof = Proof(connection, position, ASKED, Vault(self.folder / "vault", largest=1))
-            members, about = proof.members(lambda _: None, None), ASKED.about(position, "counterfoil")
+            members = chain(proof.members(lambda _: None, None, self.book.strange), readable(self.book, {}))
+            about = ASKED.about(position, "counterfoil")
             bundle.write(self.folder / "pack.zip", members, about, KEY, lambda *_: None)
         return self.folder / "pack.zip"
 
