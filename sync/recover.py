@@ -182,14 +182,16 @@ class Recovery:
         waiting = {c.id: c for c in self.work.store.waiting_comments()}
         links = self.work.store.links([i.item for i in intents])
         for intent in intents:
-            if intent.payload.get(EDIT):
-                self._edited(intent)
-                continue
             comment, link = waiting.get(str(intent.payload["comment"])), links.get(intent.item)
-            if comment is None or link is None or link.ref.tracker != self.tracker.name:
+            if comment is None or link is None or not self._is_about(intent, link):
                 self._part(intent)
+            elif intent.payload.get(EDIT):
+                self._edited(intent)
             else:
                 self._comment(intent, comment, link)
+
+    def _is_about(self, intent: Intent, link: Link) -> bool:
+        return link.ref.tracker == self.tracker.name and intent.payload.get("ticket", link.ref.id) == link.ref.id
 
     def _edited(self, intent: Intent) -> None:
         """What a comment was to say is written again, once what was sent cannot happen late any more."""
@@ -197,9 +199,11 @@ class Recovery:
             self._forget(intent, "may have been written, and will be written again")
 
     def _part(self, intent: Intent) -> None:
-        """The item has another ticket or none, so nobody will know whether the comment stands on the former one."""
+        """The item has another ticket or none, so nobody will know what of the comment stands on the former one."""
         why = replace(self.work.because, reason="its answer was lost, and then the item was parted from the ticket")
-        after = {"id": intent.payload["comment"], "tracker": self.tracker.name}
+        said = intent.payload
+        where = {"tracker": self.tracker.name, "ticket": said.get("ticket", ""), "remote_id": said.get(EDIT, "")}
+        after = {"id": said["comment"], **where}
         note = Note("comment.perhaps_sent", intent.item, why, after=after)
         outcome = {intent.id: Outcome("deferred", "nothing to say any more")}
         self.work.commit("recovery", Effects(finished=outcome, notes=[note], dirty=[intent.item]))

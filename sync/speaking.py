@@ -14,7 +14,7 @@ from state.ticket import Body
 from sync.work import DONE, Work
 
 EDIT = "edit"
-"""Stands in the payload of an intent that lets a comment say something else, which may be done again."""
+"""Has the tracker's id in the payload of an intent that lets a comment say something else, which may be done again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +67,7 @@ class Speaking:
     def _edit(self, link: Link, comment: Comment) -> Link:
         """Let a comment that stands there say its text; one that is not there any more is said anew."""
         tracker = self.work.trackers[link.ref.tracker]
-        intent = self._intent(link, comment, {EDIT: True})
+        intent = self._intent(link, comment, {EDIT: comment.remote_id})
         doubtful = replace(comment, standing=UNKNOWN)
         self.work.commit("saying", Effects(begun=[intent], comments=[(doubtful, self.work.because)]))
         edit = partial(tracker.recomment, link.ref, comment.remote_id, self._text(link, comment), marker=intent.key)
@@ -94,7 +94,7 @@ class Speaking:
     def _intent(self, link: Link, comment: Comment, more: Mapping[str, object]) -> Intent:
         self.work.keep_pace(self.work.trackers[link.ref.tracker])
         key = comment_key(self.work.store.installation, comment)
-        payload = {"comment": comment.id, "text": comment.text, **more}
+        payload = {"comment": comment.id, "text": comment.text, "ticket": link.ref.id, **more}
         return self.work.intent(OperationKind.COMMENT, link.item, link.ref.tracker, key, payload)
 
     def _text(self, link: Link, comment: Comment) -> Body:

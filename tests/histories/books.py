@@ -127,7 +127,7 @@ class Books:
                 self._said(action, body["after"]["tracker"], body["after"]["remote_id"])
             case "comment.reworded":
                 self.reworded.add((body["after"]["tracker"], body["after"]["remote_id"]))
-            case "comment.perhaps_sent":
+            case "comment.perhaps_sent" if not body["after"]["remote_id"]:
                 self.perhaps[body["after"]["tracker"], body["object"]] += 1
             case "acceptance.lapsed" | "acceptance.voided" | "acceptance.rejected" if _is_no_decision(body):
                 self.over.add((ref, body["reason"]))

@@ -316,13 +316,19 @@ def test_what_a_person_decided_of_a_status_that_stopped_on_its_way_stands(halfwa
     assert halfway.ticket("AI-000001").state.category is Category.INDETERMINATE
 
 
+@pytest.mark.parametrize("adopted", [False, True])
 def test_a_comment_in_doubt_on_a_ticket_that_is_the_items_no_more_is_recorded_as_perhaps_sent(
-    world: Any, lost: Any
+    world: Any, lost: Any, adopted: bool
 ) -> None:
+    former = world.link(lost.ref).ref
     world.store.unlink(lost.ref, world.because("a mistake"))
+    if adopted:
+        other = world.far.ticket(world.far.open("Made by hand", tracker="eng")).ref
+        world.engine().link(lost.ref, "eng", other.key, holder=this_process(), because=world.because())
     later(world)
-    actions = [r.told["action"] for r in world.store.log([lost.ref])]
-    assert [a for a in actions if a.startswith("comment.")] == ["comment.added", "comment.perhaps_sent", "comment.sent"]
+    told = [r.told for r in world.store.log([lost.ref]) if r.told["action"].startswith("comment.")]
+    assert [each["action"] for each in told] == ["comment.added", "comment.perhaps_sent", "comment.sent"]
+    assert told[1]["after"]["ticket"] == former.id
 
 
 @pytest.mark.parametrize("take", ["ticket", "item"])

@@ -93,6 +93,20 @@ def test_one_that_is_found_is_written_again_only_to_say_something_else(world: An
     assert at_rest(world)
 
 
+def test_an_edit_in_doubt_on_a_ticket_that_is_the_items_no_more_is_recorded_as_perhaps_sent(world: Any) -> None:
+    item = world.add()
+    world.sync()
+    for text in ("A screenshot is missing.", "A review is missing."):
+        say(world, item.ref, text)
+        world.far.lose_answer("recomment")
+        world.sync()
+    [stands] = [a.id for a in world.far.activity(world.link(item.ref).ref) if a.kind == "comment"]
+    world.store.unlink(item.ref, world.because("a mistake"))
+    world.sync()
+    [perhaps] = [r.told["after"] for r in world.store.log([item.ref]) if r.told["action"] == "comment.perhaps_sent"]
+    assert (perhaps["id"], perhaps["remote_id"]) == ("C-000001", stands)
+
+
 def test_one_that_somebody_deleted_is_said_anew_once(world: Any) -> None:
     item = world.add()
     world.sync()
