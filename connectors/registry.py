@@ -50,6 +50,11 @@ def kinds() -> list[str]:
     return sorted({*BUILT_IN, *(point.name for point in entry_points(group=GROUP))})
 
 
+def is_kind(name: str) -> bool:
+    """Whether a tracker can be of this kind; what is installed beside us is looked through for no kind of ours."""
+    return name in BUILT_IN or name in kinds()
+
+
 def connector(kind: str) -> Connector:
     """The class for `kind`; built-in kinds win over those of other packages."""
     if kind in BUILT_IN:

@@ -10,7 +10,7 @@ from typing import Any
 from pydantic import SecretStr, ValidationError
 
 from connectors.base import MARK, Tracker
-from connectors.registry import UnknownKind, kinds, open_tracker, settings_class
+from connectors.registry import UnknownKind, is_kind, kinds, open_tracker, settings_class
 from connectors.settings import Secrets, TrackerSettings
 from connectors.wire import Exchange
 from mapping.rules import Route, Rules, TrackerRules
@@ -41,12 +41,11 @@ def tracker_settings(config: Configuration) -> dict[str, TrackerSettings]:
             known = settings_class(str(table["kind"])).model_fields
             wrong = error.errors(include_input=False)
             found += [from_validation(each, ("trackers", name), _keys(known, each["loc"])) for each in wrong]
-    there = kinds()
     for index, person in enumerate(config.settings.people):
-        strange = (person.model_extra or {}).keys() - there
         found += [
-            (("people", index, key), f"is not a key; {did_you_mean(key, ['email', 'login', *there])}")
-            for key in sorted(strange)
+            (("people", index, key), f"is not a key; {did_you_mean(key, ['email', 'login', *kinds()])}")
+            for key in sorted(person.model_extra or ())
+            if not is_kind(key)
         ]
     config.refuse(found)
     return read

@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from connectors import registry
 from connectors.jira_issues import JiraIssues
 from connectors.jira_settings import JiraSettings
-from connectors.registry import UnknownKind, connector, kinds, open_tracker, settings_class
+from connectors.registry import UnknownKind, connector, is_kind, kinds, open_tracker, settings_class
 from connectors.settings import Secrets
 
 
@@ -45,6 +46,14 @@ def test_settings_are_those_of_the_connector() -> None:
 def test_another_package_may_offer_a_kind_but_not_replace_ours() -> None:
     assert "remote" in kinds()
     assert connector("remote") is connector("jira") is JiraIssues
+    assert is_kind("remote")
+    assert not is_kind("remoot")
+
+
+def test_no_package_is_looked_into_for_a_kind_of_ours(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(registry, "entry_points", lambda **_: pytest.fail("looked through all that is installed"))
+    assert is_kind("jira")
+    assert settings_class("jira") is JiraSettings
 
 
 def test_importing_the_registry_loads_no_sdk() -> None:
