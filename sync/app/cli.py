@@ -375,19 +375,20 @@ def _commands() -> Callable[..., Any]:
 
 def main() -> None:
     """Run the command line of this process; anything that was not foreseen is said in one line and exits 1."""
+    gc.set_threshold(50_000)  # As good as nothing of what a command loads is garbage, and it loads much.
     try:
         code = run(sys.argv[1:])
         sys.stdout.flush()
     except BrokenPipeError:
         code = hung_up()
     except Exception as error:  # noqa: BLE001
-        code = _bug(error, verbose=bool({"-v", "--verbose"} & set(sys.argv)))
-        code = 4 if _is_verdict(sys.argv) else code
+        _say(error, verbose=bool({"-v", "--verbose"} & set(sys.argv)))
+        code = 4 if _is_verdict(sys.argv) else 1
     gc.freeze()  # The process ends here, so nobody needs the garbage that Python would look for at its end.
     sys.exit(code)
 
 
-def _bug(error: Exception, *, verbose: bool) -> int:
+def _say(error: Exception, *, verbose: bool) -> None:
     from sync.app.logs import SEEN
 
     if verbose:
@@ -396,4 +397,3 @@ def _bug(error: Exception, *, verbose: bool) -> int:
     what = SEEN.scrub(f"{type(error).__name__}: {error}")
     print(f"counterfoil: a bug: {what} ({Path(where.filename).name}:{where.lineno})", file=sys.stderr)
     print("Nothing is lost: run `counterfoil status`, and the same command with -v for more.", file=sys.stderr)
-    return 1

@@ -1,5 +1,6 @@
 """The command line as a whole: help, usage, failures, and what never leaves it."""
 
+import gc
 import os
 import subprocess
 import sys
@@ -200,6 +201,18 @@ def test_help_starts_without_the_heavy_libraries() -> None:
     assert not [
         heavy for heavy in ("sqlalchemy", "httpx", "rich.console", "pydantic_settings") if f"'{heavy}'" in done.stdout
     ]
+
+
+def test_what_a_command_loads_is_hardly_searched_for_garbage(monkeypatch: pytest.MonkeyPatch) -> None:
+    before = gc.get_threshold()
+    gc.set_threshold(700)
+    monkeypatch.setattr(sys, "argv", ["counterfoil", "--version"])
+    try:
+        with pytest.raises(SystemExit):
+            cli.main()
+        assert gc.get_threshold()[0] >= 10_000
+    finally:
+        gc.set_threshold(*before)
 
 
 def test_reading_the_database_needs_no_tracker_library(desk: Line) -> None:
