@@ -14,7 +14,7 @@ from state.lifecycle import UNFINISHED
 from state.model import ActionItem, Actor, Agent, Claim, Field, Hold, HoldKind, Status
 from state.ticket import Activity, ActivityKind
 from sync.plan import Asked, Move
-from sync.rulings import Ruling, Sighting, because_of, deed, start_of
+from sync.rulings import Ruling, Sighting, because_of, deed, start_of, who
 
 ASK = "accept-risk"
 """The word of a comment that asks for acceptance."""
@@ -138,13 +138,8 @@ class Asking:
         if asked is None or asked.system != self._tracker or before is None or before.theirs != ACCEPTANCE_REQUESTED:
             return
         for ruling in moved:
-            act = deed(self.seen, ruling.change)
             why = f"{self.seen.ticket.ref.key} no longer asks for it"
-            because = (
-                because_of(act, self._tracker, self.run, why)
-                if act is not None
-                else Because(Agent(Actor.UNKNOWN, self._tracker, UNKNOWN), self.run, "", why, self.seen.ticket.updated)
-            )
+            because = replace(who(self.seen, ruling.change, self.run), reason=why)
             ended = because.at or self.seen.ticket.updated
             after = replace(asked, state=AcceptanceState.WITHDRAWN, ended_at=ended, ended_why=why)
             yield asked, after, because

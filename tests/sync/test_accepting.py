@@ -236,11 +236,23 @@ def test_a_request_that_was_made_while_nothing_ran_has_its_whole_time_for_an_ans
     assert the(world, item).state is AcceptanceState.REJECTED
 
 
-def test_a_request_is_withdrawn_when_the_ticket_no_longer_asks(world: Any) -> None:
-    item = asked(world)
-    world.far.move_to(world.link(item.ref).ref, "To Do", by="tom")
+@pytest.mark.parametrize("who", ["mia", ""], ids=["since somebody moved it", "as the mapping reads its state now"])
+def test_a_request_is_withdrawn_when_the_ticket_no_longer_asks(world: Any, who: str) -> None:
+    world.status = {"acceptance": ("In Review",)}
+    item = world.add()
+    world.sync()
+    ticket = world.link(item.ref).ref
+    world.far.move_to(ticket, "In Review", by="tom")
+    world.sync()
+    if who:
+        world.far.move_to(ticket, "To Do", by=who)
+    else:
+        world.status = {"in_progress": ("In Review",)}
     world.sync()
     assert the(world, item).state is AcceptanceState.WITHDRAWN
+    told = [record.told for record in world.store.log([item.ref], action="acceptance.withdrawn")]
+    assert [(each["actor"]["account"], bool(each["source"]["event"])) for each in told] == [(who, bool(who))]
+    assert told[0]["reason"] == "MEM-1 no longer asks for it"
     assert world.store.holds(None) == []
     at_rest(world)
 
