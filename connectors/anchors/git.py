@@ -6,7 +6,7 @@ import os
 import re
 import signal
 import subprocess
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -14,6 +14,7 @@ from pathlib import Path
 from connectors.anchors.base import AnchorError, Counts, Kept
 from connectors.anchors.directory import SUFFIX, Directory, file_name, newest_first
 from state.checkpoint import Head
+from state.series import chunks
 
 _WHO = {
     f"GIT_{role}_{key}": value
@@ -43,6 +44,9 @@ _LONGEST = 300
 _REFS = "refs/counterfoil"
 """Under which names the branches of remotes are kept in the clone."""
 _LARGEST = "1m"
+_RECENT = 500
+"""So many commits are looked at for what they took away: each lists all files anew."""
+_PAGE = 100
 _OBJECT = re.compile(rf"^([0-9a-f]{{40,64}}) (.+{re.escape(SUFFIX)})$", re.MULTILINE)
 
 
@@ -78,40 +82,43 @@ class Git:
     def notes(self, name: str) -> Iterator[str]:
         """The checkpoints of this ledger at the remote, the newest first, or in the clone where it does not answer."""
         try:
-            found = self._fetched()
+            found = newest_first(self._fetched("--no-walk").items(), name, lambda each: Path(each[1]).name)
         except AnchorError:
-            return self._files.notes(name)
-        return (note for _, note in newest_first(found, name, lambda each: Path(each[0]).name))
+            yield from self._files.notes(name)
+            return
+        for some in chunks([object_ for object_, _ in found], _PAGE):
+            yield from self._read(some)
 
     def every(self, counts: Counts) -> Iterator[Kept]:
-        """Every checkpoint that ever was on a branch of the remote; raises `AnchorError`.
+        """Every checkpoint on the branches of the remote, also where one of the newest commits took it away.
 
-        Where the remote does not answer, those in the clone come first, which vouch for nothing.
+        Raises `AnchorError`. Where the remote does not answer, those in the clone come first, which vouch for nothing.
         """
         try:
-            found = self._fetched()
+            files = self._fetched("--no-walk", f"--max-count={_RECENT}")
+            found = list(self._read(list(files)))
         except AnchorError as error:
             yield from (replace(each, vouches=False) for each in self._files.every(counts))
             raise AnchorError(f"only the copies in {self._path} were looked at: {error}") from error
-        yield from (Kept(note, f"{_shown(self._remote)}: {file}") for file, note in found)
+        for note, file in zip(found, files.values(), strict=True):
+            yield Kept(note, f"{_shown(self._remote)}: {file}")
 
-    def _fetched(self) -> list[tuple[str, str]]:
-        """What was ever committed to the branches of the remote as a checkpoint, by file; raises `AnchorError`.
-
-        A file that was taken away or written over by a later commit is there as it was before.
-        """
+    def _fetched(self, *walks: str) -> dict[str, str]:
+        """By git's name of each, the files in those commits of the remote; raises `AnchorError`."""
         refs = f"{_REFS}/{hashlib.sha256(self._remote.encode()).hexdigest()[:16]}"
         self._git("fetch", "--quiet", "--no-tags", "--prune", self._remote, f"+refs/heads/*:{refs}/*")
-        listed = self._git("rev-list", "--objects", f"--filter=blob:limit={_LARGEST}", f"--glob={refs}")
-        files = dict(_OBJECT.findall(listed.decode("utf-8", "replace")))
-        answer = io.BytesIO(self._git("cat-file", "--batch", given="".join(f"{each}\n" for each in files).encode()))
-        found: list[tuple[str, str]] = []
-        for file in files.values():
-            _, kind, size = answer.readline().decode().split()
-            content = answer.read(int(size) + 1)[:-1]
-            if kind == "blob":
-                found.append((file, content.decode("utf-8", "replace")))
+        found: dict[str, str] = {}
+        for walk in walks:
+            listed = self._git("rev-list", "--objects", f"--filter=blob:limit={_LARGEST}", walk, f"--glob={refs}")
+            found.update(_OBJECT.findall(listed.decode("utf-8", "replace")))
         return found
+
+    def _read(self, objects: Sequence[str]) -> Iterator[str]:
+        """What stands in each of these objects; raises `AnchorError`."""
+        answer = io.BytesIO(self._git("cat-file", "--batch", given="".join(f"{each}\n" for each in objects).encode()))
+        for _ in objects:
+            size = int(answer.readline().split()[-1])
+            yield answer.read(size + 1)[:-1].decode("utf-8", "replace")
 
     def _git(self, *words: str, given: bytes = b"") -> bytes:
         """What git answers; raises `AnchorError`."""
