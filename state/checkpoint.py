@@ -10,6 +10,7 @@ from base64 import b64decode, b64encode
 from binascii import Error as NotBase64
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
@@ -79,11 +80,7 @@ class PublicKey:
 
     def signed(self, text: str, signature: bytes) -> bool:
         """Whether this key made the signature of a text."""
-        try:
-            Ed25519PublicKey.from_public_bytes(self.raw).verify(signature, text.encode())
-        except InvalidSignature:
-            return False
-        return True
+        return is_signed(self.raw, text, signature)
 
 
 @dataclass(frozen=True, slots=True)
@@ -239,6 +236,16 @@ def _key(text: str, what: str, form: str, *, seed: bool = False) -> tuple[str, b
     if public.id.hex() != id_:
         raise wrong
     return name, raw[1:]
+
+
+@lru_cache(maxsize=1 << 16)
+def is_signed(raw: bytes, text: str, signature: bytes) -> bool:
+    """Whether an Ed25519 key made the signature of a text; of another copy of the same note it is known by then."""
+    try:
+        Ed25519PublicKey.from_public_bytes(raw).verify(signature, text.encode())
+    except InvalidSignature:
+        return False
+    return True
 
 
 def _coded(raw: bytes) -> str:

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
 from typing import Any, NamedTuple, Protocol
 
 from sqlalchemy import Connection, LargeBinary, cast, func, select
@@ -19,6 +20,10 @@ from state.tables import ItemRow
 
 ITEM = ItemRow.__table__  # type: ignore[attr-defined]
 _PAGE = 2000
+TOLERANCE = timedelta(minutes=5)
+"""So far a clock may go back between two records before that is told."""
+_RECORDED = ',"recorded":"'
+_MOMENT = len("2026-11-22T12:00:00.000000Z")
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +53,9 @@ class Verdict:
     `records` so many were checked and follow each other, up to the hash `head`; `tree` is grown over them, `None` where
     the check did not begin at one, and `before` is where it stood before the last record. `first_bad` is the first
     record that cannot be trusted and why; `agreed` is the size of the newest checkpoint that agrees, 0 for none.
-    `redacted` counts personal texts that were erased, `erasing` how many of them by which record.
+    `redacted` counts personal texts that were erased, `erasing` how many of them by which record. `recorded` tells when
+    the last of them was written down, and the first after each checkpoint (UTC), and `backdated` which were, as they
+    say, long before the one before them.
     """
 
     ok: bool
@@ -60,6 +67,8 @@ class Verdict:
     redacted: int = 0
     before: Start = field(default_factory=Start)
     erasing: Mapping[int, int] = field(default_factory=dict)
+    recorded: Mapping[int, datetime] = field(default_factory=dict)
+    backdated: tuple[int, ...] = ()
 
 
 class Stored(NamedTuple):
@@ -137,6 +146,7 @@ class _Check:
         self._first = start.tree.size
         self._before = start
         self._texts = _Texts()
+        self._times = _Times({start.tree.size, *wanted})
         self._keep()
 
     def run(self, records: Records) -> tuple[int, str] | None:
@@ -149,6 +159,7 @@ class _Check:
                     self._before = Start(self._head, Tree(self.tree.size, self.tree.edge))
                 self.tree.push(bytes.fromhex(stored.hash))
                 self._head = stored.hash
+                self._times.hear(stored)
                 self._keep()
             if (wrong := self._texts.fault(records, page)) is not None:
                 return wrong
@@ -160,7 +171,7 @@ class _Check:
         if wrong is None or (differs is not None and differs[2] + 1 < wrong[0]):
             wrong = None if differs is None else differs[:2]
         records = self.tree.size - self._first
-        found = (self.tree, agreed, self._texts.redacted, self._before, self._texts.erasing)
+        found = (self.tree, agreed, self._texts.redacted, self._before, self._texts.erasing, *self._times.told())
         return Verdict(wrong is None, records, self._head, wrong, *found)
 
     def _keep(self) -> None:
@@ -192,6 +203,31 @@ class _Check:
             f"and {point.head.size - size:,} more were there when the checkpoint over {point.head.size:,} records was"
         )
         return size + 1, f"the ledger ends at record {size:,}, {more} signed ({point.place})"
+
+
+class _Times:
+    """When the records that were read say that they were written down."""
+
+    def __init__(self, wanted: Collection[int]) -> None:
+        self._wanted = wanted
+        self._told: dict[int, str] = {}
+        self._last = (0, "")
+        self._backdated: list[int] = []
+
+    def hear(self, stored: Stored) -> None:
+        """One more record, whose text is in canonical form and has all of its parts."""
+        at = stored.body.rindex(_RECORDED) + len(_RECORDED)
+        seq, said = stored.seq, stored.body[at : at + _MOMENT]
+        last, self._last = self._last[1], (seq, said)
+        if said < last and datetime.fromisoformat(last) - datetime.fromisoformat(said) > TOLERANCE:
+            self._backdated.append(seq)
+        if seq - 1 in self._wanted:
+            self._told[seq] = said
+
+    def told(self) -> tuple[dict[int, datetime], tuple[int, ...]]:
+        """When those were recorded that come after what was wanted, and the last one, and which went back."""
+        told = self._told | ({self._last[0]: self._last[1]} if self._last[0] else {})
+        return {seq: datetime.fromisoformat(said) for seq, said in told.items()}, tuple(self._backdated)
 
 
 class _Texts:

@@ -5,7 +5,6 @@ from contextlib import suppress
 from dataclasses import astuple, dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
-from functools import partial
 from math import inf
 
 from sqlalchemy import Connection
@@ -16,13 +15,15 @@ from state.checkpoint import BadKey, Head, NoCheckpoint, PublicKey, epoch, is_of
 from state.checkpoints import FORKED, LEDGER, ROTATED
 from state.errors import StateError
 from state.store import Store
-from state.verifying import Point, Standing, Verdict, verify
+from state.verifying import TOLERANCE, Point, Standing, Verdict, verify
 
 _HERE = "this database"
 EVERY = 100
 """After so many records at the latest a checkpoint is signed; more of them that none vouches for decide nothing."""
 SIGNED_WITHIN = timedelta(days=1)
 """Nor do records that none vouches for, though others came so much later."""
+STAMPED_WITHIN = timedelta(days=7)
+"""Nor does a time stamp that nothing else goes with, if it was made so long after what it is to vouch for."""
 _NAMED = 10
 
 
@@ -97,15 +98,11 @@ Check = Callable[[Iterable[Point], Standing], Verdict]
 
 @dataclass(frozen=True, slots=True)
 class Books:
-    """A ledger to be judged: what its records about itself say, how many there are, and the checkpoints beside it.
-
-    `recorded` tells when one of the records was written down.
-    """
+    """A ledger to be judged: what its records about itself say, how many there are, and the checkpoints beside it."""
 
     told: Sequence[audit.Told]
     count: int
     own: Sequence[Kept]
-    recorded: Callable[[int], datetime | None]
     check: Check
 
 
@@ -115,7 +112,6 @@ def books(connection: Connection) -> Books:
         audit.told_of(connection, LEDGER),
         audit.head(connection)[0],
         _own(connection),
-        partial(audit.recorded, connection),
         lambda points, standing: verify(connection, points, standing=standing),
     )
 
@@ -145,7 +141,8 @@ def concluded(ledger: Books, kept: Sequence[Kept], known: Sequence[PublicKey], k
     verdict = court.verdict
     vouched = {each.head for each in court.away.points if each.head in court.agreeing}
     anchored = max((head.size for head in vouched), default=0)
-    doubts = [*_doubts(ledger, verdict, anchored), *court.contradictions()] if verdict.ok else []
+    doubts = [*_doubts(verdict, anchored, ledger.count), *court.contradictions()] if verdict.ok else []
+    doubts += _stamped_late(kept, court) if verdict.ok else []
     doubts += [
         f"{_records(each.agreed + 1, each.size)} of {each.before} were given up; "
         f"--epoch {epoch(each.after)} says that you know of that"
@@ -166,20 +163,46 @@ def concluded(ledger: Books, kept: Sequence[Kept], known: Sequence[PublicKey], k
     )
 
 
-def _doubts(ledger: Books, verdict: Verdict, anchored: int) -> Iterator[str]:
-    """Why a ledger of which so many records are vouched for is not vouched for as a whole."""
+def _doubts(verdict: Verdict, anchored: int, count: int) -> Iterator[str]:
+    """Why a ledger of so many records of which some are vouched for is not vouched for as a whole."""
+    if verdict.backdated:
+        which = ", ".join(f"{seq:,}" for seq in verdict.backdated[:_NAMED])
+        yield (
+            f"{len(verdict.backdated):,} records say that they were recorded more than {TOLERANCE.seconds // 60} "
+            f"minutes before the one before them: {which}"
+        )
     if not anchored:
         return
-    if ledger.count - anchored > EVERY:
+    if count - anchored > EVERY:
         yield f"more than {EVERY} records are newer than the newest checkpoint that vouches for any"
-    elif ledger.count > anchored:
-        first, last = ledger.recorded(anchored + 1), ledger.recorded(ledger.count)
-        if first is None or last is None or last - first > SIGNED_WITHIN:
-            yield f"record {anchored + 1:,} is vouched for by no checkpoint, though others were recorded a day later"
+    elif count > anchored and verdict.recorded[count] - verdict.recorded[anchored + 1] > SIGNED_WITHIN:
+        yield f"record {anchored + 1:,} is vouched for by no checkpoint, though others were recorded a day later"
     if late := [seq for seq in verdict.erasing if seq > anchored]:
         count = sum(verdict.erasing[seq] for seq in late)
         which = ", ".join(f"{seq:,}" for seq in late[:_NAMED])
         yield f"{count:,} personal texts are said to be erased by records that no checkpoint vouches for: {which}"
+
+
+def _stamped_late(kept: Iterable[Kept], court: "Court") -> Iterator[str]:
+    """What only time stamps vouch for, and those long after it says that it was recorded.
+
+    Who has the key can have a ledger that was written anew stamped as a whole, but not in the past.
+    """
+    stamps = {each.place: each.stamped for each in kept if each.stamped is not None}
+    vouching = [(each.head.size, stamps.get(each.place)) for each in court.away.points if each.head in court.agreeing]
+    before = max((size for size, at in vouching if at is None), default=0)
+    since: list[tuple[int, datetime]] = []
+    for size, at in sorted(((size, at) for size, at in vouching if at is not None and size > before), reverse=True):
+        since.append((size, min(at, since[-1][1]) if since else at))
+    for size, at in reversed(since):
+        first = court.verdict.recorded[before + 1]
+        if at - first > STAMPED_WITHIN:
+            yield (
+                f"record {before + 1:,} says that it was recorded at {first:%Y-%m-%d %H:%M} UTC, and nothing but a "
+                f"time stamp of {at:%Y-%m-%d %H:%M} UTC vouches for it"
+            )
+            return
+        before = size
 
 
 class Court:

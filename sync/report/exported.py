@@ -3,8 +3,6 @@
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import suppress
-from datetime import datetime
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -63,13 +61,6 @@ class Exported:
         found = (_body(line) for line in such)
         return [body for body in found if body.get("object") == about]
 
-    def recorded(self, seq: int) -> datetime | None:
-        """When a record was written down (UTC), `None` where that cannot be read."""
-        line = next(islice(self._lines(), seq - 1, None), b"")
-        with suppress(ValueError, TypeError):
-            return datetime.fromisoformat(_body(line).get("recorded", ""))
-        return None
-
     def notes(self) -> list[Kept]:
         """The checkpoints in it."""
         folder = self._place / _NOTES
@@ -95,7 +86,6 @@ def conclude(pack: Exported, kept: Sequence[Kept], known: Sequence[PublicKey], k
         pack.told_of(LEDGER),
         pack.count,
         pack.notes(),
-        pack.recorded,
         lambda points, standing: check(pack, points, standing=standing),
     )
     return concluded(books, kept, known, known_epoch)

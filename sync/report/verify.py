@@ -36,6 +36,7 @@ from typing import IO, Any, NamedTuple, NoReturn
 SOUND, ALTERED, UNDECIDED, USAGE = 0, 1, 2, 3
 NEWER = 100  # so many records may be newer than the checkpoint that vouches for the rest
 SHOWN = 10
+TOLERANCE = timedelta(minutes=5)  # so far a clock may go back between two records before that is told
 MANIFEST, SIGNED = "manifest.json", "manifest.sig"
 COMPARED = re.compile(
     r"(ledger|texts)\.jsonl|checkpoints/.*\.note|evidence/.*|(evidence|completeness|redactions|manifest)\.json"
@@ -106,6 +107,7 @@ def times(factor: int, rows: list[list[Point]]) -> Point:
 GENERATOR = bytes.fromhex("58" + "66" * 31)
 
 
+@lru_cache(maxsize=None)
 def is_signed(public: bytes, message: bytes, signature: bytes) -> bool:
     """Whether the holder of a key signed a message."""
     if len(signature) != 64 or len(public) != 32:
@@ -472,6 +474,13 @@ class Fork(NamedTuple):
         return each.epoch < self.epoch and self.agreed < each.size <= self.size
 
 
+def later(one: str, other: str) -> timedelta:
+    """How much later one moment is than another, as records write them; nothing where it is not."""
+    if one <= other:
+        return timedelta(0)
+    return datetime.fromisoformat(one[:-1]) - datetime.fromisoformat(other[:-1])
+
+
 class Ledger:
     """The records of a pack, checked one after the other up to the first that cannot be trusted."""
 
@@ -487,6 +496,7 @@ class Ledger:
         self.handed_over: list[tuple[int, Key, Key]] = []
         self.erased: dict[str, int] = {}
         self.recorded: deque[str] = deque(maxlen=NEWER)
+        self.backdated: list[int] = []
         self.gone: dict[str, list[int]] = {}
         self._texts = texts
 
@@ -514,11 +524,7 @@ class Ledger:
         newer = self.size - anchored
         if not 0 < newer <= len(self.recorded):
             return newer > 0
-        first, last = (
-            datetime.strptime(f"{each[:19]}+0000", "%Y-%m-%dT%H:%M:%S%z")
-            for each in (self.recorded[-newer], self.recorded[-1])
-        )
-        return last - first > timedelta(days=1)
+        return later(self.recorded[-1], self.recorded[-newer]) > timedelta(days=1)
 
     def _follow(self, body: dict[str, Any]) -> None:
         if body.get("seq") != self.size + 1:
@@ -536,6 +542,8 @@ class Ledger:
         for each in commitments(body) if hides else ():
             if bytes.fromhex(each) not in self._texts:
                 self.gone.setdefault(each, []).append(seq)
+        if self.recorded and later(self.recorded[-1], body["recorded"]) > TOLERANCE:
+            self.backdated.append(seq)
         self.recorded.append(body["recorded"])
         if action == "person.erased" and body["object"] == "person":
             hashes = said(after, "hashes")
@@ -618,6 +626,9 @@ def doubts(ledger: Ledger, found: Found, late: list[Checkpoint], known_epoch: in
         yield f"record {found.anchored + 1:,} is vouched for by no checkpoint, though others were recorded a day later"
     if lost := sorted({ledger.erased[each] for each in ledger.gone if ledger.erased[each] > found.anchored}):
         yield f"record {lost[0]:,}, which no checkpoint vouches for, says that personal texts were erased"
+    if ledger.backdated:
+        some = ", ".join(f"{seq:,}" for seq in ledger.backdated[:SHOWN])
+        yield f"{len(ledger.backdated):,} records were recorded, as they say, long before the one before them: {some}"
     for fork in found.forks:
         if fork.epoch > known_epoch:
             yield f"it was begun anew in record {fork.seq:,}; --epoch {fork.epoch} says that you know of that"

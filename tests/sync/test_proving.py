@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from connectors.anchors.base import Kept
 from connectors.anchors.directory import Directory
 from state import checkpoint
 from state.checkpoint import Head, SigningKey
@@ -15,7 +16,7 @@ from state.errors import StateError, Tampered
 from state.store import Store
 from state.vault import Vault
 from sync.notary import Notary
-from sync.proving import Conclusion, Finding
+from sync.proving import Conclusion, Finding, examine
 from sync.report import bundle, verify
 from sync.report.pack import Asked, Proof
 from sync.report.slice import Position
@@ -285,3 +286,70 @@ def test_a_clock_that_was_ahead_once_does_not_silence_the_daily_record(desk: Des
     desk.now -= timedelta(days=299)
     desk.notary().close(BECAUSE)
     assert [head.size for head in desk.kept()] == [3, 4]
+
+
+def test_records_that_go_back_in_time_are_told_of(desk: Desk) -> None:
+    signed(desk, 3)
+    desk.now -= timedelta(minutes=5)
+    signed(desk, 2)
+    assert desk.judged().conclusion is Conclusion.ANCHORED
+    desk.now -= timedelta(minutes=5, seconds=1)
+    signed(desk, 1)
+    desk.now += timedelta(days=300)
+    signed(desk, 1)
+    desk.now -= timedelta(days=300)
+    signed(desk, 2)
+    found = desk.judged()
+    assert (found.conclusion, found.anchored, found.verdict.backdated) == (Conclusion.UNDECIDED, 9, (6, 8))
+    assert found.doubts == (
+        "2 records say that they were recorded more than 5 minutes before the one before them: 6, 8",
+    )
+
+
+def stamped(desk: Desk, *after: timedelta) -> Finding:
+    """What comes of checkpoints that nobody but a time-stamp authority vouches for, each so long after it was made."""
+    files = sorted(desk.folder.iterdir())
+    found = [
+        Kept(file.read_text(), file.name, stamped=desk.now + each) for file, each in zip(files, after, strict=True)
+    ]
+    return examine(desk.store, found, [KEY.public])
+
+
+def test_a_time_stamp_alone_vouches_for_what_was_recorded_shortly_before(desk: Desk) -> None:
+    signed(desk, 3, 2)
+    week = timedelta(days=7)
+    assert stamped(desk, week, week).conclusion is Conclusion.ANCHORED
+    assert stamped(desk, 3 * week, week).conclusion is Conclusion.ANCHORED
+    found = stamped(desk, week, 2 * week)
+    assert (found.conclusion, found.anchored) == (Conclusion.UNDECIDED, 5)
+    assert found.doubts == (
+        "record 4 says that it was recorded at 2026-11-22 12:00 UTC, and nothing but a time stamp of "
+        "2026-12-06 12:00 UTC vouches for it",
+    )
+    files = sorted(desk.folder.iterdir())
+    other = Kept(files[1].read_text(), "a share")
+    late = Kept(files[0].read_text(), "stamps", stamped=desk.now + 2 * week)
+    assert examine(desk.store, [other, late], [KEY.public]).conclusion is Conclusion.ANCHORED
+
+
+def test_a_copy_on_this_machine_of_what_is_kept_elsewhere_speaks_against_a_ledger_and_not_for_it(desk: Desk) -> None:
+    signed(desk, 3, 2)
+    copies = [Kept(file.read_text(), file.name, vouches=False) for file in sorted(desk.folder.iterdir())]
+    found = examine(desk.store, copies, [KEY.public])
+    assert (found.conclusion, found.anchored) == (Conclusion.UNDECIDED, 0)
+    desk.put_back(4)
+    assert examine(desk.store, copies, [KEY.public]).conclusion is Conclusion.TAMPERED
+
+
+def test_a_note_that_is_kept_in_many_places_is_checked_once(desk: Desk) -> None:
+    signed(desk, 3, 2)
+    notes = [file.read_text() for file in sorted(desk.folder.iterdir())]
+    copies = [Kept(note, f"{place}/{note[:3]}") for place in range(20) for note in notes]
+    checkpoint.is_signed.cache_clear()
+    assert examine(desk.store, copies, [KEY.public]).checked == 2
+    assert checkpoint.is_signed.cache_info().misses == 2
+    for number in range(20):
+        desk.add(desk.head(), [KEY], f"again-{number}")
+    verify.is_signed.cache_clear()
+    desk.judged()
+    assert verify.is_signed.cache_info().misses == 3
