@@ -14,7 +14,6 @@ from pathlib import Path
 from connectors.anchors.base import AnchorError, Counts, Kept
 from connectors.anchors.directory import SUFFIX, Directory, file_name, newest_first
 from state.checkpoint import Head
-from state.series import chunks
 
 _WHO = {
     f"GIT_{role}_{key}": value
@@ -86,8 +85,8 @@ class Git:
         except AnchorError:
             yield from self._files.notes(name)
             return
-        for some in chunks([object_ for object_, _ in found], _PAGE):
-            yield from self._read(some)
+        for at in range(0, len(found), _PAGE):
+            yield from self._read([object_ for object_, _ in found[at : at + _PAGE]])
 
     def every(self, counts: Counts) -> Iterator[Kept]:
         """Every checkpoint on the branches of the remote, also where one of the newest commits took it away.
