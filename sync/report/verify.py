@@ -248,14 +248,12 @@ def record(line: bytes) -> dict[str, Any]:
 
     Where all of it is ASCII, names in the order of their characters stand in the right one, and it is quicker.
     """
-    try:
+    with suppress(ValueError, RecursionError):
         text = line.decode()
         plain = text.isascii()
         body = (READ if plain else READ_ORDERED).decode(text)
         if (WRITE_SORTED if plain else WRITE).encode(body) == text and isinstance(body, dict):
             return body
-    except (ValueError, RecursionError):
-        pass
     raise Wrong("is not a record in its canonical form")
 
 
@@ -474,13 +472,6 @@ class Fork(NamedTuple):
         return each.epoch < self.epoch and self.agreed < each.size <= self.size
 
 
-def later(one: str, other: str) -> timedelta:
-    """How much later one moment is than another, as records write them; nothing where it is not."""
-    if one <= other:
-        return timedelta(0)
-    return datetime.fromisoformat(one[:-1]) - datetime.fromisoformat(other[:-1])
-
-
 class Ledger:
     """The records of a pack, checked one after the other up to the first that cannot be trusted."""
 
@@ -495,7 +486,7 @@ class Ledger:
         self.forks: list[Fork] = []
         self.handed_over: list[tuple[int, Key, Key]] = []
         self.erased: dict[str, int] = {}
-        self.recorded: deque[str] = deque(maxlen=NEWER)
+        self.recorded: deque[datetime] = deque(maxlen=NEWER)
         self.backdated: list[int] = []
         self.gone: dict[str, list[int]] = {}
         self._texts = texts
@@ -524,7 +515,7 @@ class Ledger:
         newer = self.size - anchored
         if not 0 < newer <= len(self.recorded):
             return newer > 0
-        return later(self.recorded[-1], self.recorded[-newer]) > timedelta(days=1)
+        return self.recorded[-1] - self.recorded[-newer] > timedelta(days=1)
 
     def _follow(self, body: dict[str, Any]) -> None:
         if body.get("seq") != self.size + 1:
@@ -542,9 +533,10 @@ class Ledger:
         for each in commitments(body) if hides else ():
             if bytes.fromhex(each) not in self._texts:
                 self.gone.setdefault(each, []).append(seq)
-        if self.recorded and later(self.recorded[-1], body["recorded"]) > TOLERANCE:
+        recorded = datetime.fromisoformat(body["recorded"][:-1])
+        if self.recorded and self.recorded[-1] - recorded > TOLERANCE:
             self.backdated.append(seq)
-        self.recorded.append(body["recorded"])
+        self.recorded.append(recorded)
         if action == "person.erased" and body["object"] == "person":
             hashes = said(after, "hashes")
             for each in hashes if isinstance(hashes, list) else ():
@@ -627,8 +619,8 @@ def doubts(ledger: Ledger, found: Found, late: list[Checkpoint], known_epoch: in
     if lost := sorted({ledger.erased[each] for each in ledger.gone if ledger.erased[each] > found.anchored}):
         yield f"record {lost[0]:,}, which no checkpoint vouches for, says that personal texts were erased"
     if ledger.backdated:
-        some = ", ".join(f"{seq:,}" for seq in ledger.backdated[:SHOWN])
-        yield f"{len(ledger.backdated):,} records were recorded, as they say, long before the one before them: {some}"
+        which = ", ".join(f"{seq:,}" for seq in ledger.backdated[:SHOWN])
+        yield f"{len(ledger.backdated):,} records say that they were recorded long before the one before them: {which}"
     for fork in found.forks:
         if fork.epoch > known_epoch:
             yield f"it was begun anew in record {fork.seq:,}; --epoch {fork.epoch} says that you know of that"
