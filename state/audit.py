@@ -61,7 +61,7 @@ def digest(text: str) -> str:
 
 def moment(at: datetime) -> str:
     """An aware date-time in the ledger's form: RFC 3339, UTC, microseconds."""
-    return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    return at.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="microseconds") + "Z"
 
 
 def plain(value: Any) -> Any:

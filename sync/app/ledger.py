@@ -13,6 +13,7 @@ from state.errors import Busy, Damaged, Unreachable
 from sync.app import shapes, show
 from sync.app.anchoring import anchors
 from sync.app.failures import IN_ORDER, KNOWN, Mistaken, words
+from sync.app.files import whole
 from sync.app.keys import public_keys
 from sync.app.opening import configuration, open_store
 from sync.app.settings import Configuration
@@ -88,10 +89,8 @@ def prove(shell: Shell, seq: int, out: Path | None, folder: Path | None) -> int:
     with open_store(shell, config) as store:
         text = proof(store, seq, kept, known)
     if out is not None:
-        try:
-            out.write_text(text, encoding="utf-8", newline="")
-        except OSError as error:
-            raise Mistaken(f"{out} cannot be written: {error.strerror}") from None
+        with whole(out) as file:
+            file.write(text.encode())
     answer: dict[str, Any] = {"seq": seq, "proof": text, "file": None if out is None else str(out)}
     shell.answer(answer, lambda: text if out is None else f"Wrote {out}: record {seq} is part of what was signed")
     return IN_ORDER

@@ -1,6 +1,6 @@
 """The auditor's pack, as a command."""
 
-from collections.abc import Callable, Container, Iterator, Mapping
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 from importlib.metadata import version
 from itertools import chain
 from pathlib import Path
@@ -10,49 +10,35 @@ from state.checkpoint import SigningKey
 from sync.app import show
 from sync.app.complaints import ConfigError
 from sync.app.evidence import vault
-from sync.app.failures import IN_ORDER, Mistaken, Untrusted
-from sync.app.keys import public_keys, signing_key
-from sync.app.ledger import kept_elsewhere
-from sync.app.opening import configuration, open_store
+from sync.app.failures import IN_ORDER, Mistaken
+from sync.app.files import OWNER, whole
+from sync.app.keys import signing_key
+from sync.app.periods import verified
 from sync.app.programme_settings import TimestampAnchorTable
 from sync.app.progress import progress
-from sync.app.reporting import drawn, policy
+from sync.app.reporting import drawn
 from sync.app.settings import Configuration
 from sync.app.shell import Shell
-from sync.proving import examined
 from sync.report import bundle
-from sync.report.book import read
-from sync.report.model import Book, Period
+from sync.report.model import Book
 from sync.report.pack import Asked, Proof
 from sync.report.page import members as readable
-from sync.report.slice import Position
 
 SUFFIX = ".tsr"
-_NAMED = 10
 
 
 def pack(shell: Shell, asked: Asked, out: Path) -> int:
     """Write the auditor's pack; nothing else is written, so that the same ledger gives the same pack."""
-    if asked.last < asked.first:
-        raise Mistaken(f"--to {asked.last} is before --from {asked.first}")
-    config = configuration(shell)
-    keys, key = public_keys(shell, config, ()), _key(shell, config)
-    kept, silent = kept_elsewhere(shell, config, None, keys)
-    with open_store(shell, config) as store, progress(shell) as tell, store.moment() as now, now.reading() as moment:
-        found = examined(moment, kept, keys)
-        tree = found.verdict.tree
-        if found.verdict.first_bad is not None or tree is None:
-            raise Untrusted(f"{found.verdict.first_bad and found.verdict.first_bad[1]}. No pack was written")
-        position = Position(tree.size, found.verdict.head, tree.root.hex())
+    with verified(shell, asked) as told, progress(shell) as tell:
+        config, position = told.config, told.position
+        key = _key(shell, config)
         about = asked.about(position, f"counterfoil {version('counterfoil')}")
-        proof = Proof(moment, position, asked, vault(config))
-        only = {"framework": asked.framework, "tracker": asked.tracker}
-        book = read(now, Period(asked.first, asked.last), policy(config), position=position.records, **only)
-        members = chain(proof.members(_stamps(config), _shown(book), book.strange), readable(book, drawn(book)))
-        try:
-            made = bundle.write(out, members, about, key, lambda done, total: tell("writing", done, total))
-        except OSError as error:
-            raise Mistaken(f"{out} cannot be written: {error.strerror or error}") from None
+        proof = Proof(told.connection, position, asked, vault(config))
+        book, found = told.book, told.found
+        proofs = proof.members(_stamps(config), _shown(book), book.strange)
+        members = chain(proofs, readable(book, drawn(book)))
+        with whole(out, OWNER) as file:
+            made = bundle.write(file, members, about, key, lambda done, total: tell("writing", done, total))
     answer = {
         "file": str(out),
         "sha256": made.sha256,
@@ -64,9 +50,9 @@ def pack(shell: Shell, asked: Asked, out: Path) -> int:
         "missing": proof.exhibits.missing,
         "redacted": len(proof.redactions.gone),
         "strange": [each.seq for each in book.strange],
-        "complaints": silent,
+        "complaints": told.silent,
     }
-    shell.answer(answer, lambda: show.rendered(*_words(answer)))
+    shell.answer(answer, lambda: show.rendered(*_words(answer, told.doubts)))
     return IN_ORDER
 
 
@@ -100,7 +86,7 @@ def _stamps(config: Configuration) -> Callable[[str], bytes | None]:
     return stamp
 
 
-def _words(made: Mapping[str, Any]) -> Iterator[object]:
+def _words(made: Mapping[str, Any], doubts: Iterable[str]) -> Iterator[object]:
     size = f"{made['size'] / 1024**2:,.1f} MB"
     records = show.counted(made["records"], "record")
     yield f"Wrote {made['file']}: {show.counted(made['files'], 'file')}, {size}, {records}"
@@ -109,12 +95,9 @@ def _words(made: Mapping[str, Any]) -> Iterator[object]:
         yield f"{show.counted(newer, 'record')} in it are not signed: `counterfoil audit sign` before it signs them"
     if made["redacted"]:
         yield f"{show.counted(made['redacted'], 'personal text')} in it were erased; redactions.json lists them"
-    if strange := made["strange"]:
-        which = ", ".join(f"{seq:,}" for seq in strange[:_NAMED])
-        yield f"{show.counted(len(strange), 'record')} in it cannot be this program's and are in no story: {which}"
     if made["signer"] is None:
         yield "Nobody signed what is in it beside the ledger: make it where the signing key is"
-    yield from made["complaints"]
+    yield from doubts
     if made["missing"]:
         yield show.heading("Evidence that is not in it")
         yield show.bullets([f"{sha256}: {why}" for sha256, why in made["missing"].items()])

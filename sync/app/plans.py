@@ -1,18 +1,16 @@
 """Plans of action and milestones, as commands."""
 
 from collections.abc import Callable, Iterable
-from contextlib import suppress
 from hashlib import sha256
 from pathlib import Path
 
 from sync.app import show
-from sync.app.failures import IN_ORDER, Mistaken, Untrusted
-from sync.app.keys import public_keys
-from sync.app.opening import configuration, open_store
+from sync.app.failures import IN_ORDER, Mistaken
+from sync.app.files import whole
+from sync.app.periods import verified
 from sync.app.shell import Shell
-from sync.proving import examine
-from sync.report.book import read
-from sync.report.model import Book, Period, Policy
+from sync.report import fedramp, poam
+from sync.report.model import Book
 from sync.report.pack import Asked
 from sync.report.weakness import weaknesses
 
@@ -22,42 +20,29 @@ Form = Callable[[Book, str], Iterable[bytes]]
 
 def write(shell: Shell, asked: Asked, out: Path, form: Form) -> int:
     """Write a plan to a file, and nothing else."""
-    if asked.last < asked.first:
-        raise Mistaken(f"--to {asked.last} is before --from {asked.first}")
-    config = configuration(shell)
-    with open_store(shell, config) as store:
-        verdict = examine(store, (), public_keys(shell, config, ())).verdict
-        if verdict.first_bad is not None:
-            raise Untrusted(f"{verdict.first_bad[1]}. Nothing was written")
-        days = Period(asked.first, asked.last)
-        book = read(store, days, Policy(), framework=asked.framework, tracker=asked.tracker)
-        content = b"".join(form(book, store.installation))
-    _put(out, content)
+    with verified(shell, asked) as told:
+        book = told.book
+        content = b"".join(form(book, told.known.installation))
+    with whole(out) as file:
+        file.write(content)
     items = weaknesses(book)
     done = sum(each.status == "resolved" for each in items)
-    digest = sha256(content).hexdigest()
-    answer = {"file": str(out), "sha256": digest, "open": len(items) - done, "closed": done, "records": book.position}
-    words = f"Wrote {out}: {show.counted(len(items), 'item')}, of which {done} closed\nSHA-256 {digest}"
-    shell.answer(answer, lambda: words)
+    answer = {
+        "file": str(out),
+        "sha256": sha256(content).hexdigest(),
+        "open": len(items) - done,
+        "closed": done,
+        "records": book.position,
+        "strange": [each.seq for each in book.strange],
+        "complaints": told.silent,
+    }
+    counts = f"Wrote {out}: {show.counted(len(items), 'item')}, of which {done} closed"
+    shell.answer(answer, lambda: show.rendered(counts, f"SHA-256 {answer['sha256']}", *told.doubts))
     return IN_ORDER
-
-
-def _put(out: Path, content: bytes) -> None:
-    """The file stands there whole or not at all."""
-    part = out.with_name(f".{out.name}.part")
-    try:
-        part.write_bytes(content)
-        part.replace(out)
-    except OSError as error:
-        with suppress(OSError):
-            part.unlink()
-        raise Mistaken(f"{out} cannot be written: {error.strerror or error}") from None
 
 
 def oscal(book: Book, installation: str) -> Iterable[bytes]:
     """A plan of OSCAL that its models take; raises `Mistaken` where there is none to write, or no models."""
-    from sync.report import poam
-
     try:
         from trestle.oscal.poam import PlanOfActionAndMilestones
     except ImportError:
@@ -71,11 +56,5 @@ def oscal(book: Book, installation: str) -> Iterable[bytes]:
 
 
 def workbook(book: Book, installation: str) -> Iterable[bytes]:  # noqa: ARG001
-    """A workbook; raises `Mistaken` where what writes workbooks is not installed."""
-    try:
-        from sync.report import fedramp
-    except ImportError:
-        raise Mistaken(
-            "a workbook needs an extra that is not installed; run: pip install 'counterfoil[report]'"
-        ) from None
+    """A workbook in the shape of FedRAMP's."""
     return fedramp.workbook(book).content

@@ -3,10 +3,7 @@
 import hashlib
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
-from pathlib import Path
-from tempfile import mkstemp
 from typing import IO, Any
 from zipfile import ZIP_DEFLATED, ZipFile, ZipInfo
 
@@ -30,7 +27,7 @@ class Written:
 
 
 def write(
-    out: Path,
+    file: IO[bytes],
     members: Iterable[Member],
     about: Mapping[str, Any],
     key: SigningKey | None,
@@ -38,23 +35,13 @@ def write(
 ) -> Written:
     """Write a pack: its members by name, and last a list of them with their hashes, headed by what it is `about`.
 
-    Whose `key` it is signs that list. The pack stands there whole or not at all, for its owner alone to read;
-    `progress` is told how many members are done, and of how many. Raises `OSError`, and `ValueError` where two members
-    have one name.
+    Whose `key` it is signs that list. `file` is written and read; `progress` is told how many members are done, and of
+    how many. Raises `ValueError` where two members have one name.
     """
-    handle, name = mkstemp(".part", f".{out.name}.", out.parent)
-    part = Path(name)
-    try:
-        with os.fdopen(handle, "w+b") as file:
-            names = _fill(file, sorted(members, key=lambda each: each.name), about, key, progress)
-            size = file.seek(0, os.SEEK_END)
-            file.seek(0)
-            digest = hashlib.file_digest(file, "sha256").hexdigest()
-        part.replace(out)
-    finally:
-        with suppress(OSError):
-            part.unlink()
-    return Written(digest, size, names)
+    names = _fill(file, sorted(members, key=lambda each: each.name), about, key, progress)
+    size = file.seek(0, os.SEEK_END)
+    file.seek(0)
+    return Written(hashlib.file_digest(file, "sha256").hexdigest(), size, names)  # type: ignore[arg-type]
 
 
 def _fill(

@@ -3,7 +3,7 @@
 import re
 from base64 import b64encode
 from collections.abc import Iterator, Mapping
-from datetime import date, datetime
+from datetime import datetime
 from hashlib import sha256
 from typing import Any
 from urllib.parse import urlsplit
@@ -13,7 +13,7 @@ from markupsafe import Markup
 
 from sync.report import figures, remarks, words
 from sync.report.members import Member
-from sync.report.model import AcceptanceStory, Book, status_at
+from sync.report.model import Book, status_at
 from sync.report.sheets import csv_members
 from sync.report.workbook import workbook
 
@@ -60,20 +60,14 @@ def _page(book: Book, charts: Mapping[str, str], proofs: bool) -> Iterator[bytes
 
 
 def _told(book: Book) -> Mapping[str, Any]:
-    standing = [each for each in book.acceptances if each.state in ("active", "requested")]
-    over = [
-        each
-        for each in book.acceptances
-        if each not in standing and (each.asked.at < book.period.end and _ended(each, book) >= book.period.first)
-    ]
     told = book.told
     return {
         "summary": figures.summary(book),
         "durations": figures.to_resolve(book),
         "stories": told,
         "told": frozenset(each.ref for each in told),
-        "standing": standing,
-        "over": over,
+        "standing": remarks.standing(book),
+        "over": remarks.over(book),
         "overdue": remarks.overdue(book),
         "late": remarks.late(book),
         "days_late": remarks.days_late,
@@ -85,11 +79,6 @@ def _told(book: Book) -> Mapping[str, Any]:
         "sources": words.SOURCES,
         "titles": {each.ref: each.title for each in book.items},
     }
-
-
-def _ended(each: AcceptanceStory, book: Book) -> date:
-    """On which day an acceptance ended."""
-    return each.ended.at.date() if each.ended is not None else each.until or book.period.last
 
 
 def _policy(style: str) -> str:

@@ -2,13 +2,14 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import date, timedelta
 
 from state.model import URGENCY, Priority
-from sync.report.model import UNFINISHED, Book, Event, ItemStory, status_at
+from sync.report.model import UNFINISHED, AcceptanceStory, Book, Event, ItemStory, status_at
 from sync.report.words import headline, value
 
 _AFTERWARDS = ("item.changed", "comment.edited", "comment.deleted", "evidence.added", "ticket.moved")
+_STANDING = ("active", "requested")
 _ALWAYS = {
     "ticket.missing": "ticket not found any more",
     "ticket.moved": "ticket moved",
@@ -52,6 +53,21 @@ def days_late(item: ItemStory, book: Book) -> int:
     """By how many days an item was done after its due date, or is not done by the last day."""
     until = book.period.last if item.resolved_at is None else item.resolved_at.date()
     return max((until - item.due_date).days, 0)
+
+
+def standing(book: Book) -> list[AcceptanceStory]:
+    """The acceptances that are in force or asked for on the last day."""
+    return [each for each in book.acceptances if each.state in _STANDING]
+
+
+def over(book: Book) -> list[AcceptanceStory]:
+    """The acceptances that ended in the period."""
+    return [e for e in book.acceptances if e.state not in _STANDING and _ended(e, book) >= book.period.first]
+
+
+def _ended(each: AcceptanceStory, book: Book) -> date:
+    """On which day an acceptance ended."""
+    return each.ended.at.date() if each.ended is not None else each.until or book.period.last
 
 
 def remarks(book: Book) -> list[Remark]:

@@ -12,7 +12,7 @@ import pytest
 
 from state.vault import Vault
 from sync import proving
-from sync.app import packing
+from sync.app import periods
 from sync.report import verify
 from tests.app.conftest import Answer, Line, Office
 from tests.app.test_signing import Audit, rearm, signing
@@ -223,7 +223,7 @@ def test_no_pack_is_made_of_a_ledger_that_was_cut_together_with_its_checkpoints(
     disarm(auditor.line.url)
     raw(auditor.line.url, "DELETE FROM audit WHERE seq > 1", "DELETE FROM checkpoint")
     answer = auditor.line("audit", "pack", *DAYS, "--out", "pack.zip")
-    assert (answer.code, "No pack was written" in answer.err) == (6, True)
+    assert (answer.code, "Nothing was written" in answer.err) == (6, True)
     assert not Path("pack.zip").exists()
 
 
@@ -267,7 +267,7 @@ def test_the_pack_is_made_from_the_moment_that_was_verified(auditor: Auditor, mo
         return found
 
     with monkeypatch.context() as meanwhile:
-        meanwhile.setattr(packing, "examined", examined)
+        meanwhile.setattr(periods, "examined", examined)
         auditor.gets()
     assert auditor.anchored().code == 0
 

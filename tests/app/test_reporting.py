@@ -1,12 +1,16 @@
 """A period to read on a working day: the same page and tables as in the pack, without the proof."""
 
+import json
 from pathlib import Path
 
 import pytest
 
 from tests.app.conftest import Line
+from tests.app.test_signing import signing
+from tests.databases import disarm, raw
 
 DAYS = ("--from", "2020-01-01", "--to", "2099-12-31")
+FORMS = ("html", "csv", "json", "md", "fedramp", "oscal-poam")
 
 
 def test_a_period_is_written_as_a_page_and_as_tables_and_writes_no_record(
@@ -29,8 +33,64 @@ def test_a_period_is_written_as_a_page_and_as_tables_and_writes_no_record(
     assert "This copy has no charts" in Path("plain.html").read_text(encoding="utf-8")
 
 
+def test_json_and_markdown_tell_what_the_tables_and_the_page_do_and_always_the_same(desk: Line) -> None:
+    ref = desk.add("Rotate *the* | keys", "--owner", "mia@acme.example")
+    for form in ("json", "md"):
+        made = desk.json("report", form, *DAYS, "--out", f"one.{form}")
+        assert (made["files"], made["items"]) == ([f"one.{form}"], 1)
+        desk.json("report", form, *DAYS, "--out", f"two.{form}")
+        assert Path(f"two.{form}").read_bytes() == Path(f"one.{form}").read_bytes()
+    told = json.loads(Path("one.json").read_text(encoding="utf-8"))
+    assert (told["summary"]["open_at_its_end"], told["ledger"]["records"]) == (1, made["records"])
+    [item] = told["items"]
+    assert (item["item"], item["title"], item["owner"]) == (ref, "Rotate *the* | keys", "mia@acme.example")
+    assert len(told["events"]) == made["records"]
+    assert f"| {ref} | Rotate \\*the\\* \\| keys | open |" in Path("one.md").read_text(encoding="utf-8")
+
+
+def test_nothing_is_told_of_a_ledger_that_does_not_verify(desk: Line) -> None:
+    desk.add("Rotate the keys")
+    disarm(desk.url)
+    raw(desk.url, "UPDATE audit SET body = replace(body, 'item.created', 'item.forged') WHERE seq = 1")
+    for form in FORMS:
+        answer = desk("report", form, *DAYS, "--out", "out")
+        said = " ".join(answer.err.split())
+        assert "record 1 does not match its hash" in said
+        assert (answer.code, said.endswith("Nothing was written")) == (6, True), form
+        assert not Path("out").exists()
+
+
+def test_a_report_asks_the_places_that_keep_checkpoints_and_says_which_are_silent(desk: Line) -> None:
+    audit = signing(desk)
+    for title in ("Rotate the keys", "Close the port"):
+        desk.add(title)
+    for note in audit.share.iterdir():
+        note.rename(desk.folder / note.name)
+    audit.share.rmdir()
+    out = desk("report", "md", *DAYS, "--out", "one.md").out
+    assert "could not be asked what it keeps" in out
+    assert len(desk.json("report", "md", *DAYS, "--out", "one.md")["complaints"]) == 1
+    audit.share.mkdir()
+    for note in desk.folder.glob("*.note"):
+        note.rename(audit.share / note.name)
+    disarm(desk.url)
+    raw(desk.url, "DELETE FROM audit WHERE seq > 1", "DELETE FROM checkpoint")
+    assert desk("report", "md", *DAYS, "--out", "two.md").code == 6
+
+
+def test_a_report_takes_the_place_of_another_at_once_and_follows_no_link(desk: Line) -> None:
+    desk.add("Rotate the keys")
+    (desk.folder / "victim").write_text("mine")
+    (desk.folder / "one.md").symlink_to(desk.folder / "victim")
+    desk.json("report", "md", *DAYS, "--out", "one.md")
+    assert ((desk.folder / "victim").read_text(), Path("one.md").is_symlink()) == ("mine", False)
+    assert list(desk.folder.glob(".*.part")) == []
+
+
 def test_a_report_of_days_in_the_wrong_order_or_into_nowhere_is_refused(desk: Line) -> None:
     answer = desk("report", "csv", "--from", "2026-06-30", "--to", "2026-01-01", "--out", "tables")
     assert (answer.code, "is before --from" in answer.err) == (2, True)
+    answer = desk("report", "md", "--from", "2026-06-30", "--to", "9999-12-31", "--out", "one.md")
+    assert (answer.code, "name an earlier one" in answer.err) == (2, True)
     answer = desk("report", "html", *DAYS, "--out", "no/where/one.html")
     assert (answer.code, "no/where/one.html cannot be written" in answer.err) == (2, True)

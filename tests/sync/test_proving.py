@@ -44,7 +44,8 @@ class Desk(Office):
             members = Proof(connection, position, ASKED, Vault(pack.parent / "vault", largest=1)).members(
                 lambda _: None, None, ()
             )
-            bundle.write(pack, members, ASKED.about(position, "counterfoil"), signer, lambda *_: None)
+            with (pack).open("w+b") as file:
+                bundle.write(file, members, ASKED.about(position, "counterfoil"), signer, lambda *_: None)
         keys = [word for key in known or (KEY,) for word in ("--pubkey", str(key.public))]
         code = verify.main([str(pack), *keys, "--checkpoints", str(self.folder), "--epoch", str(epoch)])
         assert code == CODES[found.conclusion], found

@@ -82,7 +82,8 @@ def body(dice: random.Random) -> dict[str, Any]:
     """A record that has the parts of one, and says anything."""
     about = dice.choice(["ledger", "person", "AI-000001", "AI-000002", "x"])
     said = {"field": dice.choice(["", "status", "part_of", "owner"]), "action": dice.choice(ACTIONS), "object": about}
-    return WHOLE | said | {"before": anything(dice), "after": anything(dice)}
+    at = dice.choice([WHOLE["at"], WHOLE["at"], "0001-01-01T00:00:00.000000Z", "9999-12-31T23:59:59.999999Z"])
+    return WHOLE | said | {"at": at, "before": anything(dice), "after": anything(dice)}
 
 
 def spoiled(dice: random.Random) -> dict[str, Any]:
@@ -190,7 +191,8 @@ class Desk:
             proof = Proof(connection, position, ASKED, Vault(self.folder / "vault", largest=1))
             members = chain(proof.members(lambda _: None, None, self.book.strange), readable(self.book, {}))
             about = ASKED.about(position, "counterfoil")
-            bundle.write(self.folder / "pack.zip", members, about, KEY, lambda *_: None)
+            with (self.folder / "pack.zip").open("w+b") as file:
+                bundle.write(file, members, about, KEY, lambda *_: None)
         return self.folder / "pack.zip"
 
 

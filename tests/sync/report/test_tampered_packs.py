@@ -78,7 +78,8 @@ def sound(tmp_path_factory: pytest.TempPathFactory) -> Files:
         position = Position(found.records, found.head, tree.root.hex())
         proof = Proof(connection, position, ASKED, Vault(folder / "vault", largest=1))
         members = proof.members(lambda _: None, None, ())
-        bundle.write(folder / "pack.zip", members, ASKED.about(position, "counterfoil"), KEY, lambda *_: None)
+        with (folder / "pack.zip").open("w+b") as file:
+            bundle.write(file, members, ASKED.about(position, "counterfoil"), KEY, lambda *_: None)
     with ZipFile(folder / "pack.zip") as pack:
         return {name: pack.read(name) for name in pack.namelist()}
 

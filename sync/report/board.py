@@ -1,0 +1,161 @@
+"""A period as one JSON document, and as one of Markdown: the page's tables without the story of each item."""
+
+import json
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any
+
+from mapping import markup
+from sync.report import figures, remarks
+from sync.report.members import Member
+from sync.report.model import AcceptanceStory, Book, ControlStory, ItemStory, RiskStory, status_at
+from sync.report.tables import sheets
+from sync.report.words import plain, value
+
+Columns = Mapping[str, Callable[[Any], object]]
+"""What stands in the columns of a table, by their headings, of each thing that has a row."""
+
+
+def as_json(book: Book) -> Member:
+    """The summary, and each table of a period as a list of objects."""
+    return Member("report.json", _json(book))
+
+
+def _json(book: Book) -> Iterator[bytes]:
+    head: dict[str, Any] = {
+        "period": {"from": str(book.period.first), "to": str(book.period.last)},
+        "parameters": {"framework": book.framework, "tracker": book.tracker},
+        "ledger": {"records": book.position, "head": book.head},
+        "summary": {name.replace(" ", "_"): count for name, count in figures.summary(book).items()},
+    }
+    text = json.dumps(head, ensure_ascii=False)
+    yield text.removesuffix("}").encode()
+    for sheet in sheets(book):
+        yield f', "{sheet.name}": ['.encode()
+        for number, row in enumerate(sheet.rows()):
+            told = json.dumps(dict(zip(sheet.heading, row, strict=True)), ensure_ascii=False)
+            yield f"{',' if number else ''}\n{told}".encode()
+        yield b"\n]"
+    yield b"}\n"
+
+
+def as_markdown(book: Book) -> Member:
+    """What the page shows, but for charts and stories; what people wrote is words in it, whatever they wrote."""
+    return Member("report.md", (text.encode() for text in _markdown(book)))
+
+
+def _markdown(book: Book) -> Iterator[str]:
+    days, only = book.period, {"framework": book.framework, "tracker": book.tracker}
+    yield f"# Compliance record, {days.first} to {days.last}\n\n"
+    yield from (f"Confined to the {name} {_words(said)}.\n\n" for name, said in only.items() if said)
+    yield f"From the first {book.position:,} records of the ledger, the last of which has the hash `{book.head}`. "
+    yield "Times are UTC. This is a copy for reading, without proofs: what counts is the ledger.\n"
+    late = _LATE | {"Days late": lambda each: remarks.days_late(each, book)}
+    yield from _section("Summary", _COUNTS, figures.summary(book).items())
+    yield from _section("Controls", _controls(book), book.controls)
+    yield from _section("Risks", _risks(book), book.risks)
+    yield from _section("Accepted risks in force or asked for", _ACCEPTANCES, remarks.standing(book))
+    yield from _section("Accepted risks that ended in the period", _ACCEPTANCES, remarks.over(book))
+    yield from _section(f"Overdue on {days.last}", late, remarks.overdue(book))
+    yield from _section("Resolved in the period after the due date", late, remarks.late(book))
+    yield from _section("Exceptions", _REMARKS, remarks.remarks(book))
+    yield from _section("Items", _ITEMS, book.told)
+
+
+def _section(title: str, columns: Columns, things: Iterable[Any]) -> Iterator[str]:
+    rows = [f"| {' | '.join(_words(told(each)) for told in columns.values())} |\n" for each in things]
+    yield f"\n## {title}\n\n"
+    if not rows:
+        yield "None.\n"
+        return
+    yield f"| {' | '.join(columns)} |\n|{' --- |' * len(columns)}\n"
+    yield from rows
+
+
+def _words(told: object) -> str:
+    """A value as words on one line that mean nothing to Markdown, nor to HTML in it."""
+    text = "" if told is None else markup.escape(str(told))
+    return text.replace("&", r"\&").replace("<", r"\<")
+
+
+def _minute(at: Any) -> str:
+    return "" if at is None else f"{at:%Y-%m-%d %H:%M}"
+
+
+def _rated(pair: tuple[int, int] | None) -> str:
+    return "" if pair is None else f"{pair[0]} × {pair[1]} = {pair[0] * pair[1]}"
+
+
+def _controls(book: Book) -> dict[str, Callable[[ControlStory], object]]:
+    return {
+        "Control": lambda each: each.id,
+        "Title": lambda each: each.title,
+        "At the beginning": lambda each: plain(status_at(each.spans, book.period.begin)),
+        "At the end": lambda each: plain(each.status),
+        "Days failing": lambda each: each.days_as("failing", book.period),
+        "Why it stands so": lambda each: each.spans[-1].why,
+        "Items": lambda each: len(each.items),
+    }
+
+
+def _risks(book: Book) -> dict[str, Callable[[RiskStory], object]]:
+    return {
+        "Risk": lambda each: each.id,
+        "What could go wrong": lambda each: each.statement,
+        "Owner": lambda each: each.values["owner"],
+        "Treatment": lambda each: plain(each.values["treatment"]),
+        "Before treatment": lambda each: _rated(each.before),
+        "When the period began": lambda each: _rated(each.score("current", book.period.begin)),
+        "As last rated": lambda each: _rated(each.score("current")),
+        "Items": lambda each: len(each.items),
+    }
+
+
+def _ticket(item: ItemStory) -> str:
+    last = item.tickets[-1] if item.tickets else None
+    return "" if last is None else f"{last.key or last.id} in {last.tracker}"
+
+
+def _approved(each: AcceptanceStory) -> str:
+    return "; ".join(f"{d.said('by')}, {_minute(d.event.at)} ({d.said('authority')})" for d in each.approvals)
+
+
+_COUNTS: Columns = {"What": lambda each: each[0], "How many": lambda each: each[1]}
+_ACCEPTANCES: dict[str, Callable[[AcceptanceStory], object]] = {
+    "Acceptance": lambda each: each.ref,
+    "Item": lambda each: each.item,
+    "State": lambda each: plain(each.state),
+    "Until": lambda each: each.until,
+    "Asked for by": lambda each: each.terms["requester"],
+    "Why": lambda each: each.terms["justification"],
+    "Approved by": _approved,
+    "Record": lambda each: each.asked.seq,
+}
+_LATE: dict[str, Callable[[ItemStory], object]] = {
+    "Item": lambda each: each.ref,
+    "Title": lambda each: each.title,
+    "Priority": lambda each: each.priority,
+    "Owner": lambda each: each.values["owner"],
+    "First due": lambda each: each.made.said("due_date"),
+    "Due": lambda each: each.due_date,
+    "Resolved": lambda each: _minute(each.resolved_at),
+}
+_REMARKS: dict[str, Callable[[remarks.Remark], object]] = {
+    "When": lambda each: _minute(each.event.at),
+    "What": lambda each: each.sort,
+    "About": lambda each: each.event.about,
+    "In words": lambda each: each.words,
+    "Who": lambda each: each.event.who,
+    "Record": lambda each: each.event.seq,
+}
+_ITEMS: dict[str, Callable[[ItemStory], object]] = {
+    "Item": lambda each: each.ref,
+    "Title": lambda each: each.title,
+    "Status": lambda each: plain(each.status),
+    "Priority": lambda each: each.priority,
+    "Owner": lambda each: each.values["owner"],
+    "Due": lambda each: each.due_date,
+    "Resolved": lambda each: _minute(each.resolved_at),
+    "Controls": lambda each: value(each.values["controls"]) if each.values["controls"] else "",
+    "Ticket": _ticket,
+    "Record": lambda each: each.made.seq,
+}
