@@ -139,7 +139,11 @@ class History:
         self.ours(ref, name, value)
 
     def settle(self, hold: Hold, take: Side) -> None:
-        """Somebody settles a hold, unless a run is under way or it cannot be settled that way."""
+        """Somebody settles a hold, unless a run is under way or it cannot be settled that way.
+
+        Whoever takes the item's side of what is missing says that the item is not done.
+        """
+        status = self.world.store.item(hold.item).status
         try:
             with self.books.witnessing():
                 settle(self.world.store, hold, take, self.world.because("agreed"), holder=ELSEWHERE)
@@ -147,6 +151,8 @@ class History:
             return
         if take == "ticket" and hold.field is not None:
             self.said.get(hold.item, {}).pop({"assignee": "owner"}.get(hold.field.value, hold.field.value), None)
+        if self.world.store.item(hold.item).status is not status:
+            self.said.get(hold.item, {}).pop("status", None)
 
     def decide(self, ref: str, verdict: str) -> None:
         """A risk owner decides about an item's risk, or somebody asks for it, where the rules let them."""
