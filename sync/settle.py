@@ -8,7 +8,7 @@ from state import acceptances, due_dates
 from state.effects import Because, Effects, ItemChange
 from state.errors import StateError
 from state.lease import Holder
-from state.model import Agreed, Comment, Hold, HoldKind, Link
+from state.model import Agreed, Comment, Hold, HoldKind, Link, Status
 from state.store import Store
 from sync.diff import anything_but, ours_again, rebased
 from sync.resolving import refusal
@@ -57,6 +57,11 @@ class _Settling:
     def not_done(self) -> Effects:
         """The item does not count as done, and its ticket goes back to that."""
         item, now = self.store.item(self.hold.item), self.because.at
+        if item.status is Status.ACCEPTED_AS_RISK:
+            raise Undecidable(
+                f"the risk of {item.ref} is accepted, so {self.hold.id} ends with the next sync; "
+                f"`counterfoil accept revoke {item.ref}` ends the acceptance"
+            )
         return refusal(
             self.store,
             item,

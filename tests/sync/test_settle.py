@@ -5,11 +5,13 @@ from typing import Any
 import pytest
 
 from connectors.errors import Rejected
+from state.acceptance import Terms
 from state.errors import LeaseHeld
 from state.lease import Holder, this_process
 from state.model import Authority, Field, HoldKind, Status
 from sync.settle import Undecidable, settle
-from tests.sync.test_accepting import RUTH, deciding
+from tests.sync.test_accepting import OTTO, RUTH, TERMS, deciding
+from tests.sync.test_backing import POLICY, closed
 
 
 def conflict(world: Any) -> Any:
@@ -86,3 +88,15 @@ def test_refusing_a_request_that_was_made_by_a_label_takes_the_label_off_so_that
     world.far.move_to(ref, "Done", "Done")
     world.sync()
     assert world.item(item.ref).status is Status.RESOLVED
+
+
+def test_what_was_missing_of_an_accepted_risk_is_no_more_to_be_settled_and_the_next_sync_ends_it(world: Any) -> None:
+    world.resolution = POLICY
+    item = closed(world)
+    [hold] = world.store.holds(item.ref)
+    deciding(world).request(item.ref, TERMS, RUTH, world.because())
+    deciding(world).approve(item.ref, Terms(""), OTTO, world.because("we can bear it"))
+    with pytest.raises(Undecidable, match=f"{hold.id} ends with the next sync"):
+        settle(world.store, hold, "item", world.because("not done"), holder=this_process())
+    world.sync()
+    assert world.store.holds(item.ref) == []
