@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from state.audit import GENESIS, canonical, leaf, plain, read
 from state.checkpoint import Head
 from state.effects import Effects, Note
-from state.guards import NAMES, TEXTS
+from state.guards import SERVER, TEXTS
 from state.model import Priority
 from state.store import AuditError
 from state.verifying import Point
@@ -244,13 +244,39 @@ def test_what_only_goes_by_the_name_of_a_guard_is_none(ten: "Book", guard: str) 
 
 
 @on_postgresql
-@pytest.mark.parametrize("guard", sorted(NAMES))
+@pytest.mark.parametrize("guard", sorted(SERVER))
 @pytest.mark.parametrize(
     "how", ["DROP TRIGGER {} ON audit", "ALTER TABLE audit DISABLE TRIGGER {}", "ALTER TABLE audit ENABLE TRIGGER {}"]
 )
 def test_a_server_without_a_guard_of_its_ledger_is_not_trusted(ten: "Book", guard: str, how: str) -> None:
     ten.raw(how.format(guard))
     _distrusts(ten, guard)
+
+
+BEFORE = "DROP TRIGGER audit_no_rewrite ON audit; CREATE TRIGGER audit_no_rewrite BEFORE"
+AFTER = "EXECUTE FUNCTION audit_refuse(); ALTER TABLE audit ENABLE ALWAYS TRIGGER audit_no_rewrite"
+IDLE = {
+    "does nothing": "CREATE OR REPLACE FUNCTION audit_refuse() RETURNS trigger LANGUAGE plpgsql "
+    "AS $$ BEGIN RETURN coalesce(NEW, OLD); END $$",
+    "is never called": f"{BEFORE} UPDATE OR DELETE ON audit FOR EACH ROW WHEN (false) {AFTER}",
+    "is called at less": f"{BEFORE} UPDATE ON audit FOR EACH ROW {AFTER}",
+    "is called for one column": f"{BEFORE} UPDATE OF seq OR DELETE ON audit FOR EACH ROW {AFTER}",
+    "is called once": f"{BEFORE} UPDATE OR DELETE ON audit FOR EACH STATEMENT {AFTER}",
+}
+"""What somebody puts in the place of a guard, who owns the tables of a server."""
+
+
+@on_postgresql
+@pytest.mark.parametrize("how", IDLE)
+def test_what_only_goes_by_the_name_of_a_guard_of_a_server_is_none(ten: "Book", how: str) -> None:
+    ten.raw(IDLE[how])
+    _distrusts(ten, "audit_no_rewrite")
+
+
+@on_postgresql
+def test_a_guard_of_a_server_that_looks_for_what_it_calls_elsewhere_is_none(ten: "Book") -> None:
+    ten.raw("ALTER FUNCTION audit_next() SET search_path = public")
+    _distrusts(ten, "audit_only_next")
 
 
 PAST_THE_GUARDS = {

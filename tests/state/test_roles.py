@@ -159,7 +159,10 @@ PAST_THE_GUARDS = {
             "ALTER TABLE audit ENABLE ALWAYS TRIGGER audit_no_rewrite",
         ),
     ),
-    "replaced": ((REPLACED.format("RETURN OLD;"),), (REPLACED.format("RAISE EXCEPTION 'the ledger';"),)),
+    "replaced": (
+        (REPLACED.format("RETURN OLD;"),),
+        (REPLACED.format("RAISE EXCEPTION 'the ledger is never rewritten';"),),
+    ),
     "another table": (
         ("ALTER TABLE audit RENAME TO kept", "CREATE TABLE audit AS SELECT * FROM kept"),
         (

@@ -5,7 +5,7 @@ from typing import Any
 import sqlalchemy as sa
 from alembic import op
 
-from state.guards import HEAD_HASH, HEAD_SEQ, SQLITE
+from state.guards import HEAD_HASH, HEAD_SEQ, REFUSE, SQLITE
 
 revision = "0001"
 down_revision = None
@@ -13,8 +13,7 @@ branch_labels = None
 depends_on = None
 
 POSTGRESQL = (
-    "CREATE FUNCTION audit_refuse() RETURNS trigger LANGUAGE plpgsql AS "
-    "$$ BEGIN RAISE EXCEPTION 'the ledger is never rewritten'; END $$",
+    f"CREATE FUNCTION audit_refuse() RETURNS trigger LANGUAGE plpgsql AS $${REFUSE}$$",
     "CREATE FUNCTION audit_next() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN "
     f"IF NEW.seq IS DISTINCT FROM ({HEAD_SEQ}) + 1 OR NEW.prev IS DISTINCT FROM {HEAD_HASH} "
     "THEN RAISE EXCEPTION 'a record only follows the last one'; END IF; RETURN NEW; END $$",

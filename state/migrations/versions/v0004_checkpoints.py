@@ -4,24 +4,16 @@ import sqlalchemy as sa
 from alembic import op
 
 from state.columns import Utc
+from state.guards import NEXT, PATH
 
 revision = "0004"
 down_revision = "0003"
 branch_labels = None
 depends_on = None
 
-_GENESIS = "0" * 64
 _NEXT = f"""
 CREATE OR REPLACE FUNCTION audit_next() RETURNS trigger LANGUAGE plpgsql
-SET search_path = pg_catalog, pg_temp AS $$ BEGIN
-IF NEW.seq IS DISTINCT FROM (SELECT coalesce(max(seq), 0) FROM {{schema}}.audit) + 1
-OR NEW.prev IS DISTINCT FROM coalesce((SELECT hash FROM {{schema}}.audit ORDER BY seq DESC LIMIT 1), '{_GENESIS}') THEN
-  RAISE EXCEPTION 'a record only follows the last one' USING ERRCODE = 'serialization_failure';
-END IF;
-IF NEW.hash IS DISTINCT FROM encode(sha256(decode('00', 'hex') || convert_to(NEW.body, 'UTF8')), 'hex') THEN
-  RAISE EXCEPTION 'the ledger takes no record whose hash is not that of its text';
-END IF;
-RETURN NEW; END $$"""  # noqa: S608
+SET search_path = {PATH} AS $${NEXT}$$"""
 _APPEND = """
 CREATE FUNCTION audit_append(seqs integer[], prevs text[], hashes text[], objects text[], bodies text[])
 RETURNS void LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$ BEGIN
