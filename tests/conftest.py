@@ -1,5 +1,6 @@
 """What every test may use: the shared material, databases of both kinds, memory for a disk, and a closed network."""
 
+import gc
 import os
 import pwd
 import shutil
@@ -31,7 +32,11 @@ settings.load_profile("steady")
 
 
 def pytest_configure() -> None:
-    """Have files written to memory, where there is room: half of the time would go to waiting for a disk's commits."""
+    """Have files written to memory, where there is room: half of the time would go to waiting for a disk's commits.
+
+    Garbage is looked for seldom: thousands of tests and all that they import were looked through again and again.
+    """
+    gc.set_threshold(50_000)
     if "TMPDIR" in os.environ or not MEMORY.is_dir() or not os.access(MEMORY, os.W_OK):
         return
     if shutil.disk_usage(MEMORY).free > ROOM and not os.statvfs(MEMORY).f_flag & os.ST_NOEXEC:

@@ -1,6 +1,8 @@
 """Run campaigns and publish what they found: `python -m tests.campaigns crashes --size 200 --seed 1`."""
 
 import argparse
+import compileall
+import gc
 import importlib
 import os
 import sys
@@ -11,6 +13,7 @@ from tests.campaigns.sheet import CHANGED, ROOT, commit, publish
 from tests.campaigns.spread import Crew
 
 HERE = Path(__file__).parent
+PACKAGES = ("connectors", "mapping", "state", "sync")
 FRAME = {"__main__", "backlog", "clocks", "conftest", "eavesdropper", "places", "sheet", "spread", "tracing", "wire"}
 NAMES = sorted(p.stem for p in HERE.glob("*.py") if p.stem not in FRAME and not p.stem.startswith("test_"))
 
@@ -26,6 +29,9 @@ def main() -> int:
     asked = parser.parse_args()
     if unknown := set(asked.names) - set(NAMES):
         parser.error(f"no campaign is called {', '.join(sorted(unknown))}; there are {', '.join(NAMES)}")
+    gc.set_threshold(50_000)
+    for package in PACKAGES:  # Else each newly started process compiles anew what was changed since it was installed.
+        compileall.compile_dir(ROOT / package, quiet=1)
     failed, begun = False, commit()
     # Only what is committed is the same program again, so only its cases are kept for a campaign that is stopped.
     again = asked.only is None and not begun.endswith(CHANGED)

@@ -1,9 +1,9 @@
 """Runs killed at every named point, once or several times in a row, and resumed until they come to rest.
 
 Each run is the real program in a process of its own, over HTTP to an embedded tracker in another, on a SQLite file or
-on PostgreSQL. It is forked from a process that has imported the program, which saves the start-up and nothing else; in
-each twentieth case it is newly started instead. Time is one clock for all processes of a case: where the program waits,
-that clock moves on, so that minutes pass between runs in no time.
+on PostgreSQL. It is forked from a process that has imported the program and compiled what is asked of a file, which
+saves the start-up and nothing else; in each twentieth case it is newly started instead. Time is one clock for all
+processes of a case: where the program waits, that clock moves on, so that minutes pass between runs in no time.
 """
 
 import json

@@ -33,6 +33,7 @@ from state.store import Store
 from sync.proving import Conclusion, examine
 from tests import postgresql, program
 from tests.campaigns.clocks import DAY, Clock
+from tests.campaigns.schedules import compiled
 from tests.histories.matters import NUMBERED, STANDING
 from tests.program import Ended, Process
 
@@ -160,6 +161,8 @@ class Place:
     ) -> Process:
         """Make a process for a command that goes by the place's clock; it calls `before` first."""
         kept = {"COUNTERFOIL_STATE__URL": self.url} if self.url else {}
+        if not self.anew:
+            compiled()
         begin = self.clock.govern if before is None else partial(self.clock.govern_and, before)
         return program.start(words, self.folder, {**kept, **(environment or {})}, begin, output, anew=self.anew)
 
