@@ -268,7 +268,7 @@ def _answer(scope: Scope, tickets: Sequence[Ticket], reading: Reading) -> None:
 
 def _sighting(scope: Scope, item: ActionItem, link: Link, ticket: Ticket, *, others: bool) -> Sighting:
     """All that is known of a linked item; the ticket's history is read only if it may hold something new."""
-    heard = ticket.comments not in (None, link.comments)
+    heard, before = ticket.comments not in (None, link.comments), _as_known(link, ticket)
     if others or heard or any(c.theirs_moved for c in _moves(scope, item, link, ticket)):
         since = (link.seen_at or link.linked_at).replace(microsecond=0)
         told = scope.tracker.activity(ticket.ref, since)
@@ -277,8 +277,9 @@ def _sighting(scope: Scope, item: ActionItem, link: Link, ticket: Ticket, *, oth
         requests = [a for a in activity if a.kind is ActivityKind.LINK]
         ticket = replace(ticket, linked_change_open=any(a.after == "open" for a in requests))
     else:
-        activity, ticket, new = [], _as_known(link, ticket), ((), ())
+        activity, ticket, new = [], before, ((), ())
     theirs = any(act.kind in (ActivityKind.FIELD, ActivityKind.LINK) and not act.by.ours for act in activity)
+    still = not theirs and ticket == before and ticket.revision == link.ticket_revision
     changed = theirs and item.revision > 1
     taken = scope.store.ask(audit.events, item.ref, scope.tracker.name) if changed else frozenset()
     known = scope.store.known_comments(scope.tracker.name, [a.id for a in activity])
@@ -287,7 +288,8 @@ def _sighting(scope: Scope, item: ActionItem, link: Link, ticket: Ticket, *, oth
     asked = scope.asked(item.ref)
     votes = _votes(scope, item, link, asked, [act for act in activity if act.id not in known])
     seen = Sighting(item, link, ticket, activity, holds, frozenset(known), waiting, said, asked)
-    return replace(seen, voted=votes.taken, doubted=votes.warnings, revised=new[0], captured=new[1], taken=taken)
+    seen = replace(seen, revised=new[0], captured=new[1], taken=taken, still=still)
+    return replace(seen, voted=votes.taken, doubted=votes.warnings)
 
 
 def _votes(scope: Scope, item: ActionItem, link: Link, asked: Acceptance | None, news: Sequence[Activity]) -> Votes:

@@ -48,7 +48,8 @@ class Sighting:
     `activity` is what people did since `link.seen_at`, `holds` are the item's open ones, `heard` the tracker's ids of
     comments already stored, `waiting` the comments yet to be sent, `said` those found to stand in the ticket already.
     `revised` are stored comments that were changed or deleted since, `captured` is evidence that the ticket gives.
-    `taken` are the events that moved the item's fields before, as far as the activity may show one of them again.
+    `taken` are the events that moved the item's fields before, as far as the activity may show one of them again,
+    and `still` says that it shows none, and the ticket none either, of what anybody did since that was last read.
     `asked` is the request to accept the risk that nobody has decided yet, `voted` what comments made of it, and
     `doubted` why others were not taken for that. `backing` is what is at hand where the item is said to be done, and
     `original` the item whose ticket this one repeats.
@@ -70,6 +71,7 @@ class Sighting:
     revised: tuple[tuple[Comment, Because], ...] = ()
     captured: tuple[Capture, ...] = ()
     taken: frozenset[tuple[str, str]] = frozenset()
+    still: bool = False
 
     @property
     def refused(self) -> Move | None:
@@ -303,8 +305,8 @@ def _field_hold(kind: HoldKind, seen: Sighting, change: Change, detail: str) -> 
 def who(seen: Sighting, change: Change, run: str) -> Because:
     """The person who made the change according to the ticket's history, else the tracker itself.
 
-    Where the history shows only what was taken in before, the field is merely read as something else, by another
-    mapping. Where only the item was changed and the ticket has the say, nobody did anything there.
+    Where nothing but what was taken in before has happened to the ticket, the field is merely read as something else,
+    as by another mapping. Where only the item was changed and the ticket has the say, nobody did anything there.
     """
     tracker, key, value = seen.link.ref.tracker, seen.ticket.ref.key, shown(change.theirs)
     if not change.theirs_moved:
@@ -313,7 +315,7 @@ def who(seen: Sighting, change: Change, run: str) -> Because:
     told = {id_ for name, id_ in seen.taken if name in _TOLD_AS.get(change.field, (change.field,))}
     known = max((n for n, act in enumerate(seen.activity, 1) if act.id in told), default=0)
     last, act = deed(seen, change), deed(replace(seen, activity=seen.activity[known:]), change)
-    if act is None and last is not None and last.kind is ActivityKind.FIELD:
+    if act is None and (seen.still or (last is not None and last.kind is ActivityKind.FIELD)):
         return Because(BY_ITSELF, run, "", f"{key}: its {change.field} is read as {value} now")
     reason = f"{key}: {change.field} is now {value}"
     if act is None:

@@ -76,6 +76,18 @@ def test_a_priority_that_only_the_mapping_reads_anew_is_put_down_to_nobody(world
     assert "Mia" not in report.plan.operations[0].reason
 
 
+def test_what_is_read_anew_of_a_ticket_that_nobody_has_touched_is_put_down_to_nobody(world: Any) -> None:
+    world.authority[Field.PRIORITY] = Authority.TICKET
+    items = [world.add(f"Encrypt volume {n} of the billing system", priority=Priority.HIGH) for n in range(2)]
+    world.sync()
+    world.clock.sleep(5)
+    world.far.edit(world.link(items[1].ref).ref, by="mia", body="")
+    world.priority = {Priority.CRITICAL: "High", Priority.HIGH: "Highest"}
+    world.sync()
+    assert told(world, items[0].ref, "priority") == [("schedule", "", 'MEM-1: its priority is read as "critical" now')]
+    assert told(world, items[1].ref, "priority") == [("unknown", "", 'MEM-2: priority is now "critical"')]
+
+
 def test_what_happened_to_a_change_that_the_ticket_is_linked_with_is_put_down_to_somebody_once(world: Any) -> None:
     """A tracker that shows such a link as it is now tells who made it, and not who closed what it leads to."""
     item = world.add()
