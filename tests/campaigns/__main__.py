@@ -14,7 +14,9 @@ from tests.campaigns.spread import Crew
 
 HERE = Path(__file__).parent
 PACKAGES = ("connectors", "mapping", "state", "sync")
-FRAME = {"__main__", "backlog", "clocks", "conftest", "eavesdropper", "places", "sheet", "spread", "tracing", "wire"}
+FRAME = {"__main__", "backlog", "clocks", "conftest", "eavesdropper", "places", "sheet", "spread"} | {
+    *("statements", "tracing", "wire"),
+}
 NAMES = sorted(p.stem for p in HERE.glob("*.py") if p.stem not in FRAME and not p.stem.startswith("test_"))
 
 

@@ -8,7 +8,7 @@ import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from functools import cache, partial
 from pathlib import Path
@@ -18,7 +18,7 @@ from connectors.anchors.base import Kept
 from connectors.anchors.directory import Directory
 from state.audit import GENESIS, canonical, leaf
 from state.checkpoint import Head, SigningKey, signed
-from state.checkpoints import FORKED, LEDGER
+from state.checkpoints import FORKED, LEDGER, ROTATED
 from state.effects import Because, Effects, ItemChange, Note
 from state.merkle import Tree
 from state.model import Actor, Agent, ItemDraft, Priority
@@ -27,11 +27,13 @@ from state.store import Store
 from state.verifying import Stored, fault
 from sync.notary import Notary
 from sync.proving import Conclusion, Finding, examine
+from tests.campaigns import statements
+from tests.campaigns.crashes import postgresql
 from tests.campaigns.sheet import Score
 from tests.campaigns.spread import Case, Crew, seconds, spread
 from tests.databases import ARM, DISARM
 
-FULL = 12_000
+FULL = 13_000
 RECORDS = 60
 EVERY = 10
 """After so many records there is a checkpoint."""
@@ -44,6 +46,7 @@ THIEVES = 100
 """How often somebody with the key as well writes all of it anew."""
 
 KEY = SigningKey.made("acme.example/ledger", bytes(range(32)))
+EVIL = SigningKey.made("acme.example/ledger", bytes(range(1, 33)))
 KIM = Because(Agent(Actor.HUMAN, "counterfoil", "kim@acme.example", "Kim"), run="run-1", reason="asked to")
 
 _INSERT = (
@@ -66,9 +69,10 @@ class Site:
         """Where the database is."""
         return f"sqlite:///{self.file}"
 
-    def examined(self) -> Finding:
-        """What an auditor concludes who has the folder and the key."""
+    def examined(self, *planted: str) -> Finding:
+        """What an auditor concludes who has the folder, with what somebody else put there, and the key."""
         kept = [Kept(each.read_text(encoding="utf-8"), each.name) for each in sorted(self.share.iterdir())]
+        kept += [Kept(note, "planted") for note in planted]
         with Store.open(self.url, clock=_now) as store:
             return examine(store, kept, [KEY.public])
 
@@ -203,14 +207,42 @@ def _rewrite(rows: list[Row], dice: random.Random) -> int:
 def _fork(rows: list[Row], dice: random.Random) -> int:
     """Cut off, say that all of that was given up when the ledger was begun anew, and go on with what never happened."""
     at = dice.randrange(len(rows) - 1)
-    before, after = {"origin": KEY.name, "size": 10**9, "agreed": at}, {"origin": f"{KEY.name}/epoch-2"}
-    said = {"action": FORKED, "object": LEDGER, "field": "", "before": before, "after": after}
+    _begin_anew(rows, at, dice)
+    return at
+
+
+def _begin_anew(rows: list[Row], at: int, dice: random.Random) -> None:
     rows[at:] = [[0, "", "", "", row[4]] for row in rows[at:]]
-    rows[at][4] = canonical(json.loads(rows[at][4]) | said).decode()
+    _say(rows[at], FORKED, {"origin": KEY.name, "size": 10**9, "agreed": at}, {"origin": f"{KEY.name}/epoch-2"})
     for row in rows[at + 1 :]:
         _forge(row, dice)
     _chained(rows, at)
-    return at
+
+
+def _say(row: Row, action: str, before: object, after: object) -> None:
+    """Let a record say something about the ledger itself."""
+    said = {"action": action, "object": LEDGER, "field": "", "before": before, "after": after}
+    row[4] = canonical(json.loads(row[4]) | said).decode()
+
+
+def _hand_over(rows: list[Row], dice: random.Random) -> int:
+    """Say that the key was handed over to one's own, which the program signs over, and begin a ledger of one's own."""
+    at = dice.choice([each for each in range(len(rows) - 2) if (each + 1) % EVERY])
+    _say(rows[at], ROTATED, {"key": str(KEY.public)}, {"key": str(EVIL.public)})
+    _begin_anew(rows, at + 1, dice)
+    _chained(rows, at)
+    return at + 1
+
+
+def _planted(rows: list[Row]) -> list[str]:
+    """What goes with it: one's own line under the honest checkpoint over that record, and one's own checkpoints."""
+    notes, tree, over = [], Tree(), {}
+    for row in rows:
+        tree.push(bytes.fromhex(row[2]))
+        over[row[0]] = tree.root
+    [at] = [row[0] for row in rows if f'"action":"{ROTATED}"' in row[4]]
+    notes.append(signed(Head(KEY.name, at, over[at]), [KEY, EVIL]))
+    return notes + [signed(Head(f"{KEY.name}/epoch-2", size, over[size]), [EVIL]) for size in (at + 1, len(rows))]
 
 
 KINDS: dict[str, Callable[[list[Row], random.Random], int]] = {
@@ -226,11 +258,15 @@ KINDS: dict[str, Callable[[list[Row], random.Random], int]] = {
     "deleted and chained anew": _delete_and_chain,
     "all written anew": _rewrite,
     "begun anew by a forger": _fork,
+    "handed over to a forger": _hand_over,
 }
 """What is done to the records; each tells the place of the first that is another."""
 
 _CHAINED = frozenset(
-    {"edited and chained anew", "deleted and chained anew", "all written anew", "begun anew by a forger"}
+    {
+        *("edited and chained anew", "deleted and chained anew", "all written anew", "begun anew by a forger"),
+        "handed over to a forger",
+    }
 )
 """What only a checkpoint tells, so that it is found between two of them."""
 
@@ -243,7 +279,7 @@ def attempt(number: int, seed: int) -> Case:
         rows = _rows(place)
         first = KINDS[kind](rows, dice) + 1
         _put(place, rows, checkpoints=dice.random() < 0.5)
-        found = place.examined()
+        found = place.examined(*(_planted(rows) if KINDS[kind] is _hand_over else ()))
     bad = found.verdict.first_bad
     wrong = [] if found.conclusion is Conclusion.TAMPERED else ["not found"]
     if bad is not None and not _names(kind, bad[0], first):
@@ -363,28 +399,47 @@ def _put(
 
 
 def campaign(size: int, seed: int, crew: Crew, only: int | None) -> Iterator[Score]:
-    """The twelve kinds in turn, thieves of the key, personal texts, and every single bit of a longer ledger."""
+    """The kinds in turn, thieves of the key, personal texts, every single bit of a longer ledger, the attack tables."""
     numbers = range(size) if only is None else [only]
     cases = list(spread("tampering", partial(attempt, seed=seed), numbers, crew, chunk=50))
     again = f"make campaign NAME=tampering SIZE={size} SEED={seed}"
-    what = "twelve kinds of tampering with the records, whose checkpoints are kept elsewhere"
+    what = "thirteen kinds of tampering with the records, whose checkpoints are kept elsewhere"
     yield Score("A1", what, len(cases), _counts(cases, "not found", "another place named"), seed, seconds(cases), again)
     if only is not None:
         return
-    count = min(THIEVES, size)
-    cases = list(spread("robbed", partial(robbed, seed=seed), range(count), crew, chunk=10))
-    what = "all of it written anew and signed with the stolen key, but for the copies of the checkpoints"
-    yield Score("A3", what, count, _counts(cases, "not found"), seed, seconds(cases), again, full=THIEVES)
     cases = list(spread("erased", partial(erased, seed=seed), range(min(ERASED, size)), crew, chunk=50))
     what = "a personal text taken or changed without a record of that"
     wrong = _counts(cases, "not found", "another place named")
-    yield Score("A4", what, len(cases), wrong, seed, seconds(cases), again, full=ERASED)
+    yield Score("A1, texts of people", what, len(cases), wrong, seed, seconds(cases), again, full=ERASED)
     count = min(FLIPPED, size)
     cases = list(spread("flipped", flipped, range(count), crew))
     bits = sum(value for case in cases for _, value in case.also)
     wrong = _counts(cases, *(f"missed in the {name}" for name in ("link", "hash", "object", "text")))
     what = f"every single bit of {count} records flipped"
     yield Score("A2", what, count, wrong, seed, seconds(cases), again, {"bits": f"{int(bits):,}"}, full=FLIPPED)
+    count = min(THIEVES, size)
+    cases = list(spread("robbed", partial(robbed, seed=seed), range(count), crew, chunk=10))
+    what = "all of it written anew and signed with the stolen key, but for the copies of the checkpoints"
+    yield Score("A3", what, count, _counts(cases, "not found"), seed, seconds(cases), again, full=THIEVES)
+    yield from _tables(seed, crew, again)
+
+
+def _tables(seed: int, crew: Crew, again: str) -> Iterator[Score]:
+    """The attack tables, which are always tried whole."""
+    names, on_file, on_server = ("not refused", "changed"), statements.ON_A_FILE, statements.ON_A_SERVER
+    cases = list(spread("statements", statements.on_a_file, range(len(on_file)), crew))
+    what = "each statement of the attack table, by another program and by this one, on a file"
+    yield Score("A4", what, len(cases), _counts(cases, *names), seed, seconds(cases), again, full=len(cases))
+    with postgresql() as server:
+        if server is None:
+            return
+        with statements.served(server) as ledger:
+            attack = partial(statements.on_a_server, ledger=ledger)
+            cases = list(spread("statements-server", attack, range(len(on_server)), replace(crew, kept=None)))
+    what = "each statement of the attack table, by the owner of the tables and by the program's role, on a server"
+    yield Score(
+        "A4, PostgreSQL", what, len(cases), _counts(cases, *names), seed, seconds(cases), again, full=len(cases)
+    )
 
 
 def _counts(cases: list[Case], *names: str) -> dict[str, int]:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.campaigns import tampering
+from tests.campaigns import statements, tampering
 
 
 @pytest.mark.parametrize("kind", range(len(tampering.KINDS)), ids=list(tampering.KINDS))
@@ -32,3 +32,8 @@ def test_every_flipped_bit_of_a_record_is_found(number: int) -> None:
 def test_a_ledger_that_nobody_touched_is_in_order() -> None:
     found = tampering.site(tampering.RECORDS).examined()
     assert (found.conclusion, found.anchored, found.verdict.first_bad) == ("anchored", tampering.RECORDS, None)
+
+
+@pytest.mark.parametrize("number", [0, len(statements.ON_A_FILE) - 1])
+def test_a_statement_of_the_attack_table_is_refused(number: int) -> None:
+    assert statements.on_a_file(number).wrong == ()
