@@ -1,6 +1,6 @@
 """What stands behind the word that an item's work is done, and what its ticket is told while something is missing."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 
@@ -50,7 +50,8 @@ class Backing:
     def follows(self, original: "Original") -> bool:
         """Whether the item ends with the one that it repeats, which is resolved: what shows that shows it here too."""
         both = replace(self, evidence=(*self.evidence, *original.evidence))
-        return original.item.status is Status.RESOLVED and not both.missing
+        ends = self.item.status in UNFINISHED and original.item.status is Status.RESOLVED
+        return ends and not both.missing
 
     def with_more(self, drafts: Iterable[EvidenceDraft]) -> "Backing":
         """The same with what comes with this very look at the ticket, and has no ref yet."""
@@ -158,6 +159,10 @@ class Backing:
         """What the ticket is told once nothing is missing any more."""
         return f"**{self.item.ref} is resolved.** Nothing is missing any more: {self.at_hand}."
 
+    def accepted(self) -> str:
+        """What the ticket is told once the risk is accepted instead."""
+        return f"**The risk of {self.item.ref} is accepted**, as of {self.now.date()}: nothing is asked for any more."
+
     def reopened(self, why: str) -> str:
         """What the ticket is told once the work does not count as claimed any more, and why."""
         lines = [f"**{self.item.ref} is not resolved**, as of {self.now.date()}: {why}."]
@@ -250,14 +255,17 @@ def backings(
     cases: Iterable[tuple[ActionItem, Ticket]],
     holds: Iterable[Hold],
 ) -> dict[str, Backing]:
-    """What is at hand for those of the items which are unfinished and said to be done, by whichever side; by item."""
-    here = {item.ref: (item, ticket) for item, ticket in cases if _is_said_done(item, ticket)}
+    """What is at hand for those of the items which are unfinished and said to be done, by whichever side; by item.
+
+    So for those of which it was said, until their tickets are told what became of that.
+    """
+    asked = {hold.item: hold.opened_at for hold in holds if hold.kind is HoldKind.EVIDENCE_MISSING}
+    here = {item.ref: (item, ticket) for item, ticket in cases if _is_said_done(item, ticket) or _was(item, asked)}
     if not here:
         return {}
     known = backing_of(store, policy, now, (item for item, _ in here.values()))
     claimants = store.ask(audit.claimants, [item.ref for item, _ in here.values() if item.claim is not None])
     standing = store.ask(comments.about, TOPIC, here, rules.tracker)
-    asked = {hold.item: hold.opened_at for hold in holds if hold.kind is HoldKind.EVIDENCE_MISSING}
     return {
         ref: replace(
             known[ref],
@@ -273,6 +281,10 @@ def backings(
 def _is_said_done(item: ActionItem, ticket: Ticket) -> bool:
     claimed = item.claim is not None and item.claim.kind is ClaimKind.RESOLVED
     return item.status in UNFINISHED and (claimed or ticket.state.category is Category.DONE)
+
+
+def _was(item: ActionItem, asked: Container[str]) -> bool:
+    return item.ref in asked and item.status is not Status.RESOLVED
 
 
 def recalled(backing: Backing, installation: str, tracker: str, activity: Iterable[Activity]) -> Backing:
@@ -299,8 +311,7 @@ def _following(store: Store, policy: ResolutionPolicy, now: datetime, holds: Ite
     items = store.items([*held, *held.values()])
     known = backing_of(store, policy, now, items.values())
     originals = {ours: Original(items[ours], "", known[ours].evidence) for ours in held.values()}
-    left = (ref for ref in held if items[ref].status in UNFINISHED)
-    return {ref: items[ref] for ref in left if known[ref].follows(originals[held[ref]])}
+    return {ref: items[ref] for ref in held if known[ref].follows(originals[held[ref]])}
 
 
 def _to_judge(store: Store, policy: ResolutionPolicy, now: datetime, holds: Iterable[Hold]) -> dict[str, ActionItem]:

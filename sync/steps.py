@@ -195,6 +195,8 @@ class _Answer:
             return
         elif self.item.status is Status.RESOLVED:
             text = backing.answered()
+        elif self.item.status is Status.ACCEPTED_AS_RISK:
+            text = backing.accepted()
         else:
             text = backing.reopened(self._not_resolved())
         if (said := backing.says(text, tracker)) is not None:

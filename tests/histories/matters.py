@@ -33,7 +33,7 @@ MATTERS: Mapping[str, tuple[str, ...]] = {
 }
 """What is done in each, in this order."""
 
-STANDING = re.compile(r"does not count as resolved yet|is resolved\.|is not resolved")
+STANDING = re.compile(r"does not count as resolved yet|is resolved\.|is not resolved|The risk of .* is accepted")
 """What stands in the one comment of ours about what is missing."""
 NUMBERED = re.compile(r"\b(EV|RA)-\d{6}\b")
 """What evidence and requests are called, which depends on what came first."""

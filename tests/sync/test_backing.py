@@ -9,6 +9,7 @@ import pytest
 from connectors.errors import NoWay
 from mapping.rules import Route
 from state import proofs
+from state.acceptance import Terms
 from state.grouping import Grouping, GroupRule
 from state.lease import this_process
 from state.model import Authority, ClaimKind, Field, HoldKind, ItemDraft, OperationKind, Priority, SourceKind, Status
@@ -26,6 +27,7 @@ from state.proof import (
 from state.store import Batch
 from state.ticket import ActivityKind, Category
 from sync.resolving import Resolving
+from tests.sync.test_accepting import OTTO, RUTH, TERMS, deciding
 from tests.sync.test_engine import comes_to_rest
 
 POLICY = ResolutionPolicy(reopen_after_days=14)
@@ -498,3 +500,25 @@ def test_what_was_brought_for_a_ticket_before_one_of_its_items_was_opened_again_
     [hold] = asking.store.holds()
     assert "EV-000001 is from before it was opened again" in hold.detail
     assert {asking.item(ref).status for ref in (first.ref, second.ref)} == {Status.OPEN}
+
+
+@pytest.mark.parametrize("said", ["before the run", "before", "there"])
+@pytest.mark.parametrize("end", ["accepted", "taken back"])
+def test_a_ticket_is_told_what_became_of_a_claim_that_was_ended_here(asking: Any, said: str, end: str) -> None:
+    item = closed(asking) if said == "there" else asking.add()
+    asking.sync()
+    if said != "there":
+        by = "olga@acme.example"
+        Resolving(asking.store, POLICY, asking.clock, this_process()).claim(item.ref, by, asking.because("done"))
+    if said == "before":
+        asking.sync()
+    if end == "accepted":
+        deciding(asking).request(item.ref, TERMS, RUTH, asking.because())
+        deciding(asking).approve(item.ref, Terms(""), OTTO, asking.because("we can bear it"))
+    else:
+        asking.edit(item.ref, status=Status.OPEN)
+    asking.sync()
+    words = "The risk of AI-000001 is accepted**" if end == "accepted" else "AI-000001 is not resolved**"
+    [comment] = told(asking, item)
+    assert comment.startswith(f"**{words}")
+    comes_to_rest(asking, 1)
