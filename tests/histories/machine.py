@@ -302,7 +302,9 @@ class Histories(RuleBasedStateMachine):
             "routes": ROUTES,
         }
         setattr(self.world.config, what, tables[what][value % len(tables[what])])
-        self.h.shared(*{"status": ("status",), "priority": ("priority",), "people": ("owner",)}.get(what, ()))
+        # Where an assignment starts work, whom the assigned account is read as decides the status too.
+        reads = {"status": ("status",), "priority": ("priority",), "people": ("owner", "status")}
+        self.h.shared(*reads.get(what, ()))
 
     @rule(
         field=st.sampled_from((Field.STATUS, Field.TITLE, Field.PRIORITY, Field.ASSIGNEE, Field.DUE_DATE)),
