@@ -96,7 +96,7 @@ class Workflow:
         names = _lower(target.names)
         if names and self._exist(issue, here, names):
             return lambda status, _: status.lower() in names
-        return lambda _, kind: kind is target.category
+        return lambda status, kind: kind is target.category and status.lower() not in _lower(target.others)
 
     def _exist(self, issue: str, here: Place, names: Sequence[str]) -> bool:
         if here.status.lower() in names or any(s.status.lower() in names for s in self._out(issue, here)):
@@ -181,6 +181,8 @@ class Workflow:
     def _no_way(self, start: Place, target: TransitionTo) -> NoWay:
         steps = self._steps.get(start, [])
         goal = " or ".join(target.names) or f"a state of category {target.category}"
+        if not target.names and start.category is target.category:
+            goal += f" other than {start.status}"
         text = f"no transition leads from {start.status} to {goal} within {HOPS} hops"
         for step in steps:
             if lacking := self._lacking(step, target):

@@ -144,8 +144,10 @@ def patch(
 
 def transition(status: Status, rules: TrackerRules) -> TransitionTo:
     """The state that a ticket of an item with this status should be in."""
-    names = rules.status[transition_key(status)]
-    return TransitionTo(_CATEGORIES[status], names, rules.resolutions_to_write(status))
+    here = transition_key(status)
+    mine = (here, "acceptance") if status is Status.ACCEPTED_AS_RISK else (here,)
+    others = tuple(name for key, names in rules.status.items() if key not in mine for name in names)
+    return TransitionTo(_CATEGORIES[status], rules.status[here], rules.resolutions_to_write(status), others)
 
 
 def rendered_title(item: ActionItem, rules: TrackerRules) -> str:

@@ -141,14 +141,16 @@ KEEP = Keep()
 
 @dataclass(frozen=True, slots=True)
 class TransitionTo:
-    """The state to bring a ticket to: any state named in `names`, else any of `category`.
+    """The state to bring a ticket to: any state named in `names`, else any of `category` but those of `others`.
 
-    Of the `resolutions` the first that the tracker has is asked for, where its workflow lets one be set.
+    Of the `resolutions` the first that the tracker has is asked for, where its workflow lets one be set. `others` are
+    the names of states that stand for something else, whatever their category.
     """
 
     category: Category
     names: tuple[str, ...] = ()
     resolutions: tuple[str, ...] = ()
+    others: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

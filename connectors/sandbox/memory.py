@@ -248,8 +248,8 @@ class MemoryTracker:
     def _target(self, now: TicketState, wanted: TransitionTo) -> TicketState:
         states = self.far_side.workflow
         named = [name for name in wanted.names if name in states]
-        alike = [name for name, category in states.items() if category is wanted.category]
-        if not named and now.category is wanted.category:
+        alike = [n for n, category in states.items() if category is wanted.category and n not in wanted.others]
+        if not named and now.name in alike:
             named = [now.name]
         if not named and not alike:
             raise NoWay(f"no state here means {wanted.category}", tuple(states))

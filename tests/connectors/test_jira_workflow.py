@@ -178,6 +178,22 @@ def test_an_issue_already_there_is_not_moved() -> None:
     assert not any(name.startswith("POST") for name, _ in server.asked if "transitions" in name)
 
 
+@pytest.mark.parametrize("at", ["To Do", "In Review"])
+def test_a_state_that_stands_for_something_else_is_left_and_passed_through(at: str) -> None:
+    arrows: Arrows = {"To Do": {"1": ("In Review", {})}, "In Review": {"2": ("In Progress", {})}}
+    flow = Workflow(arrows, at=at)
+    jira, _ = tracker(flow.routes())
+    assert bring(jira, TransitionTo(Category.INDETERMINATE, others=("in review",))).name == "In Progress"
+
+
+def test_where_the_only_states_of_a_kind_stand_for_something_else_there_is_no_way() -> None:
+    flow = Workflow({"In Review": {"1": ("To Do", {})}, "To Do": {"2": ("In Review", {})}}, at="In Review")
+    jira, _ = tracker(flow.routes())
+    with pytest.raises(NoWay, match="to a state of category indeterminate other than In Review within"):
+        bring(jira, TransitionTo(Category.INDETERMINATE, others=("In Review",)))
+    assert flow.at["10001"] == "In Review"
+
+
 def test_what_was_learned_is_learned_again_when_it_is_refused() -> None:
     flow = Workflow({"To Do": {"5": ("Done", {})}})
     jira, _ = tracker(flow.routes())

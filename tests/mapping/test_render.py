@@ -25,6 +25,7 @@ MakeTicket = Callable[..., Ticket]
 Hold = Callable[[Draft], Ticket]
 
 DONE = ("Done", "Fixed")
+PARKED = ("Parked", *RESOLUTION_NAMES["acceptance"], *DONE)
 FORMS = pytest.mark.parametrize("form", list(BodyFormat))
 TEXTS = st.text(alphabet=st.sampled_from("ab @#12<>&`*_~|[](){}!-+.:/\\\n\t\u00e9\u200b\U0001f44d\r\x00"), max_size=80)
 MARKDOWN_BLOCK = """\
@@ -153,10 +154,10 @@ def test_an_item_without_a_visible_title_is_called_by_its_ref(
 @pytest.mark.parametrize(
     ("status", "state"),
     [
-        (Status.OPEN, TransitionTo(Category.NEW)),
-        (Status.IN_PROGRESS, TransitionTo(Category.INDETERMINATE, ("Doing",))),
-        (Status.RESOLVED, TransitionTo(Category.DONE, (), ("Done",))),
-        (Status.ACCEPTED_AS_RISK, TransitionTo(Category.DONE, (), ("Parked", *RESOLUTION_NAMES["acceptance"], *DONE))),
+        (Status.OPEN, TransitionTo(Category.NEW, (), (), ("Doing", "risk-accept"))),
+        (Status.IN_PROGRESS, TransitionTo(Category.INDETERMINATE, ("Doing",), (), ("risk-accept",))),
+        (Status.RESOLVED, TransitionTo(Category.DONE, (), ("Done",), ("Doing", "risk-accept"))),
+        (Status.ACCEPTED_AS_RISK, TransitionTo(Category.DONE, (), PARKED, ("Doing",))),
     ],
 )
 def test_each_status_is_a_state_to_bring_the_ticket_to(

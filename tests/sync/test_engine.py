@@ -668,6 +668,18 @@ def test_a_status_with_no_way_there_is_held_and_the_rest_goes_on(world: Any) -> 
     comes_to_rest(world, 1)
 
 
+def test_a_ticket_leaves_a_state_of_the_right_kind_that_is_mapped_as_another_status(world: Any) -> None:
+    world.authority[Field.STATUS] = Authority.ITEM
+    item = world.add()
+    world.sync()
+    world.edit(item.ref, status=Status.IN_PROGRESS)
+    world.far.move_to(world.link(item.ref).ref, "In Review")
+    world.status = {"open": ("To Do", "In Review")}
+    world.sync()
+    assert world.ticket(item.ref).state.name == "In Progress"
+    comes_to_rest(world, 1)
+
+
 def test_a_changed_mapping_compares_every_link_again(world: Any) -> None:
     items = [world.add(f"Encrypt volume {n} of the billing system") for n in range(3)]
     world.sync()
