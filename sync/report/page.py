@@ -4,6 +4,7 @@ import re
 from base64 import b64encode
 from collections.abc import Iterator, Mapping
 from datetime import datetime
+from functools import cache
 from hashlib import sha256
 from typing import Any
 from urllib.parse import urlsplit
@@ -36,15 +37,7 @@ def page(book: Book, charts: Mapping[str, str], *, proofs: bool) -> Member:
 
 
 def _page(book: Book, charts: Mapping[str, str], proofs: bool) -> Iterator[bytes]:
-    environment = Environment(
-        loader=PackageLoader("sync.report"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        finalize=_shown,
-    )
-    environment.filters |= {"minute": _minute, "address": _address, "plain": words.plain, "value": words.value}
+    environment = _environment()
     style = Markup(environment.get_template("style.css").render())  # noqa: S704
     stream = environment.get_template(PAGE).stream(
         book=book,
@@ -57,6 +50,21 @@ def _page(book: Book, charts: Mapping[str, str], proofs: bool) -> Iterator[bytes
     stream.enable_buffering(_PIECES)
     for text in stream:
         yield text.encode()
+
+
+@cache
+def _environment() -> Environment:
+    """The templates, each of which is compiled once in a process."""
+    environment = Environment(
+        loader=PackageLoader("sync.report"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        finalize=_shown,
+    )
+    environment.filters |= {"minute": _minute, "address": _address, "plain": words.plain, "value": words.value}
+    return environment
 
 
 def _told(book: Book) -> Mapping[str, Any]:

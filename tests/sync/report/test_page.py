@@ -8,6 +8,7 @@ from html.parser import HTMLParser
 from itertools import pairwise
 
 import pytest
+from jinja2 import Environment
 
 from sync.report.book import read
 from sync.report.charts import charts
@@ -62,6 +63,12 @@ def past(world: World) -> Past:
 def told(past: Past) -> Callable[[], Book]:
     days = Period(date(2026, 1, 1), date(2026, 12, 31))
     return lambda: read(past.store, days, POLICY)
+
+
+def test_a_second_page_compiles_no_templates(told: Callable[[], Book], monkeypatch: pytest.MonkeyPatch) -> None:
+    first = drawn(told())
+    monkeypatch.setattr(Environment, "compile", lambda *_, **__: pytest.fail("compiled a template again"))
+    assert drawn(told()) == first
 
 
 def test_the_same_ledger_gives_the_same_page_and_the_same_charts(past: Past, told: Callable[[], Book]) -> None:
