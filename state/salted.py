@@ -8,7 +8,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from typing import Any
 
 import orjson
-from sqlalchemy import Connection, Row, bindparam, delete, insert, select
+from sqlalchemy import Connection, Row, delete, insert, select
 
 from state.errors import AuditError
 from state.series import Rows, chunks
@@ -158,13 +158,16 @@ def erase(connection: Connection, hashes: Iterable[str]) -> None:
 def held(connection: Connection, wanted: Iterable[str]) -> dict[str, bool]:
     """Those of the hashes whose text is still here, and whether each was made of it."""
     found: dict[str, bool] = {}
+    mark = "%s" if connection.dialect.name == "postgresql" else "?"
     for some in chunks(wanted):
-        rows = connection.execute(_HELD, {"some": some}).all()
+        marks = ", ".join([mark] * len(some))
+        rows = connection.exec_driver_sql(f"{_HELD} IN ({marks})", tuple(some)).all()
         found.update((hash_, _is_whole(hash_, salt, text)) for hash_, salt, text in rows)
     return found
 
 
-_HELD = select(SALTED.c.hash, SALTED.c.salt, SALTED.c.text).where(SALTED.c.hash.in_(bindparam("some", expanding=True)))
+_HELD = "SELECT hash, salt, text FROM salted WHERE hash"
+"""Said to the driver itself, which is told each hash at less cost."""
 
 
 def _is_whole(hash_: str, salt: str, text: str) -> bool:

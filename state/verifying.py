@@ -6,7 +6,8 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple, Protocol
 
-from sqlalchemy import Connection, LargeBinary, cast, func, select
+from sqlalchemy import Connection, LargeBinary, cast, func, select, type_coerce
+from sqlalchemy.types import NullType
 
 from state import salted
 from state.audit import AUDIT, GENESIS, canonical, leaf, read, read_quickly, told_of
@@ -15,7 +16,7 @@ from state.errors import AuditError
 from state.guards import lacking
 from state.merkle import Tree
 from state.series import pages
-from state.shape import has_shape, stands_well
+from state.shape import has_shape, is_ordinary, stands_well
 from state.tables import ItemRow
 
 ITEM = ItemRow.__table__  # type: ignore[attr-defined]
@@ -288,6 +289,8 @@ def _inner_fault(row: Stored) -> str | None:
     text = row.body.encode("utf-8", "surrogateescape")
     if leaf(text) != row.hash:
         return "does not match its hash: its text or its hash was changed"
+    if is_ordinary(row.body, row.seq, row.prev, row.object):
+        return None
     body = read_quickly(text)
     if not isinstance(body, dict):
         try:
@@ -336,7 +339,7 @@ def _pages(connection: Connection, after: int) -> Iterator[list[Stored]]:
     """The stored records after a number in order, read so that even broken text arrives."""
     names = ("prev", "hash", "object", "body")
     bare = connection.dialect.name == "sqlite"
-    columns = [cast(AUDIT.c[name], LargeBinary) if bare else AUDIT.c[name] for name in names]
+    columns = [type_coerce(cast(AUDIT.c[name], LargeBinary), NullType) if bare else AUDIT.c[name] for name in names]
     query = select(AUDIT.c.seq, *columns).order_by(AUDIT.c.seq).limit(_PAGE)
     first = query.where(AUDIT.c.seq > after) if after else query
     found = pages(
