@@ -92,6 +92,7 @@ def accepted(truth: Truth) -> set[Any]:
 def test_the_year_has_all_that_happens_in_one(audited: Audit) -> None:
     kinds = {row["action"] for row in audited.tables.rows["events"]}
     assert EVERYTHING - kinds == set()
+    assert json.loads((audited.tables.folder / "completeness.json").read_bytes())["strange"] == {}
     ended = {row["status"] for row in audited.tables.rows["items"]}
     assert ended == {"open", "in_progress", "resolved", "accepted_as_risk"}
 
