@@ -47,20 +47,18 @@ def csv(
 def json_(shell: Shell, first: First, last: Last, out: Out, framework: Framework = "", tracker: Tracker = "") -> int:
     """Write a period as one JSON document: the summary, and the tables as lists of objects."""
     from sync.app import reporting
-    from sync.report.board import as_json
     from sync.report.pack import Asked
 
-    return reporting.write(shell, Asked(first, last, framework, tracker), out, as_json)
+    return reporting.write(shell, Asked(first, last, framework, tracker), out, reporting.json)
 
 
 @command(report_app, "counterfoil report md --from 2026-01-01 --to 2026-06-30 --out report.md")
 def md(shell: Shell, first: First, last: Last, out: Out, framework: Framework = "", tracker: Tracker = "") -> int:
     """Write a period as Markdown: the summary, and what the page shows as tables, without the stories."""
     from sync.app import reporting
-    from sync.report.board import as_markdown
     from sync.report.pack import Asked
 
-    return reporting.write(shell, Asked(first, last, framework, tracker), out, as_markdown)
+    return reporting.write(shell, Asked(first, last, framework, tracker), out, reporting.md)
 
 
 @command(

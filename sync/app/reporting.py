@@ -1,6 +1,6 @@
 """A period to read on a working day, as a page, as tables, as JSON or as Markdown."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -9,25 +9,36 @@ from sync.app.failures import IN_ORDER, Mistaken
 from sync.app.files import whole
 from sync.app.periods import Told, verified
 from sync.app.shell import Shell
+from sync.report.board import as_json, as_markdown
 from sync.report.members import Member
 from sync.report.model import Book
 from sync.report.pack import Asked
-from sync.report.page import page
+from sync.report.page import pages
 from sync.report.sheets import csv_members
 
-Form = Callable[[Book], Member]
-"""Makes a file of what is told."""
+Form = Callable[[Book, str], Iterable[Member]]
+"""Makes files of what is told, of which the first, or only one, has this name."""
 
 
 def write(shell: Shell, asked: Asked, out: Path, form: Form) -> int:
-    """Write a period as one file; the same records give the same bytes."""
+    """Write a period as one file, and maybe others beside it; the same records give the same bytes."""
     with verified(shell, asked) as told:
-        return _written(shell, told, [(form(told.book), out)])
+        return _written(shell, told, out.parent, form(told.book, out.name))
 
 
-def html(book: Book) -> Member:
+def html(book: Book, name: str) -> Iterable[Member]:
     """The page, without proofs."""
-    return page(book, drawn(book), proofs=False)
+    return pages(book, drawn(book), proofs=False, name=name)
+
+
+def json(book: Book, name: str) -> Iterable[Member]:
+    """One document of JSON."""
+    return [as_json(book, name)]
+
+
+def md(book: Book, name: str) -> Iterable[Member]:
+    """One document of Markdown."""
+    return [as_markdown(book, name)]
 
 
 def csv(shell: Shell, asked: Asked, folder: Path) -> int:
@@ -37,29 +48,31 @@ def csv(shell: Shell, asked: Asked, folder: Path) -> int:
             folder.mkdir(exist_ok=True)
         except OSError as error:
             raise Mistaken(f"{folder} cannot be written: {error.strerror or error}") from None
-        return _written(shell, told, [(each, folder / each.name) for each in csv_members(told.book)])
+        return _written(shell, told, folder, csv_members(told.book))
 
 
-def _written(shell: Shell, told: Told, files: list[tuple[Member, Path]]) -> int:
-    for member, out in files:
-        with whole(out) as file:
+def _written(shell: Shell, told: Told, folder: Path, members: Iterable[Member]) -> int:
+    files: list[str] = []
+    for member in members:
+        with whole(folder / member.name) as file:
             file.writelines(member.content)
+        files.append(str(folder / member.name))
     book = told.book
     answer = {
-        "files": [str(file) for _, file in files],
+        "files": files,
         "records": book.position,
         "items": len(book.told),
         "strange": [each.seq for each in book.strange],
         "complaints": told.silent,
     }
-    shell.answer(answer, lambda: show.rendered(*_words(told, [file for _, file in files])))
+    shell.answer(answer, lambda: show.rendered(*_words(told, files)))
     return IN_ORDER
 
 
-def _words(told: Told, files: list[Path]) -> Iterator[object]:
+def _words(told: Told, files: list[str]) -> Iterator[object]:
     book = told.book
     yield f"From {show.counted(book.position, 'record')}, {show.counted(len(book.told), 'item')} in the period"
-    yield show.bullets(map(str, files))
+    yield show.bullets(files)
     yield from told.doubts
 
 

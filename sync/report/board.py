@@ -15,9 +15,9 @@ Columns = Mapping[str, Callable[[Any], object]]
 """What stands in the columns of a table, by their headings, of each thing that has a row."""
 
 
-def as_json(book: Book) -> Member:
+def as_json(book: Book, name: str) -> Member:
     """The summary, and each table of a period as a list of objects."""
-    return Member("report.json", _json(book))
+    return Member(name, _json(book))
 
 
 def _json(book: Book) -> Iterator[bytes]:
@@ -38,9 +38,9 @@ def _json(book: Book) -> Iterator[bytes]:
     yield b"}\n"
 
 
-def as_markdown(book: Book) -> Member:
+def as_markdown(book: Book, name: str) -> Member:
     """What the page shows, but for charts and stories; what people wrote is words in it, whatever they wrote."""
-    return Member("report.md", (text.encode() for text in _markdown(book)))
+    return Member(name, (text.encode() for text in _markdown(book)))
 
 
 def _markdown(book: Book) -> Iterator[str]:

@@ -6,12 +6,14 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime
 from functools import cache
 from hashlib import sha256
+from pathlib import PurePath
 from typing import Any
 from urllib.parse import urlsplit
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
+from state.series import chunks
 from sync.report import figures, remarks, words
 from sync.report.members import Member
 from sync.report.model import Book, status_at
@@ -22,31 +24,47 @@ PAGE = "index.html"
 _OBEYED = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069\ufff9-\ufffb]")
 """What a page would obey instead of show: control characters, and those that turn the direction of writing."""
 _PIECES = 200
+MOST = 1000
+"""So many stories a browser opens at once with ease."""
 
 
 def members(book: Book, charts: Mapping[str, str]) -> Iterator[Member]:
     """The readable part of a pack: the page with its charts, the tables, and the workbook with all of them."""
-    yield page(book, charts, proofs=True)
+    yield from pages(book, charts, proofs=True)
     yield from csv_members(book)
     yield workbook(book)
 
 
-def page(book: Book, charts: Mapping[str, str], *, proofs: bool) -> Member:
-    """The page; with `proofs` it says how what it tells can be checked with the files beside it."""
-    return Member(PAGE, _page(book, charts, proofs))
+def pages(
+    book: Book, charts: Mapping[str, str], *, proofs: bool, name: str = PAGE, most: int = MOST
+) -> Iterator[Member]:
+    """The page; with `proofs` it says how what it tells can be checked with the files beside it.
 
-
-def _page(book: Book, charts: Mapping[str, str], proofs: bool) -> Iterator[bytes]:
-    environment = _environment()
-    style = Markup(environment.get_template("style.css").render())  # noqa: S704
-    stream = environment.get_template(PAGE).stream(
-        book=book,
-        proofs=proofs,
-        style=style,
-        policy_of_content=_policy(style),
-        charts={name: Markup(svg) for name, svg in charts.items()},  # noqa: S704
+    More than `most` stories stand on further pages beside it, which are named after it.
+    """
+    stories, file = book.told, PurePath(name)
+    some = list(chunks(stories, most)) if len(stories) > most else []
+    further = {f"{file.stem}-{number:03d}{file.suffix}": each for number, each in enumerate(some, 1)}
+    homes = {each.ref: place for place, part in further.items() for each in part}
+    style = Markup(_environment().get_template("style.css").render())  # noqa: S704
+    shared = {
+        "book": book,
+        "proofs": proofs,
+        "style": style,
+        "policy_of_content": _policy(style),
+        "homes": homes or dict.fromkeys((each.ref for each in stories), ""),
+        "begin": name,
         **_told(book),
-    )
+    }
+    pictures = {name: Markup(svg) for name, svg in charts.items()}  # noqa: S704
+    here = () if further else stories
+    yield Member(name, _drawn(PAGE, shared | {"charts": pictures, "stories": here, "further": further}))
+    for place, part in further.items():
+        yield Member(place, _drawn("stories.html", shared | {"stories": part}))
+
+
+def _drawn(template: str, told: Mapping[str, Any]) -> Iterator[bytes]:
+    stream = _environment().get_template(template).stream(told)
     stream.enable_buffering(_PIECES)
     for text in stream:
         yield text.encode()
@@ -68,12 +86,9 @@ def _environment() -> Environment:
 
 
 def _told(book: Book) -> Mapping[str, Any]:
-    told = book.told
     return {
         "summary": figures.summary(book),
         "durations": figures.to_resolve(book),
-        "stories": told,
-        "told": frozenset(each.ref for each in told),
         "standing": remarks.standing(book),
         "over": remarks.over(book),
         "overdue": remarks.overdue(book),

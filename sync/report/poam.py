@@ -1,6 +1,7 @@
 """A period as a plan of action and milestones of OSCAL, the same bytes each time."""
 
 import json
+from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
@@ -51,11 +52,17 @@ def content(plan: Mapping[str, Any]) -> Iterator[bytes]:
 
 @dataclass(slots=True)
 class _Plan:
-    """A plan in the making: `parties` are the people that it has named so far."""
+    """A plan in the making: `parties` are the people that it has named so far, `statements` the risks of each item."""
 
     book: Book
     installation: UUID
     parties: dict[str, Object] = field(default_factory=dict)
+    statements: dict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
+
+    def __post_init__(self) -> None:
+        for risk in self.book.risks:
+            for ref in risk.items if risk.statement else ():
+                self.statements[ref].append(f"{risk.id}: {risk.statement}")
 
     def id(self, *of: object) -> str:
         """The UUID of something, the same in every plan of this installation."""
@@ -187,14 +194,13 @@ class _Plan:
         }
 
     def _risk(self, item: ItemStory) -> Object:
-        answers, said = deviations(item), [each for each in self.book.risks if item.ref in each.items]
-        statements = [f"{each.id}: {each.statement}" for each in said if each.statement]
+        answers = deviations(item)
         asked = any(each.state == "requested" for each in item.acceptances)
         risk = {
             "uuid": self.id("risk", item.ref),
             "title": _title(item),
             "description": _description(item),
-            "statement": "\n\n".join(statements) or "No Risk Statement",
+            "statement": "\n\n".join(self.statements[item.ref]) or "No Risk Statement",
             "props": [
                 *(_prop("impacted-control-id", each, FEDRAMP) for each in item.values["controls"] if _line(each)),
                 *(_prop(d.kind, _APPROVALS[d.answer], FEDRAMP) for d in answers if d.answer in _APPROVALS),

@@ -18,7 +18,7 @@ import pytest
 
 from sync.report.charts import charts
 from sync.report.model import Book
-from sync.report.page import page
+from sync.report.page import pages
 from sync.report.remarks import overdue
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome") or ""
@@ -109,7 +109,8 @@ def browser(folder: Path) -> Iterator[Browser]:
 def test_in_a_browser_a_story_opens_by_a_click_nothing_leaves_the_page_and_it_prints_on_a4(
     half_year: Book, tmp_path: Path
 ) -> None:
-    (file := tmp_path / "index.html").write_bytes(b"".join(page(half_year, charts(half_year), proofs=True).content))
+    made = next(pages(half_year, charts(half_year), proofs=True))
+    (file := tmp_path / made.name).write_bytes(b"".join(made.content))
     first, named = half_year.told[0], overdue(half_year)[0]
     shown = "document.getElementById({!r}).checkVisibility({{contentVisibilityAuto: true}})"
     with browser(tmp_path / "profile") as tab:

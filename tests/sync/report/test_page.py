@@ -13,7 +13,7 @@ from jinja2 import Environment
 from sync.report.book import read
 from sync.report.charts import charts
 from sync.report.model import Book, Period, Policy, Right
-from sync.report.page import page
+from sync.report.page import pages
 from tests.sync.conftest import World
 from tests.sync.report.history import Past, year
 
@@ -51,7 +51,7 @@ class Tags(HTMLParser):
 
 
 def drawn(book: Book, *, proofs: bool = True) -> str:
-    return b"".join(page(book, {}, proofs=proofs).content).decode()
+    return b"".join(next(pages(book, {}, proofs=proofs)).content).decode()
 
 
 @pytest.fixture
@@ -81,7 +81,7 @@ def test_the_same_ledger_gives_the_same_page_and_the_same_charts(past: Past, tol
     days = [date.fromisoformat(day) for day in re.findall(r">\s*(\d{4}-\d\d-\d\d)\s*<", pictures["controls"])]
     assert days[0] == one.period.first
     assert len({later - sooner for sooner, later in pairwise(days)}) == 1, "a time axis that names whole days alike"
-    whole = b"".join(page(one, pictures, proofs=True).content).decode()
+    whole = b"".join(next(pages(one, pictures, proofs=True)).content).decode()
     assert whole.count("<svg") == 4
     ids = re.findall(r'\sid="([^"]+)"', whole)
     assert len(ids) == len(set(ids))
@@ -158,3 +158,20 @@ def test_a_copy_without_proofs_says_so(past: Past, told: Callable[[], Book]) -> 
 
 def test_a_confined_page_says_what_it_is_confined_to(told: Callable[[], Book]) -> None:
     assert "Only what concerns the framework <strong>soc2</strong>" in drawn(replace(told(), framework="soc2"))
+
+
+def test_more_stories_than_a_browser_takes_with_ease_stand_on_further_pages_and_each_link_finds_its_own(
+    half_year: Book,
+) -> None:
+    drawn_ = pages(half_year, {}, proofs=False, name="q.html", most=7)
+    made = {each.name: b"".join(each.content).decode() for each in drawn_}
+    assert [*made] == ["q.html", *(f"q-{n:03d}.html" for n in range(1, 2 + (len(half_year.told) - 1) // 7))]
+    tags = {name: Tags(text) for name, text in made.items()}
+    assert [each.crossed + each.standing for each in tags.values()] == [[]] * len(made)
+    places = {(name, found["id"]) for name, each in tags.items() for _, found in each.found if "id" in found}
+    links = [(name, (f["href"] or "").partition("#")) for name, each in tags.items() for t, f in each.found if t == "a"]
+    inside = [(to or name, place) for name, (to, _, place) in links if not to.startswith("http")]
+    assert [each for each in inside if each not in places and (each[0] not in made or each[1])] == []
+    told = [name for name, place in sorted(places) if place and place.startswith("AI-")]
+    assert (len(told), "q.html" in told) == (len(half_year.told), False)
+    assert made.keys() - {"q.html"} <= {to for to, _ in inside}
