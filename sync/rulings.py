@@ -302,8 +302,8 @@ def _field_hold(kind: HoldKind, seen: Sighting, change: Change, detail: str) -> 
     return Hold(kind, seen.item.ref, seen.link.ref.tracker, detail, change.field, change.ours, change.theirs)
 
 
-def who(seen: Sighting, change: Change, run: str) -> Because:
-    """The person who made the change according to the ticket's history, else the tracker itself.
+def who(seen: Sighting, change: Change, run: str, said: Claim | None = None) -> Because:
+    """The person who made the change, or by it a new claim, according to the ticket's history, else the tracker.
 
     Where nothing but what was taken in before has happened to the ticket, the field is merely read as something else,
     as by another mapping. Where only the item was changed and the ticket has the say, nobody did anything there.
@@ -314,7 +314,7 @@ def who(seen: Sighting, change: Change, run: str) -> Because:
         return Because(BY_ITSELF, run, "", words)
     told = {id_ for name, id_ in seen.taken if name in _TOLD_AS.get(change.field, (change.field,))}
     known = max((n for n, act in enumerate(seen.activity, 1) if act.id in told), default=0)
-    last, act = deed(seen, change), deed(replace(seen, activity=seen.activity[known:]), change)
+    last, act = deed(seen, change, said), deed(replace(seen, activity=seen.activity[known:]), change, said)
     if act is None and (seen.still or (last is not None and last.kind is ActivityKind.FIELD)):
         return Because(BY_ITSELF, run, "", f"{key}: its {change.field} is read as {value} now")
     reason = f"{key}: {change.field} is now {value}"
@@ -329,8 +329,8 @@ def because_of(act: Activity, tracker: str, run: str, reason: str) -> Because:
     return Because(Agent(kind, tracker, act.by.id, act.by.name), run, act.id, reason, act.at)
 
 
-def deed(seen: Sighting, change: Change) -> Activity | None:
-    """The last thing somebody else than us did that moved the field, if the history tells.
+def deed(seen: Sighting, change: Change, said: Claim | None = None) -> Activity | None:
+    """The last thing somebody else than us did that moved the field, or that is a new claim, if the history tells.
 
     A status also moves with who has taken the ticket, with a change linked to it, or with its resolution alone.
     """
@@ -340,6 +340,9 @@ def deed(seen: Sighting, change: Change) -> Activity | None:
         since, moved = seen.link.seen_at or seen.link.linked_at, _MOVES_STATUS.get(change.theirs or "", ())
         recent = [a for a in others if a.at >= since and a.after is not None]
         found = [a for a in recent if (a.field if a.kind is ActivityKind.FIELD else a.kind) in moved]
+    new = None if said == seen.item.claim else said
+    if new is not None and (mine := [a for a in others if (a.by.id, a.at) == (new.by, new.at)]):
+        found = [a for a in found if a in mine] or mine
     return found[-1] if found else None
 
 

@@ -381,7 +381,7 @@ def _item_changes(seen: Sighting, rulings: Iterable[Ruling], run: str) -> Iterab
     revision = seen.item.revision
     for ruling in rulings:
         if any(getattr(seen.item, name) != value for name, value in ruling.values.items()):
-            because = ruling.because or who(seen, ruling.change, run)
+            because = ruling.because or who(seen, ruling.change, run, ruling.values.get("claim"))
             yield ItemChange(seen.item.ref, ruling.values, because, seen=revision)
             revision += 1
 

@@ -97,6 +97,8 @@ def test_who_put_the_label_on_asks_and_not_who_moved_the_ticket_since(world: Any
     assert hold.detail.startswith("Mia put the label risk-accept on MEM-1; a risk is accepted by")
     [asked] = world.store.ask(acceptances.standing)
     assert asked.requester.endswith("mia@acme.example")
+    [told] = [r.told for r in world.store.log([item.ref], action="item.changed") if r.told["field"] == "claim"]
+    assert (told["actor"]["account"], told["source"]["event"]) == ("mia", asked.event)
 
 
 def test_a_ticket_that_asked_by_its_label_is_closed_once_its_risk_is_accepted(world: Any) -> None:
