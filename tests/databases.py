@@ -60,6 +60,10 @@ class Databases(Protocol):
         """The URL of a new one that holds what another one of the kind does, which nobody has open."""
         ...
 
+    def keep(self, name: bytes, url: str) -> None:
+        """Have `made` give copies of this one, as it is now and nobody has it open, where the entropy gives `name`."""
+        ...
+
 
 class Files:
     """SQLite files in a folder."""
@@ -84,6 +88,10 @@ class Files:
         path = self._path()
         shutil.copy(str(make_url(url).database), path)
         return f"sqlite:///{path}"
+
+    def keep(self, name: bytes, url: str) -> None:
+        self._templates[name] = self._shelf() / "kept.db"
+        shutil.copy(str(make_url(url).database), self._templates[name])
 
     def _path(self) -> Path:
         return self._folder / f"book-{next(self._numbers)}.db"
@@ -113,6 +121,9 @@ class OnServer:
     def copy(self, url: str) -> str:
         self._given.append(made := self.server.copy(url))
         return made
+
+    def keep(self, name: bytes, url: str) -> None:
+        self._templates[name] = self.server.copy(url)
 
     def close(self) -> None:
         for url in self._given:

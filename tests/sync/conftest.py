@@ -145,10 +145,14 @@ def clock() -> Clock:
     return Clock()
 
 
+def new_world(url: str, clock: Clock) -> World:
+    """A world in which nothing happened yet; whoever asks for it closes its store."""
+    far = FarSide(clock)
+    return World(Store.open(url, clock=clock), clock, far, MemoryTracker("eng", far_side=far, caps=CAPS), url=url)
+
+
 @pytest.fixture
 def world(databases: Databases, clock: Clock) -> Iterator[World]:
-    url = databases.made()
-    far = FarSide(clock)
-    made = World(Store.open(url, clock=clock), clock, far, MemoryTracker("eng", far_side=far, caps=CAPS), url=url)
+    made = new_world(databases.made(), clock)
     yield made
     made.store.close()

@@ -1,7 +1,9 @@
 """A run that does everything there is to do, killed at each of its named points."""
 
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
 from contextlib import suppress
+from copy import deepcopy
 from dataclasses import replace
 from typing import Any
 
@@ -11,11 +13,17 @@ from connectors.errors import Unavailable
 from state.errors import LeaseLost
 from state.lease import Holder
 from state.model import Status
+from state.store import Store
 from sync.plan import Safety
 from sync.watched import CRASH_POINTS, STEPS
+from tests.databases import Databases
+from tests.sync.conftest import Clock, World, new_world
 
 OLD = ("Train every newcomer", "Rotate the access keys", "Encrypt the backup bucket", "Review who may deploy")
 NEW = tuple(f"Encrypt volume {n} of the billing system" for n in range(4))
+
+
+MUCH = b"a world with much to do"
 
 
 class Killed(Exception):
@@ -23,7 +31,7 @@ class Killed(Exception):
 
 
 def much_to_do(world: Any) -> None:
-    """Leave answers lost, changes on both sides, comments, and a tracker that asks for long pauses and fails."""
+    """Leave answers lost, changes on both sides, and comments."""
     world.tracker.caps = replace(world.tracker.caps, bulk_create=2)
     edited, moved, said, heard = (world.add(title) for title in OLD)
     world.sync()
@@ -42,10 +50,38 @@ def much_to_do(world: Any) -> None:
     world.far.edit(labelled.ref, labels=labelled.labels | {"theirs"})
     world.edit(edited.ref, description="Within a month of their first day.")
     world.store.add_comment(moved.ref, "olga@acme.example", "Once", world.because())
+
+
+def make_trouble(world: World) -> None:
+    """Have the tracker ask for long pauses and fail."""
     for pause in range(60, 301, 60):
         world.far.limit_rate(pause, "update")
     world.far.limit_rate(330, "comment")
     world.far.fail_next("create", Unavailable("503"))
+
+
+@pytest.fixture(scope="module")
+def kept() -> dict[str, tuple[Any, ...]]:
+    """The clock, the far side, the tracker and the runs of a world with much to do, by kind of database."""
+    return {}
+
+
+@pytest.fixture
+def busy(databases: Databases, kept: dict[str, tuple[Any, ...]]) -> Iterator[World]:
+    """A world with much to do, which comes about once for each kind of database and is copied, in trouble."""
+    if databases.kind not in kept:
+        first = new_world(databases.made(), Clock())
+        much_to_do(first)
+        first.store.close()
+        databases.keep(MUCH, first.url)
+        kept[databases.kind] = (first.clock, first.far, first.tracker, first.runs)
+    lock = vars(kept[databases.kind][1])["_doing"]
+    clock, far, tracker, runs = deepcopy(kept[databases.kind], {id(lock): threading.RLock()})
+    url = databases.made(lambda _: MUCH)
+    world = World(Store.open(url, clock=clock), clock, far, tracker, url=url, runs=runs)
+    make_trouble(world)
+    yield world
+    world.store.close()
 
 
 def run(world: Any, crash: Callable[[str], None]) -> None:
@@ -63,33 +99,31 @@ def kill_at(point: str) -> Callable[[str], None]:
     return crash
 
 
-def test_a_run_that_does_everything_passes_every_point(world: Any) -> None:
-    much_to_do(world)
+def test_a_run_that_does_everything_passes_every_point(busy: World) -> None:
     passed: list[str] = []
-    run(world, passed.append)
+    run(busy, passed.append)
     assert set(passed) == set(CRASH_POINTS)
     assert all(passed.count(f"{step}.before") == passed.count(f"{step}.after") for step in STEPS)
 
 
 @pytest.mark.parametrize("point", CRASH_POINTS)
-def test_a_run_killed_at_any_point_and_resumed_leaves_one_ticket_per_item(world: Any, point: str) -> None:
-    much_to_do(world)
-    run(world, kill_at(point))
+def test_a_run_killed_at_any_point_and_resumed_leaves_one_ticket_per_item(busy: World, point: str) -> None:
+    run(busy, kill_at(point))
     for _ in range(3):
-        world.clock.sleep(600)
-        world.sync()
-    records = world.records()
-    world.clock.sleep(600)
-    assert world.sync().plan.operations == ()
-    assert world.records() == records
-    assert world.store.verify().ok
-    assert world.store.open_intents(None) == []
-    assert sorted(ticket.title for ticket in world.far.tickets()) == sorted((*OLD, *NEW))
-    items = {item.title: item for item in world.store.list_items()}
+        busy.clock.sleep(600)
+        busy.sync()
+    records = busy.records()
+    busy.clock.sleep(600)
+    assert busy.sync().plan.operations == ()
+    assert busy.records() == records
+    assert busy.store.verify().ok
+    assert busy.store.open_intents(None) == []
+    assert sorted(ticket.title for ticket in busy.far.tickets()) == sorted((*OLD, *NEW))
+    items = {item.title: item for item in busy.store.list_items()}
     assert items[OLD[1]].status is Status.IN_PROGRESS
-    assert "theirs" in world.ticket(items[OLD[3]].ref).labels
+    assert "theirs" in busy.ticket(items[OLD[3]].ref).labels
     for title, text in ((OLD[1], "Once"), (OLD[2], "Lost")):
-        said = [a for a in world.far.activity(world.link(items[title].ref).ref) if a.kind == "comment"]
+        said = [a for a in busy.far.activity(busy.link(items[title].ref).ref) if a.kind == "comment"]
         assert [text in str(a.text) for a in said] == [True]
 
 
