@@ -178,9 +178,18 @@ def without_faults(theatre: Theatre, number: int) -> End:
     return ends
 
 
+def story_of(seed: int, number: int) -> int:
+    """The number of the story that a schedule tells."""
+    return _chance(seed, number).randrange(STORIES)
+
+
+def _chance(seed: int, number: int) -> Random:
+    return Random(seed * 1_000_000_007 + number)  # noqa: S311
+
+
 def schedule(seed: int, number: int) -> Case:
     """One schedule, told by its seed and its number."""
-    chance = Random(seed * 1_000_000_007 + number)  # noqa: S311
+    chance = _chance(seed, number)
     which = chance.randrange(STORIES)
     wanted = fine_end(which)
     meets = climate(number, chance)
