@@ -15,7 +15,7 @@ from state.checkpoint import BadKey, Head, NoCheckpoint, PublicKey, epoch, is_of
 from state.checkpoints import FORKED, LEDGER, ROTATED
 from state.errors import StateError
 from state.store import Store
-from state.verifying import TOLERANCE, Point, Standing, Verdict, verify
+from state.verifying import Point, Standing, Verdict, verify
 
 _HERE = "this database"
 EVERY = 100
@@ -165,12 +165,6 @@ def concluded(ledger: Books, kept: Sequence[Kept], known: Sequence[PublicKey], k
 
 def _doubts(verdict: Verdict, anchored: int, count: int) -> Iterator[str]:
     """Why a ledger of so many records of which some are vouched for is not vouched for as a whole."""
-    if verdict.backdated:
-        which = ", ".join(f"{seq:,}" for seq in verdict.backdated[:_NAMED])
-        yield (
-            f"{len(verdict.backdated):,} records say that they were recorded more than {TOLERANCE.seconds // 60} "
-            f"minutes before the one before them: {which}"
-        )
     if not anchored:
         return
     if count - anchored > EVERY:

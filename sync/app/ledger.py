@@ -10,6 +10,7 @@ from connectors.anchors.base import Anchor, AnchorError, Kept
 from connectors.anchors.directory import Directory
 from state.checkpoint import PublicKey, is_by
 from state.errors import Busy, Damaged, Unreachable
+from state.verifying import TOLERANCE
 from sync.app import shapes, show
 from sync.app.anchoring import anchors
 from sync.app.failures import IN_ORDER, KNOWN, Mistaken, words
@@ -113,6 +114,10 @@ def _told(found: Finding, kept: Sequence[Kept], silent: Sequence[str]) -> Iterat
         yield f"{show.counted(verdict.redacted, 'personal text')} redacted, commitment present"
         which = [f"{count:,} by record {seq:,}" for seq, count in verdict.erasing.items()]
         yield show.bullets(which[-_LISTED:])
+    if verdict.backdated:
+        those = ", ".join(f"{seq:,}" for seq in verdict.backdated[:_LISTED])
+        many = show.counted(len(verdict.backdated), "record")
+        yield f"The clock went back by more than {TOLERANCE.seconds // 60} minutes before {many}: {those}"
     given_up = [fork.words for fork in found.given_up]
     for title, some in (("Open", found.doubts), ("Given up", given_up), ("Not counted", found.not_counted)):
         if some:

@@ -134,6 +134,7 @@ def finding(each: Finding) -> dict[str, Any]:
         "last_good": None if good is None else {"origin": good.origin, "size": good.size},
         "redacted": each.verdict.redacted,
         "erasing": [{"record": seq, "texts": count} for seq, count in each.verdict.erasing.items()],
+        "backdated": list(each.verdict.backdated),
         "given_up": [_given_up(fork) for fork in each.given_up],
         "doubts": list(each.doubts),
         "not_counted": list(each.not_counted),

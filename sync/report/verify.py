@@ -618,9 +618,6 @@ def doubts(ledger: Ledger, found: Found, late: list[Checkpoint], known_epoch: in
         yield f"record {found.anchored + 1:,} is vouched for by no checkpoint, though others were recorded a day later"
     if lost := sorted({ledger.erased[each] for each in ledger.gone if ledger.erased[each] > found.anchored}):
         yield f"record {lost[0]:,}, which no checkpoint vouches for, says that personal texts were erased"
-    if ledger.backdated:
-        which = ", ".join(f"{seq:,}" for seq in ledger.backdated[:SHOWN])
-        yield f"{len(ledger.backdated):,} records say that they were recorded long before the one before them: {which}"
     for fork in found.forks:
         if fork.epoch > known_epoch:
             yield f"it was begun anew in record {fork.seq:,}; --epoch {fork.epoch} says that you know of that"
@@ -867,6 +864,9 @@ def examine(pack: Pack, keys: list[Key], mine: list[Note], known_epoch: int, say
     check_evidence(pack, ledger.account, say)
     check_counts(pack, ledger, say)
     check_tables(pack, ledger, say)
+    if ledger.backdated:
+        which = ", ".join(f"{seq:,}" for seq in ledger.backdated[:SHOWN])
+        say.append(f"The clock went back by more than 5 minutes before {len(ledger.backdated):,} records: {which}.")
     signers = check_files(pack, [key for key, limit in keys_of.items() if limit >= ledger.size])
     say.append(covered(pack, signers))
     if ledger.gone:
