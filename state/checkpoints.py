@@ -3,13 +3,14 @@
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from sqlalchemy import Connection, Row, delete, insert, select, update
 from sqlalchemy.exc import DataError
 
 from state.checkpoint import Head, unchecked
+from state.columns import as_stored
 from state.merkle import Tree
 from state.series import PAGE, pages
 from state.tables import AnchorRow, CheckpointRow
@@ -82,15 +83,17 @@ def latest(connection: Connection, counts: Callable[[Signed], bool]) -> Signed |
 
 def notes(connection: Connection) -> Iterator[tuple[int, str]]:
     """Over how many records each is kept, and its text, oldest first, whatever stands there."""
-    for size, note in connection.execute(select(CHECKPOINT.c.size, CHECKPOINT.c.note).order_by(CHECKPOINT.c.size)):
-        yield size, note if isinstance(note, str) else repr(note)
+    query = select(CHECKPOINT.c.size, *as_stored(connection, CHECKPOINT.c.note)).order_by(CHECKPOINT.c.size)
+    for size, note in connection.execute(query):
+        yield size, note.decode("utf-8", "replace") if isinstance(note, bytes) else str(note)
 
 
 def at(connection: Connection, size: int) -> Signed | None:
     """The one over so many records; `None` also for what was never written there by the program."""
     with suppress(ValueError, TypeError, DataError):
-        row = connection.execute(select(CHECKPOINT).where(CHECKPOINT.c.size == size)).one_or_none()
-        return None if row is None else _signed(row)
+        columns = as_stored(connection, *(CHECKPOINT.c[name] for name in ("note", "head", "edge", "signed_at")))
+        row = connection.execute(select(*columns).where(CHECKPOINT.c.size == size)).one_or_none()
+        return None if row is None else _signed(size, row)
     return None
 
 
@@ -125,9 +128,9 @@ def note_anchor(connection: Connection, told: Anchored) -> None:
         connection.execute(insert(ANCHOR).values(**values))
 
 
-def _signed(row: Row[Any]) -> Signed:
-    raw = bytes.fromhex(row.edge)
-    if not isinstance(row.note, str):
-        raise TypeError("a checkpoint is no text")
-    edge = [raw[at : at + _HASH] for at in range(0, len(raw), _HASH)]
-    return Signed(row.note, Start(row.head, Tree(row.size - 1, edge)), row.signed_at)
+def _signed(size: int, row: Row[Any]) -> Signed:
+    note, head, edge, at = (each.decode() if isinstance(each, bytes) else each for each in row)
+    raw = bytes.fromhex(edge)
+    hashes = [raw[place : place + _HASH] for place in range(0, len(raw), _HASH)]
+    when = datetime.fromisoformat(at).replace(tzinfo=UTC) if isinstance(at, str) else at
+    return Signed(note, Start(head, Tree(size - 1, hashes)), when)

@@ -6,7 +6,20 @@ from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import DateTime, Dialect, Text, TypeDecorator, text
+from sqlalchemy import (
+    Column,
+    ColumnElement,
+    Connection,
+    DateTime,
+    Dialect,
+    LargeBinary,
+    Text,
+    TypeDecorator,
+    cast,
+    text,
+    type_coerce,
+)
+from sqlalchemy.types import NullType
 
 
 class Utc(TypeDecorator[datetime]):
@@ -54,3 +67,10 @@ def _names(text: str) -> tuple[str, ...]:
 def only(condition: str) -> dict[str, Any]:
     """The options of an index over the rows of which `condition` holds."""
     return {"sqlite_where": text(condition), "postgresql_where": text(condition)}
+
+
+def as_stored(connection: Connection, *columns: Column[Any]) -> list[ColumnElement[Any]]:
+    """Columns to be read so that even broken text arrives: as bytes in SQLite, which takes any for text."""
+    if connection.dialect.name != "sqlite":
+        return list(columns)
+    return [type_coerce(cast(each, LargeBinary), NullType).label(each.name) for each in columns]

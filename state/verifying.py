@@ -6,12 +6,12 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple, Protocol
 
-from sqlalchemy import Connection, LargeBinary, cast, func, select, type_coerce
-from sqlalchemy.types import NullType
+from sqlalchemy import Connection, func, select
 
 from state import salted
 from state.audit import AUDIT, GENESIS, canonical, leaf, read, read_quickly, told_of
 from state.checkpoint import Head
+from state.columns import as_stored
 from state.errors import AuditError
 from state.guards import lacking
 from state.merkle import Tree
@@ -338,8 +338,7 @@ def erased(records: Iterable[Mapping[str, Any]]) -> Iterator[tuple[str, int]]:
 def _pages(connection: Connection, after: int) -> Iterator[list[Stored]]:
     """The stored records after a number in order, read so that even broken text arrives."""
     names = ("prev", "hash", "object", "body")
-    bare = connection.dialect.name == "sqlite"
-    columns = [type_coerce(cast(AUDIT.c[name], LargeBinary), NullType) if bare else AUDIT.c[name] for name in names]
+    columns = as_stored(connection, *(AUDIT.c[name] for name in names))
     query = select(AUDIT.c.seq, *columns).order_by(AUDIT.c.seq).limit(_PAGE)
     first = query.where(AUDIT.c.seq > after) if after else query
     found = pages(

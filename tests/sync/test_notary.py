@@ -21,7 +21,7 @@ from state.store import Store
 from state.verifying import Point
 from sync.notary import CRASH_POINTS, Notary
 from sync.proving import Conclusion, Finding, examine
-from tests.databases import ARM, DISARM, Databases, raw
+from tests.databases import ARM, DISARM, Databases, on_sqlite, raw
 
 KEY = SigningKey.made("acme.example/ledger", bytes(range(32)))
 OTHER = SigningKey.made("acme.example/ledger", bytes(range(1, 33)))
@@ -251,6 +251,25 @@ def test_what_somebody_plants_beside_our_checkpoints_stops_nobody(office: Office
     found = office.examined()
     assert (found.conclusion, found.anchored) == (Conclusion.ANCHORED, 12)
     told = [f"this database, checkpoint {size}"] if note == "not a note" else []
+    assert [each.partition(":")[0] for each in found.not_counted] == told
+
+
+@on_sqlite
+@pytest.mark.parametrize("column", ["note", "head", "edge", "signed_at"])
+def test_broken_text_beside_our_checkpoints_stops_nobody(office: Office, column: str) -> None:
+    office.write(9)
+    signed = office.notary().sign()
+    assert signed is not None
+    row = (10**8, signed.note, "0" * 64, "", "2026-11-22 12:00:00")
+    raw(office.url, ("INSERT INTO checkpoint VALUES (?, ?, ?, ?, ?)", row))
+    raw(office.url, f"UPDATE checkpoint SET {column} = CAST(x'ff41' AS TEXT) WHERE size = 100000000")  # noqa: S608
+    office.write(1)
+    office.notary().close(BECAUSE)
+    office.notary().rotate(OTHER, BECAUSE)
+    replace(office.notary(OTHER), trusted=[KEY.public]).close(BECAUSE)
+    found = office.examined()
+    assert (found.conclusion, found.anchored) == (Conclusion.ANCHORED, 11)
+    told = ["this database, checkpoint 100000000"] if column == "note" else []
     assert [each.partition(":")[0] for each in found.not_counted] == told
 
 
