@@ -183,7 +183,8 @@ class Notary:
     def _examined(self, connection: Connection, points: Sequence[Point]) -> tuple[Signed | None, str, Verdict]:
         """The last checkpoint, what the ledger is called, and what came since it and what the anchors keep."""
         told = audit.told_of(connection, LEDGER)
-        last = self._latest(connection)
+        counts = self._counts(told)
+        last = checkpoints.latest(connection, counts)
         if last is None and not points:
             self._refuse_unknown(connection)
         _refuse_planted(told, 0 if last is None else last.head.size)
@@ -191,7 +192,7 @@ class Notary:
         known = [*points, *([] if last is None else [Point(last.head, _HERE)])]
         standing = max((epoch(point.head.origin) for point in known), default=1)
         known = [point for point in known if epoch(point.head.origin) == standing]
-        start = last.start if last is not None and self._are_known(connection, known, last) else None
+        start = last.start if last is not None and _are_known(connection, known, last, counts) else None
         found = verify(connection, known, start)
         if found.first_bad is not None and start is not None and (whole := verify(connection, known)).ok:
             found = whole
@@ -212,19 +213,13 @@ class Notary:
                 f"audit.key_file or audit.key_env name the next one, {after}, and audit.public_keys this one"
             )
 
-    def _are_known(self, connection: Connection, points: Iterable[Point], last: Signed) -> bool:
-        """Whether what anchors keep of the time before the last checkpoint was signed here as well."""
-        earlier = {point.head for point in points if point.head.size <= last.start.tree.size}
-        there = (checkpoints.at(connection, head.size) for head in earlier)
-        return earlier <= {each.head for each in there if each is not None and self._counts(connection)(each)}
-
     def _latest(self, connection: Connection) -> Signed | None:
         """The newest checkpoint in the database that is ours; what somebody else put beside it has no say."""
-        return checkpoints.latest(connection, self._counts(connection))
+        return checkpoints.latest(connection, self._counts(audit.told_of(connection, LEDGER)))
 
-    def _counts(self, connection: Connection) -> Callable[[Signed], bool]:
+    def _counts(self, told: Iterable[audit.Told]) -> Callable[[Signed], bool]:
         """Whether a checkpoint in the database is ours, and over as many records as it says."""
-        read = self._reader(connection)
+        read = self._reader(told)
 
         def counts(signed: Signed) -> bool:
             head = read(signed.note)
@@ -233,15 +228,15 @@ class Notary:
         return counts
 
     def _refuse_unknown(self, connection: Connection) -> None:
-        """Raise `Tampered` where none of the checkpoints of the ledger is by a key at hand."""
-        read = self._reader(connection)
+        """Raise `Tampered` where the ledger was signed, but by no key at hand: the one at hand may be the wrong one."""
         for size, note in checkpoints.notes(connection):
             with suppress(NoCheckpoint):
                 head = checkpoint.unchecked(note)
-                if head.size == size and is_of(self._name, head.origin) and read(note) is None:
+                if head.size == size and is_of(self._name, head.origin) and not checkpoint.is_by(note, self.known):
                     raise Tampered(
                         f"the checkpoint over {size:,} records in the database is not ours: it is signed by none of "
-                        "the keys that are known here; audit.public_keys names more, where it was not somebody else"
+                        "the keys that are known here; let audit.public_keys name the one that signed it, or, where "
+                        "somebody else put it there, take it out of the table checkpoint"
                     )
 
     def hand_out(self, signed: Signed, *, at_once: bool) -> list[str]:
@@ -279,7 +274,7 @@ class Notary:
         """
         if self._kept is None:
             self._kept = {}
-            read = self.store.ask(self._reader)
+            read = self._reader(self.store.ask(partial(audit.told_of, object_=LEDGER)))
             for anchor in self.anchors:
                 try:
                     found = next(filter(None, map(read, anchor.notes(self._name))), None)
@@ -294,8 +289,8 @@ class Notary:
         if self._kept is not None:
             self._kept[name] = Point(head, name)
 
-    def _reader(self, connection: Connection) -> Callable[[str], Head | None]:
-        handed = checkpoints.successions(audit.told_of(connection, LEDGER))
+    def _reader(self, told: Iterable[audit.Told]) -> Callable[[str], Head | None]:
+        handed = checkpoints.successions(told)
         return partial(self._read, {key: seq for key, (seq, _) in handed.items()})
 
     def _read(self, handed_over: Mapping[str, int], note: str) -> Head | None:
@@ -309,6 +304,13 @@ class Notary:
             return None
         is_late = head.size > max(handed_over.get(str(key), head.size) for key in by)
         return head if is_of(self._name, head.origin) and not is_late else None
+
+
+def _are_known(connection: Connection, points: Iterable[Point], last: Signed, counts: Callable[[Signed], bool]) -> bool:
+    """Whether what anchors keep of the time before the last checkpoint was signed here as well."""
+    earlier = {point.head for point in points if point.head.size <= last.start.tree.size}
+    there = (checkpoints.at(connection, head.size) for head in earlier)
+    return earlier <= {each.head for each in there if each is not None and counts(each)}
 
 
 def _refuse_planted(told: Iterable[audit.Told], signed: int) -> None:
