@@ -10,7 +10,6 @@ from base64 import b64decode, b64encode
 from binascii import Error as NotBase64
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
@@ -27,7 +26,9 @@ _SIZE = re.compile(r"0|[1-9][0-9]{0,17}")
 _PROOF = "c2sp.org/tlog-proof@v1"
 _MOST = 64
 """So many signatures are looked at; a note that carries more is refused."""
-_LONGEST = 1_000_000
+LONGEST = 16_000
+"""So many bytes a note has at most."""
+_CACHED, _SIGNATURE = 4096, 64
 
 
 class NoCheckpoint(StateError):
@@ -188,13 +189,13 @@ def proof(index: int, body: str, siblings: Iterable[bytes], note: str) -> str:
 
 
 def unchecked(note: str) -> Head:
-    """The head that a note states, whoever signed it: for messages only."""
+    """The head that a note states, whoever signed it, if anybody did; raises `NoCheckpoint` for another form."""
     return _head(_parts(note)[0])
 
 
 def _parts(note: str) -> tuple[str, list[tuple[str, bytes]]]:
     """The text of a note and its signatures, by the name and the bytes of each."""
-    if len(note) > _LONGEST or any(ord(char) < 32 and char != "\n" for char in note):
+    if len(note.encode("utf-8", "replace")) > LONGEST or any(ord(char) < 32 and char != "\n" for char in note):
         raise NoCheckpoint("it is not a note: it is too long, or it has control characters")
     text, gap, rest = note.rpartition("\n\n")
     if not gap or not rest.endswith("\n"):
@@ -238,11 +239,26 @@ def _key(text: str, what: str, form: str, *, seed: bool = False) -> tuple[str, b
     return name, raw[1:]
 
 
-@lru_cache(maxsize=1 << 16)
+_CHECKED: dict[bytes, bool] = {}
+"""What came of the newest signatures that were checked, by the hash of key, signature and text."""
+
+
 def is_signed(raw: bytes, text: str, signature: bytes) -> bool:
-    """Whether an Ed25519 key made the signature of a text; of another copy of the same note it is known by then."""
+    """Whether an Ed25519 key made the signature of a text. Copies of a note are checked once."""
+    if len(signature) != _SIGNATURE:
+        return False
+    said = text.encode()
+    name = hashlib.sha256(raw + signature + said).digest()
+    if name not in _CHECKED:
+        if len(_CHECKED) >= _CACHED:
+            _CHECKED.clear()
+        _CHECKED[name] = _verifies(raw, said, signature)
+    return _CHECKED[name]
+
+
+def _verifies(raw: bytes, said: bytes, signature: bytes) -> bool:
     try:
-        Ed25519PublicKey.from_public_bytes(raw).verify(signature, text.encode())
+        Ed25519PublicKey.from_public_bytes(raw).verify(signature, said)
     except InvalidSignature:
         return False
     return True

@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import TypeVar
 
 from connectors.anchors.base import AnchorError, Counts, Kept
-from state.checkpoint import Head
+from state.checkpoint import LONGEST, Head
 from state.vault import contents
 
 _ODD = re.compile(r"[^A-Za-z0-9.-]")
 _LONGEST = 1_000_000
-"""So many bytes of a file are looked at: no checkpoint and no stamp is longer."""
+"""So many bytes of a file are looked at: no stamp is longer."""
 SUFFIX = ".note"
 
 Named = TypeVar("Named")
@@ -74,20 +74,20 @@ class Directory:
 
     def _read(self, file: Path) -> str:
         try:
-            return read(file).decode("utf-8", "replace")
+            return read(file, LONGEST).decode("utf-8", "replace")
         except OSError as error:
             raise AnchorError(f"{file} cannot be read: {error.strerror}") from error
 
 
-def read(file: Path) -> bytes:
-    """What an ordinary file holds, up to a length that nothing kept here has; nothing else is followed or waited for.
+def read(file: Path, longest: int = _LONGEST) -> bytes:
+    """What an ordinary file holds, up to a length that nothing of its kind has; nothing else is followed or waited for.
 
     Raises `OSError`.
     """
     found = b""
     for chunk in contents(file, follow=False):
         found += chunk
-        if len(found) > _LONGEST:
+        if len(found) > longest:
             raise OSError(errno.EFBIG, "it is too long for what is kept here")
     return found
 

@@ -36,6 +36,7 @@ from typing import IO, Any, NamedTuple, NoReturn
 SOUND, ALTERED, UNDECIDED, USAGE = 0, 1, 2, 3
 NEWER = 100  # so many records may be newer than the checkpoint that vouches for the rest
 SHOWN = 10
+LONGEST = 16_000  # so many bytes a checkpoint has at most
 TOLERANCE = timedelta(minutes=5)  # so far a clock may go back between two records before that is told
 MANIFEST, SIGNED = "manifest.json", "manifest.sig"
 COMPARED = re.compile(
@@ -107,7 +108,7 @@ def times(factor: int, rows: list[list[Point]]) -> Point:
 GENERATOR = bytes.fromhex("58" + "66" * 31)
 
 
-@lru_cache(maxsize=None)
+@lru_cache(maxsize=4096)
 def is_signed(public: bytes, message: bytes, signature: bytes) -> bool:
     """Whether the holder of a key signed a message."""
     if len(signature) != 64 or len(public) != 32:
@@ -183,7 +184,7 @@ def key(text: str) -> Key:
 def signed(note: str, keys: Iterable[Key]) -> tuple[list[str], list[Key]]:
     """The lines that a note signs, and which of the keys signed them; raises `Wrong` where one of those did not."""
     text, gap, lines = note.rpartition("\n\n")
-    if not gap or not lines.endswith("\n"):
+    if not gap or not lines.endswith("\n") or len(note.encode()) > LONGEST:
         raise Wrong("it is no signed note")
     signers = []
     for line in lines[:-1].split("\n"):
@@ -656,10 +657,10 @@ class Pack:
         except (KeyError, OSError):
             raise Wrong(f"{name} is missing") from None
 
-    def text(self, name: str) -> str:
-        """A file as text."""
+    def text(self, name: str, most: int = -1) -> str:
+        """A file as text, or so many bytes of it at most."""
         with self.open(name) as file:
-            return file.read().decode("utf-8", "replace")
+            return file.read(most).decode("utf-8", "replace")
 
     def json(self, name: str) -> Any:
         """A file as JSON."""
@@ -686,7 +687,7 @@ class Note(NamedTuple):
 
 def notes(pack: Pack, place: str) -> list[Note]:
     """The checkpoints in a folder or in a pack."""
-    return [Note(f"{place}{name}", pack.text(name)) for name in pack.names if name.endswith(".note")]
+    return [Note(f"{place}{name}", pack.text(name, LONGEST + 1)) for name in pack.names if name.endswith(".note")]
 
 
 def counting(found: list[Note], keys: dict[Key, float], say: list[str]) -> tuple[list[Checkpoint], list[Checkpoint]]:

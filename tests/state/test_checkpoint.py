@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import pytest
 
+from state import checkpoint
 from state.checkpoint import BadKey, Head, NoCheckpoint, PublicKey, SigningKey, read, signed, unchecked
 
 PETER = "PeterNeumann+c74f20a3+ARpc2QcUPDhMQegwxbzhKqiBfsVkmqq/LDE4izWy10TW"
@@ -78,7 +79,7 @@ def test_sixteen_signatures_of_strangers_are_passed_over() -> None:
         (signed(HEAD, [KEY]) + "more\n", "a line that should be a signature"),
         (signed(HEAD, [KEY]).replace("\n", "\r\n"), "control characters"),
         (signed(HEAD, [KEY]) + KEY.line("x") * 64, "65 signatures"),
-        (signed(HEAD, [KEY]) + "\n" * 1_000_000, "too long"),
+        (f"a ledger\n42\n{'x' * 16_000}\n\n" + KEY.line("x"), "too long"),
         ("a ledger\n42\n\n" + KEY.line("a ledger\n42\n"), "not a checkpoint"),
         (f"a\n042\n{b64encode(HEAD.root).decode()}\n\n" + KEY.line("x"), "signature of"),
         ("a\n42\nAAAA\n\n" + KEY.line("a\n42\nAAAA\n"), "third line is not a root"),
@@ -87,6 +88,17 @@ def test_sixteen_signatures_of_strangers_are_passed_over() -> None:
 def test_what_is_no_checkpoint_says_so(note: str, why: str) -> None:
     with pytest.raises(NoCheckpoint, match=why):
         read(note, [KEY.public])
+
+
+def test_what_was_checked_is_kept_by_its_hash_and_does_not_grow_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+    kept: dict[bytes, bool] = {}
+    monkeypatch.setattr(checkpoint, "_CHECKED", kept)
+    monkeypatch.setattr(checkpoint, "_CACHED", 3)
+    for size in range(7):
+        head = replace(HEAD, size=size)
+        assert read(signed(head, [KEY]), [KEY.public])[0] == head
+        assert not KEY.public.signed(head.text, bytes(12_000))
+    assert [(len(name), found) for name, found in kept.items()] == [(32, True)]
 
 
 def test_a_size_has_one_spelling() -> None:

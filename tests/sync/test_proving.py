@@ -338,15 +338,30 @@ def test_a_copy_on_this_machine_of_what_is_kept_elsewhere_speaks_against_a_ledge
     assert examine(desk.store, copies, [KEY.public]).conclusion is Conclusion.TAMPERED
 
 
-def test_a_note_that_is_kept_in_many_places_is_checked_once(desk: Desk) -> None:
+def test_a_note_that_is_kept_in_many_places_is_checked_once(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     signed(desk, 3, 2)
     notes = [file.read_text() for file in sorted(desk.folder.iterdir())]
     copies = [Kept(note, f"{place}/{note[:3]}") for place in range(20) for note in notes]
-    checkpoint.is_signed.cache_clear()
+    monkeypatch.setattr(checkpoint, "_CHECKED", kept := dict[bytes, bool]())
     assert examine(desk.store, copies, [KEY.public]).checked == 2
-    assert checkpoint.is_signed.cache_info().misses == 2
+    assert len(kept) == 2
     for number in range(20):
         desk.add(desk.head(), [KEY], f"again-{number}")
     verify.is_signed.cache_clear()
     desk.judged()
     assert verify.is_signed.cache_info().misses == 3
+
+
+def test_neither_program_takes_a_text_in_that_is_longer_than_a_checkpoint_is(desk: Desk) -> None:
+    signed(desk, 3)
+    head, key = desk.head(), str(KEY.public)
+    for name, more in (("fits", 15_000), ("does-not", 16_000)):
+        text = head.text + "x" * more + "\n"
+        (desk.folder / f"{name}.note").write_text(f"{text}\n{KEY.line(text)}", encoding="utf-8")
+    assert [len(each.note) // 1000 for each in Directory("share", desk.folder).every(bool)] == [0, 0, 15]
+    [fits, longer] = [(desk.folder / f"{name}.note").read_text(encoding="utf-8") for name in ("fits", "does-not")]
+    assert verify.checkpoint(fits, "here", [verify.key(key)]).size == 3
+    with pytest.raises(verify.Wrong, match="no signed note"):
+        verify.checkpoint(longer, "here", [verify.key(key)])
+    assert len(max((each.text for each in verify.notes(verify.Pack(desk.folder), "")), key=len)) == 16_001
+    assert desk.judged().checked == 1
