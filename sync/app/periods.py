@@ -57,8 +57,10 @@ def verified(shell: Shell, asked: Asked) -> Iterator[Told]:
     """What the ledger tells of a period.
 
     Raises `Untrusted` where it does not agree with itself, or with a checkpoint here or in a place that keeps them, and
-    `Mistaken` where the period is none.
+    `Mistaken` where the period is none. What whoever tells it raises is theirs, and nothing that is wrong with the
+    database.
     """
+    failed: ValueError | None = None
     days = _days(asked)
     config = configuration(shell)
     keys = public_keys(shell, config, ())
@@ -71,7 +73,12 @@ def verified(shell: Shell, asked: Asked) -> Iterator[Told]:
         position = Position(tree.size, found.verdict.head, tree.root.hex())
         only = {"framework": asked.framework, "tracker": asked.tracker}
         book = read(now, days, policy(config), position=position.records, **only)
-        yield Told(book, position, config, now, connection, found, silent)
+        try:
+            yield Told(book, position, config, now, connection, found, silent)
+        except ValueError as error:
+            failed = error
+    if failed is not None:
+        raise failed
 
 
 def _days(asked: Asked) -> Period:

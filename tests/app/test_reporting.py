@@ -1,10 +1,12 @@
 """A period to read on a working day: the same page and tables as in the pack, without the proof."""
 
 import json
+from functools import partial
 from pathlib import Path
 
 import pytest
 
+from sync.report.page import pages
 from tests.app.conftest import Line
 from tests.app.test_signing import signing
 from tests.databases import disarm, raw
@@ -92,5 +94,33 @@ def test_a_report_of_days_in_the_wrong_order_or_into_nowhere_is_refused(desk: Li
     assert (answer.code, "is before --from" in answer.err) == (2, True)
     answer = desk("report", "md", "--from", "2026-06-30", "--to", "9999-12-31", "--out", "one.md")
     assert (answer.code, "name an earlier one" in answer.err) == (2, True)
-    answer = desk("report", "html", *DAYS, "--out", "no/where/one.html")
-    assert (answer.code, "no/where/one.html cannot be written" in answer.err) == (2, True)
+    for out in ("no/where/one.md", ".", ".."):
+        answer = desk("report", "md", *DAYS, "--out", out)
+        assert (answer.code, f"{out} cannot be written" in answer.err) == (2, True)
+
+
+def test_a_fault_of_a_report_is_not_told_as_one_of_the_database(desk: Line, monkeypatch: pytest.MonkeyPatch) -> None:
+    def faulty(*_: object) -> None:
+        raise ValueError("a fault in a report")
+
+    monkeypatch.setattr("sync.app.reporting.as_markdown", faulty)
+    with pytest.raises(ValueError, match="a fault in a report"):
+        desk("report", "md", *DAYS, "--out", "one.md")
+
+
+def test_the_pages_of_a_longer_report_do_not_stay_beside_a_shorter_one(
+    desk: Line, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for title in ("Rotate the keys", "Close the port", "Patch it"):
+        desk.add(title)
+    monkeypatch.setattr("sync.app.reporting.find_spec", lambda _: None)
+    Path("my #1-004.html").write_text("mine")
+
+    def beside(most: int) -> list[str]:
+        monkeypatch.setattr("sync.app.reporting.pages", partial(pages, most=most))
+        desk.json("report", "html", *DAYS, "--out", "my #1.html")
+        return sorted(each.name for each in desk.folder.glob("my #1*"))
+
+    assert beside(1) == [*(f"my #1-00{number}.html" for number in (1, 2, 3, 4)), "my #1.html"]
+    assert beside(2) == [*(f"my #1-00{number}.html" for number in (1, 2, 4)), "my #1.html"]
+    assert beside(1000) == ["my #1-004.html", "my #1.html"]
