@@ -1,6 +1,7 @@
 """A period to read on a working day, as a page, as tables, as JSON or as Markdown."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import suppress
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from sync.report.board import as_json, as_markdown
 from sync.report.members import Member
 from sync.report.model import Book
 from sync.report.pack import Asked
-from sync.report.page import pages
+from sync.report.page import is_further, named, pages
 from sync.report.sheets import csv_members
 
 Form = Callable[[Book, str], Iterable[Member]]
@@ -23,7 +24,18 @@ Form = Callable[[Book, str], Iterable[Member]]
 def write(shell: Shell, asked: Asked, out: Path, form: Form) -> int:
     """Write a period as one file, and maybe others beside it; the same records give the same bytes."""
     with verified(shell, asked) as told:
-        return _written(shell, told, out.parent, form(told.book, out.name))
+        members = list(form(told.book, out.name))
+        code = _written(shell, told, out.parent, members)
+    _clear(out, len(members))
+    return code
+
+
+def _clear(out: Path, number: int) -> None:
+    """Take away the further pages of a longer report that stood here before, from this number on."""
+    with suppress(OSError):
+        while (old := out.with_name(named(out.name, number))).is_file() and is_further(old.read_bytes(), out.name):
+            old.unlink()
+            number += 1
 
 
 def html(book: Book, name: str) -> Iterable[Member]:

@@ -1,5 +1,6 @@
 """A report as one page that needs no network, for somebody who has never seen the tool."""
 
+import os
 import re
 from base64 import b64encode
 from collections.abc import Iterator, Mapping
@@ -8,7 +9,7 @@ from functools import cache
 from hashlib import sha256
 from pathlib import PurePath
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
@@ -42,10 +43,11 @@ def pages(
 
     More than `most` stories stand on further pages beside it, which are named after it.
     """
-    stories, file = book.told, PurePath(name)
+    stories = book.told
     some = list(chunks(stories, most)) if len(stories) > most else []
-    further = {f"{file.stem}-{number:03d}{file.suffix}": each for number, each in enumerate(some, 1)}
-    homes = {each.ref: place for place, part in further.items() for each in part}
+    further = {named(name, number): each for number, each in enumerate(some, 1)}
+    links = {_beside(place): part for place, part in further.items()}
+    homes = {each.ref: link for link, part in links.items() for each in part}
     style = Markup(_environment().get_template("style.css").render())  # noqa: S704
     shared = {
         "book": book,
@@ -53,14 +55,25 @@ def pages(
         "style": style,
         "policy_of_content": _policy(style),
         "homes": homes or dict.fromkeys((each.ref for each in stories), ""),
-        "begin": name,
+        "begin": _beside(name),
         **_told(book),
     }
     pictures = {name: Markup(svg) for name, svg in charts.items()}  # noqa: S704
     here = () if further else stories
-    yield Member(name, _drawn(PAGE, shared | {"charts": pictures, "stories": here, "further": further}))
+    yield Member(name, _drawn(PAGE, shared | {"charts": pictures, "stories": here, "further": links}))
     for place, part in further.items():
         yield Member(place, _drawn("stories.html", shared | {"stories": part}))
+
+
+def named(name: str, number: int) -> str:
+    """What the further page of this number, from 1 on, is called."""
+    file = PurePath(name)
+    return f"{file.stem}-{number:03d}{file.suffix}"
+
+
+def is_further(page: bytes, name: str) -> bool:
+    """Whether this is a further page of a report that is called so."""
+    return f'<a href="{_beside(name)}">The summary and all tables</a>'.encode() in page
 
 
 def _drawn(template: str, told: Mapping[str, Any]) -> Iterator[bytes]:
@@ -119,6 +132,11 @@ def _shown(value: Any) -> Any:
 
 def _minute(at: datetime | None) -> str:
     return "" if at is None else f"{at:%Y-%m-%d %H:%M}"
+
+
+def _beside(name: str) -> str:
+    """The address of a file beside the page, whatever it is called."""
+    return quote(os.fsencode(name))
 
 
 def _address(url: object) -> str:
