@@ -1,6 +1,7 @@
 """A period as one JSON document, and as one of Markdown: the page's tables without the story of each item."""
 
 import json
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
@@ -11,6 +12,8 @@ from sync.report.model import AcceptanceStory, Book, ControlStory, ItemStory, Ri
 from sync.report.tables import sheets
 from sync.report.words import plain, value
 
+_ADDRESS = re.compile(r":(?=//)|(?<=www)\.", re.IGNORECASE)
+"""What makes a tracker take text for an address, unless it is escaped."""
 Columns = Mapping[str, Callable[[Any], object]]
 """What stands in the columns of a table, by their headings, of each thing that has a row."""
 
@@ -72,9 +75,13 @@ def _section(title: str, columns: Columns, things: Iterable[Any]) -> Iterator[st
 
 
 def _words(told: object) -> str:
-    """A value as words on one line that mean nothing to Markdown, nor to HTML in it."""
-    text = "" if told is None else markup.escape(str(told))
-    return text.replace("&", r"\&").replace("<", r"\<")
+    """A value as words on one line that mean nothing to Markdown, nor to HTML in it, and notify and refer to nobody.
+
+    Only an e-mail address may become a link.
+    """
+    said = "" if told is None else markup.clean(str(told)).replace("&#", f"&{markup.ZERO_WIDTH_SPACE}#")
+    text = markup.escape(markup.break_references(said)).replace("&", r"\&").replace("<", r"\<")
+    return _ADDRESS.sub(r"\\\g<0>", text)
 
 
 def _minute(at: Any) -> str:
