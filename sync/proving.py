@@ -23,7 +23,7 @@ EVERY = 100
 SIGNED_WITHIN = timedelta(days=1)
 """Nor do records that none vouches for, though others came so much later."""
 STAMPED_WITHIN = timedelta(days=7)
-"""Nor does a time stamp that nothing else goes with, if it was made so long after what it is to vouch for."""
+"""Nor does a time stamp that nothing else goes with, if it was made so long after all that it is to vouch for."""
 _NAMED = 10
 
 
@@ -77,8 +77,8 @@ class Finding:
 
     `anchored` so many of its `records` are vouched for by a checkpoint that was kept elsewhere. `last_good` is the
     newest checkpoint that agrees, wherever it is kept; `checked` so many that are kept elsewhere agree, and `doubts`
-    say why it is not called anchored all the same. `not_counted` says where notes are that do not count, and why, and
-    `given_up` what was given up when the ledger was begun anew.
+    say why it is not called anchored all the same; `remarks` decide nothing. `not_counted` says where notes are that
+    do not count, and why, and `given_up` what was given up when the ledger was begun anew.
     """
 
     conclusion: Conclusion
@@ -90,6 +90,7 @@ class Finding:
     not_counted: tuple[str, ...] = ()
     given_up: tuple[Fork, ...] = ()
     doubts: tuple[str, ...] = ()
+    remarks: tuple[str, ...] = ()
 
 
 Check = Callable[[Iterable[Point], Standing], Verdict]
@@ -142,7 +143,8 @@ def concluded(ledger: Books, kept: Sequence[Kept], known: Sequence[PublicKey], k
     vouched = {each.head for each in court.away.points if each.head in court.agreeing}
     anchored = max((head.size for head in vouched), default=0)
     doubts = [*_doubts(verdict, anchored, ledger.count), *court.contradictions()] if verdict.ok else []
-    doubts += _stamped_late(kept, court) if verdict.ok else []
+    late = [*_stamped_late(kept, court)] if verdict.ok else []
+    doubts += [why for size, why in late if size == anchored]
     doubts += [
         f"{_records(each.agreed + 1, each.size)} of {each.before} were given up; "
         f"--epoch {epoch(each.after)} says that you know of that"
@@ -160,6 +162,7 @@ def concluded(ledger: Books, kept: Sequence[Kept], known: Sequence[PublicKey], k
         (*court.away.not_counted, *court.here.not_counted),
         tuple(court.forks),
         tuple(doubts),
+        tuple(why for size, why in late if size < anchored),
     )
 
 
@@ -177,10 +180,11 @@ def _doubts(verdict: Verdict, anchored: int, count: int) -> Iterator[str]:
         yield f"{count:,} personal texts are said to be erased by records that no checkpoint vouches for: {which}"
 
 
-def _stamped_late(kept: Iterable[Kept], court: "Court") -> Iterator[str]:
-    """What only time stamps vouch for, and those long after it says that it was recorded.
+def _stamped_late(kept: Iterable[Kept], court: "Court") -> Iterator[tuple[int, str]]:
+    """What only time stamps vouch for, and those long after it says that it was recorded, each with its last record.
 
-    Who has the key can have a ledger that was written anew stamped as a whole, but not in the past.
+    Who has the key can have a ledger that was written anew stamped as a whole, but not in the past. Where stamps began
+    late, or nobody made any for a while, they vouch for what came after that all the same.
     """
     stamps = {each.place: each.stamped for each in kept if each.stamped is not None}
     vouching = [(each.head.size, stamps.get(each.place)) for each in court.away.points if each.head in court.agreeing]
@@ -191,11 +195,9 @@ def _stamped_late(kept: Iterable[Kept], court: "Court") -> Iterator[str]:
     for size, at in reversed(since):
         first = court.verdict.recorded[before + 1]
         if at - first > STAMPED_WITHIN:
-            yield (
-                f"record {before + 1:,} says that it was recorded at {first:%Y-%m-%d %H:%M} UTC, and nothing but a "
-                f"time stamp of {at:%Y-%m-%d %H:%M} UTC vouches for it"
-            )
-            return
+            said = f"record {before + 1:,} says that it was recorded at {first:%Y-%m-%d %H:%M} UTC"
+            stamp = f"nothing but a time stamp of {at:%Y-%m-%d %H:%M} UTC vouches for {_records(before + 1, size)}"
+            yield size, f"{said}, and {stamp}"
         before = size
 
 

@@ -119,7 +119,8 @@ def _told(found: Finding, kept: Sequence[Kept], silent: Sequence[str]) -> Iterat
         many = show.counted(len(verdict.backdated), "record")
         yield f"The clock went back by more than {TOLERANCE.seconds // 60} minutes before {many}: {those}"
     given_up = [fork.words for fork in found.given_up]
-    for title, some in (("Open", found.doubts), ("Given up", given_up), ("Not counted", found.not_counted)):
+    parts = ("Open", found.doubts), ("Remarks", found.remarks), ("Given up", given_up)
+    for title, some in (*parts, ("Not counted", found.not_counted)):
         if some:
             yield show.heading(title)
             yield show.bullets(some[:_LISTED])

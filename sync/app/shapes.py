@@ -137,6 +137,7 @@ def finding(each: Finding) -> dict[str, Any]:
         "backdated": list(each.verdict.backdated),
         "given_up": [_given_up(fork) for fork in each.given_up],
         "doubts": list(each.doubts),
+        "remarks": list(each.remarks),
         "not_counted": list(each.not_counted),
     }
 

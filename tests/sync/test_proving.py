@@ -321,12 +321,32 @@ def test_a_time_stamp_alone_vouches_for_what_was_recorded_shortly_before(desk: D
     assert (found.conclusion, found.anchored) == (Conclusion.UNDECIDED, 5)
     assert found.doubts == (
         "record 4 says that it was recorded at 2026-11-22 12:00 UTC, and nothing but a time stamp of "
-        "2026-12-06 12:00 UTC vouches for it",
+        "2026-12-06 12:00 UTC vouches for records 4 to 5",
     )
+    assert found.remarks == ()
     files = sorted(desk.folder.iterdir())
     other = Kept(files[1].read_text(), "a share")
     late = Kept(files[0].read_text(), "stamps", stamped=desk.now + 2 * week)
     assert examine(desk.store, [other, late], [KEY.public]).conclusion is Conclusion.ANCHORED
+
+
+def test_stamps_that_began_late_or_stopped_for_a_while_vouch_for_what_came_after(desk: Desk) -> None:
+    day = timedelta(days=1)
+    signed(desk, 3)
+    desk.now += 20 * day
+    signed(desk, 2)
+    desk.now += 20 * day
+    signed(desk, 1, 1)
+    found = stamped(desk, -12 * day, -12 * day, timedelta(0), timedelta(0))
+    assert (found.conclusion, found.anchored, found.doubts) == (Conclusion.ANCHORED, 7, ())
+    assert found.remarks == (
+        "record 1 says that it was recorded at 2026-11-22 12:00 UTC, and nothing but a time stamp of "
+        "2026-12-20 12:00 UTC vouches for records 1 to 3",
+        "record 4 says that it was recorded at 2026-12-12 12:00 UTC, and nothing but a time stamp of "
+        "2026-12-20 12:00 UTC vouches for records 4 to 5",
+    )
+    found = stamped(desk, -12 * day, -12 * day, 8 * day, 8 * day)
+    assert (found.conclusion, len(found.doubts), len(found.remarks)) == (Conclusion.UNDECIDED, 1, 3)
 
 
 def test_a_copy_on_this_machine_of_what_is_kept_elsewhere_speaks_against_a_ledger_and_not_for_it(desk: Desk) -> None:
