@@ -161,7 +161,7 @@ class Notary:
             if anchor.name in without:
                 continue
             try:
-                found += anchor.every(partial(checkpoint.is_by, known=self.known))
+                found += anchor.every()
             except AnchorError as error:
                 raise StateError(
                     f"{anchor.name} could not be asked what it keeps: {error}. What it keeps would speak against the "

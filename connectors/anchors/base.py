@@ -1,6 +1,6 @@
 """Where checkpoints are kept off the machine: the few things that every such place can do."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol
@@ -26,10 +26,6 @@ class Kept:
     stamped: datetime | None = None
 
 
-Counts = Callable[[str], bool]
-"""Whether a note is a checkpoint by somebody who is known."""
-
-
 class Anchor(Protocol):
     """One place. `name` is what it is called in the configuration; `spacing` is how often it is bothered at most."""
 
@@ -50,10 +46,10 @@ class Anchor(Protocol):
         """
         ...
 
-    def every(self, counts: Counts) -> Iterator[Kept]:
+    def every(self) -> Iterator[Kept]:
         """The checkpoints that are kept there and can be asked for.
 
-        Of each ledger they are at least the newest few that count. Raises `AnchorError`, maybe after some of them,
-        where that is not all that is kept there.
+        Of each ledger they are at least the newest few by somebody who is known. Raises `AnchorError`, maybe after
+        some of them, where that is not all that is kept there.
         """
         ...

@@ -4,7 +4,7 @@ import hashlib
 import re
 from base64 import b64encode
 from collections import Counter, deque
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from itertools import groupby
 from urllib.parse import quote
@@ -15,17 +15,17 @@ from defusedxml.ElementTree import ParseError, fromstring  # type: ignore[import
 from pydantic import SecretStr
 from requests_aws4auth import AWS4Auth  # type: ignore[import-untyped]
 
-from connectors.anchors.base import AnchorError, Counts, Kept
+from connectors.anchors.base import AnchorError, Kept
 from connectors.anchors.directory import SUFFIX, file_name, newest_first, plain
-from connectors.anchors.web import ask
-from state.checkpoint import Head
+from connectors.anchors.web import ask, opened
+from state.checkpoint import LONGEST, Head, PublicKey, is_by
 
 _SIGNED = {"host", "content-type", "content-md5", "if-none-match", "date", "x-amz-*"}
 _CODE = re.compile(r"<Code>(\w{1,64})</Code>")
 _PAGES = 10_000
 _FEW = 20
 _MOST = 1000
-"""So many objects are looked at, however many somebody puts there."""
+"""So many objects are looked at, however many are there."""
 
 
 class Bucket:
@@ -33,6 +33,7 @@ class Bucket:
 
     `lock` is COMPLIANCE, which nobody can lift, or GOVERNANCE. `session` goes with a key that is lent for a while. The
     key has to be allowed to put objects and set their retention; where it may not list and read, nothing is read back.
+    Only what is there under the names of the ledgers of the `known` keys is looked at, until enough is by one of them.
     """
 
     spacing = timedelta(minutes=1)
@@ -50,11 +51,12 @@ class Bucket:
         lock: str,
         days: int,
         clock: Callable[[], datetime],
+        known: Sequence[PublicKey],
         timeout_seconds: float = 30.0,
     ) -> None:
         self.name = name
         self._url, self._prefix, self._timeout = url.rstrip("/"), prefix, timeout_seconds
-        self._lock, self._days, self._clock = lock, days, clock
+        self._lock, self._days, self._clock, self._known = lock, days, clock, known
         token = None if session is None else session.get_secret_value()
         self._auth = AWS4Auth(key, secret.get_secret_value(), region, "s3", include_hdrs=_SIGNED, session_token=token)
 
@@ -62,72 +64,79 @@ class Bucket:
         """Put the checkpoint there unless it is there, and have it locked; raises `AnchorError`."""
         object_, content = self._prefix + file_name(head), note.encode()
         until = self._clock() + timedelta(days=self._days)
-        answer = self._ask(
-            "PUT",
-            quote(object_),
-            {
-                "if-none-match": "*",
-                "content-type": "text/plain; charset=utf-8",
-                "content-md5": b64encode(hashlib.md5(content, usedforsecurity=False).digest()).decode(),
-                "x-amz-object-lock-mode": self._lock,
-                "x-amz-object-lock-retain-until-date": until.strftime("%Y-%m-%dT%H:%M:%SZ"),
-            },
-            content,
-        )
-        if answer.status_code == httpx.codes.PRECONDITION_FAILED:
-            if self._got(object_) != note:
-                raise AnchorError(
-                    f"{object_} in {self._url} is another checkpoint over as many records: "
-                    "compare both with `counterfoil audit verify`"
-                )
-        elif not answer.is_success:
-            raise self._refused("take a locked object", answer)
+        headers = {
+            "if-none-match": "*",
+            "content-type": "text/plain; charset=utf-8",
+            "content-md5": b64encode(hashlib.md5(content, usedforsecurity=False).digest()).decode(),
+            "x-amz-object-lock-mode": self._lock,
+            "x-amz-object-lock-retain-until-date": until.strftime("%Y-%m-%dT%H:%M:%SZ"),
+        }
+        with opened(self._timeout) as client:
+            answer = self._ask(client, "PUT", quote(object_), headers, content)
+            if answer.status_code == httpx.codes.PRECONDITION_FAILED:
+                if self._got(client, object_) != note:
+                    raise AnchorError(
+                        f"{object_} in {self._url} is another checkpoint over as many records: "
+                        "compare both with `counterfoil audit verify`"
+                    )
+            elif not answer.is_success:
+                raise self._refused("take a locked object", answer)
 
     def notes(self, name: str) -> Iterator[str]:
         """The checkpoints of this ledger, the newest first, none where the key may not list.
 
         Raises `AnchorError`.
         """
-        found = self._listed(plain(name))
-        newest = newest_first(found, name, lambda object_: object_.removeprefix(self._prefix))
-        for object_ in newest[:_MOST]:
-            yield self._got(object_)
+        with opened(self._timeout) as client:
+            newest = self._newest(client, name)
+            for object_ in newest[:_MOST]:
+                yield self._got(client, object_)
         if len(newest) > _MOST:
             raise self._too_many()
 
-    def every(self, counts: Counts) -> Iterator[Kept]:
-        """The newest few of each ledger that count, and what lies before them, from each ledger in turn.
+    def every(self) -> Iterator[Kept]:
+        """Of each ledger and of what it was begun anew as, in turn, the newest few by a known key, and what is between.
 
-        Raises `AnchorError`, at the end also where that took too long.
+        Raises `AnchorError`, at the end also where that was too much.
         """
-        names = [each for each in sorted(self._listed(""), reverse=True) if each.endswith(SUFFIX)]
-        ledgers = deque((which, deque(some)) for which, some in groupby(names, key=_ledger))
         good: Counter[str] = Counter()
-        for _ in range(_MOST):
-            if not ledgers:
-                return
-            which, objects = ledgers.popleft()
-            object_ = objects.popleft()
-            note = self._got(object_)
-            yield Kept(note, f"{self._url}/{quote(object_)}")
-            good[which] += counts(note)
-            if objects and good[which] < _FEW:
-                ledgers.append((which, objects))
+        with opened(self._timeout) as client:
+            names = [
+                each for name in dict.fromkeys(key.name for key in self._known) for each in self._newest(client, name)
+            ]
+            ledgers = deque((which, deque(some)) for which, some in groupby(names, key=_ledger))
+            for _ in range(_MOST):
+                if not ledgers:
+                    return
+                which, objects = ledgers.popleft()
+                object_ = objects.popleft()
+                note = self._got(client, object_)
+                yield Kept(note, f"{self._url}/{quote(object_)}")
+                good[which] += is_by(note, self._known)
+                if objects and good[which] < _FEW:
+                    ledgers.append((which, objects))
         if ledgers:
             raise self._too_many()
 
+    def _newest(self, client: httpx.Client, name: str) -> list[str]:
+        """The objects that by their names are checkpoints of this ledger, the newest first; raises `AnchorError`."""
+        listed = self._listed(client, plain(name))
+        return newest_first(listed, name, lambda object_: object_.removeprefix(self._prefix))
+
     def _too_many(self) -> AnchorError:
         return AnchorError(
-            f"{self._url} holds so much else under the names of checkpoints that only {_MOST:,} objects were looked "
-            "at, and not all; somebody put it there: a key that may only put objects there can hide none of them"
+            f"only {_MOST:,} of the checkpoints in {self._url} were looked at, and not all, as too few of them are "
+            "signed by a key that is known here; where the ledger was handed over to another key, "
+            "audit.public_keys or --pubkey names that too"
         )
 
-    def _listed(self, prefix: str) -> Iterator[str]:
+    def _listed(self, client: httpx.Client, prefix: str) -> Iterator[str]:
         """The names of the objects, none where the key may not list; raises `AnchorError`."""
         after = ""
         for _ in range(_PAGES):
             query = {"list-type": "2", "prefix": self._prefix + prefix} | ({"start-after": after} if after else {})
-            answer = self._ask("GET", "?" + "&".join(f"{key}={quote(value, safe='')}" for key, value in query.items()))
+            words = "&".join(f"{key}={quote(value, safe='')}" for key, value in query.items())
+            answer = self._ask(client, "GET", f"?{words}")
             if _code(answer) == "AccessDenied":
                 return
             if not answer.is_success:
@@ -138,17 +147,22 @@ class Bucket:
                 return
             after = names[-1]
 
-    def _got(self, object_: str) -> str:
-        answer = self._ask("GET", quote(object_))
+    def _got(self, client: httpx.Client, object_: str) -> str:
+        answer = self._ask(client, "GET", quote(object_))
         if not answer.is_success:
             raise self._refused(f"give {object_}", answer)
-        return answer.content.decode("utf-8", "replace")
+        return answer.content[: LONGEST + 1].decode("utf-8", "replace")
 
     def _ask(
-        self, method: str, path: str, headers: Mapping[str, str] | None = None, content: bytes = b""
+        self,
+        client: httpx.Client,
+        method: str,
+        path: str,
+        headers: Mapping[str, str] | None = None,
+        content: bytes = b"",
     ) -> httpx.Response:
         request = httpx.Request(method, f"{self._url}/{path}", headers=headers, content=content)
-        return ask(self._auth(request), self._timeout)
+        return ask(client, self._auth(request))
 
     def _refused(self, what: str, answer: httpx.Response) -> AnchorError:
         return AnchorError(f"{self._url} does not {what}: {answer.status_code} {_code(answer)}".rstrip())

@@ -9,7 +9,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import TypeVar
 
-from connectors.anchors.base import AnchorError, Counts, Kept
+from connectors.anchors.base import AnchorError, Kept
 from state.checkpoint import LONGEST, Head
 from state.vault import contents
 
@@ -54,7 +54,7 @@ class Directory:
                 continue
             yield file, note
 
-    def every(self, counts: Counts) -> Iterator[Kept]:  # noqa: ARG002
+    def every(self) -> Iterator[Kept]:
         """Every checkpoint in the folder and in those within it; raises `AnchorError`.
 
         What cannot be read reads empty, which is no checkpoint, so that it hides nothing.
@@ -123,10 +123,16 @@ def file_name(head: Head) -> str:
 
 def newest_first(files: Iterable[Named], name: str, called: Callable[[Named], str]) -> list[Named]:
     """Those of the files that by what they are `called` hold checkpoints of this ledger, the newest first."""
-    pattern = re.compile(rf"{re.escape(plain(name))}(?:_epoch-([0-9]{{1,9}}))?\.([0-9]{{12}}){re.escape(SUFFIX)}")
-    found = [(told, file) for file in files if (told := pattern.fullmatch(called(file)))]
-    found.sort(key=lambda each: (int(each[0][1] or 1), int(each[0][2])), reverse=True)
+    found = [(age, file) for file in files if (age := age_by(called(file), name))]
+    found.sort(key=lambda each: each[0], reverse=True)
     return [file for _, file in found]
+
+
+def age_by(file: str, name: str) -> tuple[int, int] | None:
+    """By what a file is called, how new a checkpoint of this ledger it holds; `None` for another file."""
+    pattern = rf"{re.escape(plain(name))}(?:_epoch-([0-9]{{1,9}}))?\.([0-9]{{12}}){re.escape(SUFFIX)}"
+    told = re.fullmatch(pattern, file)
+    return (int(told[1] or 1), int(told[2])) if told else None
 
 
 def plain(origin: str) -> str:

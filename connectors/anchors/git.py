@@ -6,14 +6,15 @@ import os
 import re
 import signal
 import subprocess
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
+from heapq import merge
 from pathlib import Path
 
-from connectors.anchors.base import AnchorError, Counts, Kept
-from connectors.anchors.directory import SUFFIX, Directory, file_name, newest_first
-from state.checkpoint import Head
+from connectors.anchors.base import AnchorError, Kept
+from connectors.anchors.directory import SUFFIX, Directory, age_by, file_name, newest_first
+from state.checkpoint import LONGEST, Head
 
 _WHO = {
     f"GIT_{role}_{key}": value
@@ -32,6 +33,7 @@ _SETTINGS = (
     f"core.hooksPath={os.devnull}",
     "core.fsmonitor=false",
     "core.autocrlf=false",
+    "core.quotePath=false",
     "commit.gpgSign=false",
     "gc.auto=0",
     "maintenance.auto=false",
@@ -42,11 +44,11 @@ _LOGIN = re.compile(r"//[^/@\s]*@")
 _LONGEST = 300
 _REFS = "refs/counterfoil"
 """Under which names the branches of remotes are kept in the clone."""
-_LARGEST = "1m"
 _RECENT = 500
-"""So many commits are looked at for what they took away: each lists all files anew."""
-_PAGE = 100
-_OBJECT = re.compile(rf"^([0-9a-f]{{40,64}}) (.+{re.escape(SUFFIX)})$", re.MULTILINE)
+"""So many commits are looked at for what they took away."""
+_PAGE = 500
+_CHANGE = re.compile(rf"""^:\d+ \d+ ([0-9a-f]+) ([0-9a-f]+) \w+\t"?(.+{re.escape(SUFFIX)})"?$""", re.MULTILINE)
+_SMALL = re.compile(r"([0-9a-f]+) blob ([0-9]{1,9})")
 
 
 class Git:
@@ -79,45 +81,67 @@ class Git:
         self._git("push", "--quiet", self._remote, "HEAD")
 
     def notes(self, name: str) -> Iterator[str]:
-        """The checkpoints of this ledger at the remote, the newest first, or in the clone where it does not answer."""
-        try:
-            found = newest_first(self._fetched("--no-walk").items(), name, lambda each: Path(each[1]).name)
-        except AnchorError:
-            yield from self._files.notes(name)
-            return
-        for at in range(0, len(found), _PAGE):
-            yield from self._read([object_ for object_, _ in found[at : at + _PAGE]])
+        """The checkpoints of this ledger at the remote and in the clone, the newest first.
 
-    def every(self, counts: Counts) -> Iterator[Kept]:
-        """Every checkpoint on the branches of the remote, also where one of the newest commits took it away.
-
-        Raises `AnchorError`. Where the remote does not answer, those in the clone come first, which vouch for nothing.
+        Those in the clone alone where the remote does not answer.
         """
         try:
-            files = self._fetched("--no-walk", f"--max-count={_RECENT}")
-            found = list(self._read(list(files)))
-        except AnchorError as error:
-            yield from (replace(each, vouches=False) for each in self._files.every(counts))
-            raise AnchorError(f"only the copies in {self._path} were looked at: {error}") from error
-        for note, file in zip(found, files.values(), strict=True):
-            yield Kept(note, f"{_shown(self._remote)}: {file}")
+            found = newest_first(self._fetched(), name, lambda each: each[0].name)
+        except AnchorError:
+            found = []
 
-    def _fetched(self, *walks: str) -> dict[str, str]:
-        """By git's name of each, the files in those commits of the remote; raises `AnchorError`."""
+        def age(each: tuple[Path, str]) -> tuple[int, int]:
+            return age_by(each[0].name, name) or (0, 0)
+
+        return (note for _, note in merge(self._files.of(name), self._read(found), key=age, reverse=True))
+
+    def every(self) -> Iterator[Kept]:
+        """Every checkpoint on the branches of the remote, also where one of the newest commits took it away.
+
+        After them come those in the clone that are not there any more, which vouch for nothing. Raises `AnchorError`,
+        at the end, where the remote does not answer.
+        """
+        seen: set[str] = set()
+        silent: AnchorError | None = None
+        try:
+            for file, note in self._read(self._fetched()):
+                seen.add(note)
+                yield Kept(note, f"{_shown(self._remote)}: {file}")
+        except AnchorError as error:
+            silent = error
+        for each in self._files.every():
+            if each.note not in seen:
+                yield replace(each, vouches=False)
+        if silent is not None:
+            raise AnchorError(f"only the copies in {self._path} were looked at: {silent}") from silent
+
+    def _fetched(self) -> list[tuple[Path, str]]:
+        """The files that are or lately were at the remote, each with git's name of what stands in it.
+
+        Those that are too long are left out. Raises `AnchorError`.
+        """
         refs = f"{_REFS}/{hashlib.sha256(self._remote.encode()).hexdigest()[:16]}"
         self._git("fetch", "--quiet", "--no-tags", "--prune", self._remote, f"+refs/heads/*:{refs}/*")
-        found: dict[str, str] = {}
-        for walk in walks:
-            listed = self._git("rev-list", "--objects", f"--filter=blob:limit={_LARGEST}", walk, f"--glob={refs}")
-            found.update(_OBJECT.findall(listed.decode("utf-8", "replace")))
-        return found
+        empty = self._git("hash-object", "-t", "tree", "--stdin").decode().strip()
+        trees = self._git("for-each-ref", "--format=%(tree)", refs).decode().split()
+        recent = self._git("rev-list", f"--max-count={_RECENT}", f"--glob={refs}").decode().split()
+        asked = [*(f"{empty} {tree}" for tree in dict.fromkeys(trees)), *recent]
+        changes = ("diff-tree", "--stdin", "-r", "-m", "--root", "--raw", "--no-renames", "--no-abbrev")
+        listed = self._git(*changes, given=_lines(asked))
+        changed = _CHANGE.findall(listed.decode("utf-8", "replace"))
+        found = dict.fromkeys((Path(file), object_) for *sides, file in changed for object_ in sides)
+        told = self._git("cat-file", "--batch-check", given=_lines(object_ for _, object_ in found))
+        small = {object_ for object_, size in _SMALL.findall(told.decode()) if int(size) <= LONGEST}
+        return [each for each in found if each[1] in small]
 
-    def _read(self, objects: Sequence[str]) -> Iterator[str]:
-        """What stands in each of these objects; raises `AnchorError`."""
-        answer = io.BytesIO(self._git("cat-file", "--batch", given="".join(f"{each}\n" for each in objects).encode()))
-        for _ in objects:
-            size = int(answer.readline().split()[-1])
-            yield answer.read(size + 1)[:-1].decode("utf-8", "replace")
+    def _read(self, files: Sequence[tuple[Path, str]]) -> Iterator[tuple[Path, str]]:
+        """What stands in each of these files; raises `AnchorError`."""
+        for at in range(0, len(files), _PAGE):
+            page = files[at : at + _PAGE]
+            answer = io.BytesIO(self._git("cat-file", "--batch", given=_lines(object_ for _, object_ in page)))
+            for file, _ in page:
+                size = int(answer.readline().split()[-1])
+                yield file, answer.read(size + 1)[:-1].decode("utf-8", "replace")
 
     def _git(self, *words: str, given: bytes = b"") -> bytes:
         """What git answers; raises `AnchorError`."""
@@ -165,6 +189,10 @@ class Git:
     def _by_hand(self, command: str) -> str:
         what = " HEAD" if command == "push" else ""
         return f"; to see for yourself: git -C {self._path} {command} {_shown(self._remote)}{what}"
+
+
+def _lines(words: Iterable[str]) -> bytes:
+    return "".join(f"{each}\n" for each in words).encode()
 
 
 def _shown(text: str) -> str:

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 
-from connectors.anchors.base import Counts, Kept
+from connectors.anchors.base import Kept
 from state.checkpoint import Head
 
 
@@ -24,6 +24,6 @@ class Log:
         """Nothing: what was written there is not read here."""
         return iter(())
 
-    def every(self, counts: Counts) -> Iterator[Kept]:  # noqa: ARG002
+    def every(self) -> Iterator[Kept]:
         """Nothing: what was written there is not read here."""
         return iter(())

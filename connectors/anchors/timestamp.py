@@ -17,9 +17,9 @@ from rfc3161_client import (
     decode_timestamp_response,
 )
 
-from connectors.anchors.base import AnchorError, Counts, Kept
+from connectors.anchors.base import AnchorError, Kept
 from connectors.anchors.directory import Directory, file_name, put, read
-from connectors.anchors.web import ask
+from connectors.anchors.web import ask, opened
 from state.checkpoint import Head
 
 SUFFIX = ".tsr"
@@ -55,9 +55,9 @@ class TimeStamps:
         """The checkpoints of this ledger that were stamped, the newest first; raises `AnchorError`."""
         return (note for file, note in self._files.of(name) if not self._doubt(_beside(file), note))
 
-    def every(self, counts: Counts) -> Iterator[Kept]:
+    def every(self) -> Iterator[Kept]:
         """Every checkpoint in the folder that was stamped, and when; raises `AnchorError`."""
-        for each in self._files.every(counts):
+        for each in self._files.every():
             stamp = _beside(Path(each.place))
             if not self._doubt(stamp, each.note):
                 yield replace(each, stamped=decode_timestamp_response(read(stamp)).tst_info.gen_time)
@@ -71,7 +71,8 @@ class TimeStamps:
     def _stamp(self, message: bytes) -> bytes:
         """The authority's answer about a message, checked; raises `AnchorError`."""
         asked = TimestampRequestBuilder().data(message).hash_algorithm(HashAlgorithm.SHA256).build()
-        answer = ask(httpx.Request("POST", self._url, headers=_HEADERS, content=asked.as_bytes()), self._timeout)
+        with opened(self._timeout) as client:
+            answer = ask(client, httpx.Request("POST", self._url, headers=_HEADERS, content=asked.as_bytes()))
         if answer.status_code != httpx.codes.OK:
             raise AnchorError(f"{self._url} answers {answer.status_code}; is it a time-stamp authority (RFC 3161)?")
         if why := self._wrong(answer.content, message, asked.nonce):

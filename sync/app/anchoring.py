@@ -2,7 +2,7 @@
 
 import logging
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from pydantic import SecretStr
@@ -10,6 +10,7 @@ from pydantic import SecretStr
 from connectors.anchors.base import Anchor
 from connectors.anchors.registry import NotInstalled, anchor
 from state import audit, checkpoints
+from state.checkpoint import PublicKey
 from state.checkpoints import Anchored
 from state.store import Store
 from sync.app import show
@@ -32,8 +33,8 @@ _PASSED_ON = ("PATH", "HOME", "SSH_AUTH_SOCK", "HTTPS_PROXY", "https_proxy", "NO
 """What a program that we start may know of this machine."""
 
 
-def anchors(shell: Shell, config: Configuration) -> list[Anchor]:
-    """The places that keep what was signed; nothing is sent, and the shell shows none of their secrets.
+def anchors(shell: Shell, config: Configuration, known: Sequence[PublicKey]) -> list[Anchor]:
+    """The places that keep what the `known` keys signed; nothing is sent, and the shell shows none of their secrets.
 
     Raises `ConfigError`.
     """
@@ -41,7 +42,7 @@ def anchors(shell: Shell, config: Configuration) -> list[Anchor]:
     made: list[Anchor] = []
     for index, table in enumerate(config.settings.audit.anchors):
         try:
-            made.append(anchor(table.kind, table.name, _options(shell, config, table)))
+            made.append(anchor(table.kind, table.name, _options(shell, config, table, known)))
         except _Wrong as error:
             found.append((("audit", "anchors", index, error.key), str(error)))
         except NotInstalled as error:
@@ -56,7 +57,9 @@ class _Wrong(ValueError):
         self.key = key
 
 
-def _options(shell: Shell, config: Configuration, table: AnyAnchorTable) -> Mapping[str, Any]:
+def _options(
+    shell: Shell, config: Configuration, table: AnyAnchorTable, known: Sequence[PublicKey]
+) -> Mapping[str, Any]:
     match table:
         case DirectoryAnchorTable():
             return {"path": config.path(table.path)}
@@ -69,7 +72,7 @@ def _options(shell: Shell, config: Configuration, table: AnyAnchorTable) -> Mapp
             roots = [config.path(each) for each in table.roots]
             return {"path": config.path(table.path), "url": table.url, "roots": roots}
         case BucketAnchorTable():
-            lock = {"lock": table.lock.upper(), "days": table.retain_days, "clock": shell.clock}
+            lock = {"lock": table.lock.upper(), "days": table.retain_days, "clock": shell.clock, "known": known}
             where = {"url": table.url, "prefix": table.prefix, "region": table.region}
             return {**where, **lock, **_bucket_key(shell, config, table)}
 

@@ -72,4 +72,6 @@ def notary(shell: Shell, config: Configuration, store: Store) -> Notary | None:
     key = signing_key(shell, config)
     if key is None:
         return None
-    return Notary(store, [key], anchors(shell, config), shell.clock, _named(config), crash_hook(os.environ))
+    trusted = _named(config)
+    places = anchors(shell, config, [key.public, *trusted])
+    return Notary(store, [key], places, shell.clock, trusted, crash_hook(os.environ))

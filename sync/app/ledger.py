@@ -2,13 +2,12 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 from connectors.anchors.base import Anchor, AnchorError, Kept
 from connectors.anchors.directory import Directory
-from state.checkpoint import PublicKey, is_by
+from state.checkpoint import PublicKey
 from state.errors import Busy, Damaged, Unreachable
 from state.verifying import TOLERANCE
 from sync.app import shapes, show
@@ -69,14 +68,14 @@ def kept_elsewhere(
     """
     if folder is not None and not folder.is_dir():
         raise Mistaken(f"--checkpoints: {folder} is no folder")
-    places: list[Anchor] = [] if config is None else anchors(shell, config)
+    places: list[Anchor] = [] if config is None else anchors(shell, config, known)
     if folder is not None:
         places = [Directory("--checkpoints", folder)]
     found: list[Kept] = []
     silent: list[str] = []
     for each in places:
         try:
-            found.extend(each.every(partial(is_by, known=known)))
+            found.extend(each.every())
         except AnchorError as error:
             silent.append(f"{each.name} could not be asked what it keeps: {error}")
     return found, silent
@@ -133,8 +132,8 @@ def _only(pack: Path | None) -> list[str]:
 def _why_undecided(found: Finding, kept: Sequence[Kept], silent: Sequence[str]) -> str:
     if silent and not any(each.vouches for each in kept):
         return "Nobody compared it with a checkpoint kept elsewhere: the places that keep them cannot be asked"
+    if found.not_counted and (kept or found.last_good is None):
+        return "No checkpoint counts that was signed by a key unknown here: --pubkey KEY names one"
     if not kept:
         return "Nobody compared it with a checkpoint kept elsewhere: --checkpoints DIR names a folder of them"
-    if found.not_counted:
-        return "No checkpoint counts that was signed by a key unknown here: --pubkey KEY names one"
     return "No checkpoint that was kept elsewhere is about this ledger"

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from connectors.anchors.base import AnchorError, Counts, Kept
+from connectors.anchors.base import AnchorError, Kept
 from connectors.anchors.directory import Directory
 from state import checkpoint, checkpoints
 from state.audit import canonical, leaf
@@ -329,7 +329,7 @@ class Full:
     def notes(self, name: str) -> Iterator[str]:
         raise AnchorError("no answer")
 
-    def every(self, counts: Counts) -> Iterator[Kept]:
+    def every(self) -> Iterator[Kept]:
         raise AnchorError("no answer")
 
 

@@ -378,7 +378,7 @@ def test_neither_program_takes_a_text_in_that_is_longer_than_a_checkpoint_is(des
     for name, more in (("fits", 15_000), ("does-not", 16_000)):
         text = head.text + "x" * more + "\n"
         (desk.folder / f"{name}.note").write_text(f"{text}\n{KEY.line(text)}", encoding="utf-8")
-    assert [len(each.note) // 1000 for each in Directory("share", desk.folder).every(bool)] == [0, 0, 15]
+    assert [len(each.note) // 1000 for each in Directory("share", desk.folder).every()] == [0, 0, 15]
     [fits, longer] = [(desk.folder / f"{name}.note").read_text(encoding="utf-8") for name in ("fits", "does-not")]
     assert verify.checkpoint(fits, "here", [verify.key(key)]).size == 3
     with pytest.raises(verify.Wrong, match="no signed note"):

@@ -10,6 +10,7 @@ from base64 import b64encode
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from threading import Thread, current_thread
 from urllib.parse import parse_qsl, quote, unquote
 
 from tests.connectors import loopback
@@ -19,7 +20,10 @@ _LISTING = '<?xml version="1.0" encoding="UTF-8"?><ListBucketResult xmlns="http:
 
 @dataclass
 class BucketServer:
-    """Objects by key; `locks` are what each was locked with. `page` names are listed at once."""
+    """Objects by key; `locks` are what each was locked with. `page` names are listed at once.
+
+    Each of the `connections` is served by a thread of its own.
+    """
 
     access: str = "AKIAEXAMPLE"
     secret: str = "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY"
@@ -31,9 +35,11 @@ class BucketServer:
     objects: dict[str, bytes] = field(default_factory=dict)
     locks: dict[str, tuple[str, str]] = field(default_factory=dict)
     asked: list[str] = field(default_factory=list)
+    connections: set[Thread] = field(default_factory=set)
 
     def answer(self, method: str, target: str, headers: Mapping[str, str], body: bytes) -> tuple[int, bytes]:
         self.asked.append(method)
+        self.connections.add(current_thread())
         path, _, query = target.partition("?")
         if not self.signed(method, path, query, headers, body):
             return 403, b"<Error><Code>SignatureDoesNotMatch</Code></Error>"

@@ -8,7 +8,8 @@ from pydantic import SecretStr
 
 from connectors.anchors.base import AnchorError, Kept
 from connectors.anchors.bucket import Bucket
-from state.checkpoint import Head, SigningKey, is_by, signed
+from connectors.anchors.directory import file_name
+from state.checkpoint import Head, SigningKey, signed
 from tests.connectors.anchors.store import BucketServer
 
 KEY = SigningKey.made("acme.example/ledger", bytes(range(32)))
@@ -22,8 +23,8 @@ def note(size: int, name: str = KEY.name) -> tuple[Head, str]:
     return head, signed(head, [KEY])
 
 
-def by_us(text: str) -> bool:
-    return is_by(text, [KEY.public])
+def hold(server: BucketServer, *notes: tuple[Head, str]) -> None:
+    server.objects |= {f"our notes/{file_name(head)}": text.encode() for head, text in notes}
 
 
 @pytest.fixture
@@ -47,6 +48,7 @@ def bucket(server: BucketServer, url: str, **said: object) -> Bucket:
         "lock": "COMPLIANCE",
         "days": 365,
         "clock": lambda: NOW,
+        "known": [KEY.public],
     }
     return Bucket("bucket", **(given | said))  # type: ignore[arg-type]
 
@@ -82,11 +84,9 @@ def test_the_newest_of_a_ledger_is_found_over_many_pages(server: BucketServer, u
     assert next(anchor.notes(KEY.name)) == note(2000, "acme.example/ledger/epoch-2")[1]
     ours = [text for text in anchor.notes(KEY.name) if f"{KEY.name}\n" in text]
     assert ours == [note(size)[1] for size in (1004, 105, 11, 9, 7)]
-    found = [each.note for each in anchor.every(by_us)]
-    assert {note(1004)[1], note(2000, "acme.example/ledger/epoch-2")[1], note(2000, "acme.example/other")[1]} <= {
-        *found
-    }
-    assert note(5000)[1] not in found
+    found = [each.note for each in anchor.every()]
+    assert {note(1004)[1], note(2000, "acme.example/ledger/epoch-2")[1]} <= {*found}
+    assert not {note(5000)[1], note(2000, "acme.example/other")[1]} & {*found}
 
 
 def test_what_somebody_puts_there_under_later_names_hides_no_checkpoint(server: BucketServer, url: str) -> None:
@@ -96,14 +96,25 @@ def test_what_somebody_puts_there_under_later_names_hides_no_checkpoint(server: 
     for number in range(30):
         file = f"our notes/acme.example_ledger.{10**12 - 1 - number}.note"
         server.objects[file] = signed(Head(KEY.name, 10**12 - 1 - number, bytes(32)), [OTHER]).encode()
-    assert {note(7)[1], note(9)[1]} <= {each.note for each in anchor.every(by_us)}
+    server.objects[f"our notes/acme.example_ledger.{10**11}.note"] = b"long" * 10_000
+    found = {each.note for each in anchor.every()}
+    assert {note(7)[1], note(9)[1]} <= found
+    assert max(map(len, found)) < 20_000
 
 
 def test_of_a_long_ledger_the_newest_few_are_read(server: BucketServer, url: str) -> None:
-    anchor = bucket(server, url)
-    for size in range(1, 25):
-        anchor.keep(*note(size))
-    assert [each.note for each in anchor.every(by_us)] == [note(size)[1] for size in range(24, 4, -1)]
+    hold(server, *(note(size) for size in range(1, 25)))
+    assert [each.note for each in bucket(server, url).every()] == [note(size)[1] for size in range(24, 4, -1)]
+
+
+def test_what_other_ledgers_keep_there_is_not_looked_at_and_all_is_asked_for_over_one_connection(
+    server: BucketServer, url: str
+) -> None:
+    others = [Head(f"acme.example/ledger{number}", 5, bytes(32)) for number in range(60)]
+    hold(server, *(note(size) for size in range(1, 30)), *((head, signed(head, [OTHER])) for head in others))
+    assert [each.note for each in bucket(server, url).every()] == [note(size)[1] for size in range(29, 9, -1)]
+    assert len(server.asked) == 21
+    assert len(server.connections) == 1
 
 
 def test_where_not_all_could_be_seen_for_what_else_is_there_that_is_said(
@@ -115,8 +126,8 @@ def test_where_not_all_could_be_seen_for_what_else_is_there_that_is_said(
     for number in range(6):
         server.objects[f"our notes/acme.example_ledger.{10**11 + number}.note"] = b"nonsense"
     found: list[Kept] = []
-    with pytest.raises(AnchorError, match=r"only 5 objects were looked at, and not all"):
-        found.extend(anchor.every(by_us))
+    with pytest.raises(AnchorError, match=r"only 5 of the checkpoints in .* and not all"):
+        found.extend(anchor.every())
     assert len(found) == 5
     with pytest.raises(AnchorError, match=r"not all"):
         list(anchor.notes(KEY.name))
@@ -127,7 +138,7 @@ def test_a_key_that_may_only_put_is_enough(server: BucketServer, url: str) -> No
     anchor = bucket(server, url)
     anchor.keep(*note(7))
     assert list(anchor.notes(KEY.name)) == []
-    assert list(anchor.every(by_us)) == []
+    assert list(anchor.every()) == []
     with pytest.raises(AnchorError, match=r"does not give .*: 403 AccessDenied"):
         anchor.keep(*note(7))
 

@@ -70,7 +70,7 @@ def test_what_is_no_ordinary_file_is_neither_waited_for_nor_followed_nor_read_wh
     with (tmp_path / "share" / file_name(note(12)[0])).open("wb") as huge:
         huge.truncate(1 << 40)
     assert list(share.notes(KEY.name)) == [note(7)[1]]
-    assert [each.note for each in share.every(lambda _: True)] == [note(7)[1], "", "", ""]
+    assert [each.note for each in share.every()] == [note(7)[1], "", "", ""]
 
 
 def test_ledgers_whose_names_differ_in_odd_characters_only_share_a_folder(tmp_path: Path) -> None:

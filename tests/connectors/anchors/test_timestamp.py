@@ -69,7 +69,7 @@ def test_the_newest_is_the_newest_that_was_stamped(folder: Path, authority: Auth
     kept(folder, authority, 7, 9)
     (folder / "acme.example_ledger.000000000011.note").write_text(note(11)[1])
     assert next(stamps(folder, authority).notes(KEY.name)) == note(9)[1]
-    found = list(stamps(folder, authority).every(lambda _: True))
+    found = list(stamps(folder, authority).every())
     assert [each.note for each in found] == [note(7)[1], note(9)[1]]
     assert all(each.stamped and abs(each.stamped - datetime.now(UTC)) < timedelta(minutes=5) for each in found)
 
