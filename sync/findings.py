@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 from connectors.base import Tracker
@@ -108,7 +109,7 @@ class Inquiry:
         waiting = self._waiting([*self.store.waiting_comments(), *told], doubt, holds)
         about = (self.resolution, frozenset(judged), self.policy)
         known = (mine, waiting, holds, alone, meant, self._reading, there, ahead, *about)
-        self._read(found, trackers, extent, lambda tracker, far: self._scope(run, tracker, far, known))
+        self._read(found, trackers, extent, partial(self._scope, run, known))
         new = [item for ref, item in changed.items() if ref not in linked]
         steps = [s for r in found.readings.values() for s in (*r.strays.values(), *r.steps.values())]
         steps += Ticketless(self.store, self.rules, run, found.readings, holds, doubt).steps(new)
@@ -120,15 +121,15 @@ class Inquiry:
         found.plan = self._plan(steps, found, trackers, open_)
         return found
 
-    def _scope(self, run: str, tracker: Tracker, far: Extent, known: tuple[Any, ...]) -> Scope:
-        return Scope(self.store, tracker, self.rules, run, self.clock(), far, *known)
+    def _scope(self, run: str, known: tuple[Any, ...], tracker: Tracker, feed: Feed, far: Extent) -> Scope:
+        return Scope(self.store, tracker, self.rules, run, self.clock(), far, self._is_remapped(feed), *known)
 
     def _read(
         self,
         found: Findings,
         trackers: Mapping[str, Tracker],
         extent: Callable[[Feed], Extent],
-        scope: Callable[[Tracker, Extent], Scope],
+        scope: Callable[[Tracker, Feed, Extent], Scope],
     ) -> None:
         """Read each tracker as far as `extent` says; one that cannot be read is told of."""
         for name, tracker in trackers.items():
@@ -136,7 +137,7 @@ class Inquiry:
             far = extent(feed)
             found.audited |= far > Extent.NEWS
             try:
-                found.readings[name] = read(scope(tracker, far), feed)
+                found.readings[name] = read(scope(tracker, feed, far), feed)
             except TrackerError as error:
                 found.failed[name] = error
 
@@ -205,11 +206,14 @@ class Inquiry:
 
     def _extent(self, feed: Feed) -> Extent:
         """How far to look beyond the feed: at each ticket if the mapping changed, in time at which are there."""
-        if feed.rules and feed.rules != self.rules.digest(feed.tracker):
+        if self._is_remapped(feed):
             return Extent.ALL
         hours = timedelta(hours=self.audit_hours[feed.tracker])
         due = feed.audited_at is not None and not timedelta(0) <= self.clock() - feed.audited_at < hours
         return Extent.PRESENCE if due else Extent.NEWS
+
+    def _is_remapped(self, feed: Feed) -> bool:
+        return feed.rules not in ("", self.rules.digest(feed.tracker))
 
 
 def told(failed: Mapping[str, TrackerError]) -> tuple[str, ...]:

@@ -279,7 +279,8 @@ def _sighting(scope: Scope, item: ActionItem, link: Link, ticket: Ticket, *, oth
     else:
         activity, ticket, new = [], before, ((), ())
     theirs = any(act.kind in (ActivityKind.FIELD, ActivityKind.LINK) and not act.by.ours for act in activity)
-    still = not theirs and ticket == before and ticket.revision == link.ticket_revision
+    reread = scope.remapped or link.missing_since is not None
+    still = ticket == before and ticket.revision == link.ticket_revision
     changed = theirs and item.revision > 1
     taken = scope.store.ask(audit.events, item.ref, scope.tracker.name) if changed else frozenset()
     known = scope.store.known_comments(scope.tracker.name, [a.id for a in activity])
@@ -288,7 +289,7 @@ def _sighting(scope: Scope, item: ActionItem, link: Link, ticket: Ticket, *, oth
     asked = scope.asked(item.ref)
     votes = _votes(scope, item, link, asked, [act for act in activity if act.id not in known])
     seen = Sighting(item, link, ticket, activity, holds, frozenset(known), waiting, said, asked)
-    seen = replace(seen, revised=new[0], captured=new[1], taken=taken, still=still)
+    seen = replace(seen, revised=new[0], captured=new[1], taken=taken, reread=reread, still=still)
     return replace(seen, voted=votes.taken, doubted=votes.warnings)
 
 

@@ -97,8 +97,9 @@ class Scope:
 
     `changed` are the items that moved here, `waiting` the comments to be sent by item, `in_doubt` the items to be left
     alone until it is known what was written, `meant` what an update may have written of which no more is known, by
-    item. `holds` are those that are open. `extent` says how far to look beyond `changed`. `standing` are acceptances
-    that something may still become of, and `ahead` is what is to be written down of some before anything else, by item.
+    item. `holds` are those that are open. `extent` says how far to look beyond `changed`, and `remapped` that
+    tickets were last read by another mapping. `standing` are acceptances that something may still become of, and
+    `ahead` is what is to be written down of some before anything else, by item.
     `resolution` says what has to be at hand where somebody says that work is done, and `judged` are the items of which
     that is to be said anew. `policy` says how risks are accepted.
     """
@@ -109,6 +110,7 @@ class Scope:
     run: str
     now: datetime
     extent: Extent
+    remapped: bool
     changed: Mapping[str, ActionItem]
     waiting: Mapping[str, tuple[Comment, ...]]
     holds: Sequence[Hold]

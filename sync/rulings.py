@@ -48,8 +48,8 @@ class Sighting:
     `activity` is what people did since `link.seen_at`, `holds` are the item's open ones, `heard` the tracker's ids of
     comments already stored, `waiting` the comments yet to be sent, `said` those found to stand in the ticket already.
     `revised` are stored comments that were changed or deleted since, `captured` is evidence that the ticket gives.
-    `taken` are the events that moved the item's fields before, as far as the activity may show one of them again,
-    and `still` says that it shows none, and the ticket none either, of what anybody did since that was last read.
+    `taken` are the events that moved the item's fields before, as far as the activity may show one of them again.
+    `reread` says that the ticket was last read by another mapping, and `still` that it shows nothing done since.
     `asked` is the request to accept the risk that nobody has decided yet, `voted` what comments made of it, and
     `doubted` why others were not taken for that. `backing` is what is at hand where the item is said to be done, and
     `original` the item whose ticket this one repeats.
@@ -71,6 +71,7 @@ class Sighting:
     revised: tuple[tuple[Comment, Because], ...] = ()
     captured: tuple[Capture, ...] = ()
     taken: frozenset[tuple[str, str]] = frozenset()
+    reread: bool = False
     still: bool = False
 
     @property
@@ -305,8 +306,8 @@ def _field_hold(kind: HoldKind, seen: Sighting, change: Change, detail: str) -> 
 def who(seen: Sighting, change: Change, run: str, said: Claim | None = None) -> Because:
     """The person who made the change, or by it a new claim, according to the ticket's history, else the tracker.
 
-    Where nothing but what was taken in before has happened to the ticket, the field is merely read as something else,
-    as by another mapping. Where only the item was changed and the ticket has the say, nobody did anything there.
+    Where another mapping reads a ticket that still stands as it was last read, or as its history tells, and that tells
+    nothing new, nobody did anything there; nor where only the item was changed and the ticket has the say.
     """
     tracker, key, value = seen.link.ref.tracker, seen.ticket.ref.key, shown(change.theirs)
     if not change.theirs_moved:
@@ -314,13 +315,27 @@ def who(seen: Sighting, change: Change, run: str, said: Claim | None = None) -> 
         return Because(BY_ITSELF, run, "", words)
     told = {id_ for name, id_ in seen.taken if name in _TOLD_AS.get(change.field, (change.field,))}
     known = max((n for n, act in enumerate(seen.activity, 1) if act.id in told), default=0)
-    last, act = deed(seen, change, said), deed(replace(seen, activity=seen.activity[known:]), change, said)
-    if act is None and (seen.still or (last is not None and last.kind is ActivityKind.FIELD)):
+    act = deed(replace(seen, activity=seen.activity[known:]), change, said)
+    if act is None and _is_read_anew(seen, change):
         return Because(BY_ITSELF, run, "", f"{key}: its {change.field} is read as {value} now")
     reason = f"{key}: {change.field} is now {value}"
     if act is None:
         return Because(Agent(Actor.UNKNOWN, tracker, "unknown"), run, reason=reason, at=seen.ticket.updated)
     return because_of(act, tracker, run, reason)
+
+
+def _is_read_anew(seen: Sighting, change: Change) -> bool:
+    """Whether another mapping makes something else of a value that the ticket had, as far as can be told."""
+    state = seen.ticket.state
+    shows = {
+        Field.STATUS: {"status": state.name, "resolution": state.resolution},
+        Field.PRIORITY: {"priority": seen.ticket.priority},
+        Field.ASSIGNEE: {"assignee": seen.ticket.assignee},
+    }.get(change.field)
+    if not seen.reread or not change.base.theirs or shows is None:
+        return False
+    told = {act.field: act.after for act in seen.activity if act.kind is ActivityKind.FIELD and act.field in shows}
+    return seen.still or (change.field in told and told.items() <= shows.items())
 
 
 def because_of(act: Activity, tracker: str, run: str, reason: str) -> Because:

@@ -21,8 +21,10 @@ FIELDS = ("title", "description", "priority", "status", "owner", "due_date", "co
 DAYS = timedelta(days=14)
 """How long what is missing may be missing before a claim is over."""
 
-READ_AGAIN = re.compile(": its [a-z_]+ is read as |over which the ticket has the say$")
-"""What a run says of a value that it has from the ticket, where nobody did anything there."""
+RESTORED = re.compile("over which the ticket has the say$")
+"""What a run says of a value that it takes from the ticket again, where only the item was changed."""
+READ_ANEW = re.compile(": its [a-z_]+ is read as ")
+"""What a run says of a value that only another mapping has made of what the ticket says."""
 
 Key = tuple[str, ...]
 
@@ -54,11 +56,13 @@ class Books:
     showed afterwards, and which it did not. `over` are the ends of acceptances that a run came upon, by item and
     reason: what it changed `because` of them nobody did. Of claims that a run settles by itself, `asked` says since
     when something is missing, `brought` which evidence is there and whether it was accepted, and `settled` which were.
-    `reworded` are comments of ours that are to say something else.
+    `reworded` are comments of ours that are to say something else. `tables` are those by which each run read tickets,
+    by the item's field, and `taken` names the run in which an item's field last came from its ticket.
     """
 
     store: Store
     fars: Mapping[str, Far]
+    tables: Mapping[str, Mapping[str, object]]
     clock: Callable[[], datetime]
     seq: int = 0
     done: Counter[Key] = field(default_factory=Counter)
@@ -78,6 +82,7 @@ class Books:
     perhaps: Counter[Key] = field(default_factory=Counter)
     reworded: set[tuple[str, str]] = field(default_factory=set)
     holds: dict[str, str] = field(default_factory=dict)
+    taken: dict[tuple[str, str], str] = field(default_factory=dict)
 
     @contextmanager
     def witnessing(self) -> Iterator[None]:
@@ -163,17 +168,29 @@ class Books:
         self.values[ref, name] = after
         agent, event = body["actor"], body["source"]["event"]
         if agent["system"] == "counterfoil":
-            if self._settles(body, ref, name, before) or READ_AGAIN.search(body["reason"]):
+            if READ_ANEW.search(body["reason"]):
+                self._read_anew(body, ref, name)
+                return
+            if self._settles(body, ref, name, before) or RESTORED.search(body["reason"]):
                 return
             if before != after:
                 self.told[ref, name, before, after] += 1
                 self.because.setdefault((ref, name, before, after), []).append((ref, body["reason"]))
             return
         assert before != after or name == "claim", body
+        self.taken[ref, name] = body["source"]["run"]
         if event:
             self.events[ref, name, agent["system"], event] += 1
             ours = (a.id for s in self.fars[agent["system"]].everything() for a in s.log if a.by.ours)
             assert event not in ours, ("our own echo was taken in", body)
+
+    def _read_anew(self, body: Mapping[str, Any], ref: str, name: str) -> None:
+        """That needs another table than there was when the value was last taken from the ticket."""
+        runs, run = list(self.tables), body["source"]["run"]
+        since = self.taken.get((ref, name), "")
+        then = runs[runs.index(since) if since in self.tables else 0 : runs.index(run) + 1]
+        assert len({str(self.tables[each].get(name)) for each in then}) > 1, ("read anew by the same table", body)
+        self.taken[ref, name] = run
 
     def _settles(self, body: Mapping[str, Any], ref: str, name: str, before: str) -> bool:
         """Whether a run did this by itself to a claim made here: its time is over, or what it waited for is there."""

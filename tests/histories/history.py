@@ -62,7 +62,7 @@ class History:
     def begin(slate: Slate, eng: Kind, ops: Kind) -> "History":
         """Begin anew, with two trackers of these kinds."""
         world = Installation.begin(slate, {"eng": eng, "ops": ops})
-        return History(world, Books(world.store, world.fars, world.clock))
+        return History(world, Books(world.store, world.fars, world.tables, world.clock))
 
     # Runs.
 

@@ -35,10 +35,18 @@ class Configuration:
     people: tuple[Person, ...] = PEOPLE
     routes: tuple[Route, ...] = BY_PRIORITY
 
+    def tables(self) -> Mapping[str, object]:
+        """What decides how a ticket reads, by the item's field; whose an account is may decide the status too."""
+        state = self.status, self.people
+        return {"priority": self.priority, "owner": self.people, "status": state, "claim": state}
+
 
 @dataclass
 class Installation:
-    """A store, two trackers and what is configured; each run makes its engine anew, as the program does."""
+    """A store, two trackers and what is configured; each run makes its engine anew, as the program does.
+
+    `tables` are those by which each run read its tickets, by the item's field.
+    """
 
     store: Store
     clock: Clock
@@ -46,6 +54,7 @@ class Installation:
     trackers: Mapping[str, Tracker]
     config: Configuration = field(default_factory=Configuration)
     runs: int = 0
+    tables: dict[str, Mapping[str, object]] = field(default_factory=dict)
 
     @staticmethod
     def begin(slate: Slate, kinds: Mapping[str, Kind]) -> "Installation":
@@ -93,6 +102,7 @@ class Installation:
     def sync(self, holder: Holder, *, full: bool = False, crash: Callable[[str], None] = lambda _: None) -> Report:
         """One run."""
         self.runs += 1
+        self.tables[f"run-{self.runs}"] = self.config.tables()
         return self.engine(crash).sync(f"run-{self.runs}", holder=holder, agent=CRON, full=full, force="histories")
 
     def because(self, reason: str = "") -> Because:

@@ -9,6 +9,7 @@ from hypothesis import HealthCheck, Phase, settings
 from hypothesis.stateful import run_state_machine_as_test
 
 from connectors.sandbox.memory import CAPS
+from state.model import Authority, Field, Priority
 from state.ticket import Patch, Ticket
 from tests.histories.machine import Histories
 from tests.histories.weather import Clock, Far, Kind, Tracker
@@ -28,6 +29,21 @@ def test_whatever_happens_it_comes_to_rest() -> None:
             suppress_health_check=list(HealthCheck),
         ),
     )
+
+
+def test_a_change_that_the_history_does_not_tell_is_not_told_as_the_reading_of_another_mapping() -> None:
+    told = Histories()
+    told.start(eng=Kind(), ops=Kind(), items=1)
+    told.authority_changes(field=Field.PRIORITY, authority=Authority.TICKET)
+    told.sync(full=False, after=0)
+    told.edit_ticket(number=0, field="priority", value=2)
+    told.sync(full=False, after=0)
+    told.edit_ticket(number=0, field="priority", value=3)
+    [link] = told.h.there()
+    told.h.far(link.ref).stored(link.ref).log.pop()
+    told.sync(full=False, after=0)
+    told.h.books.balance()
+    assert told.world.store.item(link.item).priority is Priority.LOW
 
 
 def test_a_tracker_of_whole_seconds_does_not_refuse_for_ever_what_it_cannot_tell_apart() -> None:

@@ -88,6 +88,57 @@ def test_what_is_read_anew_of_a_ticket_that_nobody_has_touched_is_put_down_to_no
     assert told(world, items[1].ref, "priority") == [("unknown", "", 'MEM-2: priority is now "critical"')]
 
 
+def test_a_real_change_of_which_the_history_tells_nothing_is_put_down_to_somebody_unknown(world: Any) -> None:
+    """Its entry is missing or late; the one that was taken in before is shown again in the same second."""
+    world.authority[Field.PRIORITY] = Authority.TICKET
+    items = [world.add(f"Encrypt volume {n} of the billing system", priority=Priority.CRITICAL) for n in range(2)]
+    world.sync()
+    refs = [world.link(item.ref).ref for item in items]
+    for ref in refs:
+        world.far.edit(ref, by="mia", priority="High")
+    world.sync()
+    world.far.edit(refs[0], by="tom", priority="Low")
+    world.far.stored(refs[0]).log.pop()
+    world.sync()
+    assert told(world, items[0].ref, "priority")[1:] == [("unknown", "", 'MEM-1: priority is now "low"')]
+    world.far.edit(refs[1], by="tom", priority="Medium")
+    world.far.stored(refs[1]).log.pop()
+    world.priority = {Priority.CRITICAL: "Medium", Priority.MEDIUM: "Highest"}
+    world.sync()
+    assert told(world, items[1].ref, "priority")[1:] == [("unknown", "", 'MEM-2: priority is now "critical"')]
+
+
+def test_a_value_taken_from_the_ticket_to_settle_a_conflict_is_none_that_is_merely_read_anew(world: Any) -> None:
+    world.authority[Field.PRIORITY] = Authority.BOTH
+    item = world.add(priority=Priority.HIGH)
+    world.sync()
+    world.clock.sleep(5)
+    world.edit(item.ref, priority=Priority.LOW)
+    world.far.edit(world.link(item.ref).ref, by="mia", priority="Medium")
+    world.sync()
+    [hold] = world.store.holds(item.ref)
+    world.clock.sleep(5)
+    world.far.comment(world.link(item.ref).ref, "Which of them?", by="tom")
+    world.sync()
+    settle(world.store, hold, "ticket", world.because("theirs is better"), holder=this_process())
+    world.labels = ("compliance",)
+    world.sync()
+    assert world.item(item.ref).priority is Priority.MEDIUM
+    assert [kind for kind, _, _ in told(world, item.ref, "priority")] == ["human", "unknown"]
+
+
+def test_what_another_mapping_reads_anew_is_put_down_to_nobody_beside_what_is_shown_again(world: Any) -> None:
+    world.authority |= {Field.PRIORITY: Authority.TICKET, Field.TITLE: Authority.TICKET}
+    item = world.add(priority=Priority.HIGH)
+    world.sync()
+    ref = world.link(item.ref).ref
+    world.far.edit(ref, by="mia", title="Enable MFA for all")
+    world.sync()
+    world.priority = {Priority.CRITICAL: "High", Priority.HIGH: "Highest"}
+    world.sync()
+    assert told(world, item.ref, "priority") == [("schedule", "", 'MEM-1: its priority is read as "critical" now')]
+
+
 def test_what_happened_to_a_change_that_the_ticket_is_linked_with_is_put_down_to_somebody_once(world: Any) -> None:
     """A tracker that shows such a link as it is now tells who made it, and not who closed what it leads to."""
     item = world.add()
