@@ -7,10 +7,11 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from sqlalchemy import Connection
 
 from connectors.anchors.base import AnchorError, Kept
 from connectors.anchors.directory import Directory
-from state import checkpoint, checkpoints
+from state import audit, checkpoint, checkpoints
 from state.audit import canonical, leaf
 from state.checkpoint import Head, SigningKey
 from state.effects import Because, Effects, Note
@@ -471,6 +472,34 @@ def test_a_share_that_was_away_is_held_against_the_ledger_once_it_is_back(office
     away.rename(office.folder)
     with pytest.raises(Tampered):
         office.notary().check()
+
+
+def test_what_the_ledger_says_of_itself_is_read_as_often_for_many_places_as_for_one(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+    told_of = audit.told_of
+
+    def heard(connection: Connection, object_: str) -> list[audit.Told]:
+        asked.append(object_)
+        return told_of(connection, object_)
+
+    monkeypatch.setattr(audit, "told_of", heard)
+    folders = [office.folder.with_name(f"share-{number}") for number in range(3)]
+    for folder in folders:
+        folder.mkdir()
+        office.write(1)
+        signed = office.notary().sign()
+        assert signed is not None
+        Directory("share", folder).keep(signed.head, signed.note)
+    office.write(1)
+    counts = []
+    for some in ([], folders):
+        office.anchors[:] = [Directory(folder.name, folder) for folder in some]
+        asked.clear()
+        office.notary().check()
+        counts.append(len(asked))
+    assert counts == [2, 2]
 
 
 def test_an_anchor_is_handed_every_checkpoint_whatever_the_database_says_it_keeps(office: Office) -> None:
