@@ -30,7 +30,8 @@ class Bench(ABC):
     """A tracker under test, its far side, and a person there.
 
     `tracker` is empty at first. `person` acts with the account `account`, to whom tickets can be assigned.
-    `secrets` are all that must never be seen. `priority` is a name the tracker knows.
+    `secrets` are all that must never be seen. `priority` is a name the tracker knows, and
+    `alike` two names of states for work that goes on, where the tracker has two and they are not our own labels.
     """
 
     tracker: Tracker
@@ -38,6 +39,7 @@ class Bench(ABC):
     account: str
     secrets: Sequence[str]
     priority = "High"
+    alike: Sequence[str] = ()
 
     @abstractmethod
     def now(self) -> datetime:

@@ -158,6 +158,13 @@ class TrackerContract(TalkContract):
             seen.append(bench.read(ref).state.category)
         assert seen == [Category.INDETERMINATE, Category.DONE, Category.NEW]
 
+    def test_a_state_that_stands_for_something_else_is_left_for_another_of_its_kind(self, bench: Bench) -> None:
+        """Left there, the ticket would be sent its state with every run."""
+        ref = bench.make(assignee=None)
+        for other, wanted in zip(bench.alike, reversed(bench.alike), strict=True):
+            bench.change(ref, Patch(state=TransitionTo(Category.INDETERMINATE, others=(other,))))
+            assert bench.read(ref).state.name == wanted
+
     def test_a_ticket_is_closed_as_the_first_of_some_words_that_its_tracker_has(self, bench: Bench) -> None:
         """What nobody will do is not told as done, whatever the tracker calls it."""
         ref, words = bench.make(), ("Won't Do", "not_planned", "Done", "completed")

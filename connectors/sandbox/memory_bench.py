@@ -109,6 +109,8 @@ class MemoryEngineer:
 class MemoryBench(Bench):
     """The bench of `make`, a tracker class that is `MemoryTracker` or breaks one of its promises."""
 
+    alike = ("In Progress", "In Review")
+
     def __init__(self, make: type[MemoryTracker] = MemoryTracker, **values: Any) -> None:
         self._clock = Hand()
         self.far_side = FarSide(self._clock)

@@ -164,6 +164,7 @@ class JiraBench(ServedBench):
     """The embedded Jira in either personality; on Cloud, texts are document trees."""
 
     creating = r"/issue(/bulk)?$"
+    alike = ("In Progress", "In Review")
     project = "SEC"
 
     def __init__(self, server: SandboxServer, clock: Hand) -> None:

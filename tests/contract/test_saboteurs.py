@@ -196,6 +196,14 @@ class NeverReopens(Saboteur):
         return super().update(ref, replace(patch, state=None) if reopens else patch, seen=seen)
 
 
+class TakesAnyStateOfItsKind(Saboteur):
+    caught_by = "test_a_state_that_stands_for_something_else_is_left_for_another_of_its_kind"
+
+    def update(self, ref: TicketRef, patch: Patch, *, seen: str) -> Ticket | None:
+        state = replace(patch.state, others=()) if patch.state is not None else None
+        return super().update(ref, replace(patch, state=state), seen=seen)
+
+
 class CallsEverythingDone(Saboteur):
     caught_by = "test_a_ticket_is_closed_as_the_first_of_some_words_that_its_tracker_has"
 
