@@ -37,7 +37,8 @@ class Notary:
     """Signs with `keys`, the first of which names the ledger, and hands checkpoints to `anchors`.
 
     Whom else it believes that what they signed is the ledger are the `trusted` keys. `size` is how many records are
-    signed, as far as is known here. `complaints` say which anchors could not be asked or took nothing in the end.
+    signed, as far as is known here. `complaints` say which anchors could not be asked or took nothing in the end, and
+    `silent` of each by its name why it could not be asked.
     `crash` is called with each of `CRASH_POINTS`.
     """
 
@@ -49,7 +50,7 @@ class Notary:
     crash: Callable[[str], None] = lambda _: None
     size: int = 0
     complaints: list[str] = field(default_factory=list)
-    _silent: list[str] = field(default_factory=list)
+    silent: dict[str, str] = field(default_factory=dict)
     _kept: dict[str, Point] | None = None
     _looked_at: datetime | None = None
 
@@ -194,8 +195,9 @@ class Notary:
         known = [point for point in known if epoch(point.head.origin) == standing]
         start = last.start if last is not None and _are_known(connection, known, last, counts) else None
         found = verify(connection, known, start)
-        if found.first_bad is not None and start is not None and (whole := verify(connection, known)).ok:
-            found = whole
+        if found.first_bad is not None and start is not None:
+            whole = verify(connection, known)
+            found = whole if whole.ok or (whole.tree is not None and whole.tree.size < start.tree.size) else found
         self.size = 0 if last is None else last.head.size
         self._looked_at = self.clock()
         if found.first_bad is not None:
@@ -243,7 +245,7 @@ class Notary:
         """Give the checkpoint to every anchor that has not got it, to those that are not to be bothered only if it
         has been long enough or `at_once`. A place that fails is noted and told of; nothing else comes of it.
         """
-        there, failed = self.store.ask(checkpoints.anchors), list(self._silent) if at_once else []
+        there, failed = self.store.ask(checkpoints.anchors), list(self.silent.values()) if at_once else []
         for anchor in self.anchors:
             told = there.get(anchor.name, Anchored(anchor.name))
             if not at_once and not self._is_time(anchor, told):
@@ -279,7 +281,7 @@ class Notary:
                 try:
                     found = next(filter(None, map(read, anchor.notes(self._name))), None)
                 except AnchorError as error:
-                    self._silent.append(f"{anchor.name} could not be asked what it keeps: {error}")
+                    self.silent[anchor.name] = f"{anchor.name} could not be asked what it keeps: {error}"
                     continue
                 if found is not None:
                     self._gave(anchor.name, found)

@@ -112,6 +112,7 @@ def kept(config: Configuration, store: Store, records: int) -> list[dict[str, An
             "name": each.name,
             "records": each.size,
             "newer": max(records - each.size, 0),
+            "gone": max(each.size - records, 0),
             "newer_since": moment(since[each.name]),
             "kept_at": moment(each.kept_at),
             "failed_at": moment(each.failed_at),
@@ -127,8 +128,13 @@ def kept_words(config: Configuration, places: list[dict[str, Any]]) -> Iterator[
     if (said.key_env or said.key_file) and not places:
         yield "It is signed and kept nowhere else, so that it could all be written anew; [[audit.anchors]] names places"
     for each in places:
+        if each["gone"]:
+            more = f"{each['gone']:,} more than there are, so they were taken away here"
+            yield f"{each['name']} keeps {show.counted(each['records'], 'record')}, {more}: counterfoil check"
+            continue
         if not each["newer"]:
-            yield f"{each['name']} keeps all of it"
+            at = f"took all of it at {show.minute(each['kept_at'])} UTC" if each["kept_at"] else "keeps nothing yet"
+            yield f"{each['name']} {at}"
             continue
         since = f", since {show.minute(each['newer_since'])} UTC" if each["newer_since"] else ""
         yield f"{each['name']} keeps {each['records']:,} of them; {each['newer']:,} are newer{since}"

@@ -1,6 +1,6 @@
 """Everything that would stop or bend a run, found without writing anything."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Any
@@ -10,15 +10,17 @@ from connectors.base import Tracker
 from connectors.errors import TrackerError, Unavailable
 from connectors.settings import TrackerSettings
 from mapping.rules import Rules
-from state import queries, roles
-from state.errors import Damaged, NotInitialised, Outdated, StateError
+from state import checkpoints, queries, roles, whereabouts
+from state.errors import Damaged, NotInitialised, Outdated, StateError, Tampered
 from state.lifecycle import UNFINISHED
 from state.model import Problem
 from state.store import Store, Wanted
 from sync.app import show
+from sync.app.anchoring import anchors
 from sync.app.complaints import ConfigError
 from sync.app.evidence import vault
 from sync.app.failures import IN_ORDER, USAGE
+from sync.app.keys import notary, public_keys, signing_key
 from sync.app.opening import configuration, doubt, open_store
 from sync.app.reaching import open_one, rules_of, tracker_settings
 from sync.app.settings import Configuration
@@ -45,7 +47,8 @@ def check(shell: Shell) -> int:
             found += _asked(name, tracker)
             found += _unheard(name, tracker) if config.settings.accept.by_comment else ()
     around = _around(shell, config)
-    found += [*_plain_http(tables), *_state(shell, config, rules), *_one_role(around), *_evidence(config)]
+    found += [*_plain_http(tables), *_signing(shell, config), *_state(shell, config, rules), *_one_role(around)]
+    found += _evidence(config)
     answer = {
         "ok": not any(f.problem.fatal for f in found),
         "trackers": sorted(trackers),
@@ -70,10 +73,13 @@ def _open(
             trackers[name] = open_one(shell, config, name, table)
             stack.callback(trackers[name].close)
         except ConfigError as error:
-            found += [
-                _Found(name, Problem(f"{c.key}: {c.what}", f"{config.file}, line {c.line}")) for c in error.complaints
-            ]
+            found += _complained(name, error)
     return trackers, found
+
+
+def _complained(where: str, error: ConfigError) -> list[_Found]:
+    told = [(f"{c.key}: {c.what}", f"{error.file}, line {c.line}") for c in error.complaints]
+    return [_Found(where, Problem(what, fix)) for what, fix in told]
 
 
 def _concerns(problem: Problem, trackers: dict[str, Tracker]) -> bool:
@@ -110,16 +116,55 @@ def _evidence(config: Configuration) -> Iterator[_Found]:
         yield _Found("evidence", Problem(why, "name a folder that this user may write to as `folder` under [evidence]"))
 
 
+def _signing(shell: Shell, config: Configuration) -> Iterator[_Found]:
+    """What of the configuration of the signed ledger cannot be used."""
+    parts: tuple[Callable[[], object], ...] = (
+        lambda: signing_key(shell, config),
+        lambda: public_keys(shell, config, ()),
+        lambda: anchors(shell, config, ()),
+    )
+    for part in parts:
+        try:
+            part()
+        except ConfigError as error:
+            yield from _complained("audit", error)
+
+
+def _ledger(shell: Shell, config: Configuration, store: Store) -> Iterator[_Found]:
+    """Whether the ledger can be trusted and goes on from what was signed, and which places do not do their part."""
+    if why := doubt(store):
+        yield _Found("state", Problem(why, "look at `counterfoil audit verify`; bring back a copy that verifies"))
+    try:
+        signer = notary(shell, config, store)
+    except ConfigError:
+        return
+    if signer is None:
+        return
+    try:
+        signer.check()
+    except Tampered as error:
+        if not why:
+            yield _Found("ledger", Problem(str(error), "put the newest copy in its place, or do what it says there"))
+    told = store.ask(checkpoints.anchors)
+    for each in signer.anchors:
+        what, last = signer.silent.get(each.name, ""), told.get(each.name)
+        if not what and last is not None and last.why:
+            what = f"it took nothing at {last.failed_at:%Y-%m-%d %H:%M} UTC: {last.why}"
+        if what:
+            fix = f"have it within reach as [[audit.anchors]] in {config.file} says; then run: counterfoil audit sign"
+            yield _Found(each.name, Problem(what, fix, fatal=False))
+
+
 def _state(shell: Shell, config: Configuration, rules: Rules) -> Iterator[_Found]:
     try:
         with open_store(shell, config) as store:
-            view, why = queries.status(store, shell.today), doubt(store)
-            astray = _astray(store, rules)
+            view, astray = queries.status(store, shell.today), _astray(store, rules)
+            found = [*_ledger(shell, config, store)]
+            store.ask(whereabouts.check)
     except StateError as error:
         yield _Found("state", Problem(str(error), _mended(error)))
         return
-    if why:
-        yield _Found("state", Problem(why, "look at `counterfoil audit verify`; bring back a copy that verifies"))
+    yield from found
     if astray:
         what = f"{show.counted(len(astray), 'item')} without a ticket: no [[routes]] entry takes "
         what += astray[0] if len(astray) == 1 else f"them, such as {astray[0]}"
