@@ -15,6 +15,7 @@ def served(answer: Answer, kind: str = "application/octet-stream") -> Iterator[s
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
+        disable_nagle_algorithm = True
 
         def _answer(self) -> None:
             headers = {name.lower(): value for name, value in self.headers.items()}

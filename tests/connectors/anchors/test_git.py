@@ -108,8 +108,9 @@ def test_a_remote_that_was_written_anew_hides_nothing_of_what_the_clone_holds(re
 
 @pytest.mark.parametrize(("copy", "stays"), [("a.note", True), ("a.txt", True), (".note", False)])
 def test_neither_a_copy_under_another_name_nor_taking_it_away_hides_the_newest(
-    repository: Repository, tmp_path: Path, copy: str, stays: bool
+    repository: Repository, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, copy: str, stays: bool
 ) -> None:
+    monkeypatch.setattr("connectors.anchors.git._RECENT", 1)
     anchor, theirs, file = repository.anchor(), tmp_path / "theirs", "acme.example_ledger.000000000009.note"
     for size in (7, 9):
         anchor.keep(*note(size))
@@ -131,7 +132,7 @@ def test_a_clone_s_folder_may_have_any_name(repository: Repository) -> None:
     folder.mkdir()
     anchor = Git("repository", folder, remote="origin", environment={"PATH": os.environ["PATH"]})
     anchor.keep(*note(7))
-    assert [each.vouches for each in anchor.every()] == [True]
+    assert [(each.vouches, "prüf" in each.place) for each in anchor.every()] == [(True, True)]
 
 
 def test_what_a_later_commit_took_away_or_wrote_over_is_still_there(repository: Repository, tmp_path: Path) -> None:
