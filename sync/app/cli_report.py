@@ -24,7 +24,7 @@ def html(shell: Shell, first: First, last: Last, out: Out, framework: Framework 
     from sync.app import reporting
     from sync.report.pack import Asked
 
-    return reporting.write(shell, Asked(first, last, framework, tracker), out, reporting.html)
+    return reporting.write(shell, Asked(first, last, framework, tracker), out, reporting.html, ".html")
 
 
 @command(report_app, "counterfoil report csv --from 2026-01-01 --to 2026-06-30 --out tables")
@@ -49,7 +49,7 @@ def json_(shell: Shell, first: First, last: Last, out: Out, framework: Framework
     from sync.app import reporting
     from sync.report.pack import Asked
 
-    return reporting.write(shell, Asked(first, last, framework, tracker), out, reporting.json)
+    return reporting.write(shell, Asked(first, last, framework, tracker), out, reporting.json, ".json")
 
 
 @command(report_app, "counterfoil report md --from 2026-01-01 --to 2026-06-30 --out report.md")
@@ -58,7 +58,7 @@ def md(shell: Shell, first: First, last: Last, out: Out, framework: Framework = 
     from sync.app import reporting
     from sync.report.pack import Asked
 
-    return reporting.write(shell, Asked(first, last, framework, tracker), out, reporting.md)
+    return reporting.write(shell, Asked(first, last, framework, tracker), out, reporting.md, ".md")
 
 
 @command(
@@ -74,7 +74,7 @@ def oscal_poam(
     from sync.app import plans
     from sync.report.pack import Asked
 
-    return plans.write(shell, Asked(first, last, framework, tracker), out, plans.oscal)
+    return plans.write(shell, Asked(first, last, framework, tracker), out, plans.oscal, ".json")
 
 
 @command(report_app, "counterfoil report fedramp --from 2026-01-01 --to 2026-06-30 --out poam.xlsx")
@@ -86,4 +86,4 @@ def fedramp(shell: Shell, first: First, last: Last, out: Out, framework: Framewo
     from sync.app import plans
     from sync.report.pack import Asked
 
-    return plans.write(shell, Asked(first, last, framework, tracker), out, plans.workbook)
+    return plans.write(shell, Asked(first, last, framework, tracker), out, plans.workbook, ".xlsx")

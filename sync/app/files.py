@@ -28,7 +28,7 @@ def whole(out: Path, mode: int = UMASK) -> Iterator[IO[bytes]]:
     `out` cannot be written, and for no other failure.
     """
     with _writing(out):
-        stays = _stays(out)
+        stays = is_kept(out)
         part = (Path(gettempdir()) if stays else out.parent) / f".{os.urandom(6).hex()}.part"
         descriptor = os.open(part, os.O_RDWR | os.O_CREAT | os.O_EXCL, OWNER if stays else mode)
     try:
@@ -65,7 +65,7 @@ def _writing(out: Path) -> Iterator[None]:
         raise Mistaken(f"{out} cannot be written: {error.strerror or error}") from None
 
 
-def _stays(out: Path) -> bool:
+def is_kept(out: Path) -> bool:
     """Whether what is there is no file to replace; a link is, but for those by which a system names what is open."""
     try:
         mode = out.lstat().st_mode

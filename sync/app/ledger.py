@@ -18,6 +18,7 @@ from sync.app.keys import public_keys
 from sync.app.opening import configuration, open_store
 from sync.app.settings import Configuration
 from sync.app.shell import Shell
+from sync.app.targets import must_be_free
 from sync.proving import Conclusion, Finding, examine, proof
 from sync.report.exported import Exported, conclude
 
@@ -84,6 +85,7 @@ def kept_elsewhere(
 def prove(shell: Shell, seq: int, out: Path | None, folder: Path | None) -> int:
     """Write the proof that a record is part of what was signed."""
     config = configuration(shell)
+    must_be_free(config, [out] if out else [], ".tlog-proof")
     known = public_keys(shell, config, ())
     kept, _ = kept_elsewhere(shell, config, folder, known)
     with open_store(shell, config) as store:

@@ -19,6 +19,7 @@ from sync.app.progress import progress
 from sync.app.reporting import drawn
 from sync.app.settings import Configuration
 from sync.app.shell import Shell
+from sync.app.targets import must_be_free
 from sync.report import bundle
 from sync.report.model import Book
 from sync.report.pack import Asked, Proof
@@ -31,6 +32,7 @@ def pack(shell: Shell, asked: Asked, out: Path) -> int:
     """Write the auditor's pack; nothing else is written, so that the same ledger gives the same pack."""
     with verified(shell, asked) as told, progress(shell) as tell:
         config, position = told.config, told.position
+        must_be_free(config, [out], ".zip")
         key = _key(shell, config)
         about = asked.about(position, f"counterfoil {version('counterfoil')}")
         proof = Proof(told.connection, position, asked, vault(config))

@@ -9,6 +9,7 @@ from sync.app.failures import IN_ORDER, Mistaken
 from sync.app.files import whole
 from sync.app.periods import verified
 from sync.app.shell import Shell
+from sync.app.targets import must_be_free
 from sync.report import fedramp, poam
 from sync.report.model import Book
 from sync.report.pack import Asked
@@ -18,9 +19,10 @@ Form = Callable[[Book, str], Iterable[bytes]]
 """The bytes of a file from what is told and the name of this installation."""
 
 
-def write(shell: Shell, asked: Asked, out: Path, form: Form) -> int:
+def write(shell: Shell, asked: Asked, out: Path, form: Form, ending: str) -> int:
     """Write a plan to a file, and nothing else."""
     with verified(shell, asked) as told:
+        must_be_free(told.config, [out], ending)
         book = told.book
         content = b"".join(form(book, told.known.installation))
     with whole(out) as file:

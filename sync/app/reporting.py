@@ -10,6 +10,7 @@ from sync.app.failures import IN_ORDER, Mistaken
 from sync.app.files import whole
 from sync.app.periods import Told, verified
 from sync.app.shell import Shell
+from sync.app.targets import must_be_free, must_be_whole
 from sync.report.board import as_json, as_markdown
 from sync.report.members import Member
 from sync.report.model import Book
@@ -21,11 +22,12 @@ Form = Callable[[Book, str], Iterable[Member]]
 """Makes files of what is told, of which the first, or only one, has this name."""
 
 
-def write(shell: Shell, asked: Asked, out: Path, form: Form) -> int:
+def write(shell: Shell, asked: Asked, out: Path, form: Form, ending: str) -> int:
     """Write a period as one file, and maybe others beside it; the same records give the same bytes."""
     with verified(shell, asked) as told:
+        must_be_free(told.config, [out], ending)
         members = list(form(told.book, out.name))
-        code = _written(shell, told, out.parent, members)
+        code = _written(shell, told, out.parent, members, ending)
     _clear(out, len(members))
     return code
 
@@ -56,16 +58,19 @@ def md(book: Book, name: str) -> Iterable[Member]:
 def csv(shell: Shell, asked: Asked, folder: Path) -> int:
     """Write the tables of a period into a folder, which is made if it is not there."""
     with verified(shell, asked) as told:
+        tables = list(csv_members(told.book))
+        must_be_whole(told.config, [folder / each.name for each in tables], ".csv")
         try:
             folder.mkdir(exist_ok=True)
         except OSError as error:
             raise Mistaken(f"{folder} cannot be written: {error.strerror or error}") from None
-        return _written(shell, told, folder, csv_members(told.book))
+        return _written(shell, told, folder, tables, ".csv")
 
 
-def _written(shell: Shell, told: Told, folder: Path, members: Iterable[Member]) -> int:
+def _written(shell: Shell, told: Told, folder: Path, members: Iterable[Member], ending: str) -> int:
     files: list[str] = []
     for member in members:
+        must_be_free(told.config, [folder / member.name], ending)
         with whole(folder / member.name) as file:
             file.writelines(member.content)
         files.append(str(folder / member.name))

@@ -25,6 +25,7 @@ from sync.app.progress import progress
 from sync.app.reaching import open_trackers, rules_of, tracker_settings
 from sync.app.settings import Configuration
 from sync.app.shell import Shell
+from sync.app.targets import must_be_free
 from sync.app.threads import at_once
 from sync.engine import Engine, ExpectationFailed, Report
 from sync.evidence import renewals
@@ -92,6 +93,7 @@ def plan(shell: Shell, *, out: Path | None, check: bool, full: bool, only: str |
     """Show what a sync would do."""
     config = configuration(shell)
     _known(config, only)
+    must_be_free(config, [out] if out else [], ".json")
     with opened(shell, config, writes=False) as engine:
         made = engine.plan(shell.run, only=only, full=full)
     answer = run_shapes.plan(made)
