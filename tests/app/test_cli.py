@@ -49,6 +49,8 @@ def test_the_commands_are_these() -> None:
             "audit pack",
             "person erase",
             "report html",
+            "report json",
+            "report md",
             "report csv",
             "report oscal-poam",
             "report fedramp",
