@@ -11,6 +11,7 @@ from state.errors import UnknownRef
 from state.links import CURRENT, LINK
 from state.model import Comment
 from state.rows import comment_of
+from state.salted import ERASED
 from state.series import chunks, next_numbers, number_in
 from state.tables import CommentRow
 
@@ -25,7 +26,7 @@ _DUE = text("(comment.remote_id = '' OR comment.standing <> '') AND comment.inbo
 _TICKET = select(LINK.c.id).where(LINK.c.item == COMMENT.c.item, CURRENT)
 _IS_ELSEWHERE = and_(COMMENT.c.tracker != "", ~_TICKET.where(LINK.c.tracker == COMMENT.c.tracker).exists())
 """What was to be said on a ticket that the item has no more."""
-_UNSENT = select(COMMENT).where(_DUE, ~_IS_ELSEWHERE).order_by(COMMENT.c.seq)
+_UNSENT = select(COMMENT).where(_DUE, ~_IS_ELSEWHERE, COMMENT.c.text != ERASED).order_by(COMMENT.c.seq)
 _UNSENT_LINKED = _UNSENT.where(_TICKET.exists())
 _STANDING = select(COMMENT).where(tuple_(COMMENT.c.tracker, COMMENT.c.remote_id).in_(bindparam("some", expanding=True)))
 _KNOWN_IDS = select(COMMENT.c.remote_id).where(

@@ -65,7 +65,8 @@ class Traces:
 
     `beside` are other names that acted under one of these, `owned` what is theirs to do, `in_clear` so many records
     that hold a name as such, and `working` how many rows of which columns do. `decided` are acceptances that are asked
-    for or in force and that they had a hand in, `nobodys` names of one word that nobody is recorded under.
+    for or in force and that they had a hand in, `nobodys` names of one word that nobody is recorded under, and
+    `in_tickets` items whose tickets have comments that name them.
     """
 
     texts: tuple[str, ...] = ()
@@ -76,6 +77,7 @@ class Traces:
     working: Mapping[str, int] = field(default_factory=dict)
     decided: tuple[str, ...] = ()
     nobodys: tuple[str, ...] = ()
+    in_tickets: tuple[str, ...] = ()
 
 
 def traces(connection: Connection, person: Person, *, words: bool) -> Traces:
@@ -98,6 +100,7 @@ def traces(connection: Connection, person: Person, *, words: bool) -> Traces:
         dict(_working(connection, person)),
         tuple(_decided(connection, person)),
         _nobodys(connection, person, kept.values()) if within else (),
+        tuple(dict.fromkeys(_in_tickets(connection, person))),
     )
 
 
@@ -213,17 +216,29 @@ def _nobodys(connection: Connection, person: Person, kept: Iterable[str]) -> tup
 
 
 def _comments(connection: Connection, person: Person, *, words: bool) -> dict[int, dict[str, str]]:
-    """What of comments goes, by number: their author, and the text of what is deleted in its tracker."""
+    """What of comments goes, by number: their author, and the text of what is ours or deleted in its tracker."""
     found: dict[int, dict[str, str]] = {}
-    query = select(COMMENT.c.seq, COMMENT.c.author, COMMENT.c.text, COMMENT.c.deleted_at)
-    for row in connection.execute(query.execution_options(yield_per=_AT_ONCE)):
+    for row in connection.execute(select(COMMENT).execution_options(yield_per=_AT_ONCE)):
         own = person.goes_by(row.author)
         values = {"author": ERASED} if own else {}
-        if row.deleted_at is not None and (person.is_in(row.text) or (own and words)):
+        if not _stands(row) and (person.is_in(row.text) or (own and words)):
             values["text"] = ERASED
         if values:
             found[row.seq] = values
     return found
+
+
+def _stands(row: Any) -> bool:
+    """Whether a comment is kept as its ticket has it, or is one that a sync says and keeps up to date there."""
+    return row.deleted_at is None and bool(row.topic or row.inbound)
+
+
+def _in_tickets(connection: Connection, person: Person) -> Iterator[str]:
+    """The items with comments that name the person and that are kept as their tickets have them."""
+    query = select(COMMENT).order_by(COMMENT.c.item)
+    for row in connection.execute(query.execution_options(yield_per=_AT_ONCE)):
+        if row.inbound and _stands(row) and person.is_in(row.text):
+            yield row.item
 
 
 def _working(connection: Connection, person: Person) -> Iterator[tuple[str, int]]:

@@ -51,6 +51,10 @@ def _told(found: Traces, *, dry_run: bool, scrubbed: bool) -> Iterator[object]:
     if found.nobodys:
         yield show.heading("Nobody is recorded by these words; leave them out")
         yield show.bullets(found.nobodys)
+    if found.in_tickets:
+        how = "delete them or take the name out there, then run `counterfoil sync`, and this again"
+        yield show.heading(f"Comments in the tickets of these items name them; {how}")
+        yield show.bullets(found.in_tickets)
     if found.working or found.in_clear:
         yield show.heading("Still names them")
         rows = [f"{where}: {show.counted(count, 'row')}" for where, count in found.working.items()]

@@ -36,6 +36,15 @@ def test_a_dry_run_shows_the_same_and_changes_nothing(ruth: Line) -> None:
     assert "Monday" not in str(ruth("audit", "log", "--json").json)
 
 
+def test_a_name_in_a_comment_of_somebody_else_is_nowhere_any_more(ruth: Line) -> None:
+    assert ruth("item", "comment", "1", "Kim Lee said this is done").code == 0
+    answer = ruth("person", "erase", "Kim Lee", "--reason", "request 12")
+    assert (answer.code, answer.out) == (0, "Erased 1 text beside the ledger, and 1 comment\n")
+    assert "Kim Lee" not in ruth("item", "show", "1").out
+    again = ruth("person", "erase", "Kim Lee", "--reason", "request 12", "--dry-run")
+    assert "Still names them" not in again.out
+
+
 def test_who_owns_an_open_item_is_not_erased_and_it_is_named(ruth: Line) -> None:
     answer = ruth("person", "erase", "kim@acme.example", "--reason", "request 12")
     assert answer.code == 2

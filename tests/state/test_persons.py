@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from sqlalchemy.engine import make_url
 
-from state import persons, salted
+from state import comments, persons, salted
 from state.effects import Because, Effects
 from state.errors import LeaseHeld, StateError
 from state.lease import Holder
@@ -130,6 +130,28 @@ def test_what_is_worked_with_and_records_that_are_clear_are_told(book: "Book") -
     told = _erase(book, "mia@acme.example")
     assert told.working == {"comment.text": 1, "item.title": 1}
     assert told.in_clear == 1
+
+
+def test_the_text_of_a_comment_of_ours_goes_and_it_is_not_said_any_more(book: "Book") -> None:
+    book.item()
+    _said(book, "ask Mia Wong", "", because=book.because, inbound=False, tracker="")
+    _said(book, "ask Mia Wong again", "r1", because=book.because, inbound=False)
+    _said(book, "ask Kim", "", because=book.because, inbound=False, tracker="")
+    with book.store.reading() as connection:
+        assert len(comments.waiting(connection, linked_only=False)) == 2
+    told = _erase(book, "Mia Wong")
+    assert (len(told.texts), told.comments, told.working, told.in_tickets) == (2, 2, {}, ())
+    assert [row[0] for row in book.raw("SELECT text FROM comment ORDER BY seq")] == [ERASED, ERASED, "ask Kim"]
+    with book.store.reading() as connection:
+        assert [each.text for each in comments.waiting(connection, linked_only=False)] == ["ask Kim"]
+    assert book.store.verify().ok
+
+
+def test_an_item_is_named_whose_ticket_has_a_comment_that_names_them_still(book: "Book") -> None:
+    book.item()
+    _said(book, "ask Mia Wong", "r1", because=book.because)
+    told = _erase(book, "Mia Wong")
+    assert (told.working, told.in_tickets) == ({"comment.text": 1}, ("AI-000001",))
 
 
 def test_nobody_is_erased_while_a_run_is_under_way(book: "Book") -> None:
