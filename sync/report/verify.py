@@ -921,13 +921,13 @@ def main(arguments: list[str] | None = None) -> int:
     options.add_argument("pack", nargs="?", type=Path, default=Path(__file__).parent, help="the zip, or its folder")
     options.add_argument("--pubkey", action="append", default=[], metavar="KEY", help="who signs; may be repeated")
     options.add_argument("--checkpoints", type=Path, metavar="FOLDER", help="what was kept elsewhere, or an older pack")
-    options.add_argument(
-        "--epoch", type=int, default=1, metavar="N", help="know that it was begun anew, up to /epoch-N"
-    )
+    options.add_argument("--epoch", type=int, default=1, metavar="N", help="know it was begun anew, up to /epoch-N")
     asked = options.parse_args(arguments)
     say: list[str] = []
     try:
         keys = [key(each) for each in asked.pubkey]
+        if asked.checkpoints and asked.pack.resolve() in ((own := asked.checkpoints.resolve()), *own.parents):
+            raise Wrong("--checkpoints names the pack itself, which proves nothing: name what was kept elsewhere")
         pack = Pack(asked.pack)
         mine = notes(Pack(asked.checkpoints), f"{asked.checkpoints.name}/") if asked.checkpoints else []
     except Wrong as wrong:

@@ -87,6 +87,17 @@ def test_an_unpacked_pack_and_an_earlier_one_as_checkpoints_do_as_well(auditor: 
     assert auditor.finds("unpacked", "--checkpoints", "old.zip").code == 0
 
 
+def test_a_pack_does_not_vouch_for_itself(auditor: Auditor) -> None:
+    auditor.gets()
+    with ZipFile("pack.zip") as pack:
+        pack.extractall("unpacked")
+    Path("link").symlink_to("unpacked")
+    for pack_, own in (("pack.zip", "./pack.zip"), ("unpacked", "link"), ("unpacked", "unpacked/checkpoints")):
+        with pytest.raises(SystemExit) as ended:
+            auditor.finds(pack_, "--checkpoints", own)
+        assert (ended.value.code, "names the pack itself" in auditor.line.capture.readouterr().err) == (3, True)
+
+
 def test_a_key_that_the_known_one_handed_over_to_counts_and_no_other_does(auditor: Auditor) -> None:
     made = auditor.line.json("audit", "rotate", "--out", "new.key")
     config = auditor.line.config

@@ -154,7 +154,7 @@ def test_a_copy_without_proofs_says_so(past: Past, told: Callable[[], Book]) -> 
     past.item()
     book = told()
     assert "without proofs" in drawn(book, proofs=False)
-    assert "python3 verify.py" in drawn(book)
+    assert "python3 verify.py PACK --pubkey KEY --checkpoints FOLDER" in drawn(book)
     assert "without proofs" not in drawn(book)
 
 
