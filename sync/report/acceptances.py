@@ -1,10 +1,11 @@
 """What the ledger tells of accepted risks: who asked, who decided, and how each ended."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import date
 from typing import Any
 
+from sync.report.forms import TERMS
 from sync.report.model import AcceptanceStory, Decided, Event
 
 _BEFORE, _BEGIN = "acceptance.", "acceptance.requested"
@@ -19,7 +20,7 @@ def acceptance_stories(events: Iterable[Event], last: date) -> tuple[AcceptanceS
         if ref in found:
             found[ref] = _told(found[ref], event)
         elif event.action == _BEGIN:
-            found[ref] = AcceptanceStory(ref, event.about, "requested", event.after, event, ())
+            found[ref] = AcceptanceStory(ref, event.about, "requested", _terms(event), event, ())
     return tuple(_as_of(each, last) for _, each in sorted(found.items()))
 
 
@@ -31,13 +32,18 @@ def _told(story: AcceptanceStory, event: Event) -> AcceptanceStory:
         case "questioned":
             return replace(story, decisions=tuple(_questioned(each, event) for each in story.decisions))
         case "active":
-            return replace(story, state="active", terms=event.after, began=event)
+            return replace(story, state="active", terms=_terms(event), began=event)
         case "amended":
-            return replace(story, terms=event.after)
+            return replace(story, terms=_terms(event))
         case state if state in _ENDS:
-            return replace(story, state=state, terms=event.after, ended=event)
+            return replace(story, state=state, terms=_terms(event), ended=event)
         case _:
             return story
+
+
+def _terms(event: Event) -> Mapping[str, Any]:
+    """The terms that a record names; where it says nothing of one, that is none."""
+    return {**dict.fromkeys(TERMS), **event.after}
 
 
 def _questioned(decision: Decided, event: Event) -> Decided:

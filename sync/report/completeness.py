@@ -11,7 +11,6 @@ from sync import intake, reading
 from sync.report.members import Member, document
 from sync.ticketless import needs_none
 
-_STATUSES = frozenset(map(str, Status))
 _LINKED = frozenset({"ticket.created", "ticket.linked"})
 
 
@@ -30,8 +29,8 @@ class _Item:
 class Completeness:
     """The population at the end of a period, and what was read in it; fed with the records from the first on.
 
-    The period begins at `since` and ends before `until`, both as records write times. An item that one of the
-    `strange` records, by number, says to be made is none.
+    The period begins at `since` and ends before `until`, both as records write times. Of the `strange`
+    records, by number, nothing is heard.
     """
 
     since: str
@@ -44,14 +43,13 @@ class Completeness:
 
     def hear(self, told: Told) -> None:
         """One more record."""
-        if told["at"] >= self.until:
+        if told["at"] >= self.until or told["seq"] in self.strange:
             return
         action, about, before, after = told["action"], told["object"], told["before"], told["after"]
-        if action == "item.created" and told["seq"] not in self.strange:
-            self.items[about] = _Item(_status(_text(after, "status")) or Status.OPEN, _text(after, "source_kind"))
+        if action == "item.created":
+            self.items[about] = _Item(Status(after["status"]), after["source_kind"])
         elif action in self.readings and told["at"] >= self.since:
-            told_then = {"record": told["seq"], "at": told["at"], **(after if isinstance(after, Mapping) else {})}
-            self.readings[action].setdefault(about, []).append(told_then)
+            self.readings[action].setdefault(about, []).append({"record": told["seq"], "at": told["at"], **after})
         elif (item := self.items.get(about)) is not None:
             _change(item, action, told["field"], before, after)
 
@@ -80,29 +78,19 @@ class Completeness:
 
 
 def _change(item: _Item, action: str, name: str, before: Any, after: Any) -> None:
-    """What a record makes of an item; what is said in another way than the program writes it makes nothing of it."""
+    """What a record makes of an item."""
     if action == "item.changed" and name == "status":
-        item.status = _status(after) or item.status
+        item.status = Status(after)
     elif action == "item.changed" and name == "part_of":
-        item.part_of = after if isinstance(after, str) else None
+        item.part_of = after
     elif action in _LINKED:
-        item.tracker = _text(after, "tracker") or item.tracker
+        item.tracker = after["tracker"]
     elif action == "ticket.unlinked":
         item.tracker = None
     elif action == "hold.opened":
-        item.holds[_text(after, "id")] = _text(after, "kind")
+        item.holds[after["id"]] = after["kind"]
     elif action == "hold.settled":
-        item.holds.pop(_text(before, "id"), None)
-
-
-def _text(said: Any, name: str) -> str:
-    """The text that a record has under a name, empty for none."""
-    found = said.get(name) if isinstance(said, Mapping) else None
-    return found if isinstance(found, str) else ""
-
-
-def _status(said: Any) -> Status | None:
-    return Status(said) if isinstance(said, str) and said in _STATUSES else None
+        item.holds.pop(before["id"], None)
 
 
 def _why(item: _Item) -> str:

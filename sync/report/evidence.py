@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import date
 
 from state.proof import UNTRUSTED
+from sync.report.forms import OF_EVIDENCE
 from sync.report.model import Event, ItemStory, Piece
 
 _ITEM, _ADDED = "AI-", "evidence.added"
@@ -19,7 +20,9 @@ def pieces(events: Iterable[Event], items: Mapping[str, ItemStory], last: date) 
             continue
         ref, version = event.said("id"), event.said("version")
         if event.action == _ADDED:
-            found.setdefault((ref, version), Piece(ref, version, (), (), event.after, event))
+            found.setdefault(
+                (ref, version), Piece(ref, version, (), (), dict.fromkeys(OF_EVIDENCE) | event.after, event)
+            )
         if (piece := found.get((ref, version))) is not None:
             found[ref, version] = _told(piece, event)
     newest: dict[str, int] = defaultdict(int)

@@ -15,8 +15,7 @@ from state.register import ControlStatus, ScoreKind, Treatment
 Check = Callable[[Any], bool]
 
 _ITEM = re.compile(r"AI-[0-9]{6,}")
-_DAY = re.compile(r"(19[7-9][0-9]|[2-8][0-9]{3})-[0-9]{2}-[0-9]{2}")
-"""A day of years that can be reckoned with."""
+_DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _HASH = re.compile(r"[0-9a-f]{64}")
 _HIGHEST = 5
 _BEGINNINGS = frozenset({"item.created", "risk.added", "acceptance.requested", "evidence.added"})
@@ -32,8 +31,7 @@ class Reader:
         """Whether one more record says what those of its action say, and is about something that there was by then."""
         action, about, field = told["action"], told["object"], told["field"]
         form = FORMS.get(action) or _OF_FIELDS.get(action, {}).get(field)
-        dated = _DAY.match(told["at"]) and _DAY.match(told["recorded"])
-        if form is None or not dated or not form.before(told["before"]) or not form.after(told["after"]):
+        if form is None or not form.before(told["before"]) or not form.after(told["after"]):
             return False
         thing = _thing(action, about, told["after"])
         if action == "item.created" and (thing in self._begun or not _ITEM.fullmatch(about)):
@@ -103,12 +101,17 @@ def _each(check: Check) -> Check:
 
 
 def _object(**parts: Check) -> Check:
-    """Whether a value is an object that has these parts, beside whatever else."""
-    return lambda value: isinstance(value, dict) and all(n in value and check(value[n]) for n, check in parts.items())
+    """Whether a value is an object that has these parts, beside whatever else; one that may be nothing may be missing.
+
+    So it is in records that earlier versions wrote.
+    """
+    return lambda value: isinstance(value, dict) and all(check(value.get(name)) for name, check in parts.items())
 
 
-def _pair(value: Any) -> bool:
-    return isinstance(value, list) and len(value) == 2 and all(map(_text, value))
+def _pairs(value: Any) -> bool:
+    """Whether this is texts by name: pairs of both, or an object as earlier versions wrote it."""
+    some = [*map(list, value.items())] if isinstance(value, dict) else value
+    return isinstance(some, list) and all(isinstance(e, list) and len(e) == 2 and all(map(_text, e)) for e in some)
 
 
 _some = _maybe(_text)
@@ -127,15 +130,15 @@ _item = {
     "source_ref": _some,
     "external_ref": _some,
     "fingerprint": _some,
-    "origin": _each(_pair),
+    "origin": _maybe(_pairs),
     "predecessor": _some,
 }
-_of_items = _item | {
+OF_ITEMS = _item | {
     "part_of": _some,
     "claim": _maybe(_object(kind=_text)),
     "accepted": _maybe(_object(ref=_text, until=_day)),
 }
-_risk = {
+OF_RISKS = {
     "statement": _digest,
     "owner": _some,
     "treatment": _one_of(Treatment),
@@ -145,25 +148,27 @@ _risk = {
 }
 _rating = _object(likelihood=_rate, impact=_rate, by=_text, reason=_some)
 _ticket = _object(tracker=_text, id=_text, key=_some, url=_some)
-_terms = _object(
-    **dict.fromkeys(("requester", "justification", "compensating", "conditions", "renewal_of", "why"), _some),
-    ref=_text,
-    until=_maybe(_day),
-    likelihood=_maybe(_rate),
-    impact=_maybe(_rate),
-    editors=_each(_text),
-)
+TERMS = dict.fromkeys(("justification", "compensating", "conditions", "renewal_of", "why"), _some) | {
+    "ref": _text,
+    "requester": _text,
+    "until": _maybe(_day),
+    "likelihood": _maybe(_rate),
+    "impact": _maybe(_rate),
+    "editors": _each(_text),
+}
+_terms = _object(**TERMS)
 _piece = _object(id=_text, version=_whole)
-_evidence = _object(
+OF_EVIDENCE = {
     **dict.fromkeys(("url", "shows", "by", "origin", "remote_id", "captured_at"), _some),
     **{name: _maybe(_day) for name in ("period_start", "period_end", "expires_on")},
-    id=_text,
-    version=_whole,
-    kind=_one_of(EvidenceKind),
-    sha256=_maybe(_hash),
-    size=_maybe(_whole),
-    stored=lambda value: isinstance(value, bool),
-)
+    "id": _text,
+    "version": _whole,
+    "kind": _one_of(EvidenceKind),
+    "sha256": _maybe(_hash),
+    "size": _maybe(_whole),
+    "stored": lambda value: isinstance(value, bool),
+}
+"""What records say of items, of risks, of the terms on which one is accepted, and of evidence, by name."""
 _decision = _object(
     **dict.fromkeys(("by", "reason", "authority", "channel", "typed_by", "event"), _some),
     ref=_text,
@@ -191,9 +196,9 @@ FORMS = {
     "item.created": Form(_object(**_item)),
     "ticket.unlinked": Form(_anything, _maybe(_ticket)),
     "hold.opened": Form(_object(id=_text, kind=_text)),
-    "hold.settled": Form(_maybe(_any_object), _any_object),
+    "hold.settled": Form(_maybe(_any_object), _object(id=_text)),
     "test.recorded": Form(_any_object),
-    "evidence.added": Form(_evidence),
+    "evidence.added": Form(_object(**OF_EVIDENCE)),
     "evidence.stored": Form(_piece),
     "evidence.reviewed": Form(_object(id=_text, version=_whole, verdict=_one_of(Verdict), by=_text, reason=_some)),
     "evidence.checked": Form(_object(id=_text, version=_whole, health=_one_of(LinkHealth))),
@@ -207,7 +212,7 @@ FORMS = {
     "control.answered": Form(_some),
     "control.exempted": Form(_maybe(_object(by=_text, reason=_some))),
     "control.status": Form(_object(status=_one_of(ControlStatus), why=_text)),
-    "risk.added": Form(_object(**_risk)),
+    "risk.added": Form(_object(**OF_RISKS)),
     "risk.due": Form(_any_object),
     "source.read": Form(_any_object),
     "tracker.read": Form(_any_object),
@@ -219,7 +224,7 @@ FORMS = {
 }
 """The records of each action that says the same of whatever field."""
 _OF_FIELDS = {
-    "item.changed": {name: Form(check, check) for name, check in _of_items.items()},
-    "risk.changed": {name: Form(check, check) for name, check in _risk.items()},
+    "item.changed": {name: Form(check, check) for name, check in OF_ITEMS.items()},
+    "risk.changed": {name: Form(check, check) for name, check in OF_RISKS.items()},
     "risk.scored": {str(name): Form(_rating) for name in ScoreKind},
 }

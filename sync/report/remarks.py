@@ -2,10 +2,10 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date
 
 from state.model import URGENCY, Priority
-from sync.report.model import UNFINISHED, AcceptanceStory, Book, Event, ItemStory, status_at
+from sync.report.model import UNFINISHED, AcceptanceStory, Book, Event, ItemStory
 from sync.report.words import headline, value
 
 _AFTERWARDS = ("item.changed", "comment.edited", "comment.deleted", "evidence.added", "ticket.moved")
@@ -99,7 +99,7 @@ def _sort(item: ItemStory, event: Event) -> str:
         return "priority lowered"
     if changed == "status" and event.before == "resolved":
         return "opened again"
-    just_before = status_at(item.spans, event.at - timedelta(microseconds=1))
+    just_before = next((each.status for each in reversed(item.spans) if each.since < event.at), "")
     if event.action in _AFTERWARDS and just_before == "resolved" and event.who.kind == "human":
         return "changed after it was resolved"
     return ""

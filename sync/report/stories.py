@@ -7,6 +7,7 @@ from typing import Any
 
 from state.audit import digest
 from state.register import Control
+from sync.report.forms import OF_ITEMS, OF_RISKS
 from sync.report.model import ControlStory, Event, ItemStory, Period, RiskStory, Span, TicketLine, midnight
 
 LAPSED = "its acceptance has lapsed"
@@ -15,7 +16,7 @@ LAPSED = "its acceptance has lapsed"
 def item_story(ref: str, events: Sequence[Event], period: Period) -> ItemStory:
     """What became of an item by the end of a period."""
     made = next(each for each in events if each.action == "item.created")
-    values: dict[str, Any] = {"part_of": None, "claim": None, "accepted": None, **made.after}
+    values: dict[str, Any] = dict.fromkeys(OF_ITEMS) | made.after
     spans = [Span(made.said("status"), made.at, None, seq=made.seq)]
     resolved: datetime | None = None
     for event in events:
@@ -44,7 +45,10 @@ def _lapse(spans: list[Span], values: Mapping[str, Any], before: datetime) -> No
     accepted = values.get("accepted")
     if spans[-1].status != "accepted_as_risk" or not accepted:
         return
-    over = midnight(date.fromisoformat(accepted["until"]) + timedelta(days=1))
+    until = date.fromisoformat(accepted["until"])
+    if until >= before.date():
+        return
+    over = midnight(until + timedelta(days=1))
     if spans[-1].since <= over < before:
         spans[-1] = replace(spans[-1], until=over)
         spans.append(Span("open", over, None, LAPSED))
@@ -101,7 +105,7 @@ def risk_story(id_: str, events: Sequence[Event], statement: str | None, items: 
     for event in events:
         match event.action:
             case "risk.added":
-                values = dict(event.after)
+                values = dict.fromkeys(OF_RISKS) | event.after
             case "risk.changed":
                 values[event.field] = event.after
             case "risk.scored":

@@ -61,7 +61,7 @@ def _item(item: ItemStory, book: Book) -> Row:
         *(item.ref, item.title, item.priority, item.made.said("priority"), item.status, _text(values["owner"])),
         *(item.made.said("due_date"), values["due_date"], sum(1 for _ in item.due_changes)),
         *(_yes(item.is_late(book.period.last)), moment(item.made.at), _time(item.resolved_at), _reopened(item)),
-        *(_joined(values["controls"]), _joined(values["risks"]), values["source_kind"], values["source_ref"]),
+        *(_joined(values["controls"]), _joined(values["risks"]), values["source_kind"], _text(values["source_ref"])),
         *(_text(values[name]) for name in ("external_ref", "predecessor", "part_of")),
         *((ticket.tracker, ticket.key or ticket.id, ticket.url, _yes(ticket.missing)) if ticket else ("", "", "", "")),
         *(_joined(evidence), _joined(accepted), _yes(item.is_in(book.period)), before[-1] if before else ""),

@@ -331,13 +331,7 @@ def in_words(value: Any, texts: dict[bytes, str]) -> Any:
     return {name: in_words(each, texts) for name, each in value.items()}
 
 
-def word(value: Any, name: str) -> str:
-    """The text that a part of a record has under a name, empty for none."""
-    found = said(value, name)
-    return found if isinstance(found, str) else ""
-
-
-ITEM, DAY = re.compile("AI-[0-9]{6,}"), re.compile("(19[7-9][0-9]|[2-8][0-9]{3})-[0-9]{2}-[0-9]{2}")
+ITEM, DAY = re.compile("AI-[0-9]{6,}"), re.compile("[0-9]{4}-[0-9]{2}-[0-9]{2}")
 CHOICES = {
     "priority": ("critical", "high", "medium", "low"),
     "status": ("open", "in_progress", "resolved", "accepted_as_risk"),
@@ -349,20 +343,26 @@ def is_item(told: dict[str, Any]) -> bool:
     """Whether a record that an item was made says of it all that such records say."""
     after = told["after"]
     try:
-        one, two, pairs, due = (after[name] for name in ("controls", "risks", "origin", "due_date"))
+        one, two, pairs, due = after["controls"], after["risks"], after.get("origin"), after["due_date"]
+        pairs = [] if pairs is None else [*map(list, pairs.items())] if isinstance(pairs, dict) else pairs
         words = [*one, *two, *(each for pair in pairs for each in pair), after["title"], due]
-        rest = [after[name] for name in ("owner", "source_ref", "external_ref", "fingerprint", "predecessor")]
         return (
             all(type(each) is list for each in (one, two, pairs, *pairs))
             and all(len(pair) == 2 for pair in pairs)
-            and all(type(each) is str for each in (*words, *(each for each in rest if each is not None)))
+            and all(type(each) is str for each in words)
+            and says(after, (), ("owner", "source_ref", "external_ref", "fingerprint", "predecessor"))
             and all(after[name] in some for name, some in CHOICES.items())
-            and None not in (HASH.fullmatch(after["description"]["sha256"]), ITEM.fullmatch(told["object"]))
-            and None not in (DAY.fullmatch(due), DAY.match(told["at"]), DAY.match(told["recorded"]))
-            and bool(date.fromisoformat(due))
+            and HASH.fullmatch(after["description"]["sha256"]) is not None
+            and None not in (ITEM.fullmatch(told["object"]), DAY.fullmatch(due), date.fromisoformat(due))
         )
     except (KeyError, TypeError, ValueError):
         return False
+
+
+def says(value: Any, texts: tuple[str, ...], others: tuple[str, ...]) -> bool:
+    """Whether this is an object with these texts, and others where it has them; earlier versions wrote fewer."""
+    some = {type(value.get(name)) for name in texts} | {str} if isinstance(value, dict) else {None}
+    return some == {str} and all(value.get(name) is None or type(value[name]) is str for name in others)
 
 
 LISTED = ("id", "version", "kind", "size", "captured_at", "origin")
@@ -390,23 +390,24 @@ class Account:
                 self.begun.add(about)
                 if at < self.until:
                     self.items[about] = {"status": after["status"], "source": after["source_kind"]}
-        elif at >= self.until:
-            return
-        elif action in self.read and at >= self.since:
-            rest = after if isinstance(after, dict) else {}
-            self.read[action].setdefault(about, []).append({"record": body["seq"], "at": at, **rest})
-        elif about in self.items:
-            self._change(self.items[about], action, body["field"], after)
+        elif action in self.read and self.since <= at < self.until:
+            if isinstance(after, dict) and (about in self.begun or not about.startswith("AI-")):
+                self.read[action].setdefault(about, []).append({"record": body["seq"], "at": at, **after})
+        elif about in self.items and at < self.until:
+            self._change(self.items[about], action, body["field"], body["before"], after)
 
     @staticmethod
-    def _change(item: dict[str, Any], action: str, field: str, after: Any) -> None:
-        if action == "item.changed" and field == "status":
-            item["status"] = after if after in CHOICES["status"] else item["status"]
-        elif action == "item.changed" and field == "part_of":
-            item["part_of"] = after if isinstance(after, str) else None
-        elif action in ("ticket.created", "ticket.linked"):
-            item["tracker"] = word(after, "tracker") or item.get("tracker")
-        elif action == "ticket.unlinked":
+    def _change(item: dict[str, Any], action: str, field: str, before: Any, after: Any) -> None:
+        """What a record makes of an item; one that says it in another way than the program makes nothing of it."""
+        both, where = (before, after), f"{action} {field}"
+        ticket = [each is None or says(each, ("tracker", "id"), ("key", "url")) for each in both]
+        if where == "item.changed status" and all(each in CHOICES["status"] for each in both):
+            item["status"] = after
+        elif where == "item.changed part_of" and all(each is None or isinstance(each, str) for each in both):
+            item["part_of"] = after
+        elif action in ("ticket.created", "ticket.linked") and all(ticket) and after is not None:
+            item["tracker"] = after["tracker"]
+        elif action == "ticket.unlinked" and ticket[0]:
             item["tracker"] = None
 
     def _show(self, seq: int, about: str, stored: bool, after: Any) -> None:

@@ -35,7 +35,7 @@ class Deviation:
 
 def weaknesses(book: Book) -> tuple[ItemStory, ...]:
     """The items whose story belongs to the period, but for those that only stand for others in a ticket."""
-    return tuple(each for each in book.told if not any(name == GROUP for name, _ in each.made.said("origin", ())))
+    return tuple(each for each in book.told if GROUP not in dict(each.made.said("origin", ())))
 
 
 def operational_requirement(item: ItemStory) -> Deviation:

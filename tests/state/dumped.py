@@ -6,12 +6,16 @@ import sqlite3
 import sys
 from collections.abc import Mapping, Sequence
 from contextlib import closing
+from importlib import resources
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Boolean, Table
+from alembic import command
+from alembic.config import Config
+from sqlalchemy import Boolean, Connection, Table
 from sqlalchemy.engine import make_url
 
+from state.database import Database
 from state.schema import METADATA
 from tests.databases import raw
 
@@ -25,6 +29,23 @@ def dumped(revision: str) -> Rows:
     """The rows of an installation as the program of this revision wrote them, by table in an order to bring in."""
     rows: Rows = json.loads((_FOLDER / f"{revision}.json").read_text(encoding="utf-8"))
     return rows
+
+
+def left_behind(url: str, revision: str) -> Rows:
+    """Make an empty database what the program of this revision left: its tables, and these rows in them."""
+    rows = dumped(revision)
+    with closing(Database(url)) as database:
+        database.migrate(lambda connection: command.upgrade(config_of(connection), revision))
+    bring_in(url, rows)
+    return rows
+
+
+def config_of(connection: Connection | None = None) -> Config:
+    """How the migrations are run on a connection."""
+    config = Config()
+    config.set_main_option("script_location", str(resources.files("state.migrations")))
+    config.attributes["connection"] = connection
+    return config
 
 
 def bring_in(url: str, rows: Rows) -> None:

@@ -5,17 +5,14 @@ import signal
 import subprocess
 import sys
 from contextlib import closing
-from importlib import resources
 from pathlib import Path
 from typing import Any
 
 import pytest
-from alembic import command
 from alembic.autogenerate import compare_metadata
-from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy import Engine, create_engine, event
 from sqlalchemy.pool import NullPool
 
 from state.database import Database
@@ -25,20 +22,13 @@ from state.model import Actor, Agent, ItemDraft, Priority
 from state.schema import HEAD, METADATA
 from state.store import Store
 from tests.databases import WHEN, Databases, raw
-from tests.state.dumped import bring_in, dumped
+from tests.state.dumped import config_of, dumped, left_behind
 
 KILLED = -signal.SIGKILL
 BECAUSE = Because(Agent(Actor.HUMAN, "counterfoil", "kim"))
 
 
-def _config(connection: Connection | None = None) -> Config:
-    config = Config()
-    config.set_main_option("script_location", str(resources.files("state.migrations")))
-    config.attributes["connection"] = connection
-    return config
-
-
-REVISIONS = [each.revision for each in ScriptDirectory.from_config(_config()).walk_revisions()]
+REVISIONS = [each.revision for each in ScriptDirectory.from_config(config_of()).walk_revisions()]
 
 
 def _create_until(url: str, last: int) -> int:
@@ -111,11 +101,8 @@ def test_two_that_run_init_at_once_make_one_database_with_one_name(databases: Da
 
 @pytest.mark.parametrize("revision", REVISIONS)
 def test_what_each_version_left_arrives_whole_in_the_newest(databases: Databases, revision: str) -> None:
-    url, rows = databases.empty(), dumped(revision)
-    database = Database(url)
-    with closing(database):
-        database.migrate(lambda connection: command.upgrade(_config(connection), revision))
-    bring_in(url, rows)
+    url = databases.empty()
+    rows = left_behind(url, revision)
     with Store.create(url, clock=lambda: WHEN, entropy=os.urandom) as store:
         assert [store.installation] == [row["value"] for row in rows["meta"] if row["name"] == "installation"]
         verdict = store.verify()

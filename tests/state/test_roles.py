@@ -22,7 +22,7 @@ from state.verifying import Point
 from tests.databases import ARM, DISARM, WHEN, Databases, on_postgresql, raw
 from tests.postgresql import Server, as_role, session
 from tests.state.attacks import OF_PROOFS, ON_POSTGRESQL, REWRITES, SHAPING_ON_POSTGRESQL
-from tests.state.test_migrations import _config
+from tests.state.dumped import config_of
 
 pytestmark = on_postgresql
 
@@ -196,7 +196,7 @@ def test_what_is_cut_off_past_the_guards_is_found_by_a_checkpoint(apart: Apart, 
 
 def test_the_role_of_the_program_alone_cannot_migrate_and_is_told_what_to_run(apart: Apart) -> None:
     old = Database(apart.owner)
-    old.migrate(lambda connection: command.upgrade(_config(connection), "0003"))
+    old.migrate(lambda connection: command.upgrade(config_of(connection), "0003"))
     with old.writing() as connection:
         for table in ("alembic_version", "meta"):
             connection.exec_driver_sql(f"GRANT ALL ON {table} TO {_name(apart.app)}")

@@ -5,23 +5,28 @@ import json
 import random
 import re
 import shutil
+from collections import Counter
 from collections.abc import Iterator
-from datetime import date
+from datetime import UTC, date, datetime, time
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from state import risks
+from state.effects import Because, Effects, ItemChange
 from state.store import Store
 from sync.report import fedramp, poam, verify
+from sync.report.board import as_json, as_markdown
 from sync.report.book import read
 from sync.report.completeness import Completeness
 from sync.report.forms import FORMS, Reader
 from sync.report.model import Book, Period, Policy
 from sync.report.page import members
 from sync.report.remarks import remarks
-from tests.databases import plant
-from tests.sync.report.history import BEGIN, Past, year
+from tests.databases import WHEN, plant
+from tests.state.dumped import left_behind
+from tests.sync.report.history import BEGIN, MIA, OLGA, Past, year
 
 ROOT = Path(__file__).resolve().parents[3]
 DAYS = Period(date(2026, 1, 1), date(2026, 12, 31))
@@ -54,6 +59,7 @@ class Archive:
         self.url = f"sqlite:///{shutil.copy(whole, file)}"
         self.store = Store.open(self.url, clock=lambda: BEGIN)
         self.own = [json.loads(each.body) for each in self.store.log()]
+        self.actions = {each["action"] for each in self.own}
 
     def plant(self, *bodies: dict[str, Any]) -> None:
         plant(self.url, bodies)
@@ -117,6 +123,30 @@ def _spoil(inside: Any, name: Any, dice: random.Random) -> None:
         inside[name] = copy.deepcopy(dice.choice(ODD))
 
 
+def counted(store: Store, book: Book) -> dict[str, Any]:
+    """What the pack says of where each item is, which is what its verifier makes of the same records."""
+    ours = Completeness("2026-01-01T00:00:00.000000Z", "2027-01-01T00:00:00.000000Z", {e.seq: "" for e in book.strange})
+    theirs = verify.Account({"from": "2026-01-01", "to": "2026-12-31"})
+    for record in store.log():
+        ours.hear(record.told)
+        theirs.hear(dict(record.told))
+    told: dict[str, Any] = json.loads(b"".join(ours.member().content))
+    items, found = told["items"], theirs.sorted_out()
+    assert {name: items[name]["items"] for name in found} == found
+    assert items["linked"]["by_tracker"] == Counter(theirs.items[ref]["tracker"] for ref in found["linked"])
+    assert items["by_source"] == Counter(each["source"] for each in theirs.items.values())
+    assert theirs.read == {"source.read": told["sources"], "tracker.read": told["trackers"]}
+    return told
+
+
+def make_all(store: Store, book: Book) -> None:
+    """Every kind of report."""
+    assert b"".join(piece for each in members(book, {}) for piece in each.content)
+    assert b"".join(piece for made in (as_json, as_markdown) for piece in made(book, "x").content)
+    assert b"".join(fedramp.workbook(book).content)
+    assert poam.document(book, store.installation)
+
+
 @pytest.mark.parametrize("seed", range(2))
 def test_whatever_is_appended_every_report_is_made_and_both_programs_count_the_same_items(
     archive: Archive, seed: int
@@ -125,15 +155,8 @@ def test_whatever_is_appended_every_report_is_made_and_both_programs_count_the_s
     archive.plant(*(changed(dice.choice(archive.own), dice) for _ in range(400)))
     book = archive.book()
     assert len(book.strange) > 100
-    assert b"".join(piece for each in members(book, {}) for piece in each.content)
-    assert b"".join(fedramp.workbook(book).content)
-    assert poam.document(book, archive.store.installation)
-    ours = Completeness("2026-01-01T00:00:00.000000Z", "2027-01-01T00:00:00.000000Z", {e.seq: "" for e in book.strange})
-    theirs = verify.Account({"from": "2026-01-01", "to": "2026-12-31"})
-    for record in archive.store.log():
-        ours.hear(record.told)
-        theirs.hear(dict(record.told))
-    assert ours.items.keys() == theirs.items.keys() == {each.ref for each in book.items}
+    make_all(archive.store, book)
+    assert counted(archive.store, book)["items"]["count"] == len(book.items)
 
 
 def test_nothing_that_the_program_writes_is_strange(archive: Archive, half_year: Book) -> None:
@@ -157,20 +180,61 @@ def test_every_action_that_is_documented_has_a_form() -> None:
         ("item.changed", {"field": "moon"}),
         ("evidence.added", {"after": {"id": "E-1"}}),
         ("risk.scored", {"after": {"likelihood": 9, "impact": 1, "by": "x", "reason": ""}}),
-        ("ticket.created", {"at": "9999-12-31T23:59:59.999999Z"}),
         ("ticket.created", {"action": "ticket.eaten"}),
+        ("ticket.created", {"after": {"tracker": "evil"}}),
+        ("item.changed", {"field": "status", "before": "x", "after": "resolved"}),
+        ("item.changed", {"field": "part_of", "before": 7, "after": "AI-000002"}),
+        ("ticket.unlinked", {"action": "ticket.unlinked", "before": "x", "after": None}),
+        ("tracker.read", {"action": "tracker.read", "after": None}),
     ],
 )
-def test_a_record_that_cannot_be_the_program_s_is_in_no_story_and_is_remarked_on(
+def test_a_record_that_cannot_be_the_program_s_is_in_no_story_and_in_no_count_and_is_remarked_on(
     archive: Archive, action: str, change: dict[str, Any]
 ) -> None:
-    before = archive.book()
-    archive.plant(archive.one(action) | change)
+    before, told = archive.book(), counted(archive.store, archive.book())
+    archive.plant(archive.one(action if action in archive.actions else "ticket.created") | change)
     after = archive.book()
+    assert counted(archive.store, after) | {"strange": {}} == told
     assert (after.items, after.risks, after.evidence) == (before.items, before.risks, before.evidence)
     assert [each.seq for each in after.strange] == [before.position + 1]
     [said] = [each for each in remarks(after) if each.sort == "not this program's record"]
     assert said.event.seq == before.position + 1
+
+
+@pytest.mark.parametrize("day", [date.min, date.max])
+def test_the_first_and_the_last_day_that_can_be_written_are_told_like_any_other(tmp_path: Path, day: date) -> None:
+    with Store.create(f"sqlite:///{tmp_path / 'd.db'}", clock=lambda: past.now, entropy=random.randbytes) as store:
+        past = Past(store)
+        past.programme()
+        first, second, third = past.item(), past.item(), past.item()
+        past.edit(first, due_date=day)
+        past.edit(second, due_date=day)
+        past.accept(second, day)
+        past.prove(third, expires=day)
+        past.later(1)
+        past.resolve(third)
+        at = datetime.combine(day, time.min if day == date.min else time.max, UTC)
+        told = Because(MIA, "R-1", "ev-1", "as their clock stood", at)
+        store.commit(None, Effects(changes=[ItemChange(third, {"title": "Close port 23"}, told)]))
+        past.write(lambda w: risks.change(w.connection, w.ledger, w.now, "R-01", {"next_review": day}, past.by(OLGA)))
+        book = read(store, DAYS, Policy())
+        assert book.strange == ()
+        assert [each.due_date for each in book.items[:2]] == [day, day]
+        assert [each.until for each in book.acceptances] == [day]
+        make_all(store, book)
+        assert counted(store, book)["items"]["count"] == 3
+
+
+@pytest.mark.parametrize("revision", ["0001", "0002", "0003", "0004"])
+def test_no_record_of_an_earlier_version_is_strange(tmp_path: Path, revision: str) -> None:
+    url = f"sqlite:///{tmp_path / 'old.db'}"
+    rows = left_behind(url, revision)
+    with Store.create(url, clock=lambda: WHEN, entropy=random.randbytes) as store:
+        book = read(store, DAYS, Policy())
+        assert book.strange == ()
+        assert [each.ref for each in book.items] == [each["ref"] for each in rows["item"]]
+        make_all(store, book)
+        assert counted(store, book)["items"]["count"] == len(rows["item"])
 
 
 def test_what_became_of_a_request_says_nothing_where_the_request_is_not_there() -> None:
