@@ -319,9 +319,13 @@ class EvidencePolicy:
 
     def demands(self, item: ActionItem) -> tuple[Demand, ...]:
         """Everything that is asked for before this item counts as resolved."""
-        names = [name for control in item.controls for name in _names(control)]
+        return self.of(item.rated(by_first=self.by_first), item.controls)
+
+    def of(self, rated: Priority, controls: Iterable[str]) -> tuple[Demand, ...]:
+        """The same for an item that is judged by this priority and has these controls."""
+        names = [name for control in controls for name in _names(control)]
         of_controls = (d for pattern, d in self.by_control if any(fnmatchcase(n, folded(pattern)) for n in names))
-        return tuple(d for d in (self.by_priority[item.rated(by_first=self.by_first)], *of_controls) if d.pieces)
+        return tuple(d for d in (self.by_priority[rated], *of_controls) if d.pieces)
 
 
 def _names(control: str) -> tuple[str, str]:
@@ -354,6 +358,18 @@ def _missing(demand: Demand, evidence: Sequence[Evidence], today: date) -> str:
         whose = f" by {' or '.join(sorted(demand.reviewers))}" if demand.reviewers else ""
         return f"{A_REVIEW}{whose} of {', '.join(dict.fromkeys(waiting))}"
     return ""
+
+
+def unmet(demands: Sequence[Demand], evidence: Evidence) -> str:
+    """What keeps a piece from counting for an item of which this is asked; nothing where it counts.
+
+    Where nothing is asked, whatever can prove something counts.
+    """
+    ours = [each for each in demands or (Demand(),) if _fits(evidence.draft, each)]
+    if not ours:
+        return "the policy asks for none of its kind"
+    waits = any(_asks_review(evidence.draft, each) and not _reviewed(evidence, each) for each in ours)
+    return "the review that the policy asks for is missing" if waits else ""
 
 
 def _asks_review(draft: EvidenceDraft, demand: Demand) -> bool:

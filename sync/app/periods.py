@@ -72,7 +72,8 @@ def verified(shell: Shell, asked: Asked) -> Iterator[Told]:
             raise Untrusted(f"{found.verdict.first_bad and found.verdict.first_bad[1]}. Nothing was written")
         position = Position(tree.size, found.verdict.head, tree.root.hex())
         only = {"framework": asked.framework, "tracker": asked.tracker}
-        book = read(now, days, policy(config), position=position.records, **only)
+        trackers = config.settings.trackers
+        book = read(now, days, policy(config), position=position.records, trackers=trackers, **only)
         try:
             yield Told(book, position, config, now, connection, found, silent)
         except ValueError as error:
@@ -90,10 +91,11 @@ def _days(asked: Asked) -> Period:
 
 
 def policy(config: Configuration) -> Policy:
-    """What the configuration says today of who may do what, and of the days that work may take."""
+    """What the configuration says today of who may do what, of the days that work may take, and of evidence."""
     settings = config.settings
     due = {each.value: int(getattr(settings.due, each.value)) for each in Priority}
-    return Policy((*_people(settings), *_accepting(settings), *_resolving(settings)), due)
+    rights = (*_people(settings), *_accepting(settings), *_resolving(settings))
+    return Policy(rights, due, settings.resolution.evidence)
 
 
 def _people(settings: Settings) -> Iterator[Right]:

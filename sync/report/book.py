@@ -1,7 +1,7 @@
 """A period as the ledger tells it, read in one pass over its records."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
@@ -35,25 +35,37 @@ Log = Mapping[str, Sequence[Event]]
 
 
 def read(
-    store: Known, period: Period, policy: Policy, *, position: int | None = None, framework: str = "", tracker: str = ""
+    store: Known,
+    period: Period,
+    policy: Policy,
+    *,
+    position: int | None = None,
+    framework: str = "",
+    tracker: str = "",
+    trackers: Container[str] = (),
 ) -> Book:
     """What the first `position` records, or all, tell of a period, confined to a framework or a tracker if asked.
 
     Texts that the ledger holds only the hash of are the database's where the hash fits. Raises `StateError` where a
-    record cannot be read, or no framework is called so.
+    record cannot be read, no framework is called so, or no tracker: none of these `trackers`, and none of the ledger.
     """
     head, events, strange = (0, GENESIS), [], []
+    named: set[object] = set()
     for event, record in _events(store, position):
         head = (record.seq, record.hash)
         if event.at < period.end:
             events.append(event)
         if event.strange:
             strange.append(event)
+        elif event.action.startswith("ticket."):
+            named.add(event.said("tracker"))
+    if tracker and tracker not in trackers and tracker not in named:
+        raise StateError(f"no tracker is called {tracker}: neither the configuration nor the ledger names it")
     readable = [each for each in events if not each.strange]
     log = _by_object(readable)
     register = _register(store, framework)
     items = _items(store, log, period)
-    found, accepted = pieces(readable, items, period.last), acceptance_stories(readable, period.last)
+    found, accepted = pieces(readable, items, period.last, policy.evidence), acceptance_stories(readable, period.last)
     risk_texts = {each.id: each.statement for each in store.ask(risks.everything)}
     book = Book(
         period,

@@ -99,7 +99,7 @@ def _changes(item: ItemStory) -> Iterator[str]:
 
 def _document(piece: Piece) -> str:
     proof = piece.values.get("sha256") or piece.values.get("url") or ""
-    doubt = f" (does not count: {piece.why_not})" if piece.why_not else ""
+    doubt = f" (does not count: {piece.doubt})" if piece.doubt else ""
     return f"{piece.ref} version {piece.version}: {piece.values.get('shows') or ''} {proof}{doubt}".strip()
 
 

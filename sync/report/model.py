@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
+from state.proof import EvidencePolicy
+
 UNFINISHED = frozenset({"open", "in_progress"})
 OURS = "counterfoil"
 
@@ -161,7 +163,10 @@ class AcceptanceStory:
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """One version of a piece of evidence, what was found of it, and whether it counted on the last day."""
+    """One version of a piece of evidence, what was found of it, and whether it counted on the last day.
+
+    `why_not` says why it did not count any more, `lacks` why it did not yet, by the policy of the day of the report.
+    """
 
     ref: str
     version: int
@@ -172,6 +177,12 @@ class Piece:
     reviews: tuple[Event, ...] = ()
     check: Event | None = None
     why_not: str = ""
+    lacks: str = ""
+
+    @property
+    def doubt(self) -> str:
+        """Why it did not count; nothing where it did."""
+        return self.why_not or self.lacks
 
 
 @dataclass(frozen=True, slots=True)
@@ -282,10 +293,14 @@ class Right:
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """What the configuration says on the day of the report: who may do what, and the days that work may take."""
+    """What the configuration says on the day of the report.
+
+    It says who may do what, the days that work may take, and which evidence is asked for.
+    """
 
     rights: tuple[Right, ...] = ()
     due_days: Mapping[str, int] = field(default_factory=dict)
+    evidence: EvidencePolicy = field(default_factory=EvidencePolicy)
 
 
 @dataclass(frozen=True, slots=True)

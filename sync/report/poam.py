@@ -165,7 +165,7 @@ class _Plan:
         values = piece.values
         shows = str(values.get("shows") or "") or piece.ref
         url = f"#{self._file(piece)}" if values.get("sha256") else str(values.get("url") or "")
-        counts = "no" if piece.why_not else "yes"
+        counts = "no" if piece.doubt else "yes"
         found: Object = {
             "uuid": self.id("observation", item.ref, piece.ref, piece.version),
             "title": f"{piece.ref} version {piece.version}",
@@ -178,7 +178,7 @@ class _Plan:
         }
         if expires := values.get("expires_on"):
             found["expires"] = _midnight(date.fromisoformat(expires))
-        return found | ({"remarks": f"It does not count: {piece.why_not}."} if piece.why_not else {})
+        return found | ({"remarks": f"It does not count: {piece.doubt}."} if piece.doubt else {})
 
     def _file(self, piece: Piece) -> str:
         return self.id("resource", piece.ref, piece.version)

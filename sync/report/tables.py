@@ -106,7 +106,7 @@ def _piece(piece: Piece, book: Book) -> Row:
         *(_text(values.get(n)) for n in ("kind", "shows", "by", "captured_at", "origin", "remote_id", "url", "sha256")),
         *(_text(values.get("size")), _yes(bool(values.get("stored")))),
         *(_text(values.get(name)) for name in ("period_start", "period_end", "expires_on")),
-        *(_yes(not piece.why_not), piece.why_not, *(reviewed or ("", "", "", ""))),
+        *(_yes(not piece.doubt), piece.doubt, *(reviewed or ("", "", "", ""))),
         *((check.said("health"), moment(check.at)) if check else ("", "")),
         *(_yes(book.period.has(piece.event.at)), piece.event.seq),
     )

@@ -130,7 +130,7 @@ def source(event: Event) -> str:
         return f"{event.who.system}, in a comment ({event.said('event')})"
     if event.who.system != OURS:
         return event.who.system + (f", event {event.event}" if event.event else "")
-    return {"schedule": "scheduled run", "bot": "program"}.get(event.who.kind, "command") + (
+    return {"schedule": "run without a terminal", "bot": "program"}.get(event.who.kind, "command") + (
         f" {event.run}" if event.run else ""
     )
 

@@ -124,3 +124,12 @@ def test_the_pages_of_a_longer_report_do_not_stay_beside_a_shorter_one(
     assert beside(1) == [*(f"my #1-00{number}.html" for number in (1, 2, 3, 4)), "my #1.html"]
     assert beside(2) == [*(f"my #1-00{number}.html" for number in (1, 2, 4)), "my #1.html"]
     assert beside(1000) == ["my #1-004.html", "my #1.html"]
+
+
+def test_a_tracker_that_nobody_knows_is_refused(desk: Line) -> None:
+    for form in ("html", "csv", "json", "md", "fedramp"):
+        answer = desk("report", form, *DAYS, "--tracker", "nope", "--out", "out")
+        assert "no tracker is called nope" in " ".join(answer.err.split())
+        assert answer.code == desk("report", form, *DAYS, "--framework", "nope", "--out", "out").code != 0
+        assert not Path("out").exists()
+    assert desk("audit", "pack", *DAYS, "--tracker", "nope", "--out", "out").code == answer.code

@@ -1,9 +1,20 @@
-from datetime import UTC, datetime, timedelta
+import json
+from datetime import UTC, date, datetime, timedelta
 
+import pytest
+
+from state import proofs
+from state.errors import StateError
 from state.model import Priority
+from state.proof import EvidenceDraft, EvidenceKind, Review, Verdict
+from state.transaction import Transaction
 from sync.report import figures
-from sync.report.model import Book, Period, Span, midnight
+from sync.report.board import as_json
+from sync.report.book import read
+from sync.report.model import Book, Period, Policy, Span, midnight
 from sync.report.remarks import late, overdue, remarks
+from tests.sync.conftest import World
+from tests.sync.report.history import OLGA, RUTH, Past
 
 
 def test_all_records_of_the_period_are_told_and_those_after_it_counted(half_year: Book) -> None:
@@ -44,3 +55,45 @@ def test_a_span_touches_the_days_on_which_it_began_and_ended() -> None:
     span = Span("failing", datetime(2026, 7, 3, 12, tzinfo=UTC), datetime(2026, 7, 5, 1, tzinfo=UTC))
     assert span.days_in(july) == 3
     assert Span("failing", datetime(2026, 6, 1, tzinfo=UTC), None).days_in(july) == 31
+
+
+@pytest.mark.parametrize(
+    ("priority", "kind", "reviewed", "doubt"),
+    [
+        (Priority.CRITICAL, EvidenceKind.FILE, "", "the review that the policy asks for is missing"),
+        (Priority.CRITICAL, EvidenceKind.FILE, "mia@acme.example", "the review that the policy asks for is missing"),
+        (Priority.CRITICAL, EvidenceKind.FILE, "rae@acme.example", ""),
+        (Priority.CRITICAL, EvidenceKind.TICKET_SNAPSHOT, "rae@acme.example", "the policy asks for none of its kind"),
+        (Priority.MEDIUM, EvidenceKind.FILE, "", ""),
+        (Priority.LOW, EvidenceKind.FILE, "", ""),
+        (Priority.LOW, EvidenceKind.TICKET_SNAPSHOT, "", "the policy asks for none of its kind"),
+    ],
+)
+def test_evidence_counts_only_where_it_does_by_the_policy(
+    world: World, priority: Priority, kind: EvidenceKind, reviewed: str, doubt: str
+) -> None:
+    past = Past(world.store)
+    draft = EvidenceDraft(kind, "it is done", "mia@acme.example", past.now, past.item(priority=priority))
+
+    def write(w: Transaction) -> None:
+        [(stored, _)] = proofs.add(w.connection, w.ledger, [(draft, past.by(OLGA))])
+        if reviewed:
+            proofs.review(
+                *(w.connection, w.ledger, stored, Review(Verdict.ACCEPTED, reviewed, past.now)), past.by(RUTH)
+            )
+
+    past.write(write)
+    book = read(past.store, Period(date(2026, 1, 1), date(2026, 1, 31)), Policy())
+    [piece] = book.evidence
+    assert piece.doubt == doubt
+    row = json.loads(b"".join(as_json(book, "x").content))["evidence"][0]
+    assert (row["counts"], row["why_not"]) == ("no" if doubt else "yes", doubt)
+
+
+def test_a_tracker_is_known_by_the_configuration_or_by_the_ledger_alone(world: World) -> None:
+    past, days = Past(world.store), Period(date(2026, 1, 1), date(2026, 1, 31))
+    past.item()
+    assert len(read(past.store, days, Policy(), tracker="eng").items) == 1
+    assert read(past.store, days, Policy(), tracker="new", trackers={"new"}).items == ()
+    with pytest.raises(StateError, match="no tracker is called nope"):
+        read(past.store, days, Policy(), tracker="nope")
