@@ -59,30 +59,38 @@ def read(
             strange.append(event)
         elif event.action.startswith("ticket."):
             named.add(event.said("tracker"))
-    if tracker and tracker not in trackers and tracker not in named:
-        raise StateError(f"no tracker is called {tracker}: neither the configuration nor the ledger names it")
+    _refuse_unknown(tracker, trackers, named)
     readable = [each for each in events if not each.strange]
     log = _by_object(readable)
     register = _register(store, framework)
     items = _items(store, log, period)
     found, accepted = pieces(readable, items, period.last, policy.evidence), acceptance_stories(readable, period.last)
-    risk_texts = {each.id: each.statement for each in store.ask(risks.everything)}
-    book = Book(
-        period,
-        *head,
-        items=tuple(_with_proof(items, found, accepted)),
-        controls=tuple(_controls(register, log, items.values())),
-        risks=tuple(_risks(log, items.values(), risk_texts)),
-        acceptances=accepted,
-        evidence=found,
-        events=tuple(events),
-        policy=policy,
-        later=head[0] - len(events),
-        strange=tuple(strange),
-        framework=framework,
-        tracker=tracker,
+    return _confined_if_asked(
+        Book(
+            period,
+            *head,
+            items=tuple(_with_proof(items, found, accepted)),
+            controls=tuple(_controls(register, log, items.values())),
+            risks=tuple(_risks(log, items.values(), {each.id: each.statement for each in store.ask(risks.everything)})),
+            acceptances=accepted,
+            evidence=found,
+            events=tuple(events),
+            policy=policy,
+            later=head[0] - len(events),
+            strange=tuple(strange),
+            framework=framework,
+            tracker=tracker,
+        )
     )
-    return _confined(book) if framework or tracker else book
+
+
+def _refuse_unknown(tracker: str, *known: Container[object]) -> None:
+    if tracker and not any(tracker in each for each in known):
+        raise StateError(f"no tracker is called {tracker}: neither the configuration nor the ledger names it")
+
+
+def _confined_if_asked(book: Book) -> Book:
+    return _confined(book) if book.framework or book.tracker else book
 
 
 def _events(store: Known, position: int | None) -> Iterator[tuple[Event, AuditRecord]]:
