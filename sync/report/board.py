@@ -26,6 +26,8 @@ def as_json(book: Book, name: str) -> Member:
 def _json(book: Book) -> Iterator[bytes]:
     head: dict[str, Any] = {
         "period": {"from": str(book.period.first), "to": str(book.period.last)},
+        "as_known_on": None if book.known is None else str(book.known),
+        "open_end": book.open_end or None,
         "parameters": {"framework": book.framework, "tracker": book.tracker},
         "ledger": {"records": book.position, "head": book.head},
         "summary": {name.replace(" ", "_"): count for name, count in figures.summary(book).items()},
@@ -52,13 +54,15 @@ def _markdown(book: Book) -> Iterator[str]:
     yield from (f"Confined to the {name} {_words(said)}.\n\n" for name, said in only.items() if said)
     yield f"From the first {book.position:,} records of the ledger, the last of which has the hash `{book.head}`. "
     yield "Times are UTC. This is a copy for reading, without proofs: what counts is the ledger.\n"
+    if book.known is not None:
+        yield f"\nAs known on {book.known}, when the newest record was written. {book.open_end}".rstrip() + "\n"
     late = _LATE | {"Days late": lambda each: remarks.days_late(each, book)}
     yield from _section("Summary", _COUNTS, figures.summary(book).items())
     yield from _section("Controls", _controls(book), book.controls)
     yield from _section("Risks", _risks(book), book.risks)
-    yield from _section("Accepted risks in force or asked for", _ACCEPTANCES, remarks.standing(book))
+    yield from _section(f"Accepted risks in force or asked for{book.provided}", _ACCEPTANCES, remarks.standing(book))
     yield from _section("Accepted risks that ended in the period", _ACCEPTANCES, remarks.over(book))
-    yield from _section(f"Overdue on {days.last}", late, remarks.overdue(book))
+    yield from _section(f"Overdue on {days.last}{book.provided}", late, remarks.overdue(book))
     yield from _section("Resolved in the period after the due date", late, remarks.late(book))
     yield from _section("Exceptions", _REMARKS, remarks.remarks(book))
     yield from _section("Items", _ITEMS, book.told)

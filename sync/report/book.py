@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
-from datetime import datetime
+from datetime import date, datetime
 
 from state import controls, risks
 from state.audit import GENESIS, AuditRecord, digest
@@ -49,16 +49,7 @@ def read(
     Texts that the ledger holds only the hash of are the database's where the hash fits. Raises `StateError` where a
     record cannot be read, no framework is called so, or no tracker: none of these `trackers`, and none of the ledger.
     """
-    head, events, strange = (0, GENESIS), [], []
-    named: set[object] = set()
-    for event, record in _events(store, position):
-        head = (record.seq, record.hash)
-        if event.at < period.end:
-            events.append(event)
-        if event.strange:
-            strange.append(event)
-        elif event.action.startswith("ticket."):
-            named.add(event.said("tracker"))
+    head, known, named, events, strange = _heard(store, position, period)
     _refuse_unknown(tracker, trackers, named)
     readable = [each for each in events if not each.strange]
     log = _by_object(readable)
@@ -80,8 +71,28 @@ def read(
             strange=tuple(strange),
             framework=framework,
             tracker=tracker,
+            known=known,
         )
     )
+
+
+def _heard(
+    store: Known, position: int | None, period: Period
+) -> tuple[tuple[int, str], date | None, set[object], list[Event], list[Event]]:
+    """The newest record and its day, the trackers that tickets are in, what happened by then, and what is strange."""
+    head, events, strange = (0, GENESIS), list[Event](), list[Event]()
+    named: set[object] = set()
+    known: date | None = None
+    for event, record in _events(store, position):
+        head = (record.seq, record.hash)
+        known = max(known or event.recorded.date(), event.recorded.date())
+        if event.at < period.end:
+            events.append(event)
+        if event.strange:
+            strange.append(event)
+        elif event.action.startswith("ticket."):
+            named.add(event.said("tracker"))
+    return head, known, named, events, strange
 
 
 def _refuse_unknown(tracker: str, *known: Container[object]) -> None:

@@ -309,7 +309,8 @@ class Book:
 
     `items` are all that there were by its end, in the order of their refs. Without a `framework` or a `tracker` that it
     is confined to, `events` are all the records of what happened by then; `later` counts those of what happened after.
-    `strange` are all records, of whatever time, that this program does not write so.
+    `strange` are all records, of whatever time, that this program does not write so. `known` is the day on which the
+    newest record was written.
     """
 
     period: Period
@@ -326,6 +327,24 @@ class Book:
     strange: tuple[Event, ...] = ()
     framework: str = ""
     tracker: str = ""
+    known: date | None = None
+
+    @property
+    def open_end(self) -> str:
+        """What to know of a period that goes on after the newest record; nothing of any other."""
+        if not self.provided:
+            return ""
+        return (
+            f"The newest record is of {self.known}, and the period goes on until {self.period.last}: what is not "
+            "recorded yet is not known. What is told of its end, and each number of days until then, is what it will "
+            "be if nothing else happens."
+        )
+
+    @property
+    def provided(self) -> str:
+        """On what condition what is told of the last day holds, in words that go behind it; nothing for none."""
+        goes_on = self.known is not None and self.known < self.period.last
+        return f", if nothing happens after {self.known}" if goes_on else ""
 
     @property
     def told(self) -> tuple[ItemStory, ...]:

@@ -9,9 +9,10 @@ from state.model import Priority
 from state.proof import EvidenceDraft, EvidenceKind, Review, Verdict
 from state.transaction import Transaction
 from sync.report import figures
-from sync.report.board import as_json
+from sync.report.board import as_json, as_markdown
 from sync.report.book import read
 from sync.report.model import Book, Period, Policy, Span, midnight
+from sync.report.page import pages
 from sync.report.remarks import late, overdue, remarks
 from tests.sync.conftest import World
 from tests.sync.report.history import OLGA, RUTH, Past
@@ -97,3 +98,17 @@ def test_a_tracker_is_known_by_the_configuration_or_by_the_ledger_alone(world: W
     assert read(past.store, days, Policy(), tracker="new", trackers={"new"}).items == ()
     with pytest.raises(StateError, match="no tracker is called nope"):
         read(past.store, days, Policy(), tracker="nope")
+
+
+def test_what_lies_after_the_newest_record_is_not_told_as_a_fact(world: World) -> None:
+    past = Past(world.store)
+    past.item()
+    day = world.clock().date()
+    over = read(past.store, Period(day, day), Policy())
+    assert (over.known, over.open_end, over.provided) == (day, "", "")
+    book = read(past.store, Period(day, day + timedelta(days=400)), Policy())
+    assert json.loads(b"".join(as_json(book, "x").content))["open_end"] == book.open_end
+    for member in (as_markdown(book, "x"), next(pages(book, {}, proofs=False))):
+        text = b"".join(member.content).decode()
+        assert book.open_end in text.replace("\\", "")
+        assert f"Overdue on {book.period.last}, if nothing happens after {day}" in text
