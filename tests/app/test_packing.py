@@ -214,6 +214,9 @@ def test_a_file_of_evidence_that_is_gone_is_told_and_not_left_out_silently(audit
 
 def test_a_pack_that_is_confined_to_a_tracker_has_only_the_evidence_of_its_items(auditor: Auditor) -> None:
     sha256 = hashlib.sha256(b"rotated").hexdigest()
+    told = 'kind = "github"\nurl = "https://api.github.com"\nrepository = "acme/platform"\ntoken_env = "TOKEN"\n'
+    with auditor.line.config.open("a", encoding="utf-8") as config:
+        config.write(f"[trackers.platform]\n{told}")
     assert auditor.gets("pack.zip", "--tracker", "platform")["missing"] == {
         sha256: "it supports nothing that was asked for"
     }
