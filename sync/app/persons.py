@@ -39,24 +39,17 @@ def _told(found: Traces, *, dry_run: bool, scrubbed: bool) -> Iterator[object]:
     yield f"Would erase {what}" if dry_run else f"Erased {what}"
     if not scrubbed:
         yield "Another program reads the database, so its file still has what was deleted: run the command again"
-    if found.beside:
-        yield show.heading("They also went by; name these too if they are theirs alone")
-        yield show.bullets(found.beside)
-    if found.owned:
-        yield show.heading("Still theirs; give them another owner first")
-        yield show.bullets(found.owned)
-    if found.decided:
-        yield show.heading("Acceptances that stand and that they had a hand in; they go only with --decisions")
-        yield show.bullets(found.decided)
-    if found.nobodys:
-        yield show.heading("Nobody is recorded by these words; leave them out")
-        yield show.bullets(found.nobodys)
-    if found.in_tickets:
-        how = "delete them or take the name out there, then run `counterfoil sync`, and this again"
-        yield show.heading(f"Comments in the tickets of these items name them; {how}")
-        yield show.bullets(found.in_tickets)
-    if found.working or found.in_clear:
-        yield show.heading("Still names them")
-        rows = [f"{where}: {show.counted(count, 'row')}" for where, count in found.working.items()]
-        clear = f"records themselves, which nobody can change: {found.in_clear:,}"
-        yield show.bullets([*rows, *([clear] if found.in_clear else [])])
+    how = "delete them or take the name out there, then run `counterfoil sync`, and this again"
+    rows = [f"{where}: {show.counted(count, 'row')}" for where, count in found.working.items()]
+    clear = [f"records themselves, which nobody can change: {found.in_clear:,}"] if found.in_clear else []
+    for heading, some in (
+        ("They also went by; name these too if they are theirs alone", found.beside),
+        ("Still theirs; give them another owner first", found.owned),
+        ("Acceptances that stand and that they had a hand in; they go only with --decisions", found.decided),
+        ("Nobody is recorded by these words; leave them out", found.nobodys),
+        (f"Comments in the tickets of these items name them; {how}", found.in_tickets),
+        ("Still names them", [*rows, *clear]),
+    ):
+        if some:
+            yield show.heading(heading)
+            yield show.bullets(some)
