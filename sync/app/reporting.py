@@ -25,9 +25,9 @@ Form = Callable[[Book, str], Iterable[Member]]
 def write(shell: Shell, asked: Asked, out: Path, form: Form, ending: str) -> int:
     """Write a period as one file, and maybe others beside it; the same records give the same bytes."""
     with verified(shell, asked) as told:
-        must_be_free(told.config, [out], ending)
         members = list(form(told.book, out.name))
-        code = _written(shell, told, out.parent, members, ending)
+        must_be_free(told.config, [out.parent / each.name for each in members], ending)
+        code = _written(shell, told, out.parent, members)
     _clear(out, len(members))
     return code
 
@@ -64,13 +64,12 @@ def csv(shell: Shell, asked: Asked, folder: Path) -> int:
             folder.mkdir(exist_ok=True)
         except OSError as error:
             raise Mistaken(f"{folder} cannot be written: {error.strerror or error}") from None
-        return _written(shell, told, folder, tables, ".csv")
+        return _written(shell, told, folder, tables)
 
 
-def _written(shell: Shell, told: Told, folder: Path, members: Iterable[Member], ending: str) -> int:
+def _written(shell: Shell, told: Told, folder: Path, members: Iterable[Member]) -> int:
     files: list[str] = []
     for member in members:
-        must_be_free(told.config, [folder / member.name], ending)
         with whole(folder / member.name) as file:
             file.writelines(member.content)
         files.append(str(folder / member.name))
