@@ -2,9 +2,11 @@
 
 import json
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Self
 
 import pytest
 from sqlalchemy import Connection
@@ -83,13 +85,20 @@ class Office:
         points = [Point(head, "share") for head in self.kept()]
         return self.store.verify(points).first_bad
 
+    @classmethod
+    @contextmanager
+    def opened(cls, databases: Databases, place: Path) -> Iterator[Self]:
+        """One with a new database, while it is needed."""
+        folder = place / "kept"
+        folder.mkdir()
+        made = cls(databases.kind, databases.made(), None, folder)  # type: ignore[arg-type]
+        with Store.open(made.url, clock=made.clock) as made.store:
+            yield made
+
 
 @pytest.fixture
 def office(databases: Databases, tmp_path: Path) -> Iterator[Office]:
-    folder = tmp_path / "kept"
-    folder.mkdir()
-    made = Office(databases.kind, databases.made(), None, folder)  # type: ignore[arg-type]
-    with Store.open(made.url, clock=made.clock) as made.store:
+    with Office.opened(databases, tmp_path) as made:
         yield made
 
 

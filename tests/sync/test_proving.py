@@ -13,7 +13,6 @@ from state import checkpoint
 from state.checkpoint import Head, SigningKey
 from state.effects import Effects, Note
 from state.errors import StateError, Tampered
-from state.store import Store
 from state.vault import Vault
 from sync.notary import Notary
 from sync.proving import Conclusion, Finding, examine
@@ -70,10 +69,7 @@ class Desk(Office):
 
 @pytest.fixture
 def desk(databases: Databases, tmp_path: Path) -> Iterator[Desk]:
-    folder = tmp_path / "kept"
-    folder.mkdir()
-    made = Desk(databases.kind, databases.made(), None, folder)  # type: ignore[arg-type]
-    with Store.open(made.url, clock=made.clock) as made.store:
+    with Desk.opened(databases, tmp_path) as made:
         yield made
 
 
