@@ -1,8 +1,8 @@
 """What answers is not the tracker, or not to be trusted: said in plain words, in little time and memory."""
 
-import resource
 import threading
 import time
+import tracemalloc
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from connectors.bounded import SIZE_LIMIT
 from tests.connectors import hostile_server as hostile
 from tests.connectors.hostile_server import Behaviour, certificate, serving
 
@@ -80,11 +81,15 @@ BEHAVIOURS: dict[str, tuple[Behaviour, str]] = {
 @pytest.mark.parametrize("name", list(BEHAVIOURS))
 def test_what_is_no_tracker_is_told_and_nothing_is_created(line: "Line", settled: Any, name: str) -> None:
     behave, words = BEHAVIOURS[name]
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     with serving(behave) as port:
         settled(f"http://127.0.0.1:{port}")
-        told(line, words)
-    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 400_000
+        tracemalloc.start()
+        try:
+            told(line, words)
+            _, peak = tracemalloc.get_traced_memory()
+        finally:
+            tracemalloc.stop()
+    assert peak < 4 * SIZE_LIMIT
 
 
 def test_an_answer_that_trickles_is_given_up(line: "Line", settled: Any) -> None:
