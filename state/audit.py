@@ -8,11 +8,12 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from enum import Enum
+from types import MappingProxyType
 from typing import Any
 
 import orjson
 import rfc8785
-from sqlalchemy import ColumnElement, Connection, Row, Select, and_, bindparam, insert, or_, select
+from sqlalchemy import ColumnElement, Connection, Row, Select, and_, bindparam, or_, select
 
 from state import merkle, salted
 from state.effects import Because
@@ -27,10 +28,15 @@ AUDIT = AuditRow.__table__  # type: ignore[attr-defined]
 GENESIS = "0" * 64
 """What the first record names as the one before it."""
 
+FORM = 2
+"""The form that records have now, which each tells as its `v`."""
+
 _PAGE = 2000
 _PEOPLE = frozenset({Actor.HUMAN, Actor.SCHEDULE})
 """The kinds of agents with the account of a person: a schedule runs under one."""
 _EXACT = 2**53
+_SORTED = orjson.OPT_SORT_KEYS | orjson.OPT_PASSTHROUGH_SUBCLASS
+_NO_TEXTS: Mapping[str, Any] = MappingProxyType({})
 _BEYOND = re.compile(rb"[\xf0-\xff]")
 """A character that UTF-16, by which RFC 8785 sorts names, does not sort as UTF-8 does."""
 
@@ -79,24 +85,24 @@ def plain(value: Any) -> Any:
             return moment(value)
         case date():
             return value.isoformat()
+        case list() | tuple():
+            return [plain(each) for each in value]
         case Mapping():
             return {str(plain(key)): plain(each) for key, each in value.items()}
         case set() | frozenset():
             return [plain(each) for each in sorted(value, key=str)]
-        case list() | tuple():
-            return [plain(each) for each in value]
         case _:
             raise AuditError(f"a record cannot hold this {type(value).__name__}; nothing was written")
 
 
-def canonical(body: Mapping[str, Any]) -> bytes:
-    """The RFC 8785 bytes of a plain body.
+def canonical(body: Mapping[str, Any], standing: Mapping[str, Any] = _NO_TEXTS) -> bytes:
+    """The RFC 8785 bytes of a plain body, with what is `standing` for each personal text in its place.
 
     orjson gives the same bytes many times faster, but where it would sort the names in another order.
     """
     try:
-        quick = orjson.dumps(body, option=orjson.OPT_SORT_KEYS)
-        return rfc8785.dumps(dict(body)) if _is_beyond(quick) else quick
+        quick = orjson.dumps(body, default=standing.__getitem__, option=_SORTED)
+        return rfc8785.dumps(orjson.loads(quick)) if _is_beyond(quick) else quick
     except (ValueError, TypeError, RecursionError) as error:
         raise AuditError(f"a record has no canonical form ({type(error).__name__}); nothing was written") from error
 
@@ -173,7 +179,7 @@ class Ledger:
         own = personal if agent.kind in _PEOPLE else str
         self._records.append(
             {
-                "v": 2,
+                "v": FORM,
                 "at": self._now if because.at is None else moment(because.at),
                 "recorded": self._now,
                 "actor": {
@@ -198,9 +204,10 @@ class Ledger:
             return
         seq, prev = head(connection)
         rows = []
-        for body in self._hidden(connection):
+        standing = self._standing(connection)
+        for body in self._records:
             seq += 1
-            text = canonical(body | {"seq": seq, "prev": prev})
+            text = canonical(body | {"seq": seq, "prev": prev}, standing)
             if not stands_well(told := text.decode(), len(salted.named_in(told))):
                 raise AuditError("a record cannot hold anything called `salted`; nothing was written")
             hash_ = leaf(text)
@@ -210,29 +217,27 @@ class Ledger:
         self._records.clear()
         self.newest = seq
 
-    def _hidden(self, connection: Connection) -> list[dict[str, Any]]:
-        """The gathered records with what stands for their personal texts."""
-        texts = dict.fromkeys(each for body in self._records for each in salted.texts(body))
+    def _standing(self, connection: Connection) -> Mapping[str, Any]:
+        """What stands for the personal texts of the gathered records."""
         try:
-            standing = salted.commit(connection, texts, self._entropy)
-        except UnicodeEncodeError as error:
+            return salted.commit(connection, salted.texts(self._records), self._entropy)
+        except (TypeError, UnicodeEncodeError) as error:
             raise AuditError("a record cannot hold half a character; nothing was written") from error
-        return [salted.hidden(body, standing) for body in self._records]
 
 
 _COLUMNS = ("seq", "prev", "hash", "object", "body")
-_INSERT = insert(AUDIT)
+_INSERT = f"INSERT INTO audit ({', '.join(_COLUMNS)}) VALUES ({', '.join('?' * len(_COLUMNS))})"  # noqa: S608
 _APPEND = "SELECT audit_append(%s::integer[], %s::text[], %s::text[], %s::text[], %s::text[])"
 """What a server is asked, where the program may have no right to the table but to read it."""
 _HEAD = select(AUDIT.c.seq, AUDIT.c.hash).order_by(AUDIT.c.seq.desc()).limit(1)
 
 
-def _append(connection: Connection, rows: Sequence[tuple[Any, ...]]) -> None:
+def _append(connection: Connection, rows: list[tuple[Any, ...]]) -> None:
     """Write records, in the order of `_COLUMNS`, at the ledger's end, in one statement."""
     if connection.dialect.name == "postgresql":
         connection.exec_driver_sql(_APPEND, tuple(map(list, zip(*rows, strict=True))))
     else:
-        connection.execute(_INSERT, [dict(zip(_COLUMNS, row, strict=True)) for row in rows])
+        connection.exec_driver_sql(_INSERT, rows)
 
 
 def head(connection: Connection) -> tuple[int, str]:

@@ -33,6 +33,12 @@ CHANGEABLE = frozenset(
 )
 """The attributes of an item that a change may name."""
 
+BEGUN_WITH = (
+    *("title", "description", "priority", "status", "owner", "due_date", "controls", "risks"),
+    *("source_kind", "source_ref", "external_ref", "fingerprint", "origin", "predecessor"),
+)
+"""The attributes of an item that the record of its beginning tells."""
+
 IS_DIRTY = literal_column("item.dirty") == literal_column("1")
 
 _PERHAPS = (Status.ACCEPTED_AS_RISK,)
@@ -176,7 +182,7 @@ def add(
         ) from error
     naming.added(connection, items)
     for item in items:
-        ledger.note("item.created", item.ref, because, after=_shown(item))
+        ledger.note("item.created", item.ref, because, after=provable(item))
     return items
 
 
@@ -344,10 +350,9 @@ def _provable(name: str, value: Any) -> Any:
     return value
 
 
-def _shown(item: ActionItem) -> dict[str, Any]:
-    names = ("title", "description", "priority", "status", "owner", "due_date", "controls", "risks")
-    sources = ("source_kind", "source_ref", "external_ref", "fingerprint", "origin", "predecessor")
-    return {name: _provable(name, getattr(item, name)) for name in (*names, *sources)}
+def provable(item: ActionItem, names: Iterable[str] = BEGUN_WITH) -> dict[str, Any]:
+    """Attributes of an item as records hold them."""
+    return {name: _provable(name, getattr(item, name)) for name in names}
 
 
 def fallen_due(connection: Connection, today: date) -> list[ActionItem]:

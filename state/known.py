@@ -10,7 +10,8 @@ from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from sqlalchemy import Connection, Row, Select, select
 
-from state import audit, comments, feeds, items, journal, links, verifying, waiting
+from state import agreement, audit, comments, feeds, items, journal, links, verifying, waiting
+from state.agreement import Apart
 from state.audit import AuditRecord
 from state.database import Database, Moment
 from state.effects import Feed, Intent
@@ -178,6 +179,10 @@ class Known:
         """Check the whole ledger, and that it agrees with checkpoints; or its `last` so many records."""
         with self._database.reading() as connection:
             return verifying.verify(connection, points) if last is None else verifying.verify_last(connection, last)
+
+    def apart(self) -> Iterator[Apart]:
+        """Yield the items that do not stand as the ledger tells, read in short steps."""
+        return agreement.apart(self._rows)
 
     @contextmanager
     def moment(self) -> Iterator["Known"]:

@@ -4,7 +4,7 @@ import hashlib
 import hmac
 import json
 import re
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import orjson
@@ -22,6 +22,7 @@ PERSON, GONE = "person", "person.erased"
 
 Entropy = Callable[[int], bytes]
 
+_GONE = f'"{ERASED}"'
 _SALT = 16
 _HEX = re.compile(r"[0-9a-f]{32}")
 _KEY = "salted"
@@ -63,10 +64,10 @@ def marked(value: Any, action: str, field: str) -> Any:
 def _marked(value: Any, names: Collection[str], *, whole: bool) -> Any:
     """The texts under such names marked; where it is the `whole`, a text or a list by itself too."""
     match value:
-        case Mapping():
+        case str():
+            return personal(value) if whole else value
+        case dict():
             return {key: _marked(each, names, whole=key in names) for key, each in value.items()}
-        case str() if whole:
-            return personal(value)
         case list():
             return [_marked(each, names, whole=whole) for each in value]
         case _:
@@ -92,30 +93,11 @@ def commit(connection: Connection, texts: Iterable[str], entropy: Entropy) -> di
     return {text: {_KEY: found[digest]} for digest, text in wanted.items()}
 
 
-def texts(value: Any) -> Iterator[str]:
-    """The personal texts in a body that is to be written."""
-    match value:
-        case Personal():
-            yield value
-        case Mapping():
-            for each in value.values():
-                yield from texts(each)
-        case list():
-            for each in value:
-                yield from texts(each)
-
-
-def hidden(value: Any, standing: Mapping[str, Mapping[str, str]]) -> Any:
-    """A body with what stands for its personal texts in their place."""
-    match value:
-        case Personal():
-            return standing[value]
-        case Mapping():
-            return {key: hidden(each, standing) for key, each in value.items()}
-        case list():
-            return [hidden(each, standing) for each in value]
-        case _:
-            return value
+def texts(bodies: Sequence[Mapping[str, Any]]) -> list[str]:
+    """The personal texts in bodies that are to be written, each once; half a character is a `TypeError`."""
+    found: dict[str, None] = {}
+    orjson.dumps(bodies, default=found.setdefault, option=orjson.OPT_PASSTHROUGH_SUBCLASS)
+    return [*found]
 
 
 def named_in(body: str) -> list[str]:
@@ -128,12 +110,8 @@ def told(rows: Rows, bodies: Iterable[str]) -> Callable[[str], Any]:
     known: dict[str, str] = {}
     for some in chunks({each for body in bodies for each in named_in(body)}):
         query = select(SALTED.c.hash, SALTED.c.text).where(SALTED.c.hash.in_(some))
-        known.update((row.hash, _text(row.text)) for row in rows(query))
-
-    def shown(value: dict[str, Any]) -> Any:
-        return known.get(value[_KEY], ERASED) if value.keys() == {_KEY} and isinstance(value[_KEY], str) else value
-
-    return lambda body: json.loads(body, object_hook=shown)
+        known.update((row.hash, _written(_text(row.text))) for row in rows(query))
+    return lambda body: orjson.loads(_IN_BODY.sub(lambda found: known.get(found[1], _GONE), body))
 
 
 def every(connection: Connection) -> Iterator[tuple[str, str, str]]:

@@ -193,17 +193,16 @@ class _Check:
                 return agreed, (*self._cut(point), size) if ended else None
             if self.roots[size] != point.head.root:
                 which = " to ".join(map(str, dict.fromkeys((agreed + 1, size))))
-                why = f"what was recorded as {which} was changed: the checkpoint over {size} records is about another"
-                return agreed, (agreed + 1, f"{why} ledger ({point.place})", size)
+                why = f"what was recorded as {which} was changed: the checkpoint over {point.head.over} is about"
+                return agreed, (agreed + 1, f"{why} another ledger ({point.place})", size)
             agreed = size
         return agreed, None
 
     def _cut(self, point: Point) -> tuple[int, str]:
         size = self.tree.size
-        more = (
-            f"and {point.head.size - size:,} more were there when the checkpoint over {point.head.size:,} records was"
-        )
-        return size + 1, f"the ledger ends at record {size:,}, {more} signed ({point.place})"
+        more = point.head.size - size
+        there = f"{more:,} more {'was' if more == 1 else 'were'} there when the checkpoint over {point.head.over} was"
+        return size + 1, f"the ledger ends at record {size:,}, and {there} signed ({point.place})"
 
 
 class _Times:

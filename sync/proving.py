@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import astuple, dataclass, field
+from dataclasses import astuple, dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 from math import inf
@@ -78,7 +78,8 @@ class Finding:
     `anchored` so many of its `records` are vouched for by a checkpoint that was kept elsewhere. `last_good` is the
     newest checkpoint that agrees, wherever it is kept; `checked` so many that are kept elsewhere agree, and `doubts`
     say why it is not called anchored all the same; `remarks` decide nothing. `not_counted` says where notes are that
-    do not count, and why, and `given_up` what was given up when the ledger was begun anew.
+    do not count, and why, and `given_up` what was given up when the ledger was begun anew. `apart` says which items do
+    not stand as their records tell.
     """
 
     conclusion: Conclusion
@@ -91,6 +92,7 @@ class Finding:
     given_up: tuple[Fork, ...] = ()
     doubts: tuple[str, ...] = ()
     remarks: tuple[str, ...] = ()
+    apart: tuple[str, ...] = ()
 
 
 Check = Callable[[Iterable[Point], Standing], Verdict]
@@ -122,14 +124,18 @@ def _own(connection: Connection) -> list[Kept]:
 
 
 def examine(store: Store, kept: Iterable[Kept], known: Sequence[PublicKey], known_epoch: int = 1) -> Finding:
-    """Check every record, and every checkpoint that one of the `known` keys signed, or one they handed over to."""
+    """Check every record, every checkpoint that one of the `known` keys signed, or one they handed over to, and that
+    items stand as their records tell.
+    """
     elsewhere = list(kept)
-    with store.reading() as connection:
-        return examined(connection, elsewhere, known, known_epoch)
+    with store.moment() as now, now.reading() as connection:
+        found = examined(connection, elsewhere, known, known_epoch)
+        apart = tuple(each.words for each in now.apart()) if found.verdict.ok else ()
+    return replace(found, conclusion=Conclusion.TAMPERED, apart=apart) if apart else found
 
 
 def examined(connection: Connection, kept: Sequence[Kept], known: Sequence[PublicKey], known_epoch: int = 1) -> Finding:
-    """The same of one moment of a database."""
+    """The same of the ledger alone, at one moment of a database."""
     return concluded(books(connection), kept, known, known_epoch)
 
 

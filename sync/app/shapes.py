@@ -126,7 +126,7 @@ def finding(each: Finding) -> dict[str, Any]:
     bad, good = each.verdict.first_bad, each.last_good
     return {
         "conclusion": each.conclusion.value,
-        "ok": each.verdict.ok,
+        "ok": each.verdict.ok and not each.apart,
         "records": each.records,
         "anchored": each.anchored,
         "head": each.verdict.head,
@@ -139,6 +139,7 @@ def finding(each: Finding) -> dict[str, Any]:
         "doubts": list(each.doubts),
         "remarks": list(each.remarks),
         "not_counted": list(each.not_counted),
+        "apart": list(each.apart),
     }
 
 

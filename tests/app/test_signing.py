@@ -122,6 +122,19 @@ def test_a_record_that_was_changed_is_named_with_the_last_good_checkpoint(audit:
     assert audit.line("audit", "verify").out.startswith("TAMPERED: record 2 does not match its hash")
 
 
+def test_an_item_that_was_changed_beside_its_records_is_named(audit: Audit) -> None:
+    audit.line.add("Close the port")
+    audit.line("audit", "sign")
+    assert audit.verify().json["apart"] == []
+    raw(audit.line.url, "UPDATE item SET status = 'resolved'")
+    answer = audit.verify()
+    assert (answer.code, answer.json["conclusion"], answer.json["ok"]) == (1, "tampered", False)
+    assert answer.json["first_bad"] is None
+    said = audit.line("audit", "verify").out
+    assert said.startswith("TAMPERED: the records are sound, and 1 value of items beside them not")
+    assert "status of AI-000001 is 'resolved' in the database, and 'open' in its records" in said
+
+
 def test_a_proof_stands_alone(audit: Audit) -> None:
     for number in range(5):
         audit.line.add(f"Rotate key {number}")

@@ -26,7 +26,7 @@ from state.salted import named_in
 from state.store import Store
 from state.verifying import Stored, fault
 from sync.notary import Notary
-from sync.proving import Conclusion, Finding, examine
+from sync.proving import Conclusion, Finding, examined
 from tests.campaigns import statements
 from tests.campaigns.crashes import postgresql
 from tests.campaigns.sheet import Score
@@ -70,11 +70,13 @@ class Site:
         return f"sqlite:///{self.file}"
 
     def examined(self, *planted: str) -> Finding:
-        """What an auditor concludes who has the folder, with what somebody else put there, and the key."""
+        """What an auditor concludes of the ledger alone who has the folder, with what somebody else put there, and the
+        key.
+        """
         kept = [Kept(each.read_text(encoding="utf-8"), each.name) for each in sorted(self.share.iterdir())]
         kept += [Kept(note, "planted") for note in planted]
-        with Store.open(self.url, clock=_now) as store:
-            return examine(store, kept, [KEY.public])
+        with Store.open(self.url, clock=_now) as store, store.reading() as connection:
+            return examined(connection, kept, [KEY.public])
 
 
 def _now() -> datetime:

@@ -58,6 +58,7 @@ def in_order(h: History) -> None:
     """One ticket per item, both sides agreed or held, and nothing of either side lost."""
     store = h.world.store
     assert store.verify().ok
+    assert [each.words for each in store.apart()] == []
     held: dict[str, list[Hold]] = {}
     for hold in store.holds(None):
         held.setdefault(hold.item, []).append(hold)
@@ -107,12 +108,15 @@ def _agreed(h: History, link: Link, holds: Sequence[Hold]) -> None:
 
 def _may_differ(h: History, link: Link, name: Field, theirs: str | None) -> bool:
     """Whether a field stays apart by rule: a block taken out, a person we do not know or whom the tracker did not
-    let be assigned, a date taken away, or work that counts as begun for as long as somebody is assigned.
+    let be assigned, a date taken away while the ticket had a say over it, or work that counts as begun for as long as
+    somebody is assigned.
     """
     authority, far = h.world.authority(link.ref.tracker, name), h.far(link.ref)
     match name:
-        case Field.BODY | Field.DUE_DATE:
-            return theirs is None and (name is Field.BODY or authority is not Authority.ITEM)
+        case Field.BODY:
+            return theirs is None
+        case Field.DUE_DATE:
+            return theirs is None and (authority is not Authority.ITEM or name in h.once_shared)
         case Field.STATUS:
             return far.kind.starts_work and theirs == Status.IN_PROGRESS
         case Field.ASSIGNEE:

@@ -242,6 +242,7 @@ def wrongs(
         yield "held", "; ".join(h.detail for h in holds)
     if not store.verify().ok:
         yield "ledger unsound", str(store.verify().first_bad)
+    yield from (("not as recorded", each.words) for each in store.apart())
     if open_ := store.open_intents(None):
         yield "still in doubt", "; ".join(f"{i.kind} of {i.item}" for i in open_)
     links = store.links(ends)

@@ -113,6 +113,7 @@ def test_what_each_version_left_arrives_whole_in_the_newest(databases: Databases
         [added] = store.add_items([(ItemDraft("Rotate the keys"), WHEN.date(), Priority.LOW)], BECAUSE)
         assert added.ref not in {row["ref"] for row in rows["item"]}
         assert store.verify().ok
+        assert [each.words for each in store.apart()] == []
     assert _differences(url) == []
 
 

@@ -48,6 +48,7 @@ READING = {
         "hold",
         "log",
         "verify",
+        "apart",
         "reading",
         "moment",
         "marker_key",
