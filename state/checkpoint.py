@@ -52,6 +52,11 @@ class Head:
     successor: str = ""
 
     @property
+    def over(self) -> str:
+        """How much of the ledger it is, in words."""
+        return f"{self.size:,} {'record' if self.size == 1 else 'records'}"
+
+    @property
     def text(self) -> str:
         """What is signed."""
         more = f"{_SUCCESSOR}{self.successor}\n" if self.successor else ""

@@ -236,7 +236,7 @@ class Notary:
                 head = checkpoint.unchecked(note)
                 if head.size == size and is_of(self._name, head.origin) and not checkpoint.is_by(note, self.known):
                     raise Tampered(
-                        f"the checkpoint over {size:,} records in the database is not ours: it is signed by none of "
+                        f"the checkpoint over {head.over} in the database is not ours: it is signed by none of "
                         "the keys that are known here; let audit.public_keys name the one that signed it, or, where "
                         "somebody else put it there, take it out of the table checkpoint"
                     )
@@ -259,7 +259,7 @@ class Notary:
                 self._gave(anchor.name, signed.head)
             except AnchorError as error:
                 after = Anchored(anchor.name, told.size, told.kept_at, now, str(error))
-                failed.append(f"{anchor.name} did not take the checkpoint over {signed.head.size} records: {error}")
+                failed.append(f"{anchor.name} did not take the checkpoint over {signed.head.over}: {error}")
             if after.failed_at or (told.size, told.why) != (after.size, after.why):
                 with self.store.writing() as w:
                     checkpoints.note_anchor(w.connection, after)

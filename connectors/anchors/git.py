@@ -76,7 +76,7 @@ class Git:
         file = file_name(head)
         self._git("add", "--force", "--", file)
         if self._git("status", "--porcelain", "--untracked-files=no", "--", file):
-            message = f"Checkpoint of {head.origin} over {head.size} records"
+            message = f"Checkpoint of {head.origin} over {head.over}"
             self._git("commit", "--quiet", "--no-verify", "--message", message, "--", file)
         self._git("push", "--quiet", self._remote, "HEAD")
 

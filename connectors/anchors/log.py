@@ -18,7 +18,7 @@ class Log:
 
     def keep(self, head: Head, note: str) -> None:
         """Write the checkpoint as it was signed, below a line that says what it is."""
-        self._write(f"Checkpoint over {head.size} records; it is the lines from here to the signature.\n{note}")
+        self._write(f"Checkpoint over {head.over}; it is the lines from here to the signature.\n{note}")
 
     def notes(self, name: str) -> Iterator[str]:  # noqa: ARG002
         """Nothing: what was written there is not read here."""

@@ -206,7 +206,8 @@ def _quarters(took: Sequence[float]) -> list[float]:
 def _heats(axes: Sequence[Axes], grids: tuple[Grid, Grid]) -> None:
     for each, grid, title in zip(axes, grids, ("Before treatment", "As last rated"), strict=True):
         _heat(each, grid)
-        each.set_title(f"{title} ({sum(grid.values())} risks)")
+        many = sum(grid.values())
+        each.set_title(f"{title} ({many} {'risk' if many == 1 else 'risks'})")
 
 
 def _heat(axes: Axes, grid: Grid) -> None:

@@ -105,7 +105,8 @@ class _Plan:
             "props": [_prop(name, value) for name, value in (told | only).items() if value],
             "roles": [{"id": "point-of-contact", "title": "Point of contact"}],
             **({"parties": parties} if parties else {}),
-            "remarks": "Made from the records of a ledger, up to the number that is the version. Times are UTC.",
+            "remarks": f"Made from the records of a ledger, up to the number that is the version. Times are UTC. "
+            f"{book.open_end}".rstrip(),
         }
 
     def _component(self, kind: str) -> Object:

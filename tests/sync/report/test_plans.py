@@ -152,6 +152,15 @@ def test_a_plan_is_as_old_as_the_last_record_that_it_tells_of(office: Office) ->
     assert datetime.fromisoformat(office.plan()["metadata"]["last-modified"]) == written
 
 
+def test_of_a_period_that_is_not_over_either_says_so(office: Office) -> None:
+    office.past.item()
+    for last, is_open in ((LATER, True), (office.past.now.date(), False)):
+        book = office.book(last)
+        made = load_workbook(io.BytesIO(b"".join(fedramp.workbook(book).content)))
+        told = (office.plan(last)["metadata"]["remarks"], made.worksheets[0]["A1"].value)
+        assert [bool(book.open_end) and each.endswith(book.open_end) for each in told] == [is_open] * 2
+
+
 def test_ids_stay_the_same_from_one_plan_to_the_next_but_the_plan_s_own(office: Office) -> None:
     ref = office.past.item()
     before = office.plan()

@@ -20,7 +20,7 @@ from state.store import Store
 from state.vault import Vault
 from state.verifying import Stored, fault
 from sync.notary import Notary
-from sync.proving import Conclusion, examine
+from sync.proving import Conclusion, examine, examined
 from sync.report import bundle, verify
 from sync.report.book import read
 from sync.report.exported import Exported, conclude
@@ -218,7 +218,9 @@ def test_whatever_records_say_the_pack_is_made_and_all_who_check_say_the_same(
     wild = [told for told in (body(dice) for _ in range(90)) if told["action"] not in ("ledger.forked", "key.rotated")]
     office.plant([told | {"actor": told["actor"] | {"name": "n"}} for told in wild][:60])
     office.sign()
-    assert examine(office.store, office.kept, [KEY.public]).conclusion is Conclusion.ANCHORED
+    with office.store.reading() as connection:
+        assert examined(connection, office.kept, [KEY.public]).conclusion is Conclusion.ANCHORED
+    assert examine(office.store, office.kept, [KEY.public]).verdict.ok
     pack = office.pack()
     code = verify.main([str(pack), "--pubkey", str(KEY.public), "--checkpoints", str(office.share)])
     assert (code, capsys.readouterr().out.splitlines()[0][:6]) == (0, "SOUND:")
