@@ -13,6 +13,8 @@ ACCEPTANCE_REQUESTED = "acceptance_requested"
 DUPLICATE = "duplicate"
 UNMAPPED = "unmapped:"
 
+_READ_AS_MEANT = frozenset({Status.OPEN.value, Status.ACCEPTED_AS_RISK.value})
+
 
 @dataclass(frozen=True, slots=True)
 class Observed:
@@ -50,6 +52,17 @@ def observe(
         {field: value for field, value in values.items() if field in known.fields},
         tuple(_warnings(ticket, known, values)),
     )
+
+
+def observe_after(ticket: Ticket, rules: Rules, tracker: str, *, baseline: Baseline, meant: Baseline) -> Observed:
+    """How the ticket reads where a write that meant this may have been done.
+
+    Who is assigned to a ticket that may have been opened again has not begun for that, and whatever one is closed as
+    that may have been closed for an accepted risk, it is that.
+    """
+    status = meant.get(Field.STATUS)
+    told = {Field.STATUS: status} if status is not None and status.theirs in _READ_AS_MEANT else {}
+    return observe(ticket, rules, tracker, baseline={**baseline, **told}, desired=None)
 
 
 def reads_as(ticket: Ticket, wanted: Desired, rules: Rules, tracker: str) -> bool:

@@ -7,7 +7,7 @@ from connectors.base import Tracker
 from mapping.read import Observed, observe
 from mapping.render import Desired, desired
 from mapping.rules import Rules
-from state import acceptances
+from state import acceptances, audit
 from state.effects import Because
 from state.errors import StateError
 from state.model import ActionItem, Agreed, Authority, Baseline, Field, Link, OperationKind
@@ -53,7 +53,8 @@ def adoption(
     heard = frozenset(store.known_comments(tracker.name, [act.id for act in told]))
     known = backing(tracker.name, item, ticket)
     asked = store.ask(acceptances.asked_for, item.ref)
-    seen = Sighting(item, link, ticket, told, holds, heard, asked=asked, backing=known)
+    taken = store.ask(audit.events, item.ref, tracker.name)
+    seen = Sighting(item, link, ticket, told, holds, heard, asked=asked, taken=taken, backing=known)
     step = answer(seen, rules, because.run)
     becomes = f"{ticket.ref.key} becomes its ticket"
     linking = Operation(OperationKind.LINK, item.ref, tracker.name, becomes, (), ticket.revision)

@@ -9,7 +9,7 @@ from state import acceptances
 from state.acceptance import Acceptance, AcceptancePolicy, AcceptanceState, fingerprint
 from state.effects import Because, Effects, ItemChange
 from state.lifecycle import BY_ITSELF
-from state.model import ActionItem, Comment, Field, Link, OperationKind, Status
+from state.model import ActionItem, ClaimKind, Comment, Field, Link, OperationKind, Status
 from state.store import Store
 from sync.diff import ours_again, rebased
 from sync.plan import Operation
@@ -126,7 +126,7 @@ class _Judged:
             item = replace(self.item, status=Status.OPEN, accepted=None, claim=None, revision=self.item.revision + 1)
             return Ending(self.each, after, item, link, self._comment(words))
         change = unclaimed(self.item, after.ended_why, self.run)
-        item = replace(self.item, claim=None, revision=self.item.revision + len(change))
+        item = replace(self.item, claim=None, revision=self.item.revision + 1) if change else self.item
         return Ending(self.each, after, item, link, self._comment(words), change)
 
     def _comment(self, text: str) -> Comment:
@@ -161,8 +161,10 @@ def _ended(each: Acceptance, state: AcceptanceState, why: str, now: datetime) ->
 
 
 def unclaimed(item: ActionItem, why: str, run: str) -> tuple[ItemChange, ...]:
-    """The change that takes an item's claim back, if it has one."""
-    return () if item.claim is None else (ItemChange(item.ref, {"claim": None}, Because(BY_ITSELF, run, reason=why)),)
+    """The change that takes back that an item's risk is to be accepted, if that is what is claimed of it."""
+    if item.claim is None or item.claim.kind is not ClaimKind.ACCEPTANCE_REQUESTED:
+        return ()
+    return (ItemChange(item.ref, {"claim": None}, Because(BY_ITSELF, run, reason=why)),)
 
 
 def sent_back(link: Link) -> Link:
@@ -187,4 +189,4 @@ def end_words(after: Acceptance) -> str:
             head = f"The acceptance {after.ref} of the risk of {after.item} was {after.state.value}: {why}."
     if after.renewal_of:
         return f"{head} {after.renewal_of}, which it was to renew, is not changed by that."
-    return f"{head} The ticket goes back to where {after.item} is: what it asks for is still to be done."
+    return f"{head} What {after.item} asks for is still to be done."

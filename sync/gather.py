@@ -6,7 +6,7 @@ from datetime import timedelta
 from functools import cache, partial
 from itertools import islice
 
-from mapping.read import observe
+from mapping.read import observe, observe_after
 from mapping.render import desired
 from mapping.speech import comment_key
 from state import audit, comments, proofs
@@ -112,7 +112,7 @@ def _links(scope: Scope, tickets: Sequence[Ticket]) -> dict[str, Link]:
     for ticket in tickets:
         link = links.get(ticket.ref.id)
         if link is not None and (meant := scope.meant.get(link.item)):
-            there = observe(ticket, scope.rules, name, baseline=link.baseline, desired=None).values
+            there = observe_after(ticket, scope.rules, name, baseline=link.baseline, meant=meant).values
             written = {f: agreed for f, agreed in meant.items() if there.get(f) == agreed.theirs}
             links[ticket.ref.id] = replace(link, baseline={**link.baseline, **written})
     return links
@@ -346,7 +346,7 @@ def _miss(scope: Scope, missing: Sequence[Missing], reading: Reading) -> int:
 
     Tells how many had not been missed before, when others were there.
     """
-    links = scope.store.links_by_ticket(scope.tracker.name, [m.ref.id for m in missing])
+    links = scope.links_of(missing)
     items = scope.items([link.item for link in links.values()])
     for one in missing:
         if (link := links.get(one.ref.id)) is None:

@@ -9,10 +9,11 @@ from connectors.base import Tracker
 from mapping.rules import Rules
 from state.acceptance import Acceptance, AcceptancePolicy, AcceptanceState
 from state.effects import Because, Feed, Note
+from state.errors import Damaged
 from state.model import ActionItem, Baseline, Comment, Hold, Link
 from state.proof import ResolutionPolicy
 from state.store import Store
-from state.ticket import Ticket
+from state.ticket import Missing, Ticket
 from sync.backing import Backing, backings
 from sync.endings import Ending, Standing
 from sync.plan import Sighted, Step
@@ -129,14 +130,22 @@ class Scope:
         return backings(self.store, self.resolution, self.now, rules, cases, self.holds)
 
     def items(self, refs: Iterable[str]) -> dict[str, ActionItem]:
-        """The items that have these refs, as they will be once what is ahead is written down, the day included."""
-        found = self.store.items(refs)
+        """The items of these refs, as they will be once what is ahead is written down, the day included.
+
+        Raises `Damaged` where one is not there.
+        """
+        found = self.store.items(wanted := list(refs))
+        if lost := sorted({*wanted} - found.keys()):
+            raise Damaged(
+                f"{', '.join(lost)}: not in the database, though a ticket is linked to it. Nothing of this step was "
+                "kept; see `counterfoil audit verify`, and put a copy from before in its place"
+            )
         ahead = {ref: self.ahead[ref].item for ref in found if ref in self.ahead}
         return {ref: item.as_late_on(self.now.date()) for ref, item in (found | ahead).items()}
 
-    def links_of(self, tickets: Sequence[Ticket]) -> dict[str, Link]:
-        """The link of each ticket that has one, by the ticket's id, as it will be by then."""
-        found = self.store.links_by_ticket(self.tracker.name, [t.ref.id for t in tickets])
+    def links_of(self, seen: Iterable[Ticket | Missing]) -> dict[str, Link]:
+        """The link of each ticket that has one, there or not, by the ticket's id, as it will be by then."""
+        found = self.store.links_by_ticket(self.tracker.name, [each.ref.id for each in seen])
         return {id_: self._ahead(link) for id_, link in found.items()}
 
     def asked(self, item: str) -> Acceptance | None:

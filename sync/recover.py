@@ -6,9 +6,9 @@ from datetime import datetime, timedelta
 
 from connectors.base import Tracker
 from connectors.errors import NotFound
-from mapping.read import observe
+from mapping.read import observe_after
 from state.effects import Effects, Intent, Note
-from state.model import Agreed, Baseline, Comment, Field, Hold, HoldKind, Link, OperationKind, Outcome, Status
+from state.model import Agreed, Baseline, Comment, Field, Hold, HoldKind, Link, OperationKind, Outcome
 from state.ticket import Marker, Ticket
 from sync.speaking import EDIT
 from sync.unknown import not_ours
@@ -143,7 +143,8 @@ class Recovery:
         written: Baseline = {}
         reached: dict[Field, str | None] = {}
         if link is not None and ticket is not None:
-            shown = self._shown(ticket, link, meant)
+            rules, name = self.work.rules, self.tracker.name
+            shown = observe_after(ticket, rules, name, baseline=link.baseline, meant=meant).values
             written = {f: agreed for f, agreed in meant.items() if f in shown and shown[f] == agreed.theirs}
             reached = {f: agreed.theirs for f, agreed in written.items()}
             if Field.STATUS in meant.keys() - written.keys() and self._is_ours_alone(link):
@@ -162,13 +163,6 @@ class Recovery:
         outcome = {intent.id: Outcome("deferred", "may have been written; both sides are compared again")}
         effects = Effects(finished=outcome, touched=known, notes=notes, dirty=[intent.item])
         self.work.commit("recovery", effects)
-
-    def _shown(self, ticket: Ticket, link: Link, meant: Baseline) -> Mapping[Field, str | None]:
-        """How the ticket reads; whatever it is closed as is the accepted risk for which we may have closed it."""
-        status = meant.get(Field.STATUS)
-        closed = status is not None and status.theirs == Status.ACCEPTED_AS_RISK
-        baseline = {**link.baseline, Field.STATUS: status} if status is not None and closed else link.baseline
-        return observe(ticket, self.work.rules, self.tracker.name, baseline=baseline, desired=None).values
 
     def _is_ours_alone(self, link: Link) -> bool:
         """Whether we alone have moved the ticket's status since it was seen, which can take several requests."""

@@ -145,10 +145,10 @@ class _Answer:
     def _patch(self, pushes: Sequence[Change]) -> Patch | None:
         if not pushes:
             return None
-        link = self.seen.link
-        fields = [c.field for c in pushes]
-        change = patch(self.wanted, fields, self.seen.ticket, link.baseline, self.rules, link.ref.tracker)
-        return change if Field.BODY in link.baseline else replace(change, marker=link.marker)
+        link, ticket, fields = self.seen.link, self.seen.ticket, [c.field for c in pushes]
+        change = patch(self.wanted, fields, ticket, link.baseline, self.rules, link.ref.tracker)
+        planted = ticket.marker is not None and ticket.marker.key == link.marker.key
+        return change if planted else replace(change, marker=link.marker)
 
     def _block_is_lost(self, change: Change) -> bool:
         return change.field is Field.BODY and change.theirs is None and Field.BODY in self.seen.link.baseline

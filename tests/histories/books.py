@@ -56,7 +56,7 @@ class Books:
     showed afterwards, and which it did not. `over` are the ends of acceptances that a run came upon, by item and
     reason: what it changed `because` of them nobody did. Of claims that a run settles by itself, `asked` says since
     when something is missing, `brought` which evidence is there and whether it was accepted, and `settled` which were.
-    `reworded` are comments of ours that are to say something else. `tables` are those by which each run read tickets,
+    `words` are what each comment on a ticket was last told to say. `tables` are those by which each run read tickets,
     by the item's field, and `taken` names the run in which an item's field last came from its ticket.
     """
 
@@ -80,7 +80,7 @@ class Books:
     tickets: Counter[Key] = field(default_factory=Counter)
     comments: Counter[Key] = field(default_factory=Counter)
     perhaps: Counter[Key] = field(default_factory=Counter)
-    reworded: set[tuple[str, str]] = field(default_factory=set)
+    words: dict[Key, str] = field(default_factory=dict)
     holds: dict[str, str] = field(default_factory=dict)
     taken: dict[tuple[str, str], str] = field(default_factory=dict)
 
@@ -129,9 +129,7 @@ class Books:
             case "ticket.created" | "ticket.linked":
                 self.tickets[action, body["after"]["tracker"], body["after"]["id"]] += 1
             case "comment.sent" | "comment.received":
-                self._said(action, body["after"]["tracker"], body["after"]["remote_id"])
-            case "comment.reworded":
-                self.reworded.add((body["after"]["tracker"], body["after"]["remote_id"]))
+                self._said(action, body["after"])
             case "comment.perhaps_sent" if not body["after"]["remote_id"]:
                 self.perhaps[body["after"]["tracker"], body["object"]] += 1
             case "acceptance.lapsed" | "acceptance.voided" | "acceptance.rejected" if _is_no_decision(body):
@@ -141,11 +139,12 @@ class Books:
             case _:
                 self._waited(body, action, ref)
 
-    def _said(self, action: str, tracker: str, remote_id: str) -> None:
+    def _said(self, action: str, comment: Mapping[str, Any]) -> None:
         """One more comment, unless it is one of ours that was told already and says something else now."""
-        if action == "comment.received" or (tracker, remote_id) not in self.reworded:
-            self.comments[action, tracker, remote_id] += 1
-        self.reworded.discard((tracker, remote_id))
+        key, text = (action, comment["tracker"], comment["remote_id"]), str(comment["text"])
+        if action == "comment.received" or self.words.get(key, text) == text:
+            self.comments[key] += 1
+        self.words[key] = text
 
     def _waited(self, body: Mapping[str, Any], action: str, ref: str) -> None:
         match action:

@@ -44,8 +44,8 @@ class History:
     """An installation, what people did in it, and the faults that are to come.
 
     `outside` is what people wrote around our block, by ticket, `theirs` the labels they gave it, and `said` the values
-    of an item that nobody but us may have changed since. `unseen` says that something happened which no feed shows, and
-    `left` that a run died with the lease in its hand.
+    of an item that nobody but us may have changed since; `once_shared` are the fields that were ever read otherwise.
+    `unseen` says that something happened which no feed shows, and `left` that a run died with the lease in its hand.
     """
 
     world: Installation
@@ -56,6 +56,7 @@ class History:
     outside: dict[TicketRef, str] = field(default_factory=dict)
     theirs: dict[TicketRef, set[str]] = field(default_factory=dict)
     said: dict[str, dict[str, object]] = field(default_factory=dict)
+    once_shared: set[str] = field(default_factory=set)
     deliveries: list[tuple[str, dict[str, str], bytes]] = field(default_factory=list)
 
     @staticmethod
@@ -242,6 +243,7 @@ class History:
 
     def shared(self, *names: str) -> None:
         """Fields read otherwise from now on, so what was said of them does not stand for sure any more."""
+        self.once_shared.update(names)
         for said in self.said.values():
             for name in names:
                 said.pop(name, None)

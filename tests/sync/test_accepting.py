@@ -15,7 +15,7 @@ from state.model import HoldKind, Person, Priority, Status
 from state.proof import EvidenceDraft, EvidenceKind
 from state.register import Risk, Treatment
 from state.store import Store
-from state.ticket import ActivityKind, Category
+from state.ticket import ActivityKind, Category, Gone
 from sync.accepting import Deciding, NotDecided, find
 
 PEOPLE = [Person(f"{name}@acme.example", {"memory": name}, name) for name in ("ruth", "otto", "ida")]
@@ -222,6 +222,19 @@ def test_a_request_that_nobody_answers_is_refused_in_the_end(world: Any) -> None
     assert world.ticket(item.ref).state.category is Category.NEW
     assert "nobody answered within 14 days" in told(world, item)[0]
     assert world.store.holds(None) == []
+    at_rest(world)
+
+
+def test_a_ticket_that_was_out_of_sight_when_its_request_ended_goes_back_once_it_is_seen_again(world: Any) -> None:
+    item = asked(world)
+    ticket = world.link(item.ref).ref
+    world.clock.sleep(14 * 86400)
+    world.far.delete(ticket, Gone.HIDDEN)
+    world.sync()
+    assert the(world, item).state is AcceptanceState.REJECTED
+    world.far.restore(ticket)
+    world.sync()
+    assert world.ticket(item.ref).state.category is Category.NEW
     at_rest(world)
 
 

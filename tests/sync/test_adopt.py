@@ -8,6 +8,7 @@ from connectors.errors import Stale, Unavailable
 from connectors.sandbox.far_side import OURS
 from state import acceptances
 from state.lease import this_process
+from state.model import Status
 from state.ticket import Marker
 from sync.adopt import NotAdoptable
 
@@ -89,3 +90,37 @@ def test_a_ticket_that_another_database_marked_is_adopted_with_a_word_about_it(w
     assert engine.adopt(item.ref, "eng", mine.ref.key, because=world.because()).warnings == ()
     (warning,) = engine.adopt(item.ref, "eng", strange.key, because=world.because()).warnings
     assert warning == f"{strange.key} is marked as a ticket of another database; while that is in use, both write to it"
+
+
+def test_a_clone_of_our_ticket_carries_our_marker_once_a_write_to_it_comes_through(world: Any) -> None:
+    item = world.add()
+    world.sync()
+    ours = world.ticket(item.ref)
+    clone = world.far.open(ours.title, tracker="eng", body=ours.body, labels=ours.labels)
+    world.store.unlink(item.ref, world.because())
+    world.far.fail_next("update", Unavailable("503"))
+    world.engine().link(item.ref, "eng", clone.key, holder=this_process(), because=world.because())
+    for _ in range(2):
+        world.clock.sleep(600)
+        world.sync()
+    assert world.far.ticket(clone).marker == world.link(item.ref).marker
+
+
+def test_what_somebody_did_before_is_not_taken_for_what_a_ticket_says_when_it_is_linked_again(world: Any) -> None:
+    item = world.add()
+    world.sync()
+    ref = world.link(item.ref).ref
+    world.far.move_to(ref, "In Progress", by="mia")
+    world.sync()
+    world.store.unlink(item.ref, world.because())
+    world.edit(item.ref, status=Status.OPEN)
+    world.engine().link(item.ref, "eng", ref.key, holder=this_process(), because=world.because())
+    world.store.unlink(item.ref, world.because())
+    world.far.move_to(ref, "To Do", by="tom")
+    world.engine().link(item.ref, "eng", ref.key, holder=this_process(), because=world.because())
+    told = [r.told for r in world.store.log([item.ref], action="item.changed") if r.told["actor"]["system"] == "eng"]
+    assert [(t["after"], t["actor"]["account"], bool(t["source"]["event"])) for t in told] == [
+        ("in_progress", "mia", True),
+        ("in_progress", "unknown", False),
+        ("open", "tom", True),
+    ]

@@ -522,3 +522,21 @@ def test_a_ticket_is_told_what_became_of_a_claim_that_was_ended_here(asking: Any
     [comment] = told(asking, item)
     assert comment.startswith(f"**{words}")
     comes_to_rest(asking, 1)
+
+
+@pytest.mark.parametrize("end", ["refused", "void"])
+def test_a_request_that_is_over_leaves_the_claim_that_the_work_is_done(asking: Any, end: str) -> None:
+    item = closed(asking)
+    claim = asking.item(item.ref).claim
+    deciding(asking).request(item.ref, TERMS, RUTH, asking.because())
+    if end == "refused":
+        deciding(asking).reject(item.ref, "it can be mended", OTTO, asking.because())
+    else:
+        asking.edit(item.ref, title="Encrypt another bucket")
+    asking.sync()
+    assert asking.item(item.ref).claim == claim
+    assert holds(asking) == [HoldKind.EVIDENCE_MISSING]
+    comes_to_rest(asking, 1)
+    review(asking, bring(asking, item.ref), Verdict.ACCEPTED)
+    asking.sync()
+    assert asking.item(item.ref).status is Status.RESOLVED

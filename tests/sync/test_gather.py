@@ -11,11 +11,13 @@ from connectors.base import Page
 from connectors.errors import Unavailable
 from connectors.sandbox.memory import MemoryTracker
 from state.effects import Effects
+from state.errors import Damaged
 from state.lease import this_process
 from state.model import HoldKind, Status
 from state.ticket import ActivityKind, Category, Cursor, Draft, Gone, Missing, Ticket, TicketRef
 from sync.engine import Report
 from sync.settle import settle
+from tests.databases import raw
 
 
 class Repeating(MemoryTracker):
@@ -370,3 +372,14 @@ def test_nothing_that_waits_for_a_ticket_that_is_gone_for_months_is_given_up(wor
         (True, "Which tenant?"),
     }
     assert sum("Before the audit" in act.text for act in world.far.activity(ref)) == 1
+
+
+def test_an_item_that_somebody_took_out_of_the_database_stops_the_run(world: Any) -> None:
+    world.add("Rotate the access keys of the build account")
+    item = world.add()
+    world.sync()
+    if "postgresql" in world.url:
+        raw(world.url, "ALTER TABLE link DROP CONSTRAINT link_item_fkey")
+    raw(world.url, ("DELETE FROM item WHERE ref = ?", (item.ref,)))
+    with pytest.raises(Damaged, match=f"{item.ref}: not in the database"):
+        world.sync(full=True)

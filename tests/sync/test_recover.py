@@ -390,3 +390,22 @@ def test_a_lost_ticket_that_another_account_of_ours_made_is_held_and_not_made_tw
         (True, 1) if take == "link" else (False, 2)
     )
     assert (world.store.holds(), world.sync().plan.operations) == ([], ())
+
+
+def test_a_ticket_that_we_opened_again_is_recorded_so_though_somebody_is_assigned_and_the_answer_was_lost(
+    world: Any,
+) -> None:
+    world.tracker.caps = replace(world.tracker.caps, assignment_starts_work=True)
+    item = world.add(owner="mia@acme.example")
+    world.sync()
+    world.edit(item.ref, status=Status.IN_PROGRESS)
+    world.sync()
+    world.edit(item.ref, status=Status.OPEN)
+    world.far.lose_answer("update")
+    world.sync()
+    later(world)
+    moved = [r.told for r in world.store.log([item.ref], action="ticket.changed") if r.told["field"] == "status"]
+    assert [(told["before"], told["after"]) for told in moved] == [("open", "in_progress"), ("in_progress", "open")]
+    assert "then the ticket was looked at" in moved[-1]["reason"]
+    assert world.far.ticket(world.link(item.ref).ref).state.category is Category.NEW
+    assert world.sync().plan.operations == ()
