@@ -1,7 +1,10 @@
 """The body of an answer, read within bounds of size and time."""
 
 import time
+from collections.abc import Iterator
 from contextlib import closing
+from dataclasses import dataclass
+from typing import cast
 
 import httpx
 
@@ -16,22 +19,36 @@ PATIENCE = 2
 def send(client: httpx.Client, request: httpx.Request) -> httpx.Response:
     """The answer with its body read; raises an `httpx.TransportError` where that has no end."""
     with closing(client.send(request, stream=True)) as response:
+        response.stream = _Pieces(cast("httpx.SyncByteStream", response.stream))
         return _read(response, PATIENCE * (client.timeout.read or 0.0))
+
+
+@dataclass(frozen=True, slots=True)
+class _Pieces(httpx.SyncByteStream):
+    """The packed bytes of an answer, never so many at once that they are a burden when they are unpacked."""
+
+    whole: httpx.SyncByteStream
+
+    def __iter__(self) -> Iterator[bytes]:
+        for part in self.whole:
+            yield from (part[start : start + _PIECE] for start in range(0, len(part), _PIECE))
+
+    def close(self) -> None:
+        self.whole.close()
 
 
 def _read(response: httpx.Response, seconds: float) -> httpx.Response:
     until = time.monotonic() + seconds
     if _announced(response) > SIZE_LIMIT:
         raise _too_large()
-    body, decoder = bytearray(), response._get_content_decoder()
-    for packed in response.iter_raw():
-        for start in range(0, len(packed), _PIECE):
-            body += decoder.decode(packed[start : start + _PIECE])
-            if len(body) > SIZE_LIMIT:
-                raise _too_large()
+    body = bytearray()
+    for chunk in response.iter_bytes():
+        body += chunk
+        if len(body) > SIZE_LIMIT:
+            raise _too_large()
         if time.monotonic() > until:
             raise httpx.ReadTimeout(f"the answer did not end within {seconds:g} seconds")
-    response._content = bytes(body + decoder.flush())
+    response._content = bytes(body)
     return response
 
 
