@@ -10,7 +10,7 @@ import httpx
 
 SIZE_LIMIT = 64 * 1024 * 1024
 """The most bytes that an answer may have, unpacked; no page that a tracker has reason to send comes near."""
-_PIECE = 8 * 1024
+_PIECE = 4 * 1024
 """So many bytes are unpacked at once: what is packed a thousandfold makes a few megabytes of them."""
 PATIENCE = 2
 """How many time-outs a whole answer may take, however steadily it trickles in."""

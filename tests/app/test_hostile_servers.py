@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from connectors.bounded import SIZE_LIMIT
+from connectors import bounded
 from tests.connectors import hostile_server as hostile
 from tests.connectors.hostile_server import Behaviour, certificate, serving
 
@@ -28,6 +28,7 @@ timeout_seconds = {seconds}
 [[routes]]
 tracker = "work"
 """
+LIMIT = 8 * 1024 * 1024
 WHERE = {
     "jira": 'project = "SEC"\nemail = "sync@acme.example"',
     "github": 'repository = "acme/platform"',
@@ -70,17 +71,20 @@ def told(line: "Line", words: str, code: int = 3) -> None:
 BEHAVIOURS: dict[str, tuple[Behaviour, str]] = {
     "a page to sign in at": (hostile.page, "not JSON"),
     "a captive portal": (hostile.portal, "redirected to http://portal.example"),
-    "half a gigabyte": (hostile.announced, "larger than 64 MB"),
-    "a body without end": (hostile.endless, "larger than 64 MB"),
-    "a gzip bomb": (hostile.bomb, "larger than 64 MB"),
+    "half a gigabyte": (hostile.announced, "larger than 8 MB"),
+    "a body without end": (hostile.endless, "larger than 8 MB"),
+    "a gzip bomb": (hostile.bomb, "larger than 8 MB"),
     "very deep JSON": (hostile.deep, "not JSON"),
     "another protocol": (hostile.no_http, "no answer"),
 }
 
 
 @pytest.mark.parametrize("name", list(BEHAVIOURS))
-def test_what_is_no_tracker_is_told_and_nothing_is_created(line: "Line", settled: Any, name: str) -> None:
+def test_what_is_no_tracker_is_told_and_nothing_is_created(
+    line: "Line", settled: Any, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     behave, words = BEHAVIOURS[name]
+    monkeypatch.setattr(bounded, "SIZE_LIMIT", LIMIT)
     with serving(behave) as port:
         settled(f"http://127.0.0.1:{port}")
         tracemalloc.start()
@@ -89,7 +93,7 @@ def test_what_is_no_tracker_is_told_and_nothing_is_created(line: "Line", settled
             _, peak = tracemalloc.get_traced_memory()
         finally:
             tracemalloc.stop()
-    assert peak < 4 * SIZE_LIMIT
+    assert peak < 8 * LIMIT
 
 
 def test_an_answer_that_trickles_is_given_up(line: "Line", settled: Any) -> None:

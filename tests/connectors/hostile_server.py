@@ -1,12 +1,12 @@
 """A server on loopback that does anything but what it should, over plain HTTP or with a certificate of any kind."""
 
-import gzip
 import ipaddress
 import json
 import re
 import socket
 import ssl
 import threading
+import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
@@ -55,7 +55,8 @@ def bomb(connection: socket.socket, _: bytes) -> None:
 
 @cache
 def _packed() -> bytes:
-    return gzip.compress(MEGABYTE * 100, 9)
+    packer = zlib.compressobj(wbits=zlib.MAX_WBITS | 16)
+    return b"".join(packer.compress(MEGABYTE) for _ in range(100)) + packer.flush()
 
 
 def trickle(stop: threading.Event) -> Behaviour:

@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 from contextlib import closing
+from itertools import chain, count
 from pathlib import Path
 from typing import Any
 
@@ -25,10 +26,28 @@ from tests.databases import WHEN, Databases, raw
 from tests.state.dumped import config_of, dumped, left_behind
 
 KILLED = -signal.SIGKILL
+_KINDS = ("before_cursor_execute", "commit")
+_STRIDE, _LAST = 4, 8
+"""Of the statements that make a database, each so many-th and the last so many are tried."""
 BECAUSE = Because(Agent(Actor.HUMAN, "counterfoil", "kim"))
 
 
 REVISIONS = [each.revision for each in ScriptDirectory.from_config(config_of()).walk_revisions()]
+
+
+def _steps(url: str) -> int:
+    """How many statements and commits it takes to create one."""
+    told: list[Any] = []
+
+    def step(*what: Any) -> None:
+        told.append(what)
+
+    for kind in _KINDS:
+        event.listen(Engine, kind, step)
+    Store.create(url, clock=lambda: WHEN, entropy=os.urandom).close()
+    for kind in _KINDS:
+        event.remove(Engine, kind, step)
+    return len(told)
 
 
 def _create_until(url: str, last: int) -> int:
@@ -51,8 +70,8 @@ def _count_down(left: int) -> None:
             os.kill(os.getpid(), signal.SIGKILL)
         left -= 1
 
-    event.listen(Engine, "before_cursor_execute", step)
-    event.listen(Engine, "commit", step)
+    for kind in _KINDS:
+        event.listen(Engine, kind, step)
 
 
 def _differences(url: str) -> list[Any]:
@@ -75,13 +94,18 @@ def _name(url: str) -> str:
 
 
 def test_killed_at_any_statement_init_leaves_nothing_or_all_and_goes_on(databases: Databases) -> None:
-    url, names = databases.empty(), [""]
-    while (ended := _create_until(url, len(names) - 1)) == KILLED:
-        names.append(_name(url))
+    many = _steps(databases.empty())
+    assert many > len(METADATA.tables)
+    url, names = databases.empty(), {0: ""}
+    for step in chain(range(0, many - _LAST, _STRIDE), count(many - _LAST)):
+        ended = _create_until(url, step)
+        names[step] = _name(url)
+        if ended != KILLED:
+            break
     assert ended == 0
-    assert len(names) > len(METADATA.tables)
-    assert names.index(_name(url)) > len(METADATA.tables), "it was whole before its tables were made"
-    assert set(names) == {"", _name(url)}
+    first = min(step for step, name in names.items() if name)
+    assert first > len(METADATA.tables), "it was whole before its tables were made"
+    assert set(names.values()) == {"", _name(url)}
     with Store.create(url, clock=lambda: WHEN, entropy=os.urandom) as store:
         assert store.installation == _name(url)
 
