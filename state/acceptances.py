@@ -48,7 +48,7 @@ def request(connection: Connection, ledger: Ledger, asked: Acceptance, because: 
     [seq] = next_numbers(connection, "acceptance", 1)
     stored = replace(asked, ref=f"RA-{seq:06d}")
     connection.execute(insert(ACCEPTANCE).values(seq=seq, **_columns(stored)))
-    ledger.note("acceptance.requested", stored.item, because, after=_shown(stored))
+    ledger.note("acceptance.requested", stored.item, because, after=provable(stored))
     return stored
 
 
@@ -71,7 +71,7 @@ def put(
     connection.execute(update(ACCEPTANCE).where(ACCEPTANCE.c.seq == seq).values(**_columns(after)))
     if before.state is not after.state or _asked(before) != _asked(after):
         action = f"acceptance.{after.state.value}" if before.state is not after.state else "acceptance.amended"
-        ledger.note(action, after.item, because, before=_shown(before), after=_shown(after))
+        ledger.note(action, after.item, because, before=provable(before), after=provable(after))
     elif before.warned_at != after.warned_at:
         ledger.note("acceptance.warned", after.item, because, after={"ref": after.ref, "until": after.terms.until})
     _carry(connection, ledger, now, before, after, because)
@@ -127,9 +127,13 @@ def _decide(connection: Connection, ledger: Ledger, about: Acceptance, decision:
     [seq] = next_numbers(connection, "decision", 1)
     values = asdict(decision) | {"verdict": decision.verdict.value, "channel": decision.channel.value}
     connection.execute(insert(DECISION).values(seq=seq, acceptance=number(about.ref), **values))
-    after = {"ref": about.ref, "until": about.terms.until, **values}
-    del after["at"]
+    after = {"ref": about.ref, "until": about.terms.until, **decided(decision)}
     ledger.note("acceptance.decided", about.item, because, after=after)
+
+
+def decided(decision: Decision) -> dict[str, Any]:
+    """A decision as records hold it, beside the time that each of them has."""
+    return {name: value for name, value in asdict(decision).items() if name != "at"}
 
 
 def note_comments(connection: Connection, ledger: Ledger, revised: Sequence[tuple[Comment, Because]]) -> None:
@@ -256,7 +260,8 @@ def _columns(each: Acceptance) -> dict[str, Any]:
     return {"state": each.state.value, **asdict(each.terms), **values}
 
 
-def _shown(each: Acceptance) -> dict[str, Any]:
+def provable(each: Acceptance) -> dict[str, Any]:
+    """An acceptance but for its decisions, as records hold it."""
     terms = each.terms
     return {
         "ref": each.ref,

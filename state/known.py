@@ -181,8 +181,8 @@ class Known:
             return verifying.verify(connection, points) if last is None else verifying.verify_last(connection, last)
 
     def apart(self) -> Iterator[Apart]:
-        """Yield the items that do not stand as the ledger tells, read in short steps."""
-        return agreement.apart(self._rows)
+        """Yield the items, acceptances and evidence that do not stand as the ledger tells, read in short steps."""
+        return agreement.apart(self._rows, self.ask)
 
     @contextmanager
     def moment(self) -> Iterator["Known"]:

@@ -91,7 +91,7 @@ def _put(connection: Connection, ledger: Ledger, new: Sequence[tuple[Evidence, B
     if rows:
         connection.execute(insert(EVIDENCE), rows)
     for each, because in new:
-        _note(ledger, "evidence.added", each, because, after=_shown(each))
+        _note(ledger, "evidence.added", each, because, after=provable(each))
     _touch(connection, [each for each, _ in new])
 
 
@@ -179,9 +179,14 @@ def review_all(
     ]
     connection.execute(insert(REVIEW), rows)
     for evidence, said in found:
-        after = _named(evidence) | {"verdict": said.verdict, "by": said.by, "reason": said.reason}
+        after = _named(evidence) | reviewed(said)
         _note(ledger, "evidence.reviewed", evidence, because, after=after)
     _touch(connection, [evidence for evidence, _ in found])
+
+
+def reviewed(found: Review) -> dict[str, Any]:
+    """A review as records hold it, beside the time that each of them has."""
+    return {"verdict": found.verdict, "by": found.by, "reason": found.reason}
 
 
 def check(connection: Connection, ledger: Ledger, evidence: Evidence, found: LinkCheck, because: Because) -> bool:
@@ -324,7 +329,8 @@ def _named(evidence: Evidence) -> dict[str, Any]:
     return {"id": evidence.ref, "version": evidence.version}
 
 
-def _shown(evidence: Evidence) -> dict[str, Any]:
+def provable(evidence: Evidence) -> dict[str, Any]:
+    """A version of a piece but for its review and the looks at its link, as records hold it."""
     draft = evidence.draft
     what = ("kind", "url", "shows", "by", "origin", "remote_id", "sha256", "size", "stored")
     when = ("captured_at", "period_start", "period_end", "expires_on")

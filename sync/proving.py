@@ -78,8 +78,8 @@ class Finding:
     `anchored` so many of its `records` are vouched for by a checkpoint that was kept elsewhere. `last_good` is the
     newest checkpoint that agrees, wherever it is kept; `checked` so many that are kept elsewhere agree, and `doubts`
     say why it is not called anchored all the same; `remarks` decide nothing. `not_counted` says where notes are that
-    do not count, and why, and `given_up` what was given up when the ledger was begun anew. `apart` says which items do
-    not stand as their records tell.
+    do not count, and why, and `given_up` what was given up when the ledger was begun anew. `apart` says which items,
+    acceptances and pieces of evidence do not stand as their records tell.
     """
 
     conclusion: Conclusion
@@ -125,7 +125,7 @@ def _own(connection: Connection) -> list[Kept]:
 
 def examine(store: Store, kept: Iterable[Kept], known: Sequence[PublicKey], known_epoch: int = 1) -> Finding:
     """Check every record, every checkpoint that one of the `known` keys signed, or one they handed over to, and that
-    items stand as their records tell.
+    items, acceptances and evidence stand as their records tell.
     """
     elsewhere = list(kept)
     with store.moment() as now, now.reading() as connection:

@@ -1,36 +1,49 @@
 """Items that stand otherwise than their records tell are found, each with what differs."""
 
+from dataclasses import replace
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from state import agreement, items
+from state import agreement
 from state.lease import Holder
-from state.model import Accepted, Claim, ClaimKind, Status
+from state.model import Claim, ClaimKind, Status
 from state.persons import Person
+from state.proof import Verdict
 from tests.state.conftest import WHEN
+from tests.state.test_acceptances import approved, asked, put
+from tests.state.test_proofs import DRAFT, add, judge, newest
 
 if TYPE_CHECKING:
     from tests.state.conftest import Book
 
 
+TWO = ("CC6.1", "CC7.1")
+
+
 @pytest.fixture
 def full(book: "Book") -> "Book":
-    """Three items of which one has all that an item can have, one is accepted and one is untouched."""
+    """Three items of which one has all that an item can have, one is accepted and one is untouched; and evidence of
+    an item in two versions, and of controls alone.
+    """
     book.item("Enable MFA", description="For all", owner="mia@acme.example", controls=("CC6.1",), risks=("R-1",))
     book.item("Rotate the keys", origin={"scan": "a long text"}, external_ref="B-1", fingerprint="f-1")
     book.item("Close the port")
     said = Claim(ClaimKind.RESOLVED, "tom@acme.example", WHEN, "It is on")
     book.change("AI-000001", status=Status.IN_PROGRESS, claim=said, due_date=date(2027, 1, 1), part_of="AI-000003")
-    with book.store.writing() as w:
-        accepted = Accepted("RA-000001", date(2027, 3, 1), "abc")
-        items.accept(w.connection, w.ledger, w.now, "AI-000002", accepted, book.because)
+    active = approved(book, asked(book, book.store.item("AI-000002")))
+    put(book, active, replace(active, warned_at=WHEN))
+    revised = replace(DRAFT, origin="eng", remote_id="77", controls=("CC6.1",))
+    [(piece, _), _, _] = add(book, revised, replace(revised, sha256="b" * 64), replace(DRAFT, item=None, controls=TWO))
+    judge(book, piece, Verdict.REJECTED, "the log of another day")
+    judge(book, piece, Verdict.ACCEPTED)
+    judge(book, newest(book, "EV-2"), Verdict.ACCEPTED, "read")
     return book
 
 
 def found(book: "Book") -> list[tuple[str, str, Any, Any]]:
-    return [(each.item, each.field, each.stands, each.told) for each in book.store.apart()]
+    return [(each.name, each.field, each.stands, each.told) for each in book.store.apart()]
 
 
 def test_what_was_done_by_the_program_stands_as_recorded(full: "Book") -> None:
@@ -58,13 +71,58 @@ def test_what_was_done_by_the_program_stands_as_recorded(full: "Book") -> None:
 )
 def test_each_value_that_somebody_else_wrote_is_named(full: "Book", column: str, value: Any, field: str) -> None:
     full.raw((f"UPDATE item SET {column} = ? WHERE ref = 'AI-000001'", (value,)))  # noqa: S608
-    assert [(each.item, each.field) for each in full.store.apart()] == [("AI-000001", field)]
+    assert [(each.name, each.field) for each in full.store.apart()] == [("AI-000001", field)]
 
 
-def test_an_acceptance_that_somebody_prolonged_is_named(full: "Book") -> None:
+@pytest.mark.parametrize(
+    ("table", "column", "value", "name", "field"),
+    [
+        ("acceptance", "state", "revoked", "RA-000001", "state"),
+        ("acceptance", "until", "2030-01-01", "RA-000001", "until"),
+        ("acceptance", "requester", "eve", "RA-000001", "requester"),
+        ("acceptance", "justification", "it is fine", "RA-000001", "justification"),
+        ("acceptance", "editors", "[]", "RA-000001", "editors"),
+        ("decision", "by", "eve@acme.example", "RA-000001", "decisions"),
+        ("decision", "verdict", "reject", "RA-000001", "decisions"),
+        ("evidence", "sha256", "c" * 64, "EV-000001 in version 1", "sha256"),
+        ("evidence", "by", "eve@acme.example", "EV-000001 in version 1", "by"),
+        ("evidence", "stored", 1, "EV-000001 in version 1", "stored"),
+        ("review", "verdict", "rejected", "EV-000001 in version 1", "review"),
+    ],
+)
+def test_what_somebody_wrote_to_acceptances_and_evidence_is_named(
+    full: "Book", table: str, column: str, value: Any, name: str, field: str
+) -> None:
+    full.raw((f'UPDATE {table} SET "{column}" = ?', (value,)))  # noqa: S608
+    assert (name, field) in [(each.name, each.field) for each in full.store.apart()]
+
+
+def test_evidence_of_controls_alone_is_looked_at_too(full: "Book") -> None:
+    full.raw("UPDATE evidence SET sha256 = NULL WHERE item IS NULL")
+    assert found(full) == [("EV-000002 in version 1", "sha256", None, "a" * 64)]
+    full.raw("UPDATE evidence SET seq = 9 WHERE item IS NULL")
+    assert ("EV-000009 in version 1", "", "there", "nowhere") in found(full)
+
+
+def test_an_acceptance_that_somebody_prolonged_with_its_item_is_named_twice(full: "Book") -> None:
     full.raw("UPDATE item SET accepted_until = '2030-01-01' WHERE ref = 'AI-000002'")
-    told = {"ref": "RA-000001", "until": "2027-03-01"}
-    assert found(full) == [("AI-000002", "accepted", told | {"until": "2030-01-01"}, told)]
+    full.raw("UPDATE acceptance SET until = '2030-01-01'")
+    assert [(name, field) for name, field, _, _ in found(full)] == [("AI-000002", "accepted"), ("RA-000001", "until")]
+
+
+def test_evidence_and_decisions_that_nobody_recorded_and_those_that_are_gone_are_named(full: "Book") -> None:
+    full.raw(
+        "UPDATE review SET version = 2",
+        "UPDATE decision SET acceptance = 9",
+        "UPDATE acceptance SET seq = 9",
+        "UPDATE evidence SET version = 3 WHERE version = 2",
+    )
+    assert {(name, field, stands) for name, field, stands, _ in found(full)} >= {
+        ("RA-000009", "", "there"),
+        ("RA-000001", "", "nowhere"),
+        ("EV-000001 in version 3", "", "there"),
+        ("EV-000001 in version 2", "", "nowhere"),
+    }
 
 
 def test_items_without_a_record_and_records_without_an_item_are_named(full: "Book") -> None:
