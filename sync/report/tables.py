@@ -32,14 +32,15 @@ class Sheet:
 
 
 def sheets(book: Book) -> tuple[Sheet, ...]:
-    """All tables of a book, in the order in which they are read."""
+    """All tables of a book, in the order in which they are read; above each, in a workbook, that its period goes on."""
+    above = ((book.open_end,),) if book.open_end else ()
     return (
-        Sheet("items", _ITEMS, lambda: (_item(each, book) for each in book.items)),
-        Sheet("events", _EVENTS, lambda: (_event(each, book) for each in book.events)),
-        Sheet("evidence", _EVIDENCE, lambda: (_piece(each, book) for each in book.evidence)),
-        Sheet("acceptances", _ACCEPTANCES, lambda: map(_acceptance, book.acceptances)),
-        Sheet("risks", _RISKS, lambda: (_risk(each, book) for each in book.risks)),
-        Sheet("controls", _CONTROLS, lambda: (row for each in book.controls for row in _control(each, book))),
+        Sheet("items", _ITEMS, lambda: (_item(each, book) for each in book.items), above),
+        Sheet("events", _EVENTS, lambda: (_event(each, book) for each in book.events), above),
+        Sheet("evidence", _EVIDENCE, lambda: (_piece(each, book) for each in book.evidence), above),
+        Sheet("acceptances", _ACCEPTANCES, lambda: map(_acceptance, book.acceptances), above),
+        Sheet("risks", _RISKS, lambda: (_risk(each, book) for each in book.risks), above),
+        Sheet("controls", _CONTROLS, lambda: (row for each in book.controls for row in _control(each, book)), above),
     )
 
 

@@ -1,7 +1,9 @@
+import io
 import json
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
+from openpyxl import load_workbook  # type: ignore[import-untyped]
 
 from state import proofs
 from state.errors import StateError
@@ -14,6 +16,7 @@ from sync.report.book import read
 from sync.report.model import Book, Period, Policy, Span, midnight
 from sync.report.page import pages
 from sync.report.remarks import late, overdue, remarks
+from sync.report.workbook import workbook
 from tests.sync.conftest import World
 from tests.sync.report.history import OLGA, RUTH, Past
 
@@ -112,3 +115,6 @@ def test_what_lies_after_the_newest_record_is_not_told_as_a_fact(world: World) -
         text = b"".join(member.content).decode()
         assert book.open_end in text.replace("\\", "")
         assert f"Overdue on {book.period.last}, if nothing happens after {day}" in text
+    made = [load_workbook(io.BytesIO(b"".join(workbook(each).content))) for each in (over, book)]
+    assert [{sheet["A1"].value for sheet in each} & {book.open_end} for each in made] == [set(), {book.open_end}]
+    assert {sheet["A2"].value for sheet in made[1]} == {sheet["A1"].value for sheet in made[0]}
