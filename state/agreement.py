@@ -130,11 +130,12 @@ def _became(before: dict[str, Any], action: str, after: dict[str, Any]) -> dict[
     """What a record says of an acceptance or a piece of evidence that was there."""
     match action:
         case "acceptance.decided":
-            return {"decisions": [*before["decisions"], {n: v for n, v in after.items() if n not in ("ref", "until")}]}
+            decision = {name: value for name, value in after.items() if name not in ("ref", "until")}
+            return {"decisions": [*before.get("decisions", ()), decision]}
         case "evidence.stored":
             return {"stored": True}
         case "evidence.reviewed":
-            return {"review": {n: v for n, v in after.items() if n not in ("id", "version")}}
+            return {"review": {name: value for name, value in after.items() if name not in ("id", "version")}}
         case _:
             return after if action.startswith("acceptance.") and "state" in after else {}
 
