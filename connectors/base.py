@@ -1,6 +1,7 @@
 """The contract every tracker keeps: a few methods, and a sheet of facts that the engine branches on."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import datetime
 from typing import BinaryIO, Protocol
@@ -23,6 +24,10 @@ from state.ticket import (
 
 MARK = "counterfoil"
 """The label on every mirrored ticket, by which the change feed finds them."""
+
+
+before_sending: ContextVar[Callable[[], None]] = ContextVar("before_sending", default=lambda: None)
+"""What a connector calls right before each request goes out; what this raises ends the call, and nothing is sent."""
 
 
 @dataclass(frozen=True, slots=True)

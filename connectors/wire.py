@@ -21,6 +21,7 @@ from requests.adapters import BaseAdapter
 from requests.structures import CaseInsensitiveDict
 
 from connectors import bounded
+from connectors.base import before_sending
 from connectors.errors import (
     Ambiguous,
     Denied,
@@ -181,6 +182,7 @@ class Wire:
             self._learn(request.headers.get("authorization", "").partition(" ")[2])
             self.count += 1
             self.kinds[f"{request.method} {_ID.sub('/*', request.url.path)}"] += 1
+        before_sending.get()()
         try:
             response = bounded.send(self._client, request)
         except (httpx.HTTPError, httpx.InvalidURL) as error:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import TypeVar
 
-from connectors.base import Page, Tracker
+from connectors.base import Page, Tracker, before_sending
 from state.model import Problem
 from state.ticket import Activity, Body, Created, Cursor, Draft, Marker, Missing, NotCreated, Patch, Ticket, TicketRef
 
@@ -44,8 +44,8 @@ CRASH_POINTS = tuple(f"{step}.{side}" for step in STEPS for side in ("before", "
 class Watched:
     """Passes each call on to `tracker`, between the points that it names to `crash`.
 
-    Before each call, `keep` sees to it that the lease is still ours and lasts: a tracker cannot tell a run that was
-    taken over from the one that took over.
+    Before each call, and again right before each of its requests, `keep` sees to it that the lease is still ours and
+    lasts: a tracker cannot tell a run that was taken over from the one that took over.
     """
 
     def __init__(self, tracker: Tracker, crash: Callable[[str], None], keep: Callable[[], None]) -> None:
@@ -135,9 +135,11 @@ class Watched:
     def _one(self, step: str, call: Callable[[], T]) -> T:
         self._crash(f"{step}.before")
         self._keep()
+        before = before_sending.set(self._keep)
         try:
             return call()
         finally:
+            before_sending.reset(before)
             self._crash(f"{step}.after")
 
     def _each(self, step: str, answers: Iterable[T]) -> Iterator[T]:
