@@ -9,7 +9,7 @@ from datetime import timedelta
 
 import pytest
 
-from connectors.base import MARK
+from connectors.base import MARK, before_sending
 from connectors.bench import Bench, Lines
 from connectors.errors import Ambiguous, Denied, NotFound, RateLimited, Rejected, Stale, TrackerError
 from connectors.testing_talk import TalkContract
@@ -318,6 +318,20 @@ class TrackerContract(TalkContract):
         assert [problem.what for problem in bench.tracker.check() if problem.fatal] == []
         assert bench.titles() == []
 
+    def test_no_request_goes_out_where_the_last_look_forbids_it(self, bench: Bench) -> None:
+        """Who was taken over between two requests sends nothing more, and hears what the look said."""
+        ref = bench.make()
+        received = bench.received()
+        last = before_sending.set(_forbid)
+        try:
+            for call in (lambda: bench.make(2), lambda: bench.change(ref, Patch(title="Another")), bench.feed):
+                with pytest.raises(TimeoutError, match="taken over"):
+                    call()
+        finally:
+            before_sending.reset(last)
+        assert bench.received() == received
+        assert bench.titles() == [bench.draft().title]
+
     def test_every_request_is_counted(self, bench: Bench) -> None:
         """What a run costs is told exactly."""
         received, counted = bench.received(), bench.tracker.requests
@@ -343,6 +357,10 @@ class TrackerContract(TalkContract):
             told += [str(bench.feed()), repr(bench.tracker), repr(vars(bench.tracker)), repr(bench.tracker.caps)]
         seen = "\n".join([*told, *lines.seen])
         assert [secret for secret in bench.secrets if secret in seen] == []
+
+
+def _forbid() -> None:
+    raise TimeoutError("taken over")
 
 
 def _failure(bench: Bench, stranger: object) -> str:

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 
-from connectors.base import MARK, Capabilities, Page
+from connectors.base import MARK, Capabilities, Page, before_sending
 from connectors.errors import Denied, NotFound, NoWay, Rejected, Stale, Unassignable
 from connectors.sandbox.far_side import BEGINNING, OURS, FarSide
 from state.model import Field, Problem
@@ -186,6 +186,7 @@ class MemoryTracker:
         """Nothing is held open."""
 
     def _call(self, call: str, work: Callable[[], Any]) -> Any:
+        before_sending.get()()
         self._requests += 1
         return self.far_side.around(call, work)
 

@@ -3,14 +3,14 @@
 import inspect
 import json
 import logging
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import pytest
 
-from connectors.base import MARK, Page
+from connectors.base import MARK, Page, before_sending
 from connectors.errors import Ambiguous, Denied, NotFound, RateLimited, Unavailable
 from connectors.sandbox.memory import MemoryTracker
 from connectors.sandbox.memory_bench import MemoryBench
@@ -62,6 +62,17 @@ class ForgetsMarkers(Saboteur):
     def update(self, ref: TicketRef, patch: Patch, *, seen: str) -> Ticket | None:
         told = super().update(ref, patch, seen=seen)
         return told and replace(told, marker=None)
+
+
+class LooksNoMore(Saboteur):
+    caught_by = "test_no_request_goes_out_where_the_last_look_forbids_it"
+
+    def _call(self, call: str, work: Callable[[], Any]) -> Any:
+        last = before_sending.set(lambda: None)
+        try:
+            return super()._call(call, work)
+        finally:
+            before_sending.reset(last)
 
 
 class MixesUpBatches(Saboteur):
