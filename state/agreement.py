@@ -1,19 +1,19 @@
 """Whether items, acceptances and evidence stand in the database as their records tell."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import select
 
 from state import acceptances, audit, proofs
-from state.acceptance import Acceptance
 from state.audit import AUDIT, FORM, Told
+from state.errors import AuditError, Damaged
 from state.items import BEGUN_WITH, ITEM, provable
 from state.proof import Evidence
 from state.rows import item_of
 from state.salted import ERASED
-from state.series import PAGE, Rows, chunks, pages
+from state.series import PAGE, Rows, pages
 
 _LATER = ("part_of", "claim", "accepted")
 """What an item may have from a change on: no record of its beginning names it."""
@@ -25,79 +25,119 @@ _BEGINNINGS: dict[str, dict[str, Any]] = {
     "evidence.added": {"review": None},
 }
 """The records with which something begins, with what each does not tell since it is not there yet."""
+_NAMED: dict[str, Callable[[dict[str, Any]], str]] = {
+    "item": lambda _: "",
+    "acceptance": lambda after: str(after.get("ref")),
+    "evidence": lambda after: _piece(after.get("id"), after.get("version")),
+}
+"""What something is called under the object of its records, by the kind of these."""
 
-_Values = dict[str, dict[str, Any]]
-"""What is known of each of several things, by field."""
+_Key = tuple[str, str]
+_Values = dict[_Key, dict[str, Any]]
+"""What is known of several things, by field: by the object of their records, and by the name they have under it."""
+
+_UNREADABLE = (Damaged, AuditError, ValueError, TypeError, AttributeError, LookupError)
+"""What is raised where somebody wrote what the program does not write."""
 
 
 @dataclass(frozen=True, slots=True)
 class Apart:
     """What something has in the database, and what its records tell, of one `field`, or of all of it if that is empty.
 
-    `name` is the ref of an item or an acceptance, or that of a piece of evidence with the number of the version.
+    `name` is the ref of an item or an acceptance, or that of a piece of evidence with the number of the version. Both
+    values are in words.
     """
 
     name: str
     field: str
-    stands: Any
-    told: Any
+    stands: str
+    told: str
 
     @property
     def words(self) -> str:
         """The same as a sentence."""
         if not self.field:
             return f"{self.name} is {self.stands} in the database, and {self.told} in its records"
-        return f"{self.field} of {self.name} is {self.stands!r} in the database, and {self.told!r} in its records"
+        return f"{self.field} of {self.name} is {self.stands} in the database, and {self.told} in its records"
 
 
 def apart(rows: Rows, ask: Callable[..., Any]) -> Iterator[Apart]:
-    """Yield what differs, by item, read in short steps; `ask` gives the answer of a table's own function.
+    """Yield what differs, page by page; `ask` gives the answer of a table's own function. The ledger must be sound.
 
-    Nobody can tell of what was erased since, nor of what was first recorded in the form that records had at first.
+    Their times, the names of files and what a date or a priority was at first are not looked at. Nobody can tell of
+    what was erased since, nor of what was first recorded in the form that records had at first.
     """
-    query = select(ITEM).order_by(ITEM.c.seq).limit(PAGE)
+    query = select(ITEM.c.seq, ITEM.c.ref).order_by(ITEM.c.seq).limit(PAGE)
     for page in pages(rows, query, lambda last: query.where(ITEM.c.seq > last.seq), PAGE):
-        refs = [row.ref for row in page]
-        stands = {row.ref: provable(item_of(row), _NAMES) for row in page}
-        stands |= {a.ref: _accepted(a) for some in ask(acceptances.of_items, refs).values() for a in some}
-        stands |= _pieces(each for some in ask(proofs.of_items, refs).values() for each in some)
-        told = _told(rows, refs)
-        yield from _differing(stands, told)
-        yield from (Apart(name, "", "nowhere", "there") for name in told if name not in stands)
-    yield from _of_controls_alone(rows, ask(proofs.of_controls))
-    alone = AUDIT.c.object.like("AI-%"), ~select(ITEM.c.ref).where(ITEM.c.ref == AUDIT.c.object).exists()
-    for row in rows(select(AUDIT.c.object).distinct().where(*alone).order_by(AUDIT.c.object).limit(PAGE)):
-        yield Apart(row.object, "", "nowhere", "there")
+        yield from _of_items(rows, ask, [str(row.ref) for row in page])
+    yield from _of_controls(rows, ask)
+    gone = select(AUDIT.c.seq, AUDIT.c.object).where(_BEGUN, _IS_NO_ITEM).order_by(AUDIT.c.seq).limit(PAGE)
+    for page in pages(rows, gone, lambda last: gone.where(AUDIT.c.seq > last.seq), PAGE):
+        yield from (Apart(row.object, "", "nowhere", "there") for row in page)
 
 
-def _of_controls_alone(rows: Rows, evidence: Iterable[Evidence]) -> Iterator[Apart]:
-    """What differs of evidence that is about no item, each piece of which is recorded under its controls."""
-    some = [each for each in evidence if each.draft.item is None]
-    for controls in chunks(dict.fromkeys(name for each in some for name in each.draft.controls)):
-        here = _pieces(each for each in some if each.draft.controls[0] in controls)
-        yield from _differing(here, _told(rows, controls))
+_BEGUN = audit.did("item.created")
+_PROVEN = audit.did("evidence.added")
+_IS_NO_ITEM = ~select(ITEM.c.ref).where(ITEM.c.ref == AUDIT.c.object).exists()
+
+
+def _of_items(rows: Rows, ask: Callable[..., Any], refs: list[str]) -> Iterator[Apart]:
+    """What differs of these items; what cannot be read is found by looking at each alone."""
+    try:
+        yield from list(_differing(_standing(rows, ask, refs), _told(rows, refs)))
+    except _UNREADABLE:
+        if len(refs) == 1:
+            yield Apart(refs[0], "", "not to be read", "there")
+            return
+        for ref in refs:
+            yield from _of_items(rows, ask, [ref])
+
+
+def _standing(rows: Rows, ask: Callable[..., Any], refs: list[str]) -> _Values:
+    items = map(item_of, rows(select(ITEM).where(ITEM.c.ref.in_(refs))))
+    stands: _Values = {(item.ref, ""): provable(item, _NAMES) for item in items}
+    for ref, some in ask(acceptances.of_items, refs).items():
+        for each in some:
+            decisions = [acceptances.decided(decision) for decision in each.decisions]
+            stands[ref, each.ref] = acceptances.provable(each) | {"decisions": decisions}
+    for ref, evidence in ask(proofs.of_items, refs).items():
+        stands |= {(ref, _piece(each.ref, each.version)): _proof(each) for each in evidence}
+    return stands
+
+
+def _of_controls(rows: Rows, ask: Callable[..., Any]) -> Iterator[Apart]:
+    """What differs of evidence that names controls; what it says is looked at here only where it is about no item."""
+    try:
+        evidence = ask(proofs.of_controls)
+        found = rows(select(AUDIT.c.object).distinct().where(_PROVEN, _IS_NO_ITEM).order_by(AUDIT.c.object))
+        told = _told(rows, controls) if (controls := [str(row.object) for row in found]) else {}
+        stands: _Values = {}
+        for each in evidence:
+            for control in each.draft.controls:
+                key = control, _piece(each.ref, each.version)
+                stands[key] = _proof(each) if each.draft.item is None else {}
+        yield from dict.fromkeys(_differing(stands, {key: told[key] for key in told if key[1]}))
+    except _UNREADABLE:
+        yield Apart("evidence of controls", "", "not to be read", "there")
 
 
 def _differing(stands: _Values, told: _Values) -> Iterator[Apart]:
-    for name, values in stands.items():
-        if name not in told:
-            yield Apart(name, "", "there", "nowhere")
+    for (object_, name), values in stands.items():
+        if (said := told.get((object_, name))) is None:
+            yield Apart(_called(object_, name), "", "there", "nowhere")
             continue
         for field, value in values.items():
-            if field in told[name] and not _is_same(value, told[name][field]):
-                yield Apart(name, field, audit.plain(value), told[name][field])
+            if field in said and not _is_same(value, said[field]):
+                yield Apart(name or object_, field, repr(audit.plain(value)), repr(said[field]))
+    yield from (Apart(_called(*key), "", "nowhere", "there") for key in told if key not in stands)
 
 
-def _accepted(each: Acceptance) -> dict[str, Any]:
-    return acceptances.provable(each) | {"decisions": [acceptances.decided(some) for some in each.decisions]}
+def _called(object_: str, name: str) -> str:
+    return f"{name} of {object_}" if name else object_
 
 
-def _pieces(evidence: Iterable[Evidence]) -> _Values:
-    found: _Values = {}
-    for each in evidence:
-        review = None if each.review is None else proofs.reviewed(each.review)
-        found[_piece(each.ref, each.version)] = proofs.provable(each) | {"review": review}
-    return found
+def _proof(each: Evidence) -> dict[str, Any]:
+    return proofs.provable(each) | {"review": None if each.review is None else proofs.reviewed(each.review)}
 
 
 def _piece(ref: object, version: object) -> str:
@@ -115,29 +155,34 @@ def _told(rows: Rows, objects: list[str]) -> _Values:
 def _hear(found: _Values, record: Told) -> None:
     """Take in one record; what began in an earlier form has no values."""
     action, object_, after, is_new = record["action"], record["object"], record["after"], record["v"] == FORM
-    if action == "item.changed" and object_ in found:
-        found[object_][str(record["field"])] = after if is_new else ERASED
-    if not isinstance(after, dict):
+    if action == "item.changed" and (object_, "") in found:
+        found[object_, ""][str(record["field"])] = after if is_new else ERASED
+    kind = action.partition(".")[0]
+    if kind not in _NAMED or not isinstance(after, dict):
         return
-    name = _piece(after["id"], after.get("version")) if "id" in after else str(after.get("ref", object_))
+    key = object_, _NAMED[kind](after)
     if action in _BEGINNINGS:
-        found[name] = {**_BEGINNINGS[action], **after} if is_new else {}
-    elif found.get(name):
-        found[name] |= _became(found[name], action, after)
+        found[key] = {**after, **_BEGINNINGS[action]} if is_new else {}
+    elif found.get(key):
+        found[key] |= _became(found[key], action, after)
 
 
 def _became(before: dict[str, Any], action: str, after: dict[str, Any]) -> dict[str, Any]:
     """What a record says of an acceptance or a piece of evidence that was there."""
+    said = {name: value for name, value in after.items() if name not in ("id", "version", "ref")}
     match action:
         case "acceptance.decided":
-            decision = {name: value for name, value in after.items() if name not in ("ref", "until")}
-            return {"decisions": [*before.get("decisions", ()), decision]}
+            said.pop("until", None)
+            return {"decisions": [*before["decisions"], said]}
         case "evidence.stored":
             return {"stored": True}
         case "evidence.reviewed":
-            return {"review": {name: value for name, value in after.items() if name not in ("id", "version")}}
+            return {"review": said}
+        case _ if action.startswith("acceptance.") and "state" in said:
+            said.pop("decisions", None)
+            return said
         case _:
-            return after if action.startswith("acceptance.") and "state" in after else {}
+            return {}
 
 
 def _is_same(stands: Any, told: Any) -> bool:

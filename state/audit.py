@@ -19,7 +19,7 @@ from state import merkle, salted
 from state.effects import Because
 from state.errors import AuditError
 from state.model import Actor, Agent
-from state.salted import Entropy, marked, personal
+from state.salted import Entropy, Personal, marked, personal
 from state.series import Rows, chunks, pages
 from state.shape import stands_well
 from state.tables import AuditRow
@@ -77,8 +77,10 @@ def plain(value: Any) -> Any:
     match value:
         case Enum():
             return plain(value.value)
-        case bool() | str():
+        case bool() | Personal():
             return value
+        case str():
+            return "".join(value)
         case int() if -_EXACT < value < _EXACT:
             return value
         case datetime():
@@ -188,7 +190,7 @@ class Ledger:
                     "account": own(agent.account),
                     "name": own(agent.name),
                 },
-                "source": {"run": because.run, "event": because.event},
+                "source": {"run": because.run, "event": plain(because.event)},
                 "action": action,
                 "object": object_,
                 "field": field,
@@ -297,7 +299,7 @@ def comments_since_linked(connection: Connection, item: str) -> set[str]:
     """The ids of comments that were said, on either side, on the ticket that an item has, and on none before it."""
     said: set[str] = set()
     linked, spoken = ("ticket.created", "ticket.linked"), ("comment.sent", "comment.received")
-    for row in _such(connection, [item], or_(*map(_did, (*linked, *spoken)))):
+    for row in _such(connection, [item], or_(*map(did, (*linked, *spoken)))):
         told = json.loads(row.body)
         after = told["after"]
         said = set() if told["action"] in linked else said | {str(after.get("id")) if isinstance(after, dict) else ""}
@@ -331,14 +333,14 @@ def _such(connection: Connection, items: Iterable[str], which: ColumnElement[boo
         yield from connection.execute(query)
 
 
-def _did(action: str) -> ColumnElement[bool]:
+def did(action: str) -> ColumnElement[bool]:
     """Whether a record is of this action, which stands first in its text."""
     which: ColumnElement[bool] = AUDIT.c.body.like(f'{{"action":"{action}",%')
     return which
 
 
 _EVENTS = select(AUDIT.c.body).where(
-    AUDIT.c.object == bindparam("item"), _did("item.changed"), AUDIT.c.body.not_like('%"source":{"event":"",%')
+    AUDIT.c.object == bindparam("item"), did("item.changed"), AUDIT.c.body.not_like('%"source":{"event":"",%')
 )
 
 

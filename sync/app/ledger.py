@@ -105,9 +105,10 @@ def _told(found: Finding, kept: Sequence[Kept], silent: Sequence[str]) -> Iterat
         size = 0 if found.last_good is None else found.last_good.size
         yield f"The last good checkpoint is over {show.counted(size, 'record')}" if size else "No checkpoint is good"
     elif found.apart:
-        yield f"TAMPERED: the records are sound, and {show.counted(len(found.apart), 'value')} beside them not"
+        yield f"TAMPERED: the records are sound, and {show.counted(len(found.apart), 'thing')} beside them not"
         yield show.bullets(found.apart[:_LISTED])
-        yield "Somebody changed the database, and not by this program: put a copy from before in its place"
+        yield "Somebody changed the database, and not by this program: put a copy from before in its place, and go on"
+        yield "with `counterfoil audit fork --reason TEXT` where that is older than what was signed"
     else:
         yield f"{found.conclusion.value}: {show.counted(found.records, 'record')}, head {verdict.head}"
         if found.anchored:

@@ -52,7 +52,7 @@ def _markdown(book: Book) -> Iterator[str]:
     days, only = book.period, {"framework": book.framework, "tracker": book.tracker}
     yield f"# Compliance record, {days.first} to {days.last}\n\n"
     yield from (f"Confined to the {name} {_words(said)}.\n\n" for name, said in only.items() if said)
-    yield f"From the first {book.position:,} records of the ledger, the last of which has the hash `{book.head}`. "
+    yield f"From the ledger up to record {book.position:,}, which has the hash `{book.head}`. "
     yield "Times are UTC. This is a copy for reading, without proofs: what counts is the ledger.\n"
     if book.known is not None:
         yield f"\nAs known on {book.known}, when the newest record was written. {book.open_end}".rstrip() + "\n"

@@ -54,7 +54,7 @@ def workbook(book: Book) -> Member:
 
 def _sheet(name: str, items: Iterable[ItemStory], book: Book) -> Sheet:
     days = f"{book.period.first} to {book.period.last}"
-    title = f"{name}: {days}, from the first {book.position} records of the ledger, whose hash is {book.head}"
+    title = f"{name}: {days}, from the ledger up to record {book.position:,}, whose hash is {book.head}"
     above = (f"{title}. {book.open_end}".rstrip(), *_NOTES)
     return Sheet(name, HEADING, lambda: map(_row, items), tuple((each,) for each in above), _WIDE)
 

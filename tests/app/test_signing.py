@@ -131,7 +131,7 @@ def test_an_item_that_was_changed_beside_its_records_is_named(audit: Audit) -> N
     assert (answer.code, answer.json["conclusion"], answer.json["ok"]) == (1, "tampered", False)
     assert answer.json["first_bad"] is None
     said = audit.line("audit", "verify").out
-    assert said.startswith("TAMPERED: the records are sound, and 1 value beside them not")
+    assert said.startswith("TAMPERED: the records are sound, and 1 thing beside them not")
     assert "status of AI-000001 is 'resolved' in the database, and 'open' in its records" in said
 
 

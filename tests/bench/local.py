@@ -216,7 +216,7 @@ def verifies(options: argparse.Namespace) -> Iterator[Row]:
 
 def _note(number: int) -> Note:
     because = replace(MEASURER, reason=f"ENG-{number} says so since {number}")
-    return Note("ticket.changed", f"SEC-{number % 999}", because, "status", "open", "in_progress")
+    return Note("ticket.changed", f"AI-{number % 999:06d}", because, "status", "open", "in_progress")
 
 
 def _undecided(folder: Path) -> Used:

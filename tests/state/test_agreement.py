@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from state import agreement
+from state import agreement, items
 from state.lease import Holder
 from state.model import Claim, ClaimKind, Status
 from state.persons import Person
@@ -42,7 +42,7 @@ def full(book: "Book") -> "Book":
     return book
 
 
-def found(book: "Book") -> list[tuple[str, str, Any, Any]]:
+def found(book: "Book") -> list[tuple[str, str, str, str]]:
     return [(each.name, each.field, each.stands, each.told) for each in book.store.apart()]
 
 
@@ -99,9 +99,70 @@ def test_what_somebody_wrote_to_acceptances_and_evidence_is_named(
 
 def test_evidence_of_controls_alone_is_looked_at_too(full: "Book") -> None:
     full.raw("UPDATE evidence SET sha256 = NULL WHERE item IS NULL")
-    assert found(full) == [("EV-000002 in version 1", "sha256", None, "a" * 64)]
-    full.raw("UPDATE evidence SET seq = 9 WHERE item IS NULL")
-    assert ("EV-000009 in version 1", "", "there", "nowhere") in found(full)
+    assert found(full) == [("EV-000002 in version 1", "sha256", "None", repr("a" * 64))]
+    full.raw("DELETE FROM evidence WHERE item IS NULL")
+    gone = [(f"EV-000002 in version 1 of {control}", "", "nowhere", "there") for control in TWO]
+    assert found(full) == gone
+
+
+@pytest.mark.parametrize("table", ["evidence", "acceptance"])
+def test_what_somebody_moved_to_another_item_is_named_under_both(full: "Book", table: str) -> None:
+    full.raw(f"UPDATE {table} SET item = 'AI-000003' WHERE item IS NOT NULL")  # noqa: S608
+    named = {(name.partition(" of ")[2], stands) for name, field, stands, _ in found(full) if not field}
+    assert named >= {("AI-000003", "there"), ("AI-000001" if table == "evidence" else "AI-000002", "nowhere")}
+
+
+def test_evidence_that_somebody_had_support_another_control_is_named_under_both(full: "Book") -> None:
+    full.raw("""UPDATE evidence SET controls = '["CC9.9"]' WHERE item IS NULL""")
+    assert [(name, stands) for name, _, stands, _ in found(full)] == [
+        ("EV-000002 in version 1 of CC9.9", "there"),
+        ("EV-000002 in version 1 of CC6.1", "nowhere"),
+        ("EV-000002 in version 1 of CC7.1", "nowhere"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("statement", "name"),
+    [
+        ("UPDATE item SET origin = '[1]' WHERE ref = 'AI-000002'", "AI-000002"),
+        ("UPDATE item SET controls = '7' WHERE ref = 'AI-000002'", "AI-000002"),
+        ("UPDATE item SET status = 'done' WHERE ref = 'AI-000002'", "AI-000002"),
+        ("UPDATE acceptance SET state = 'accepted'", "AI-000002"),
+        ("UPDATE decision SET verdict = 'yes'", "AI-000002"),
+        ("UPDATE evidence SET kind = 'x' WHERE version = 2", "AI-000001"),
+        ("UPDATE evidence SET controls = '7' WHERE item IS NULL", "evidence of controls"),
+    ],
+)
+def test_what_cannot_be_read_is_named_and_hides_nothing_else(full: "Book", statement: str, name: str) -> None:
+    full.raw(statement, "UPDATE item SET priority = 'low' WHERE ref = 'AI-000003'")
+    assert {(each, field, stands) for each, field, stands, _ in found(full)} >= {
+        (name, "", "not to be read"),
+        ("AI-000003", "priority", "'low'"),
+    }
+
+
+def test_nothing_else_with_the_name_of_an_item_is_taken_for_one(book: "Book") -> None:
+    with book.store.writing() as w:
+        w.ledger.note("risk.added", "AI-000001", book.because, after={"owner": "ruth"})
+        w.ledger.note("tracker.read", "ai-team", book.because, after={"id": "AI-7"})
+    assert found(book) == []
+
+
+@pytest.mark.parametrize(
+    "after", [{"ref": "RA-000009", "decisions": 5}, {"decisions": None}, {"ref": ["x"]}, {"state": 7}, 3]
+)
+def test_records_that_the_program_does_not_write_stop_nothing(full: "Book", after: Any) -> None:
+    with full.store.writing() as w:
+        for action in ("requested", "amended", "decided", "warned"):
+            w.ledger.note(f"acceptance.{action}", "AI-000002", full.because, after=after)
+        for action in ("added", "stored", "reviewed"):
+            w.ledger.note(f"evidence.{action}", "AI-000001", full.because, after=after)
+    full.raw("UPDATE item SET priority = 'low' WHERE ref = 'AI-000003'")
+    assert ("AI-000003", "priority", "'low'", "'high'") in found(full)
+
+
+def test_all_that_a_change_may_name_is_looked_at() -> None:
+    assert {*agreement._NAMES} >= items.CHANGEABLE
 
 
 def test_an_acceptance_that_somebody_prolonged_with_its_item_is_named_twice(full: "Book") -> None:
@@ -118,10 +179,10 @@ def test_evidence_and_decisions_that_nobody_recorded_and_those_that_are_gone_are
         "UPDATE evidence SET version = 3 WHERE version = 2",
     )
     assert {(name, field, stands) for name, field, stands, _ in found(full)} >= {
-        ("RA-000009", "", "there"),
-        ("RA-000001", "", "nowhere"),
-        ("EV-000001 in version 3", "", "there"),
-        ("EV-000001 in version 2", "", "nowhere"),
+        ("RA-000009 of AI-000002", "", "there"),
+        ("RA-000001 of AI-000002", "", "nowhere"),
+        ("EV-000001 in version 3 of AI-000001", "", "there"),
+        ("EV-000001 in version 2 of AI-000001", "", "nowhere"),
     }
 
 
@@ -147,4 +208,4 @@ def test_many_items_are_looked_at_page_by_page(book: "Book", monkeypatch: pytest
     for number in range(7):
         book.item(f"Rotate key {number}")
     book.raw("UPDATE item SET priority = 'low' WHERE seq IN (1, 7)")
-    assert found(book) == [(ref, "priority", "low", "high") for ref in ("AI-000001", "AI-000007")]
+    assert found(book) == [(ref, "priority", "'low'", "'high'") for ref in ("AI-000001", "AI-000007")]

@@ -50,6 +50,16 @@ def test_a_body_is_written_as_rfc_8785_says_and_read_back_the_same(body: dict[st
     assert read(canonical(body)) == body
 
 
+def test_only_what_was_marked_as_personal_is_hidden(book: "Book") -> None:
+    class Name(str):
+        __slots__ = ()
+
+    with book.store.writing() as w:
+        w.ledger.note("x", "AI-000001", replace(book.because, event=Name("E-7")), after=Name("n"))
+    told = book.records()[-1]
+    assert (told["source"]["event"], told["after"], book.store.verify().ok) == ("E-7", "n", True)
+
+
 @pytest.mark.parametrize("text", ["1.5", '{"a":1.0}', '{"a":1e3}', '{"a":NaN}', '{"a":9007199254740992}', "[1]", "{"])
 def test_what_is_not_a_plain_body_is_not_read(text: str) -> None:
     with pytest.raises(ValueError, match=r"plain number|not an object|Expecting"):

@@ -93,7 +93,7 @@ def _name(url: str) -> str:
         return store.installation
 
 
-def test_killed_at_any_statement_init_leaves_nothing_or_all_and_goes_on(databases: Databases) -> None:
+def test_killed_on_its_way_init_leaves_nothing_or_all_and_goes_on(databases: Databases) -> None:
     many = _steps(databases.empty())
     assert many > len(METADATA.tables)
     url, names = databases.empty(), {0: ""}

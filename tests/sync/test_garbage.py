@@ -63,7 +63,7 @@ class Site:
         self.share.mkdir()
         with Store.open(url, clock=now) as store:
             for _ in range(2):
-                notes = [Note("ticket.written", "X-000001", BECAUSE, after=number) for number in range(3)]
+                notes = [Note("ticket.written", "AI-000001", BECAUSE, after=number) for number in range(3)]
                 store.commit(None, Effects(notes=notes))
                 self.notary(store).close(BECAUSE)
 
@@ -107,7 +107,7 @@ class Site:
             try:
                 notary = self.notary(store)
                 notary.check()
-                store.commit(None, Effects(notes=[Note("ticket.written", "X-000001", BECAUSE)]))
+                store.commit(None, Effects(notes=[Note("ticket.written", "AI-000001", BECAUSE)]))
                 notary.close(BECAUSE)
                 store.ask(checkpoints.anchors)
             except StateError:
