@@ -1,6 +1,7 @@
 """The contract every tracker keeps: a few methods, and a sheet of facts that the engine branches on."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import datetime
@@ -26,8 +27,22 @@ MARK = "counterfoil"
 """The label on every mirrored ticket, by which the change feed finds them."""
 
 
-before_sending: ContextVar[Callable[[], None]] = ContextVar("before_sending", default=lambda: None)
-"""What a connector calls right before each request goes out; what this raises ends the call, and nothing is sent."""
+_LOOK: ContextVar[Callable[[], None]] = ContextVar("look", default=lambda: None)
+
+
+def before_sending() -> None:
+    """What a connector calls right before each request goes out; what it raises ends the call, and nothing is sent."""
+    _LOOK.get()()
+
+
+@contextmanager
+def looking(look: Callable[[], None]) -> Iterator[None]:
+    """Have `look` called right before each request that this thread sends meanwhile."""
+    before = _LOOK.set(look)
+    try:
+        yield
+    finally:
+        _LOOK.reset(before)
 
 
 @dataclass(frozen=True, slots=True)

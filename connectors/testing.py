@@ -9,7 +9,7 @@ from datetime import timedelta
 
 import pytest
 
-from connectors.base import MARK, before_sending
+from connectors.base import MARK, looking
 from connectors.bench import Bench, Lines
 from connectors.errors import Ambiguous, Denied, NotFound, RateLimited, Rejected, Stale, TrackerError
 from connectors.testing_talk import TalkContract
@@ -322,13 +322,9 @@ class TrackerContract(TalkContract):
         """Who was taken over between two requests sends nothing more, and hears what the look said."""
         ref = bench.make()
         received = bench.received()
-        last = before_sending.set(_forbid)
-        try:
-            for call in (lambda: bench.make(2), lambda: bench.change(ref, Patch(title="Another")), bench.feed):
-                with pytest.raises(TimeoutError, match="taken over"):
-                    call()
-        finally:
-            before_sending.reset(last)
+        for call in (lambda: bench.make(2), lambda: bench.change(ref, Patch(title="Another")), bench.feed):
+            with looking(_forbid), pytest.raises(TimeoutError, match="taken over"):
+                call()
         assert bench.received() == received
         assert bench.titles() == [bench.draft().title]
 

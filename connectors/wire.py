@@ -182,7 +182,7 @@ class Wire:
             self._learn(request.headers.get("authorization", "").partition(" ")[2])
             self.count += 1
             self.kinds[f"{request.method} {_ID.sub('/*', request.url.path)}"] += 1
-        before_sending.get()()
+        before_sending()
         try:
             response = bounded.send(self._client, request)
         except (httpx.HTTPError, httpx.InvalidURL) as error:

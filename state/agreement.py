@@ -36,6 +36,10 @@ _Key = tuple[str, str]
 _Values = dict[_Key, dict[str, Any]]
 """What is known of several things, by field: by the object of their records, and by the name they have under it."""
 
+_BEGUN = audit.did("item.created")
+_PROVEN = audit.did("evidence.added")
+_IS_NO_ITEM = ~select(ITEM.c.ref).where(ITEM.c.ref == AUDIT.c.object).exists()
+
 _UNREADABLE = (Damaged, AuditError, ValueError, TypeError, AttributeError, LookupError)
 """What is raised where somebody wrote what the program does not write."""
 
@@ -56,9 +60,8 @@ class Apart:
     @property
     def words(self) -> str:
         """The same as a sentence."""
-        if not self.field:
-            return f"{self.name} is {self.stands} in the database, and {self.told} in its records"
-        return f"{self.field} of {self.name} is {self.stands} in the database, and {self.told} in its records"
+        what = f"{self.field} of {self.name}" if self.field else self.name
+        return f"{what} is {self.stands} in the database, and {self.told} in its records"
 
 
 def apart(rows: Rows, ask: Callable[..., Any]) -> Iterator[Apart]:
@@ -74,11 +77,6 @@ def apart(rows: Rows, ask: Callable[..., Any]) -> Iterator[Apart]:
     gone = select(AUDIT.c.seq, AUDIT.c.object).where(_BEGUN, _IS_NO_ITEM).order_by(AUDIT.c.seq).limit(PAGE)
     for page in pages(rows, gone, lambda last: gone.where(AUDIT.c.seq > last.seq), PAGE):
         yield from (Apart(row.object, "", "nowhere", "there") for row in page)
-
-
-_BEGUN = audit.did("item.created")
-_PROVEN = audit.did("evidence.added")
-_IS_NO_ITEM = ~select(ITEM.c.ref).where(ITEM.c.ref == AUDIT.c.object).exists()
 
 
 def _of_items(rows: Rows, ask: Callable[..., Any], refs: list[str]) -> Iterator[Apart]:

@@ -80,7 +80,7 @@ def plain(value: Any) -> Any:
         case bool() | Personal():
             return value
         case str():
-            return "".join(value)
+            return str.__str__(value)
         case int() if -_EXACT < value < _EXACT:
             return value
         case datetime():

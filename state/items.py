@@ -25,16 +25,13 @@ ITEM = ItemRow.__table__  # type: ignore[attr-defined]
 Decided = tuple[ItemDraft, date, Priority]
 """A draft, with the due date and the priority that were decided for it."""
 
-CHANGEABLE = frozenset(
-    {
-        *("title", "description", "priority", "status", "owner", "due_date", "controls", "risks"),
-        *("source_ref", "external_ref", "fingerprint", "part_of", "claim"),
-    }
-)
+_CONTENT = ("title", "description", "priority", "status", "owner", "due_date", "controls", "risks")
+
+CHANGEABLE = frozenset({*_CONTENT, "source_ref", "external_ref", "fingerprint", "part_of", "claim"})
 """The attributes of an item that a change may name."""
 
 BEGUN_WITH = (
-    *("title", "description", "priority", "status", "owner", "due_date", "controls", "risks"),
+    *_CONTENT,
     *("source_kind", "source_ref", "external_ref", "fingerprint", "origin", "predecessor"),
 )
 """The attributes of an item that the record of its beginning tells."""

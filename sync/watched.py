@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import TypeVar
 
-from connectors.base import Page, Tracker, before_sending
+from connectors.base import Page, Tracker, looking
 from state.model import Problem
 from state.ticket import Activity, Body, Created, Cursor, Draft, Marker, Missing, NotCreated, Patch, Ticket, TicketRef
 
@@ -135,11 +135,10 @@ class Watched:
     def _one(self, step: str, call: Callable[[], T]) -> T:
         self._crash(f"{step}.before")
         self._keep()
-        before = before_sending.set(self._keep)
         try:
-            return call()
+            with looking(self._keep):
+                return call()
         finally:
-            before_sending.reset(before)
             self._crash(f"{step}.after")
 
     def _each(self, step: str, answers: Iterable[T]) -> Iterator[T]:

@@ -186,7 +186,7 @@ class MemoryTracker:
         """Nothing is held open."""
 
     def _call(self, call: str, work: Callable[[], Any]) -> Any:
-        before_sending.get()()
+        before_sending()
         self._requests += 1
         return self.far_side.around(call, work)
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from connectors.base import MARK, Page, before_sending
+from connectors.base import MARK, Page, looking
 from connectors.errors import Ambiguous, Denied, NotFound, RateLimited, Unavailable
 from connectors.sandbox.memory import MemoryTracker
 from connectors.sandbox.memory_bench import MemoryBench
@@ -68,11 +68,8 @@ class LooksNoMore(Saboteur):
     caught_by = "test_no_request_goes_out_where_the_last_look_forbids_it"
 
     def _call(self, call: str, work: Callable[[], Any]) -> Any:
-        last = before_sending.set(lambda: None)
-        try:
+        with looking(lambda: None):
             return super()._call(call, work)
-        finally:
-            before_sending.reset(last)
 
 
 class MixesUpBatches(Saboteur):
