@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy import Connection, Dialect, Engine, create_engine, event
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoResultFound, NoSuchModuleError
 
@@ -37,7 +37,9 @@ _CONNECTING = {
 """How a server is connected to, where the URL does not say: so that one that vanished is noticed."""
 _FILES = create_engine("sqlite://").dialect
 _COMPILED: dict[Any, Any] = {}
-"""The statements that files are asked, each compiled once in a process: that takes longer than most answers."""
+"""What databases are asked, each statement compiled once in a process: that takes longer than most answers."""
+_SERVERS: dict[URL, Dialect] = {}
+"""How the databases of a server are spoken to, once one of them was: so that they share what was compiled."""
 
 _STAMP = "alembic_version"
 _OURS = frozenset(
@@ -287,11 +289,17 @@ def _engine(url: URL) -> Engine:
         raise StateError(
             f"the database driver {error.name} is not installed; run: pip install 'counterfoil[postgresql]'"
         ) from error
-    if url.get_backend_name() != "sqlite":
-        return engine
-    event.listen(engine, "connect", _prepare)
-    engine.dialect = _FILES
-    return engine.execution_options(compiled_cache=_COMPILED)
+    known = engine.execution_options(compiled_cache=_COMPILED)
+    if url.get_backend_name() == "sqlite":
+        event.listen(engine, "connect", _prepare)
+        known.dialect = _FILES
+    else:
+
+        def met(_connection: object, _record: object) -> None:
+            known.dialect = _SERVERS.setdefault(url.set(database=""), engine.dialect)
+
+        event.listen(engine, "connect", met)
+    return known
 
 
 def _connecting(url: URL) -> dict[str, Any]:
