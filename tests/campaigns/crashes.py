@@ -174,14 +174,14 @@ def at_rest(place: Place, history: History) -> tuple[list[str], list[str]]:
 
 
 def settled(place: Place) -> tuple[Ended, bool]:
-    """How one more run ended, and whether it found nothing to do, now or later, and no write in doubt."""
-    doubts = place.in_doubt()
+    """How one more run ended, and whether it found nothing to do, now or later, nor a write in doubt or a pull due."""
+    doubts, pulls = place.in_doubt(), place.whole_pulls()
     ended = place.run("sync", "--json")
     if ended.code not in (0, 3, 5):
         return ended, False
     told = json.loads(ended.out) if ended.out else {"operations": [ended.err]}
     work = (told["operations"], *(told.get(name) for name in ("deferred", "recovered", "problems")))
-    return ended, not (doubts or any(work))
+    return ended, not (doubts or any(work) or place.whole_pulls() > pulls)
 
 
 @cache

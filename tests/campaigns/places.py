@@ -192,6 +192,10 @@ class Place:
         """How many writes are on their way, or nobody knows what came of them."""
         return self._count("intent WHERE finished_at IS NULL")
 
+    def whole_pulls(self) -> int:
+        """How many records say that a tracker was read whole."""
+        return self._count("""audit WHERE body LIKE '%"action":"tracker.read"%'""")
+
     def _count(self, rows: str) -> int:
         """How many there are in the database, whose files stay as they were left."""
         asked = f"SELECT count(*) FROM {rows}"  # noqa: S608
