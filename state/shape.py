@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping
 from datetime import datetime
+from functools import cache
 from typing import Any
 
 import orjson
@@ -31,17 +32,24 @@ _HASHED = re.compile(r'\{"salted":"[0-9a-f]{64}"\}')
 _V = rf"(?:null|true|false|{_T}|0|-?[1-9][0-9]{{0,14}})"
 _L = rf"(?:{_V}|\[(?:{_V}(?:,{_V})*)?\])"
 _O = rf"(?:{_L}|(\{{(?:{_KEY}:{_L}(?:,{_KEY}:{_L})*)?\}}))"
-_ORDINARY = re.compile(
-    rf'\{{"action":{_S},"actor":\{{"account":{_T},"kind":"(?:{"|".join(map(str, Actor))})","name":{_T},"system":{_S}\}}'
-    rf',"after":{_O},"at":{_M},"before":{_O},"field":{_S},"object":({_S}),"prev":({_S}),"reason":{_T},"recorded":{_M}'
-    rf',"seq":([1-9][0-9]{{0,14}}),"source":\{{"event":{_S},"run":{_S}\}},"v":[12]\}}'
-)
-"""Texts of records without anything that has to be escaped, of which most are."""
+
+
+@cache
+def _ordinary() -> re.Pattern[str]:
+    """Texts of records without anything that has to be escaped, of which most are.
+
+    To make this takes as long as to read some thousand records in the other way, so only who reads more asks for it.
+    """
+    return re.compile(
+        rf'\{{"action":{_S},"actor":\{{"account":{_T},"kind":"(?:{"|".join(map(str, Actor))})","name":{_T},'
+        rf'"system":{_S}\}},"after":{_O},"at":{_M},"before":{_O},"field":{_S},"object":({_S}),"prev":({_S}),'
+        rf'"reason":{_T},"recorded":{_M},"seq":([1-9][0-9]{{0,14}}),"source":\{{"event":{_S},"run":{_S}\}},"v":[12]\}}'
+    )
 
 
 def is_ordinary(text: str, seq: int, prev: str, about: str) -> bool:
     """Whether this is at a glance the canonical text of a record that has its shape, with these parts."""
-    found = _ORDINARY.fullmatch(text)
+    found = _ordinary().fullmatch(text)
     if found is None or found.group(3, 4, 5) != (f'"{about}"', f'"{prev}"', str(seq)):
         return False
     return all(map(_is_in_order, filter(None, found.group(1, 2))))

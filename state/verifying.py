@@ -21,6 +21,8 @@ from state.tables import ItemRow
 
 ITEM = ItemRow.__table__  # type: ignore[attr-defined]
 _PAGE = 2000
+_MANY = 2000
+"""From so many records on it pays to get ready for looking at them quickly."""
 TOLERANCE = timedelta(minutes=5)
 """So far a clock may go back between two records before that is told."""
 _RECORDED = ',"recorded":"'
@@ -153,8 +155,9 @@ class _Check:
     def run(self, records: Records) -> tuple[int, str] | None:
         """The first record that is bad by itself, or does not follow the one before it."""
         for page in records.pages(self._first):
+            quick = self.tree.size - self._first >= _MANY
             for stored in page:
-                if (wrong := fault(stored, self.tree.size, self._head)) is not None:
+                if (wrong := fault(stored, self.tree.size, self._head, quick=quick)) is not None:
                     return wrong
                 if stored is page[-1]:
                     self._before = Start(self._head, Tree(self.tree.size, self.tree.edge))
@@ -270,11 +273,14 @@ class _Texts:
         return None
 
 
-def fault(row: Stored, seq: int, prev: str) -> tuple[int, str] | None:
-    """What is wrong with a record that should come after number `seq` with hash `prev`."""
+def fault(row: Stored, seq: int, prev: str, *, quick: bool = True) -> tuple[int, str] | None:
+    """What is wrong with a record that should come after number `seq` with hash `prev`.
+
+    The `quick` way tells the same sooner, but for its first record.
+    """
     if row.seq != seq + 1:
         return seq + 1, f"record {seq + 1} is missing: record {row.seq} comes after record {seq}"
-    if (wrong := _inner_fault(row)) is not None:
+    if (wrong := _inner_fault(row, quick=quick)) is not None:
         return row.seq, f"record {row.seq} {wrong}"
     if row.prev != prev:
         if seq == 0:
@@ -283,12 +289,12 @@ def fault(row: Stored, seq: int, prev: str) -> tuple[int, str] | None:
     return None
 
 
-def _inner_fault(row: Stored) -> str | None:
+def _inner_fault(row: Stored, *, quick: bool) -> str | None:
     """What is wrong with a record by itself."""
     text = row.body.encode("utf-8", "surrogateescape")
     if leaf(text) != row.hash:
         return "does not match its hash: its text or its hash was changed"
-    if is_ordinary(row.body, row.seq, row.prev, row.object):
+    if quick and is_ordinary(row.body, row.seq, row.prev, row.object):
         return None
     body = read_quickly(text)
     if not isinstance(body, dict):

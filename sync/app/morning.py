@@ -10,8 +10,7 @@ from state.outlook import ALL, Load, Outlook
 from state.register import ControlStatus
 from state.store import Store
 from sync.app import register_shapes, show
-from sync.app.run_shapes import LAST_SYNC
-from sync.app.shapes import moment
+from sync.app.shapes import LAST_SYNC, moment
 
 _OWNERS = 12
 _NAMED = 5

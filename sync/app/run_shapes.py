@@ -11,8 +11,6 @@ from sync.app.shapes import hold, moment
 from sync.engine import Report
 from sync.plan import Operation, Plan
 
-LAST_SYNC = "last_sync"
-"""Under which name a database remembers how the last sync ended."""
 _PROBLEMS = 5
 
 

@@ -24,6 +24,7 @@ from sync.app.opening import configuration, must_be_ours, open_store, recording
 from sync.app.progress import progress
 from sync.app.reaching import open_trackers, rules_of, tracker_settings
 from sync.app.settings import Configuration
+from sync.app.shapes import LAST_SYNC
 from sync.app.shell import Shell
 from sync.app.targets import must_be_free
 from sync.app.threads import at_once
@@ -135,7 +136,7 @@ def sync(shell: Shell, *, expect: str | None, force: str | None, full: bool, onl
             resolving(shell, config, engine.store).settle(shell.run)
             report = replace(report, warnings=(*report.warnings, *_renewed(shell, engine.store)))
         holds = engine.store.holds()
-        engine.store.remember(run_shapes.LAST_SYNC, run_shapes.ended(report, shell.clock()))
+        engine.store.remember(LAST_SYNC, run_shapes.ended(report, shell.clock()))
     shell.answer(run_shapes.report(report, holds), lambda: _report_words(report, holds))
     return report.exit_code
 

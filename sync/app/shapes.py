@@ -11,6 +11,8 @@ from state.model import ActionItem, Comment, Hold, Link
 from sync.app.failures import Untrusted
 from sync.proving import Finding, Fork
 
+LAST_SYNC = "last_sync"
+"""Under which name a database remembers how the last sync ended."""
 _RECORD = {"seq", "at", "actor", "action", "object", "field", "before", "after", "reason"}
 
 

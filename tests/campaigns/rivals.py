@@ -24,7 +24,7 @@ from sqlalchemy import select
 from sqlmodel import SQLModel
 
 from sync.app import runs
-from sync.app.run_shapes import LAST_SYNC
+from sync.app.shapes import LAST_SYNC
 from tests import program
 from tests.campaigns.backlog import stir
 from tests.campaigns.crashes import History, at_rest, fresh, postgresql, prepared, settled
