@@ -44,6 +44,7 @@ PROCESSES = f"processes: forked, in each {NEW}th case newly started"
 """The same in the words of a row."""
 
 _DAY = re.compile(r"\b\d{4}-\d\d-\d\d\b")
+_PLANTED = re.compile(r"(?<=counterfoil:c k=)\w+")
 
 _MEMORY = Path("/dev/shm")  # noqa: S108
 _ROOM = 1 << 30
@@ -331,8 +332,11 @@ def _later(each: DueChange) -> tuple[str, ...]:
 
 
 def _plain(text: str) -> str:
-    """What was said but for the day, and the numbers of evidence and requests: they depend on what came first."""
-    return NUMBERED.sub("some", _DAY.sub("that day", text.strip()))
+    """What was said but for the day, and the numbers of evidence and requests: they depend on what came first.
+
+    So does the number of a comment, which is in what marks it as ours where a ticket shows that.
+    """
+    return _PLANTED.sub("some", NUMBERED.sub("some", _DAY.sub("that day", text.strip())))
 
 
 def tickets_of(place: Place) -> Iterator[dict[str, Any]]:
