@@ -1,55 +1,47 @@
-"""Whether items, acceptances and evidence stand in the database as their records tell."""
+"""Whether items, controls and risks, and what belongs to them, stand in the database as their records tell."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, select
 
-from state import acceptances, audit, proofs
-from state.audit import AUDIT, FORM, Told
+from state import acceptances, audit, controls, due_dates, links, proofs, risks
+from state.acceptance import DueChange
+from state.audit import AUDIT
 from state.errors import AuditError, Damaged
 from state.items import BEGUN_WITH, ITEM, provable
 from state.proof import Evidence
+from state.register import Control, Risk
 from state.rows import item_of
 from state.salted import ERASED
 from state.series import PAGE, Rows, pages
+from state.told import LATER, TICKET, Thing, Values, first, piece, told
 
-_LATER = ("part_of", "claim", "accepted")
-"""What an item may have from a change on: no record of its beginning names it."""
-_NAMES = (*BEGUN_WITH, *_LATER)
+_NAMES = (*BEGUN_WITH, "part_of", "claim", "accepted")
+_OF_ITEMS = frozenset({"item", "acceptance", "evidence", "ticket", "due"})
 
-_BEGINNINGS: dict[str, dict[str, Any]] = {
-    "item.created": dict.fromkeys(_LATER),
-    "acceptance.requested": {"decisions": []},
-    "evidence.added": {"review": None},
+_KEPT: dict[str, tuple[str, ColumnElement[str]]] = {
+    "item": ("item.created", ITEM.c.ref),
+    "control": ("control.status", controls.CONTROL.c.id),
+    "risk": ("risk.added", risks.RISK.c.id),
 }
-"""The records with which something begins, with what each does not tell since it is not there yet."""
-_NAMED: dict[str, Callable[[dict[str, Any]], str]] = {
-    "item": lambda _: "",
-    "acceptance": lambda after: str(after.get("ref")),
-    "evidence": lambda after: _piece(after.get("id"), after.get("version")),
-}
-"""What something is called under the object of its records, by the kind of these."""
-
-_Key = tuple[str, str]
-_Values = dict[_Key, dict[str, Any]]
-"""What is known of several things, by field: by the object of their records, and by the name they have under it."""
-
-_BEGUN = audit.did("item.created")
+"""Of each kind that has a table, a record that there is of each, and by what its rows are told apart."""
 _PROVEN = audit.did("evidence.added")
 _IS_NO_ITEM = ~select(ITEM.c.ref).where(ITEM.c.ref == AUDIT.c.object).exists()
 
 _UNREADABLE = (Damaged, AuditError, ValueError, TypeError, AttributeError, LookupError)
 """What is raised where somebody wrote what the program does not write."""
 
+_Ask = Callable[..., Any]
+
 
 @dataclass(frozen=True, slots=True)
 class Apart:
     """What something has in the database, and what its records tell, of one `field`, or of all of it if that is empty.
 
-    `name` is the ref of an item or an acceptance, or that of a piece of evidence with the number of the version. Both
-    values are in words.
+    `name` is what people call it. Both values are in words.
     """
 
     name: str
@@ -64,135 +56,126 @@ class Apart:
         return f"{what} is {self.stands} in the database, and {self.told} in its records"
 
 
-def apart(rows: Rows, ask: Callable[..., Any]) -> Iterator[Apart]:
+def apart(rows: Rows, ask: _Ask) -> Iterator[Apart]:
     """Yield what differs, page by page; `ask` gives the answer of a table's own function. The ledger must be sound.
 
-    Their times, the names of files and what a date or a priority was at first are not looked at. Nobody can tell of
-    what was erased since, nor of what was first recorded in the form that records had at first.
+    Of items with their tickets, acceptances, evidence and requests for later due dates, of controls and of risks. Their
+    times, the names of files and what a date or a priority was at first are not looked at, nor are comments. Nobody can
+    tell of what was erased since, nor of what was first recorded in the form that records had at first.
     """
-    query = select(ITEM.c.seq, ITEM.c.ref).order_by(ITEM.c.seq).limit(PAGE)
-    for page in pages(rows, query, lambda last: query.where(ITEM.c.seq > last.seq), PAGE):
-        yield from _of_items(rows, ask, [str(row.ref) for row in page])
-    yield from _of_controls(rows, ask)
-    gone = select(AUDIT.c.seq, AUDIT.c.object).where(_BEGUN, _IS_NO_ITEM).order_by(AUDIT.c.seq).limit(PAGE)
-    for page in pages(rows, gone, lambda last: gone.where(AUDIT.c.seq > last.seq), PAGE):
-        yield from (Apart(row.object, "", "nowhere", "there") for row in page)
+    for kind, standing in (("item", _items), ("control", _controls), ("risk", _risks)):
+        query = select(_KEPT[kind][1].label("id")).order_by(_KEPT[kind][1]).limit(PAGE)
+        for page in pages(rows, query, partial(_after, query, _KEPT[kind][1]), PAGE):
+            kinds = _OF_ITEMS if kind == "item" else {kind}
+            yield from _of(rows, kinds, partial(standing, rows, ask), [str(row.id) for row in page])
+    yield from _of_evidence(rows, ask)
+    for kind, (action, id_) in _KEPT.items():
+        gone = audit.did(action), ~select(id_).where(id_ == AUDIT.c.object).exists()
+        query = select(AUDIT.c.object.label("id")).distinct().where(*gone).order_by(AUDIT.c.object).limit(PAGE)
+        for page in pages(rows, query, partial(_after, query, AUDIT.c.object), PAGE):
+            yield from (Apart(str(Thing(kind, row.id)), "", "nowhere", "there") for row in page)
 
 
-def _of_items(rows: Rows, ask: Callable[..., Any], refs: list[str]) -> Iterator[Apart]:
-    """What differs of these items; what cannot be read is found by looking at each alone."""
+def _after(query: Any, column: ColumnElement[str], last: Any) -> Any:
+    return query.where(column > last.id)
+
+
+def _of(rows: Rows, kinds: Collection[str], standing: Callable[[list[str]], Values], ids: list[str]) -> Iterator[Apart]:
+    """What differs of these; what cannot be read is found by looking at each alone."""
     try:
-        yield from list(_differing(_standing(rows, ask, refs), _told(rows, refs)))
+        stands = standing(ids)
+        said = {thing: values for thing, values in told(rows, ids).items() if thing.kind in kinds}
+        said |= {thing: first(thing.kind) for thing in stands if thing.kind == "control" and thing not in said}
+        yield from list(_differing(stands, said))
     except _UNREADABLE:
-        if len(refs) == 1:
-            yield Apart(refs[0], "", "not to be read", "there")
+        if len(ids) == 1:
+            [kind] = kinds if len(kinds) == 1 else ("item",)
+            yield Apart(str(Thing(kind, ids[0])), "", "not to be read", "there")
             return
-        for ref in refs:
-            yield from _of_items(rows, ask, [ref])
+        for id_ in ids:
+            yield from _of(rows, kinds, standing, [id_])
 
 
-def _standing(rows: Rows, ask: Callable[..., Any], refs: list[str]) -> _Values:
+def _items(rows: Rows, ask: _Ask, refs: list[str]) -> Values:
     items = map(item_of, rows(select(ITEM).where(ITEM.c.ref.in_(refs))))
-    stands: _Values = {(item.ref, ""): provable(item, _NAMES) for item in items}
+    stands: Values = {Thing("item", item.ref): provable(item, _NAMES) for item in items}
     for ref, some in ask(acceptances.of_items, refs).items():
         for each in some:
             decisions = [acceptances.decided(decision) for decision in each.decisions]
-            stands[ref, each.ref] = acceptances.provable(each) | {"decisions": decisions}
+            stands[Thing("acceptance", ref, each.ref)] = acceptances.provable(each) | {"decisions": decisions}
     for ref, evidence in ask(proofs.of_items, refs).items():
-        stands |= {(ref, _piece(each.ref, each.version)): _proof(each) for each in evidence}
+        stands |= {Thing("evidence", ref, piece(each.ref, each.version)): _proof(each) for each in evidence}
+    for ref, link in ask(links.of_items, refs).items():
+        stands[Thing("ticket", ref, TICKET)] = links.provable(link) or {}
+    for ref, changes in ask(due_dates.of_items, refs).items():
+        stands[Thing("due", ref, LATER)] = {"requests": [_request(each) for each in changes]}
     return stands
 
 
-def _of_controls(rows: Rows, ask: Callable[..., Any]) -> Iterator[Apart]:
+def _controls(_rows: Rows, ask: _Ask, ids: list[str]) -> Values:
+    return {Thing("control", id_): _control(each) for id_, each in ask(controls.get, ids).items()}
+
+
+def _risks(_rows: Rows, ask: _Ask, ids: list[str]) -> Values:
+    return {Thing("risk", id_): _risk(each) for id_, each in ask(risks.get, ids).items()}
+
+
+def _of_evidence(rows: Rows, ask: _Ask) -> Iterator[Apart]:
     """What differs of evidence that names controls; what it says is looked at here only where it is about no item."""
     try:
         evidence = ask(proofs.of_controls)
         found = rows(select(AUDIT.c.object).distinct().where(_PROVEN, _IS_NO_ITEM).order_by(AUDIT.c.object))
-        told = _told(rows, controls) if (controls := [str(row.object) for row in found]) else {}
-        stands: _Values = {}
+        said = told(rows, objects) if (objects := [str(row.object) for row in found]) else {}
+        stands: Values = {}
         for each in evidence:
             for control in each.draft.controls:
-                key = control, _piece(each.ref, each.version)
-                stands[key] = _proof(each) if each.draft.item is None else {}
-        yield from dict.fromkeys(_differing(stands, {key: told[key] for key in told if key[1]}))
+                about = Thing("evidence", control, piece(each.ref, each.version))
+                stands[about] = _proof(each) if each.draft.item is None else {}
+        yield from list(_differing(stands, {thing: said[thing] for thing in said if thing.kind == "evidence"}))
     except _UNREADABLE:
         yield Apart("evidence of controls", "", "not to be read", "there")
 
 
-def _differing(stands: _Values, told: _Values) -> Iterator[Apart]:
-    for (object_, name), values in stands.items():
-        if (said := told.get((object_, name))) is None:
-            yield Apart(_called(object_, name), "", "there", "nowhere")
+def _differing(stands: Values, said: Values) -> Iterator[Apart]:
+    for thing, values in stands.items():
+        if thing not in said:
+            yield Apart(str(thing), "", "there", "nowhere")
             continue
         for field, value in values.items():
-            if field in said and not _is_same(value, said[field]):
-                yield Apart(name or object_, field, repr(audit.plain(value)), repr(said[field]))
-    yield from (Apart(_called(*key), "", "nowhere", "there") for key in told if key not in stands)
-
-
-def _called(object_: str, name: str) -> str:
-    return f"{name} of {object_}" if name else object_
+            if field in said[thing] and not _is_same(value, said[thing][field]):
+                yield Apart(str(thing), field, repr(audit.plain(value)), repr(said[thing][field]))
+    yield from (Apart(str(thing), "", "nowhere", "there") for thing in said if thing not in stands)
 
 
 def _proof(each: Evidence) -> dict[str, Any]:
     return proofs.provable(each) | {"review": None if each.review is None else proofs.reviewed(each.review)}
 
 
-def _piece(ref: object, version: object) -> str:
-    return f"{ref} in version {version}"
+def _request(asked: DueChange) -> dict[str, Any]:
+    decided = {"verdict": asked.verdict or None, "by": asked.decided_by or None}
+    return {"after": asked.after, "requester": asked.requester, "reason": asked.reason, **decided}
 
 
-def _told(rows: Rows, objects: list[str]) -> _Values:
-    """What items, and what belongs to them or to controls, have according to the records about these."""
-    found: _Values = {}
-    for record in audit.log(rows, objects=objects):
-        _hear(found, record.told)
-    return found
+def _control(each: Control) -> dict[str, Any]:
+    exemption = None if each.exemption is None else {"by": each.exemption.by, "reason": each.exemption.reason}
+    text = {"title": each.title, "guidance_sha256": audit.digest(each.guidance), "owner": each.owner}
+    return {"status": each.status, "answered_by": each.answered_by, "exemption": exemption, **text}
 
 
-def _hear(found: _Values, record: Told) -> None:
-    """Take in one record; what began in an earlier form has no values."""
-    action, object_, after, is_new = record["action"], record["object"], record["after"], record["v"] == FORM
-    if action == "item.changed" and (object_, "") in found:
-        found[object_, ""][str(record["field"])] = after if is_new else ERASED
-    kind = action.partition(".")[0]
-    if kind not in _NAMED or not isinstance(after, dict):
-        return
-    key = object_, _NAMED[kind](after)
-    if action in _BEGINNINGS:
-        found[key] = {**after, **_BEGINNINGS[action]} if is_new else {}
-    elif found.get(key):
-        found[key] |= _became(found[key], action, after)
+def _risk(each: Risk) -> dict[str, Any]:
+    return risks.provable(each) | {"scores": [{"kind": score.kind, **risks.rated(score)} for score in each.scores]}
 
 
-def _became(before: dict[str, Any], action: str, after: dict[str, Any]) -> dict[str, Any]:
-    """What a record says of an acceptance or a piece of evidence that was there."""
-    said = {name: value for name, value in after.items() if name not in ("id", "version", "ref")}
-    match action:
-        case "acceptance.decided":
-            said.pop("until", None)
-            return {"decisions": [*before["decisions"], said]}
-        case "evidence.stored":
-            return {"stored": True}
-        case "evidence.reviewed":
-            return {"review": said}
-        case _ if action.startswith("acceptance.") and "state" in said:
-            said.pop("decisions", None)
-            return said
-        case _:
-            return {}
+def _is_same(stands: Any, said: Any) -> bool:
+    return stands == said or _is_like(audit.plain(stands), said)
 
 
-def _is_same(stands: Any, told: Any) -> bool:
-    return stands == told or _is_like(audit.plain(stands), told)
-
-
-def _is_like(stands: Any, told: Any) -> bool:
+def _is_like(stands: Any, said: Any) -> bool:
     """Whether it is the same but for what was erased from the records."""
-    if told == ERASED or stands == told:
+    if said == ERASED or stands == said:
         return True
-    if isinstance(stands, dict) and isinstance(told, dict):
-        return stands.keys() == told.keys() and all(_is_like(stands[name], told[name]) for name in stands)
-    if isinstance(stands, list) and isinstance(told, list):
-        return len(stands) == len(told) and all(map(_is_like, stands, told))
+    if isinstance(stands, dict) and isinstance(said, dict):
+        return stands.keys() == said.keys() and all(_is_like(stands[name], said[name]) for name in stands)
+    if isinstance(stands, list) and isinstance(said, list):
+        return len(stands) == len(said) and all(map(_is_like, stands, said))
     return False

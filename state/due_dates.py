@@ -1,13 +1,16 @@
 """Later due dates as rows: who asked for them, and what was decided."""
 
-from sqlalchemy import Connection, insert, select, update
+from collections.abc import Iterable
+from typing import Any
+
+from sqlalchemy import Connection, Row, insert, select, update
 
 from state.acceptance import DueChange
 from state.audit import Ledger
 from state.effects import Because
 from state.errors import StateError
 from state.programme_tables import DueChangeRow
-from state.series import next_numbers
+from state.series import chunks, next_numbers
 
 DUE = DueChangeRow.__table__  # type: ignore[attr-defined]
 
@@ -68,5 +71,17 @@ def changes(connection: Connection, item: str | None = None) -> list[DueChange]:
     """Every later due date that was asked for, of one item, or of all those still undecided; oldest first."""
     query = select(DUE).order_by(DUE.c.seq)
     query = query.where(DUE.c.decided_at.is_(None)) if item is None else query.where(DUE.c.item == item)
-    names = DueChange.__dataclass_fields__
-    return [DueChange(**{name: getattr(row, name) for name in names}) for row in connection.execute(query)]
+    return [_change_of(row) for row in connection.execute(query)]
+
+
+def of_items(connection: Connection, items: Iterable[str]) -> dict[str, list[DueChange]]:
+    """Every later due date that was asked for of those of the items that have one, oldest first."""
+    found: dict[str, list[DueChange]] = {}
+    for some in chunks(items):
+        for row in connection.execute(select(DUE).where(DUE.c.item.in_(some)).order_by(DUE.c.seq)):
+            found.setdefault(row.item, []).append(_change_of(row))
+    return found
+
+
+def _change_of(row: Row[Any]) -> DueChange:
+    return DueChange(**{name: getattr(row, name) for name in DueChange.__dataclass_fields__})

@@ -142,7 +142,7 @@ def link(
     known = of_items(connection, (each.item for each, _ in linked))
     for each, because in linked:
         action = "ticket.created" if each.marker.key in created else "ticket.linked"
-        ledger.note(action, each.item, because, before=_shown(known.get(each.item)), after=_shown(each))
+        ledger.note(action, each.item, because, before=provable(known.get(each.item)), after=provable(each))
     last = {each.item: each for each, _ in linked}.values()
     same = [each for each in last if each.item in known and known[each.item].ref == each.ref]
     others = [each for each in last if not (each.item in known and known[each.item].ref == each.ref)]
@@ -166,7 +166,7 @@ def touch(connection: Connection, ledger: Ledger, links: Sequence[Link], because
 
 def _record(ledger: Ledger, before: Link, after: Link, because: Because) -> None:
     if (before.ref.key, before.url) != (after.ref.key, after.url):
-        ledger.note("ticket.moved", after.item, because, before=_shown(before), after=_shown(after))
+        ledger.note("ticket.moved", after.item, because, before=provable(before), after=provable(after))
     if before.archived != after.archived:
         action = "ticket.archived" if after.archived else "ticket.unarchived"
         ledger.note(action, after.item, because, before=before.archived, after=after.archived, field="archived")
@@ -181,12 +181,12 @@ def unlink(connection: Connection, ledger: Ledger, now: datetime, item: str, bec
     link = of_items(connection, [item]).get(item)
     if link is not None:
         _end(connection, [item], now)
-        ledger.note("ticket.unlinked", item, because, before=_shown(link))
+        ledger.note("ticket.unlinked", item, because, before=provable(link))
     return link
 
 
-def _shown(link: Link | None) -> dict[str, Any] | None:
-    """A link as records hold it."""
+def provable(link: Link | None) -> dict[str, Any] | None:
+    """A link as records hold it, `None` for none."""
     if link is None:
         return None
     return {"tracker": link.ref.tracker, "id": link.ref.id, "key": link.ref.key, "url": link.url}

@@ -45,7 +45,7 @@ def add(connection: Connection, ledger: Ledger, risks: Sequence[Risk], because: 
         values = {name: value for name, value in asdict(risk).items() if name != "scores"}
         values |= {"treatment": risk.treatment.value, "key": folded(risk.id), "stale": 0}
         connection.execute(insert(RISK).values(**values))
-        ledger.note("risk.added", risk.id, because, after=_shown(risk))
+        ledger.note("risk.added", risk.id, because, after=provable(risk))
         _keep_scores(connection, ledger, risk.id, risk.scores, because)
     naming.found_by_all(connection, risks=True)
 
@@ -77,9 +77,7 @@ def _keep_scores(connection: Connection, ledger: Ledger, id_: str, scores: Seque
     numbers = next_numbers(connection, "score", len(scores)) if scores else range(0)
     for seq, each in zip(numbers, scores, strict=True):
         connection.execute(insert(SCORE).values(seq=seq, risk=id_, **asdict(each) | {"kind": each.kind.value}))
-        after: dict[str, Any] = {"likelihood": each.likelihood, "impact": each.impact}
-        after |= {"by": each.by, "reason": each.reason}
-        ledger.note("risk.scored", id_, because, field=each.kind.value, after=after)
+        ledger.note("risk.scored", id_, because, field=each.kind.value, after=rated(each))
 
 
 def make_due(connection: Connection, ledger: Ledger, now: datetime, due: Mapping[str, str], because: Because) -> None:
@@ -162,10 +160,16 @@ def _read(connection: Connection, rows: Sequence[Row[Any]]) -> list[Risk]:
     ]
 
 
+def rated(score: Score) -> dict[str, Any]:
+    """A score as records hold it, whose kind is the field of its record."""
+    return {"likelihood": score.likelihood, "impact": score.impact, "by": score.by, "reason": score.reason}
+
+
 def _provable(name: str, value: Any) -> Any:
     return {"sha256": digest(value)} if name in ("statement", "gap") else value
 
 
-def _shown(risk: Risk) -> dict[str, Any]:
+def provable(risk: Risk) -> dict[str, Any]:
+    """A risk as records hold it, without its scores."""
     names = ("statement", "owner", "treatment", "gap", "existing", "next_review")
     return {name: _provable(name, getattr(risk, name)) for name in names}

@@ -125,7 +125,7 @@ def _own(connection: Connection) -> list[Kept]:
 
 def examine(store: Store, kept: Iterable[Kept], known: Sequence[PublicKey], known_epoch: int = 1) -> Finding:
     """Check every record, every checkpoint that one of the `known` keys signed, or one they handed over to, and that
-    items, acceptances and evidence stand as their records tell.
+    items, controls and risks, with what belongs to them, stand as their records tell.
     """
     elsewhere = list(kept)
     with store.moment() as now, now.reading() as connection:

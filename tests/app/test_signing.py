@@ -240,8 +240,10 @@ def test_a_sync_refuses_a_ledger_that_was_put_back_and_goes_on_once_that_is_said
     audit = signing(office.line)
     office.line.add("Rotate the keys")
     office.line("sync")
+    office.line("item", "comment", "1", "Done on both hosts?")
+    office.line("sync")
     disarm(office.line.url)
-    raw(office.line.url, "DELETE FROM audit WHERE seq > 1", "DELETE FROM checkpoint")
+    raw(office.line.url, "DELETE FROM audit WHERE seq > 4", "DELETE FROM checkpoint")
     rearm(office.line.url)
     refused = office.line("sync")
     assert (refused.code, refused.out) == (6, "")
@@ -254,18 +256,18 @@ def test_a_sync_refuses_a_ledger_that_was_put_back_and_goes_on_once_that_is_said
     assert (answer.code, known.code) == (2, 0)
     assert known.json["given_up"] == [
         {
-            "record": 2,
+            "record": 5,
             "origin": "acme.example/ledger/epoch-2",
             "epoch": 2,
-            "first": 2,
-            "last": 4,
+            "first": 5,
+            "last": 8,
             "unvouched": 0,
             "reason": "the disk broke",
         }
     ]
     words = audit.line("audit", "verify").out
     assert "--epoch 2 says that you know of that" in words
-    assert "records 2 to 4 of acme.example/ledger were given up: the disk broke" in words
+    assert "records 5 to 8 of acme.example/ledger were given up: the disk broke" in words
 
 
 def rearm(url: str) -> None:

@@ -6,14 +6,19 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from state import agreement, items
+from state import agreement, controls, items, risks
+from state.acceptance import DueChange
+from state.effects import Effects
 from state.lease import Holder
 from state.model import Claim, ClaimKind, Status
 from state.persons import Person
 from state.proof import Verdict
+from state.register import ControlStatus, Exemption, Score, ScoreKind
 from tests.state.conftest import WHEN
 from tests.state.test_acceptances import approved, asked, put
+from tests.state.test_controls import DRAFTS, SOC2
 from tests.state.test_proofs import DRAFT, add, judge, newest
+from tests.state.test_risks import RISK
 
 if TYPE_CHECKING:
     from tests.state.conftest import Book
@@ -24,12 +29,13 @@ TWO = ("CC6.1", "CC7.1")
 
 @pytest.fixture
 def full(book: "Book") -> "Book":
-    """Three items of which one has all that an item can have, one is accepted and one is untouched; and evidence of
-    an item in two versions, and of controls alone.
+    """Four items of which one has all that an item can have, one is accepted and two are untouched, with tickets;
+    evidence of an item in two versions, and of controls alone; and controls and risks.
     """
     book.item("Enable MFA", description="For all", owner="mia@acme.example", controls=("CC6.1",), risks=("R-1",))
     book.item("Rotate the keys", origin={"scan": "a long text"}, external_ref="B-1", fingerprint="f-1")
     book.item("Close the port")
+    book.item("Sweep the floor")
     said = Claim(ClaimKind.RESOLVED, "tom@acme.example", WHEN, "It is on")
     book.change("AI-000001", status=Status.IN_PROGRESS, claim=said, due_date=date(2027, 1, 1), part_of="AI-000003")
     active = approved(book, asked(book, book.store.item("AI-000002")))
@@ -39,7 +45,46 @@ def full(book: "Book") -> "Book":
     judge(book, piece, Verdict.REJECTED, "the log of another day")
     judge(book, piece, Verdict.ACCEPTED)
     judge(book, newest(book, "EV-2"), Verdict.ACCEPTED, "read")
+    with_tickets(book)
+    programme(book)
     return book
+
+
+def with_tickets(book: "Book") -> None:
+    """Two items are linked, one has a ticket no more, and of one a later due date was asked for three times."""
+    first, second, third = map(book.store.item, ("AI-000001", "AI-000002", "AI-000004"))
+    link = book.linked(first)
+    moved = replace(link, ref=replace(link.ref, key="OPS-1"), url="https://tracker.example/OPS-1")
+    book.store.commit(None, Effects(touched=[moved]))
+    book.linked(second, "10002")
+    book.linked(third, "10003")
+    book.store.unlink(third.ref, book.because)
+    asked_for = DueChange(
+        first.ref, first.due_date, date(2027, 5, 1), "hub:tom", WHEN, "eng", "e1", "the vendor is late"
+    )
+    refused = replace(
+        *(asked_for,), after=date(2027, 6, 1), verdict="rejected", decided_by="ruth@acme.example", decided_at=WHEN
+    )
+    for change in (asked_for, replace(asked_for, after=date(2027, 6, 1)), refused, asked_for):
+        book.store.commit(None, Effects(later=[(change, book.because)]))
+
+
+def programme(book: "Book") -> None:
+    """Three controls, one with all that one can have, and two risks, of which one was scored and changed."""
+    with book.store.writing() as w:
+        drafts = [*DRAFTS, replace(DRAFTS[1], code="CC8.1")]
+        controls.add_framework(w.connection, w.ledger, SOC2, drafts, book.because)
+        newer = [replace(DRAFTS[0], title="Logical access")]
+        controls.add_framework(w.connection, w.ledger, replace(SOC2, version="2022"), newer, book.because)
+        controls.answer(w.connection, w.ledger, {"soc2:CC6.1": "soc2:CC8.1"}, book.because)
+        about = controls.control(w.connection, "soc2:CC6.1")
+        controls.exempt(w.connection, w.ledger, about, Exemption("no hosts", "kim@acme.example", WHEN), book.because)
+        stood = {about.id: (ControlStatus.NOT_APPLICABLE, "no hosts")}
+        controls.stand(w.connection, w.ledger, WHEN, stood, book.because)
+        risks.add(w.connection, w.ledger, [RISK, replace(RISK, id="R-0002", scores=())], book.because)
+        risks.change(w.connection, w.ledger, WHEN, "R-0001", {"owner": "mia@acme.example", "gap": "none"}, book.because)
+        residual = Score(ScoreKind.CURRENT, 2, 2, "kim@acme.example", WHEN, "MFA is on")
+        risks.score(w.connection, w.ledger, "R-0001", [residual], book.because)
 
 
 def found(book: "Book") -> list[tuple[str, str, str, str]]:
@@ -77,17 +122,17 @@ def test_each_value_that_somebody_else_wrote_is_named(full: "Book", column: str,
 @pytest.mark.parametrize(
     ("table", "column", "value", "name", "field"),
     [
-        ("acceptance", "state", "revoked", "RA-000001", "state"),
-        ("acceptance", "until", "2030-01-01", "RA-000001", "until"),
-        ("acceptance", "requester", "eve", "RA-000001", "requester"),
-        ("acceptance", "justification", "it is fine", "RA-000001", "justification"),
-        ("acceptance", "editors", "[]", "RA-000001", "editors"),
-        ("decision", "by", "eve@acme.example", "RA-000001", "decisions"),
-        ("decision", "verdict", "reject", "RA-000001", "decisions"),
-        ("evidence", "sha256", "c" * 64, "EV-000001 in version 1", "sha256"),
-        ("evidence", "by", "eve@acme.example", "EV-000001 in version 1", "by"),
-        ("evidence", "stored", 1, "EV-000001 in version 1", "stored"),
-        ("review", "verdict", "rejected", "EV-000001 in version 1", "review"),
+        ("acceptance", "state", "revoked", "RA-000001 of AI-000002", "state"),
+        ("acceptance", "until", "2030-01-01", "RA-000001 of AI-000002", "until"),
+        ("acceptance", "requester", "eve", "RA-000001 of AI-000002", "requester"),
+        ("acceptance", "justification", "it is fine", "RA-000001 of AI-000002", "justification"),
+        ("acceptance", "editors", "[]", "RA-000001 of AI-000002", "editors"),
+        ("decision", "by", "eve@acme.example", "RA-000001 of AI-000002", "decisions"),
+        ("decision", "verdict", "reject", "RA-000001 of AI-000002", "decisions"),
+        ("evidence", "sha256", "c" * 64, "EV-000001 in version 1 of AI-000001", "sha256"),
+        ("evidence", "by", "eve@acme.example", "EV-000001 in version 1 of AI-000001", "by"),
+        ("evidence", "stored", 1, "EV-000001 in version 1 of AI-000001", "stored"),
+        ("review", "verdict", "rejected", "EV-000001 in version 1 of AI-000001", "review"),
     ],
 )
 def test_what_somebody_wrote_to_acceptances_and_evidence_is_named(
@@ -97,9 +142,74 @@ def test_what_somebody_wrote_to_acceptances_and_evidence_is_named(
     assert (name, field) in [(each.name, each.field) for each in full.store.apart()]
 
 
+@pytest.mark.parametrize(
+    ("table", "column", "value", "name", "field"),
+    [
+        ("link WHERE item = 'AI-000001'", "ticket_id", "10009", "the ticket of AI-000001", "id"),
+        ("link WHERE item = 'AI-000001'", "ticket_key", "SEC-9", "the ticket of AI-000001", "key"),
+        ("link WHERE item = 'AI-000002'", "url", "https://else.example", "the ticket of AI-000002", "url"),
+        ("due_change WHERE verdict = ''", "after", "2027-12-24", "later due dates of AI-000001", "requests"),
+        ("due_change WHERE verdict = ''", "requester", "eve", "later due dates of AI-000001", "requests"),
+        ("due_change WHERE verdict <> ''", "verdict", "approved", "later due dates of AI-000001", "requests"),
+        ("due_change WHERE verdict <> ''", "decided_by", "eve", "later due dates of AI-000001", "requests"),
+        ("control WHERE code = 'CC6.1'", "status", "implemented", "control soc2:CC6.1", "status"),
+        ("control WHERE code = 'CC7.2'", "status", "implemented", "control soc2:CC7.2", "status"),
+        ("control WHERE code = 'CC6.1'", "answered_by", "soc2:CC7.2", "control soc2:CC6.1", "answered_by"),
+        ("control WHERE code = 'CC7.2'", "answered_by", "soc2:CC6.1", "control soc2:CC7.2", "answered_by"),
+        ("control WHERE code = 'CC6.1'", "exempt_by", "eve", "control soc2:CC6.1", "exemption"),
+        ("control WHERE code = 'CC6.1'", "exempt_why", "so", "control soc2:CC6.1", "exemption"),
+        ("control WHERE code = 'CC6.1'", "title", "Access", "control soc2:CC6.1", "title"),
+        ("control WHERE code = 'CC6.1'", "guidance", "Do it", "control soc2:CC6.1", "guidance_sha256"),
+        ("control WHERE code = 'CC6.1'", "owner", "eve@acme.example", "control soc2:CC6.1", "owner"),
+        ("risk WHERE id = 'R-0001'", "owner", "eve@acme.example", "risk R-0001", "owner"),
+        ("risk WHERE id = 'R-0001'", "gap", "no MFA", "risk R-0001", "gap"),
+        ("risk WHERE id = 'R-0001'", "statement", "Nothing", "risk R-0001", "statement"),
+        ("risk WHERE id = 'R-0002'", "treatment", "accept", "risk R-0002", "treatment"),
+        ("risk WHERE id = 'R-0002'", "existing", "[]", "risk R-0002", "existing"),
+        ("risk WHERE id = 'R-0002'", "next_review", "2030-01-01", "risk R-0002", "next_review"),
+        ("score WHERE likelihood = 2", "impact", 1, "risk R-0001", "scores"),
+        ("score WHERE likelihood = 2", "by", "eve", "risk R-0001", "scores"),
+        ("score WHERE likelihood = 2", "risk", "R-0002", "risk R-0002", "scores"),
+    ],
+)
+def test_what_somebody_wrote_to_tickets_controls_and_risks_is_named(
+    full: "Book", table: str, column: str, value: Any, name: str, field: str
+) -> None:
+    which, _, where = table.partition(" ")
+    full.raw((f'UPDATE "{which}" SET "{column}" = ? {where}', (value,)))  # noqa: S608
+    named = [(each.name, each.field) for each in full.store.apart()]
+    assert (name, field) in named
+    assert {each for each in named if each[1] != "scores"} <= {(name, field)}
+
+
+def test_a_ticket_that_nobody_linked_and_one_that_nobody_unlinked_are_named(full: "Book") -> None:
+    full.raw(
+        "UPDATE link SET ended_at = linked_at WHERE item = 'AI-000002'",
+        "UPDATE link SET ended_at = NULL WHERE item = 'AI-000004'",
+    )
+    assert found(full) == [
+        ("the ticket of AI-000004", "", "there", "nowhere"),
+        ("the ticket of AI-000002", "", "nowhere", "there"),
+    ]
+
+
+def test_a_control_and_a_risk_that_are_gone_are_named(full: "Book") -> None:
+    full.raw(
+        "DELETE FROM item_control",
+        "DELETE FROM item_risk",
+        "DELETE FROM control WHERE code = 'CC6.1'",
+        "DELETE FROM risk WHERE id = 'R-0002'",
+    )
+    assert found(full) == [
+        ("control soc2:CC6.1", "", "nowhere", "there"),
+        ("risk R-0002", "", "nowhere", "there"),
+    ]
+
+
 def test_evidence_of_controls_alone_is_looked_at_too(full: "Book") -> None:
     full.raw("UPDATE evidence SET sha256 = NULL WHERE item IS NULL")
-    assert found(full) == [("EV-000002 in version 1", "sha256", "None", repr("a" * 64))]
+    changed = [(f"EV-000002 in version 1 of {control}", "sha256", "None", repr("a" * 64)) for control in TWO]
+    assert found(full) == changed
     full.raw("DELETE FROM evidence WHERE item IS NULL")
     gone = [(f"EV-000002 in version 1 of {control}", "", "nowhere", "there") for control in TWO]
     assert found(full) == gone
@@ -131,6 +241,8 @@ def test_evidence_that_somebody_had_support_another_control_is_named_under_both(
         ("UPDATE decision SET verdict = 'yes'", "AI-000002"),
         ("UPDATE evidence SET kind = 'x' WHERE version = 2", "AI-000001"),
         ("UPDATE evidence SET controls = '7' WHERE item IS NULL", "evidence of controls"),
+        ("UPDATE control SET status = 'done' WHERE code = 'CC6.1'", "control soc2:CC6.1"),
+        ("UPDATE risk SET treatment = 'x' WHERE id = 'R-0001'", "risk R-0001"),
     ],
 )
 def test_what_cannot_be_read_is_named_and_hides_nothing_else(full: "Book", statement: str, name: str) -> None:
@@ -142,8 +254,9 @@ def test_what_cannot_be_read_is_named_and_hides_nothing_else(full: "Book", state
 
 
 def test_nothing_else_with_the_name_of_an_item_is_taken_for_one(book: "Book") -> None:
+    book.item()
     with book.store.writing() as w:
-        w.ledger.note("risk.added", "AI-000001", book.because, after={"owner": "ruth"})
+        risks.add(w.connection, w.ledger, [replace(RISK, id="AI-000001"), replace(RISK, id="AI-000002")], book.because)
         w.ledger.note("tracker.read", "ai-team", book.because, after={"id": "AI-7"})
     assert found(book) == []
 
@@ -168,7 +281,10 @@ def test_all_that_a_change_may_name_is_looked_at() -> None:
 def test_an_acceptance_that_somebody_prolonged_with_its_item_is_named_twice(full: "Book") -> None:
     full.raw("UPDATE item SET accepted_until = '2030-01-01' WHERE ref = 'AI-000002'")
     full.raw("UPDATE acceptance SET until = '2030-01-01'")
-    assert [(name, field) for name, field, _, _ in found(full)] == [("AI-000002", "accepted"), ("RA-000001", "until")]
+    assert [(name, field) for name, field, _, _ in found(full)] == [
+        ("AI-000002", "accepted"),
+        ("RA-000001 of AI-000002", "until"),
+    ]
 
 
 def test_evidence_and_decisions_that_nobody_recorded_and_those_that_are_gone_are_named(full: "Book") -> None:
@@ -189,6 +305,7 @@ def test_evidence_and_decisions_that_nobody_recorded_and_those_that_are_gone_are
 def test_items_without_a_record_and_records_without_an_item_are_named(full: "Book") -> None:
     full.raw(
         "CREATE TABLE aside AS SELECT * FROM item WHERE ref = 'AI-000003'",
+        "DELETE FROM item_control WHERE item = 'AI-000003'",
         "DELETE FROM item WHERE ref = 'AI-000003'",
         "UPDATE aside SET ref = 'AI-000009', seq = 9",
         "INSERT INTO item SELECT * FROM aside",
@@ -198,8 +315,11 @@ def test_items_without_a_record_and_records_without_an_item_are_named(full: "Boo
 
 def test_of_a_text_that_was_erased_nobody_can_tell(full: "Book") -> None:
     full.change("AI-000001", claim=None, status=Status.RESOLVED)
-    full.store.erase_person(Person(["mia@acme.example"]), Holder("h1", 1), full.because, words=True)
-    assert "mia@acme.example" not in str(full.records())
+    with full.store.writing() as w:
+        risks.change(w.connection, w.ledger, WHEN, "R-0001", {"owner": "ada@acme.example"}, full.because)
+    for who in ("mia@acme.example", "tom@acme.example"):
+        full.store.erase_person(Person([who]), Holder("h1", 1), full.because, words=True)
+        assert who not in str(full.records())
     assert found(full) == []
 
 
