@@ -9,6 +9,9 @@ from enum import StrEnum
 
 from state.model import ActionItem, Priority, Status
 
+UNKNOWN = "unknown"
+"""The requester where the tracker does not tell who it was."""
+
 
 class AcceptanceState(StrEnum):
     """Where an acceptance stands. A requested one binds nobody, and only an active one is an acceptance."""

@@ -7,7 +7,7 @@ from datetime import date, datetime
 from mapping.directives import directives, until
 from mapping.read import ACCEPTANCE_REQUESTED
 from mapping.rules import Rules
-from state.acceptance import Acceptance, AcceptanceState, DueChange, Terms, fingerprint
+from state.acceptance import UNKNOWN, Acceptance, AcceptanceState, DueChange, Terms, fingerprint
 from state.due_dates import WITHDRAWN
 from state.effects import Because
 from state.lifecycle import UNFINISHED
@@ -18,8 +18,6 @@ from sync.rulings import Ruling, Sighting, because_of, deed, start_of, who
 
 ASK = "accept-risk"
 """The word of a comment that asks for acceptance."""
-UNKNOWN = "unknown"
-"""The requester where the tracker does not tell who it was."""
 
 Request = tuple[Acceptance, Because]
 

@@ -11,6 +11,7 @@ from mapping.claims import NEARBY
 from mapping.directives import directives
 from mapping.markup import clean_title
 from mapping.rules import Rules
+from state.acceptance import UNKNOWN
 from state.audit import digest
 from state.effects import Because
 from state.lifecycle import UNFINISHED
@@ -18,7 +19,7 @@ from state.model import Actor, Agent, Field, Link
 from state.proof import CHANGE, COMMIT, Evidence, EvidenceDraft, EvidenceKind, kind_of_address, unfit
 from state.ticket import PULL_REQUEST, Activity, ActivityKind, Artefact, Body, Category, Ticket
 from state.vault import safe_name
-from sync.asked import UNKNOWN, known_as
+from sync.asked import known_as
 from sync.plan import Capture
 from sync.rulings import because_of, start_of
 

@@ -3,10 +3,10 @@
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 
+from state.acceptance import UNKNOWN
 from state.effects import Because
 from state.model import Actor, Agent, Comment, Link
 from state.ticket import Activity, ActivityKind, Ticket
-from sync.asked import UNKNOWN
 from sync.rulings import because_of
 
 

@@ -4,10 +4,9 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from state import links, proofs
-from state.acceptance import Acceptance, Involved
+from state.acceptance import UNKNOWN, Acceptance, Involved
 from state.model import ActionItem, Field, Link
 from state.store import Store
-from sync.asked import UNKNOWN
 
 _ACCOUNT = "account:"
 BY_HAND = "item add"

@@ -6,12 +6,11 @@ from datetime import date, datetime
 from typing import Any
 
 from state import due_dates
-from state.acceptance import Decider, DueChange, Involved, refusal
+from state.acceptance import UNKNOWN, Decider, DueChange, Involved, refusal
 from state.effects import Because, Effects, ItemChange, Lease
 from state.model import ActionItem, Comment, Field, Hold, HoldKind, Link
 from state.store import Store
 from sync.accepting import Deciding, NotDecided
-from sync.asked import UNKNOWN
 from sync.diff import ours_again, rebased
 from sync.involved import touched
 
