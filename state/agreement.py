@@ -7,11 +7,12 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, select
 
-from state import acceptances, audit, controls, due_dates, links, proofs, risks
+from state import acceptances, audit, comments, controls, due_dates, links, proofs, risks
 from state.acceptance import DueChange
 from state.audit import AUDIT
 from state.errors import AuditError, Damaged
 from state.items import BEGUN_WITH, ITEM, provable
+from state.model import Comment
 from state.proof import Evidence
 from state.register import Control, Risk
 from state.rows import item_of
@@ -20,7 +21,7 @@ from state.series import PAGE, Rows, pages
 from state.told import LATER, TICKET, Thing, Values, first, piece, told
 
 _NAMES = (*BEGUN_WITH, "part_of", "claim", "accepted")
-_OF_ITEMS = frozenset({"item", "acceptance", "evidence", "ticket", "due"})
+_OF_ITEMS = frozenset({"item", "acceptance", "comment", "evidence", "ticket", "due"})
 
 _KEPT: dict[str, tuple[str, ColumnElement[str]]] = {
     "item": ("item.created", ITEM.c.ref),
@@ -59,9 +60,9 @@ class Apart:
 def apart(rows: Rows, ask: _Ask) -> Iterator[Apart]:
     """Yield what differs, page by page; `ask` gives the answer of a table's own function. The ledger must be sound.
 
-    Of items with their tickets, acceptances, evidence and requests for later due dates, of controls and of risks. Their
-    times, the names of files and what a date or a priority was at first are not looked at, nor are comments. Nobody can
-    tell of what was erased since, nor of what was first recorded in the form that records had at first.
+    Of items with their tickets, comments, acceptances, evidence and requests for later due dates, of controls and of
+    risks. Their times, the names of files and what a date or a priority was at first are not looked at. Nobody can tell
+    of what was erased since, nor of what was first recorded in the form that records had at first.
     """
     for kind, standing in (("item", _items), ("control", _controls), ("risk", _risks)):
         query = select(_KEPT[kind][1].label("id")).order_by(_KEPT[kind][1]).limit(PAGE)
@@ -107,6 +108,8 @@ def _items(rows: Rows, ask: _Ask, refs: list[str]) -> Values:
         stands |= {Thing("evidence", ref, piece(each.ref, each.version)): _proof(each) for each in evidence}
     for ref, link in ask(links.of_items, refs).items():
         stands[Thing("ticket", ref, TICKET)] = links.provable(link) or {}
+    for ref, said in ask(comments.of_items, refs).items():
+        stands |= {Thing("comment", ref, each.id): _comment(each) for each in said}
     for ref, changes in ask(due_dates.of_items, refs).items():
         stands[Thing("due", ref, LATER)] = {"requests": [_request(each) for each in changes]}
     return stands
@@ -149,6 +152,13 @@ def _differing(stands: Values, said: Values) -> Iterator[Apart]:
 
 def _proof(each: Evidence) -> dict[str, Any]:
     return proofs.provable(each) | {"review": None if each.review is None else proofs.reviewed(each.review)}
+
+
+def _comment(each: Comment) -> dict[str, Any]:
+    """What it says, by whom, and where it stands; without what was erased or is not known."""
+    where = {"tracker": each.tracker, "remote_id": each.remote_id} if each.remote_id else {}
+    said = {"author": each.author, "text": each.text}
+    return {name: value for name, value in said.items() if value != ERASED} | where
 
 
 def _request(asked: DueChange) -> dict[str, Any]:

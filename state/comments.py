@@ -193,8 +193,17 @@ def about(connection: Connection, topic: str, items: Iterable[str], tracker: str
 
 def of_item(connection: Connection, item: str) -> list[Comment]:
     """Everything that was said about an item, oldest first."""
-    query = select(COMMENT).where(COMMENT.c.item == item).order_by(COMMENT.c.at, COMMENT.c.seq)
-    return [comment_of(row) for row in connection.execute(query)]
+    return of_items(connection, [item]).get(item, [])
+
+
+def of_items(connection: Connection, items: Iterable[str]) -> dict[str, list[Comment]]:
+    """The same of those of the items about which anything was said."""
+    found: dict[str, list[Comment]] = {}
+    for some in chunks(items):
+        query = select(COMMENT).where(COMMENT.c.item.in_(some)).order_by(COMMENT.c.at, COMMENT.c.seq)
+        for row in connection.execute(query):
+            found.setdefault(row.item, []).append(comment_of(row))
+    return found
 
 
 def known_ids(connection: Connection, tracker: str, ids: Iterable[str]) -> set[str]:

@@ -40,9 +40,12 @@ _NAMED: dict[str, Callable[[Any], str]] = {
     "ticket": lambda _: TICKET,
     "due": lambda _: LATER,
     "acceptance": lambda after: str(after.get("ref")),
+    "comment": lambda after: str(after.get("id")),
     "evidence": lambda after: piece(after.get("id"), after.get("version")),
 }
 """What something is called under the object of its records, by the kind of these."""
+_PARTS = ("acceptance", "comment", "evidence")
+"""Of these there may be several under an object, so what is recorded of one names it."""
 _BEGINNINGS: dict[str, dict[str, Any]] = {
     "item.created": dict.fromkeys(("part_of", "claim", "accepted")),
     "acceptance.requested": {"decisions": []},
@@ -56,6 +59,7 @@ _BEGINNINGS: dict[str, dict[str, Any]] = {
 _FIRST: dict[str, dict[str, Any]] = {
     "control": {"status": ControlStatus.NOT_STARTED.value, "answered_by": None, "exemption": None},
     "due": {"requests": []},
+    "comment": {},
 }
 """What something has that no record says it began."""
 
@@ -84,7 +88,7 @@ def first(kind: str) -> dict[str, Any]:
 def _hear(found: Values, record: Told) -> None:
     action, after, is_new = record["action"], record["after"], record["v"] == FORM
     kind = action.partition(".")[0]
-    if kind not in _NAMED or (kind in ("acceptance", "evidence") and not isinstance(after, dict)):
+    if kind not in _NAMED or (kind in _PARTS and not isinstance(after, dict)):
         return
     about = Thing(kind, record["object"], _NAMED[kind](after))
     if action == "ticket.unlinked":
@@ -110,8 +114,14 @@ def _became(before: dict[str, Any], record: Told) -> dict[str, Any]:
             return {"answered_by": after}
         case "control.exempted":
             return {"exemption": after}
-        case "control.changed" | "evidence.reviewed" | "evidence.stored" | "acceptance.decided":
+        case "control.changed":
+            return dict(after)
+        case "evidence.reviewed" | "evidence.stored" | "acceptance.decided":
             return _of_parts(before, action, after)
+        case "comment.sent" if before:
+            return {"tracker": after["tracker"], "remote_id": after["remote_id"]}
+        case _ if action.startswith("comment.") and "text" in after:
+            return {name: after[name] for name in ("author", "text", "tracker", "remote_id")}
         case "due.requested" | "due.decided":
             return {"requests": _asked(before["requests"], action, after)}
         case _ if action.startswith("acceptance.") and "state" in after:
@@ -121,17 +131,16 @@ def _became(before: dict[str, Any], record: Told) -> dict[str, Any]:
 
 
 def _of_parts(before: dict[str, Any], action: str, after: dict[str, Any]) -> dict[str, Any]:
+    """The same of what was decided or found out about something."""
     said = {name: value for name, value in after.items() if name not in ("id", "version", "ref")}
     match action:
         case "evidence.reviewed":
             return {"review": said}
         case "evidence.stored":
             return {"stored": True}
-        case "acceptance.decided":
+        case _:
             said.pop("until", None)
             return _more(before, "decisions", said)
-        case _:
-            return said
 
 
 def _more(before: dict[str, Any], field: str, said: dict[str, Any]) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from state import agreement, controls, items, risks
 from state.acceptance import DueChange
 from state.effects import Effects
 from state.lease import Holder
-from state.model import Claim, ClaimKind, Status
+from state.model import Claim, ClaimKind, Comment, Status
 from state.persons import Person
 from state.proof import Verdict
 from state.register import ControlStatus, Exemption, Score, ScoreKind
@@ -47,6 +47,7 @@ def full(book: "Book") -> "Book":
     judge(book, newest(book, "EV-2"), Verdict.ACCEPTED, "read")
     with_tickets(book)
     programme(book)
+    talk(book)
     return book
 
 
@@ -67,6 +68,32 @@ def with_tickets(book: "Book") -> None:
     )
     for change in (asked_for, replace(asked_for, after=date(2027, 6, 1)), refused, asked_for):
         book.store.commit(None, Effects(later=[(change, book.because)]))
+
+
+def talk(book: "Book") -> None:
+    """Of an item one comment of ours waits, one is sent, and one about a topic was reworded on its way; one of theirs
+    was edited and deleted, and another is as it came.
+    """
+    item = book.store.item("AI-000001").ref
+
+    def put(*some: Comment) -> tuple[Comment, ...]:
+        return book.store.commit(None, Effects(comments=[(each, book.because) for each in some])).comments
+
+    book.store.add_comment(item, "kim@acme.example", "Any news?", book.because)
+    sent = book.store.add_comment(item, "kim@acme.example", "Done on both hosts?", book.because)
+    put(replace(sent, tracker="eng", remote_id="r1"))
+    [told] = put(
+        Comment("", item, "", "Two pieces are missing.", WHEN, inbound=False, tracker="eng", topic="missing evidence")
+    )
+    put(replace(told, id="", text="One piece is missing."))
+    put(replace(told, remote_id="r2"))
+    theirs = Comment("", item, "Ada", "On it.", WHEN, inbound=True, tracker="eng", remote_id="r7")
+    first, _ = put(theirs, replace(theirs, text="Me too.", remote_id="r8"))
+    for changed in (
+        replace(first, text="On it now.", edited_at=WHEN),
+        replace(first, text="On it now.", deleted_at=WHEN),
+    ):
+        book.store.commit(None, Effects(revised=[(changed, book.because)]))
 
 
 def programme(book: "Book") -> None:
@@ -152,6 +179,13 @@ def test_what_somebody_wrote_to_acceptances_and_evidence_is_named(
         ("due_change WHERE verdict = ''", "requester", "eve", "later due dates of AI-000001", "requests"),
         ("due_change WHERE verdict <> ''", "verdict", "approved", "later due dates of AI-000001", "requests"),
         ("due_change WHERE verdict <> ''", "decided_by", "eve", "later due dates of AI-000001", "requests"),
+        ("comment WHERE seq = 1", "text", "Tell nobody", "C-000001 of AI-000001", "text"),
+        ("comment WHERE seq = 1", "author", "eve", "C-000001 of AI-000001", "author"),
+        ("comment WHERE seq = 2", "remote_id", "r9", "C-000002 of AI-000001", "remote_id"),
+        ("comment WHERE seq = 2", "tracker", "web", "C-000002 of AI-000001", "tracker"),
+        ("comment WHERE seq = 3", "text", "Nothing is missing.", "C-000003 of AI-000001", "text"),
+        ("comment WHERE seq = 4", "text", "On it.", "C-000004 of AI-000001", "text"),
+        ("comment WHERE seq = 5", "text", "/approve", "C-000005 of AI-000001", "text"),
         ("control WHERE code = 'CC6.1'", "status", "implemented", "control soc2:CC6.1", "status"),
         ("control WHERE code = 'CC7.2'", "status", "implemented", "control soc2:CC7.2", "status"),
         ("control WHERE code = 'CC6.1'", "answered_by", "soc2:CC7.2", "control soc2:CC6.1", "answered_by"),
@@ -172,7 +206,7 @@ def test_what_somebody_wrote_to_acceptances_and_evidence_is_named(
         ("score WHERE likelihood = 2", "risk", "R-0002", "risk R-0002", "scores"),
     ],
 )
-def test_what_somebody_wrote_to_tickets_controls_and_risks_is_named(
+def test_what_somebody_wrote_to_what_belongs_to_an_item_controls_and_risks_is_named(
     full: "Book", table: str, column: str, value: Any, name: str, field: str
 ) -> None:
     which, _, where = table.partition(" ")
@@ -191,6 +225,15 @@ def test_a_ticket_that_nobody_linked_and_one_that_nobody_unlinked_are_named(full
         ("the ticket of AI-000004", "", "there", "nowhere"),
         ("the ticket of AI-000002", "", "nowhere", "there"),
     ]
+
+
+def test_a_comment_that_is_gone_and_one_that_was_moved_are_named(full: "Book") -> None:
+    full.raw("DELETE FROM comment WHERE seq = 1", "UPDATE comment SET item = 'AI-000003' WHERE seq = 5")
+    assert {(name, stands) for name, _, stands, _ in found(full)} == {
+        ("C-000001 of AI-000001", "nowhere"),
+        ("C-000005 of AI-000001", "nowhere"),
+        ("C-000005 of AI-000003", "there"),
+    }
 
 
 def test_a_control_and_a_risk_that_are_gone_are_named(full: "Book") -> None:
