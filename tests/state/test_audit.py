@@ -14,6 +14,7 @@ import rfc8785
 from hypothesis import given
 from hypothesis import strategies as st
 
+from state import verifying
 from state.audit import GENESIS, canonical, leaf, plain, read
 from state.checkpoint import Head
 from state.effects import Effects, Note
@@ -158,6 +159,13 @@ def _rehashed(book: "Book", seq: int, **changes: Any) -> tuple[str, tuple[Any, .
     return "UPDATE audit SET body = ?, hash = ? WHERE seq = ?", (body.decode(), leaf(body), seq)
 
 
+@pytest.fixture(params=[0, verifying._MANY], ids=["quickly", "one by one"])
+def pace(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Records are looked at as those of a long ledger are, or of a short one."""
+    monkeypatch.setattr(verifying, "_MANY", request.param)
+
+
+@pytest.mark.usefixtures("pace")
 @pytest.mark.parametrize(
     ("tamper", "seq", "reason"),
     [
@@ -181,6 +189,7 @@ def test_verify_names_the_first_record_that_was_tampered_with(ten: "Book", tampe
     assert reason in verdict.first_bad[1]
 
 
+@pytest.mark.usefixtures("pace")
 @on_sqlite
 @pytest.mark.parametrize("column", ["body", "hash"])
 def test_bytes_that_are_no_text_are_a_record_that_was_tampered_with(ten: "Book", column: str) -> None:
@@ -188,6 +197,7 @@ def test_bytes_that_are_no_text_are_a_record_that_was_tampered_with(ten: "Book",
     assert (ten.store.verify().first_bad or (0,))[0] == 4
 
 
+@pytest.mark.usefixtures("pace")
 def test_a_record_changed_with_its_hash_is_found_by_its_successor(ten: "Book") -> None:
     ten.raw(*DISARM[ten.kind], _rehashed(ten, 4, reason="forged"))
     assert ten.store.verify().first_bad == (4, "record 4 was changed or replaced: record 5 does not follow it")
@@ -199,6 +209,7 @@ def test_a_first_record_with_a_past_is_found(ten: "Book") -> None:
     assert ten.store.verify().first_bad == (1, "record 1 is not the first of its chain")
 
 
+@pytest.mark.usefixtures("pace")
 @pytest.mark.parametrize("text", ['{"a": 1}', '{"a":1.0}', "[]", "nonsense", '{"a":1,"a":1}', "[" * 100_000])
 def test_a_body_that_is_not_canonical_is_found_even_if_its_hash_fits(ten: "Book", text: str) -> None:
     ten.raw(*DISARM[ten.kind], ("UPDATE audit SET body = ?, hash = ? WHERE seq = 4", (text, leaf(text.encode()))))
