@@ -1,23 +1,24 @@
 """Whether items, controls and risks, and what belongs to them, stand in the database as their records tell."""
 
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
 from sqlalchemy import ColumnElement, select
+from sqlalchemy.exc import DBAPIError
 
 from state import acceptances, audit, comments, controls, due_dates, links, proofs, risks
 from state.acceptance import DueChange
 from state.audit import AUDIT
 from state.errors import AuditError, Damaged
 from state.items import BEGUN_WITH, ITEM, provable
-from state.model import Comment
+from state.model import Comment, Link
 from state.proof import Evidence
 from state.register import Control, Risk
 from state.rows import item_of
-from state.salted import ERASED
-from state.series import PAGE, Rows, pages
+from state.salted import ERASED, PERSON
+from state.series import PAGE, Rows, chunks, pages
 from state.told import LATER, TICKET, Thing, Values, first, piece, told
 
 _NAMES = (*BEGUN_WITH, "part_of", "claim", "accepted")
@@ -25,15 +26,18 @@ _OF_ITEMS = frozenset({"item", "acceptance", "comment", "evidence", "ticket", "d
 
 _KEPT: dict[str, tuple[str, ColumnElement[str]]] = {
     "item": ("item.created", ITEM.c.ref),
-    "control": ("control.status", controls.CONTROL.c.id),
+    "control": ("control.%", controls.CONTROL.c.id),
     "risk": ("risk.added", risks.RISK.c.id),
 }
-"""Of each kind that has a table, a record that there is of each, and by what its rows are told apart."""
+"""Of each kind with a table of its own, which records say that there is one, and by what its rows are told apart."""
 _PROVEN = audit.did("evidence.added")
 _IS_NO_ITEM = ~select(ITEM.c.ref).where(ITEM.c.ref == AUDIT.c.object).exists()
 
 _UNREADABLE = (Damaged, AuditError, ValueError, TypeError, AttributeError, LookupError)
 """What is raised where somebody wrote what the program does not write."""
+
+_NO_TEXT = "decode to UTF-8"
+"""What a file says of a text that is none."""
 
 _Ask = Callable[..., Any]
 
@@ -64,12 +68,21 @@ def apart(rows: Rows, ask: _Ask) -> Iterator[Apart]:
     risks. Their times, the names of files and what a date or a priority was at first are not looked at. Nobody can tell
     of what was erased since, nor of what was first recorded in the form that records had at first.
     """
-    for kind, standing in (("item", _items), ("control", _controls), ("risk", _risks)):
+    by_control: dict[str, Values] | None = None
+    try:
+        by_control = _by_control(ask(proofs.of_controls))
+    except _UNREADABLE:
+        yield Apart("evidence of controls", "", "not to be read", "there")
+    for kind, standing in (
+        ("item", partial(_items, rows, ask, by_control or {})),
+        ("control", partial(_controls, ask)),
+        ("risk", partial(_risks, ask)),
+    ):
         query = select(_KEPT[kind][1].label("id")).order_by(_KEPT[kind][1]).limit(PAGE)
         for page in pages(rows, query, partial(_after, query, _KEPT[kind][1]), PAGE):
-            kinds = _OF_ITEMS if kind == "item" else {kind}
-            yield from _of(rows, kinds, partial(standing, rows, ask), [str(row.id) for row in page])
-    yield from _of_evidence(rows, ask)
+            yield from _of(rows, kind, standing, [str(row.id) for row in page])
+    if by_control is not None:
+        yield from _of_evidence(rows, by_control)
     for kind, (action, id_) in _KEPT.items():
         gone = audit.did(action), ~select(id_).where(id_ == AUDIT.c.object).exists()
         query = select(AUDIT.c.object.label("id")).distinct().where(*gone).order_by(AUDIT.c.object).limit(PAGE)
@@ -81,62 +94,73 @@ def _after(query: Any, column: ColumnElement[str], last: Any) -> Any:
     return query.where(column > last.id)
 
 
-def _of(rows: Rows, kinds: Collection[str], standing: Callable[[list[str]], Values], ids: list[str]) -> Iterator[Apart]:
+def _of(rows: Rows, kind: str, standing: Callable[[list[str]], Values], ids: list[str]) -> Iterator[Apart]:
     """What differs of these; what cannot be read is found by looking at each alone."""
     try:
         stands = standing(ids)
-        said = {thing: values for thing, values in told(rows, ids).items() if thing.kind in kinds}
-        said |= {thing: first(thing.kind) for thing in stands if thing.kind == "control" and thing not in said}
-        yield from list(_differing(stands, said))
-    except _UNREADABLE:
+    except (*_UNREADABLE, DBAPIError) as error:
+        if isinstance(error, DBAPIError) and _NO_TEXT not in str(error.orig):
+            raise
         if len(ids) == 1:
-            [kind] = kinds if len(kinds) == 1 else ("item",)
             yield Apart(str(Thing(kind, ids[0])), "", "not to be read", "there")
             return
         for id_ in ids:
-            yield from _of(rows, kinds, standing, [id_])
+            yield from _of(rows, kind, standing, [id_])
+        return
+    kinds = _OF_ITEMS if kind == "item" else {kind}
+    said = {thing: values for thing, values in told(rows, ids).items() if thing.kind in kinds}
+    said |= {thing: first(thing.kind) for thing in stands if thing.kind == "control" and thing not in said}
+    yield from _differing(stands, said)
 
 
-def _items(rows: Rows, ask: _Ask, refs: list[str]) -> Values:
+def _items(rows: Rows, ask: _Ask, by_control: Mapping[str, Values], refs: list[str]) -> Values:
     items = map(item_of, rows(select(ITEM).where(ITEM.c.ref.in_(refs))))
+    is_erased = bool(rows(select(AUDIT.c.seq).where(AUDIT.c.object == PERSON).limit(1)))
     stands: Values = {Thing("item", item.ref): provable(item, _NAMES) for item in items}
     for ref, some in ask(acceptances.of_items, refs).items():
         for each in some:
             decisions = [acceptances.decided(decision) for decision in each.decisions]
             stands[Thing("acceptance", ref, each.ref)] = acceptances.provable(each) | {"decisions": decisions}
+    for ref in refs:
+        stands |= by_control.get(ref, {})  # A control may be called like an item.
     for ref, evidence in ask(proofs.of_items, refs).items():
         stands |= {Thing("evidence", ref, piece(each.ref, each.version)): _proof(each) for each in evidence}
     for ref, link in ask(links.of_items, refs).items():
-        stands[Thing("ticket", ref, TICKET)] = links.provable(link) or {}
+        stands[Thing("ticket", ref, TICKET)] = _ticket(link)
     for ref, said in ask(comments.of_items, refs).items():
-        stands |= {Thing("comment", ref, each.id): _comment(each) for each in said}
+        stands |= {Thing("comment", ref, each.id): _comment(each, is_erased=is_erased) for each in said}
     for ref, changes in ask(due_dates.of_items, refs).items():
         stands[Thing("due", ref, LATER)] = {"requests": [_request(each) for each in changes]}
     return stands
 
 
-def _controls(_rows: Rows, ask: _Ask, ids: list[str]) -> Values:
+def _controls(ask: _Ask, ids: list[str]) -> Values:
     return {Thing("control", id_): _control(each) for id_, each in ask(controls.get, ids).items()}
 
 
-def _risks(_rows: Rows, ask: _Ask, ids: list[str]) -> Values:
+def _risks(ask: _Ask, ids: list[str]) -> Values:
     return {Thing("risk", id_): _risk(each) for id_, each in ask(risks.get, ids).items()}
 
 
-def _of_evidence(rows: Rows, ask: _Ask) -> Iterator[Apart]:
-    """What differs of evidence that names controls; what it says is looked at here only where it is about no item."""
-    try:
-        evidence = ask(proofs.of_controls)
-        found = rows(select(AUDIT.c.object).distinct().where(_PROVEN, _IS_NO_ITEM).order_by(AUDIT.c.object))
-        said = told(rows, objects) if (objects := [str(row.object) for row in found]) else {}
-        stands: Values = {}
-        for each in evidence:
-            for control in each.draft.controls:
-                about = Thing("evidence", control, piece(each.ref, each.version))
-                stands[about] = _proof(each) if each.draft.item is None else {}
-        yield from list(_differing(stands, {thing: said[thing] for thing in said if thing.kind == "evidence"}))
-    except _UNREADABLE:
-        yield Apart("evidence of controls", "", "not to be read", "there")
+def _by_control(evidence: Iterable[Evidence]) -> dict[str, Values]:
+    """The evidence that names each control; what it says is looked at here only where it is about no item."""
+    found: dict[str, Values] = {}
+    for each in evidence:
+        for control in each.draft.controls:
+            about = Thing("evidence", control, piece(each.ref, each.version))
+            found.setdefault(control, {})[about] = _proof(each) if each.draft.item is None else {}
+    return found
+
+
+def _of_evidence(rows: Rows, by_control: Mapping[str, Values]) -> Iterator[Apart]:
+    """What differs of evidence that names controls, but for those that are called like an item."""
+    items = {row.ref for some in chunks(by_control) for row in rows(select(ITEM.c.ref).where(ITEM.c.ref.in_(some)))}
+    found = rows(select(AUDIT.c.object).distinct().where(_PROVEN, _IS_NO_ITEM).order_by(AUDIT.c.object))
+    said = told(rows, objects) if (objects := [str(row.object) for row in found]) else {}
+    stands: Values = {}
+    for control, some in by_control.items():
+        stands |= {} if control in items else some
+    yield from _differing(stands, {thing: values for thing, values in said.items() if thing.kind == "evidence"})
 
 
 def _differing(stands: Values, said: Values) -> Iterator[Apart]:
@@ -154,16 +178,21 @@ def _proof(each: Evidence) -> dict[str, Any]:
     return proofs.provable(each) | {"review": None if each.review is None else proofs.reviewed(each.review)}
 
 
-def _comment(each: Comment) -> dict[str, Any]:
-    """What it says, by whom, and where it stands; without what was erased or is not known."""
+def _ticket(link: Link) -> dict[str, Any]:
+    return {**(links.provable(link) or {}), "archived": link.archived, "missing": link.missing_since is not None}
+
+
+def _comment(each: Comment, *, is_erased: bool) -> dict[str, Any]:
+    """What it says, by whom, and where it stands if that is known; without what may have been erased."""
     where = {"tracker": each.tracker, "remote_id": each.remote_id} if each.remote_id else {}
     said = {"author": each.author, "text": each.text}
-    return {name: value for name, value in said.items() if value != ERASED} | where
+    return {name: value for name, value in said.items() if not (is_erased and value == ERASED)} | where
 
 
 def _request(asked: DueChange) -> dict[str, Any]:
-    decided = {"verdict": asked.verdict or None, "by": asked.decided_by or None}
-    return {"after": asked.after, "requester": asked.requester, "reason": asked.reason, **decided}
+    names = ("before", "after", "requester", "reason", "verdict")
+    decided = {"decided": asked.decided_at is not None, "by": asked.decided_by}
+    return {name: getattr(asked, name) for name in names} | decided
 
 
 def _control(each: Control) -> dict[str, Any]:
@@ -173,7 +202,8 @@ def _control(each: Control) -> dict[str, Any]:
 
 
 def _risk(each: Risk) -> dict[str, Any]:
-    return risks.provable(each) | {"scores": [{"kind": score.kind, **risks.rated(score)} for score in each.scores]}
+    scores = [{"kind": score.kind, **risks.rated(score)} for score in each.scores]
+    return risks.provable(each) | {"scores": scores, "due": each.due_since is not None}
 
 
 def _is_same(stands: Any, said: Any) -> bool:

@@ -181,7 +181,7 @@ class Known:
             return verifying.verify(connection, points) if last is None else verifying.verify_last(connection, last)
 
     def apart(self) -> Iterator[Apart]:
-        """Yield the items, acceptances and evidence that do not stand as the ledger tells, page by page."""
+        """Yield what does not stand in the database as the ledger tells, page by page."""
         return agreement.apart(self._rows, self.ask)
 
     @contextmanager

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from sqlalchemy import Connection, Row, Table, func, insert, select
+from sqlalchemy import Column, ColumnElement, Connection, Row, String, Table, func, insert, select
 
 from state import audit, verifying, whereabouts
 from state.database import Database
@@ -111,10 +111,17 @@ def _fill(source: Connection, tell: Tell, target: Connection) -> None:
 
 def _rows(connection: Connection, table: Table) -> Iterator[Row[Any]]:
     """The rows of a table in their order, read in short steps; where the installation went stays behind."""
-    query = select(table).order_by(*table.primary_key.columns).execution_options(yield_per=_BATCH)
+    order = [_in_order(connection, column) for column in table.primary_key.columns]
+    query = select(table).order_by(*order).execution_options(yield_per=_BATCH)
     if table is META:
         query = query.where(META.c.name != MOVED)
     yield from connection.execute(query)
+
+
+def _in_order(connection: Connection, column: Column[Any]) -> ColumnElement[Any]:
+    """A column by which every database orders alike: texts by their bytes, whatever language a server sorts by."""
+    is_text = isinstance(getattr(column.type, "impl_instance", column.type), String)
+    return column.collate("C") if is_text and connection.dialect.name == "postgresql" else column
 
 
 def _as_values(row: Row[Any]) -> dict[str, Any]:

@@ -1,11 +1,12 @@
 """What items, controls and risks, and what belongs to them, have according to their records."""
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import Any, NamedTuple
 
 from state import audit
 from state.audit import FORM, Told
-from state.register import ControlStatus
+from state.register import ControlStatus, ScoreKind
 from state.salted import ERASED
 from state.series import Rows
 
@@ -50,18 +51,18 @@ _BEGINNINGS: dict[str, dict[str, Any]] = {
     "item.created": dict.fromkeys(("part_of", "claim", "accepted")),
     "acceptance.requested": {"decisions": []},
     "evidence.added": {"review": None},
-    "risk.added": {"scores": []},
+    "risk.added": {"scores": [], "due": False},
     "ticket.created": {},
     "ticket.linked": {},
-    "ticket.moved": {},
 }
 """The records that tell all of something, with what each does not tell since it is not there yet."""
 _FIRST: dict[str, dict[str, Any]] = {
     "control": {"status": ControlStatus.NOT_STARTED.value, "answered_by": None, "exemption": None},
     "due": {"requests": []},
-    "comment": {},
 }
 """What something has that no record says it began."""
+_STRANGE = (ValueError, TypeError, AttributeError, LookupError)
+"""What a record raises that the program does not write; it tells nothing."""
 
 
 def told(rows: Rows, objects: Sequence[str]) -> Values:
@@ -71,7 +72,8 @@ def told(rows: Rows, objects: Sequence[str]) -> Values:
     """
     found: Values = {}
     for record in audit.log(rows, objects=objects):
-        _hear(found, record.told)
+        with suppress(*_STRANGE):
+            _hear(found, record.told)
     return found
 
 
@@ -95,52 +97,62 @@ def _hear(found: Values, record: Told) -> None:
         found.pop(about, None)
     elif action in _BEGINNINGS:
         found[about] = {**after, **_BEGINNINGS[action]} if is_new and isinstance(after, dict) else {}
-    elif (before := found.get(about, _FIRST.get(kind))) is not None:
-        said = _became(before, record)
+    elif kind == "comment" and about not in found:
+        found[about] = _comment({}, record) if is_new else {}
+    elif (before := found.get(about, _FIRST.get(kind))) is not None and (became := _BECAME.get(action)):
+        said = became(before, record)
         found[about] = before | (said if is_new else dict.fromkeys(said, ERASED))
 
 
-def _became(before: dict[str, Any], record: Told) -> dict[str, Any]:
-    """What a record says of something that was there."""
-    action, field, after = record["action"], record["field"], record["after"]
-    match action:
-        case "item.changed" | "risk.changed":
-            return {field: after}
-        case "risk.scored":
-            return _more(before, "scores", {"kind": field, **after})
-        case "control.status":
-            return {"status": after["status"]}
-        case "control.answered":
-            return {"answered_by": after}
-        case "control.exempted":
-            return {"exemption": after}
-        case "control.changed":
-            return dict(after)
-        case "evidence.reviewed" | "evidence.stored" | "acceptance.decided":
-            return _of_parts(before, action, after)
-        case "comment.sent" if before:
-            return {"tracker": after["tracker"], "remote_id": after["remote_id"]}
-        case _ if action.startswith("comment.") and "text" in after:
-            return {name: after[name] for name in ("author", "text", "tracker", "remote_id")}
-        case "due.requested" | "due.decided":
-            return {"requests": _asked(before["requests"], action, after)}
-        case _ if action.startswith("acceptance.") and "state" in after:
-            return {name: value for name, value in after.items() if name not in ("ref", "decisions")}
-        case _:
-            return {}
+def _field(_before: dict[str, Any], record: Told) -> dict[str, Any]:
+    return {record["field"]: record["after"]}
 
 
-def _of_parts(before: dict[str, Any], action: str, after: dict[str, Any]) -> dict[str, Any]:
-    """The same of what was decided or found out about something."""
-    said = {name: value for name, value in after.items() if name not in ("id", "version", "ref")}
-    match action:
-        case "evidence.reviewed":
-            return {"review": said}
-        case "evidence.stored":
-            return {"stored": True}
-        case _:
-            said.pop("until", None)
-            return _more(before, "decisions", said)
+def _whole(_before: dict[str, Any], record: Told) -> dict[str, Any]:
+    return dict(record["after"])
+
+
+def _scored(before: dict[str, Any], record: Told) -> dict[str, Any]:
+    """One more score; a current one ends that the risk is due for it."""
+    ended = {"due": False} if record["field"] == ScoreKind.CURRENT and "due" in before else {}
+    return _more(before, "scores", {"kind": record["field"], **record["after"]}) | ended
+
+
+def _decided(before: dict[str, Any], record: Told) -> dict[str, Any]:
+    names = record["after"].keys() - {"ref", "until"}
+    return _more(before, "decisions", {name: record["after"][name] for name in names})
+
+
+def _moved_on(_before: dict[str, Any], record: Told) -> dict[str, Any]:
+    """What a record of an acceptance says of all of it, if it does."""
+    after = record["after"]
+    return {name: after[name] for name in after.keys() - {"ref", "decisions"}} if "state" in after else {}
+
+
+def _reviewed(_before: dict[str, Any], record: Told) -> dict[str, Any]:
+    return {"review": {name: value for name, value in record["after"].items() if name not in ("id", "version")}}
+
+
+def _comment(_before: dict[str, Any], record: Told) -> dict[str, Any]:
+    return {name: record["after"][name] for name in ("author", "text", "tracker", "remote_id")}
+
+
+def _sent(_before: dict[str, Any], record: Told) -> dict[str, Any]:
+    """Where a comment stands; it may say other words by now than those that were sent."""
+    return {name: record["after"][name] for name in ("tracker", "remote_id")}
+
+
+def _asked(before: dict[str, Any], record: Told) -> dict[str, Any]:
+    """The requests for later due dates: one at most is open, the last, and another date takes its place."""
+    some, after = before["requests"], record["after"]
+    if some == ERASED:
+        return {}
+    is_open = bool(some) and not some[-1]["decided"]
+    if record["action"] == "due.requested":
+        new = {"before": record["before"], **after, "decided": False, "verdict": "", "by": ""}
+        return {"requests": [*(some[:-1] if is_open else some), new]}
+    decided = {"decided": True, "verdict": after["verdict"], "by": after["by"]}
+    return {"requests": [*some[:-1], some[-1] | decided]} if is_open else {}
 
 
 def _more(before: dict[str, Any], field: str, said: dict[str, Any]) -> dict[str, Any]:
@@ -148,11 +160,27 @@ def _more(before: dict[str, Any], field: str, said: dict[str, Any]) -> dict[str,
     return {field: [*before[field], said]} if field in before else {}
 
 
-def _asked(before: Any, action: str, after: dict[str, Any]) -> Any:
-    """The requests for later due dates: one at most is open, the last, and another date takes its place."""
-    if before == ERASED:
-        return before
-    is_open = bool(before) and before[-1]["verdict"] is None
-    if action == "due.requested":
-        return [*(before[:-1] if is_open else before), {**after, "verdict": None, "by": None}]
-    return [*before[:-1], before[-1] | {"verdict": after["verdict"], "by": after["by"]}] if is_open else before
+_BECAME: dict[str, Callable[[dict[str, Any], Told], dict[str, Any]]] = {
+    "item.changed": _field,
+    "risk.changed": _field,
+    "risk.scored": _scored,
+    "risk.due": lambda *_: {"due": True},
+    "ticket.moved": _whole,
+    "ticket.archived": lambda *_: {"archived": True},
+    "ticket.unarchived": lambda *_: {"archived": False},
+    "ticket.missing": lambda *_: {"missing": True},
+    "ticket.found": lambda *_: {"missing": False},
+    "control.changed": _whole,
+    "control.status": lambda _, record: {"status": record["after"]["status"]},
+    "control.answered": lambda _, record: {"answered_by": record["after"]},
+    "control.exempted": lambda _, record: {"exemption": record["after"]},
+    "comment.sent": _sent,
+    **dict.fromkeys(("comment.reworded", "comment.edited", "comment.deleted", "comment.restored"), _comment),
+    **dict.fromkeys(("due.requested", "due.decided"), _asked),
+    **{f"acceptance.{what}": _moved_on for what in ("amended", "active", "rejected", "withdrawn", "revoked")},
+    **{f"acceptance.{what}": _moved_on for what in ("voided", "lapsed", "renewed", "warned")},
+    "acceptance.decided": _decided,
+    "evidence.reviewed": _reviewed,
+    "evidence.stored": lambda *_: {"stored": True},
+}
+"""What records say of something that was there, by their action."""

@@ -21,7 +21,7 @@ from state.tables import ItemRow
 
 ITEM = ItemRow.__table__  # type: ignore[attr-defined]
 _PAGE = 2000
-_MANY = 2000
+_MANY = 6000
 """From so many records on it pays to get ready for looking at them quickly."""
 TOLERANCE = timedelta(minutes=5)
 """So far a clock may go back between two records before that is told."""

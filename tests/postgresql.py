@@ -52,10 +52,14 @@ class Server:
         """The URL of a new database with nothing in it."""
         return self.copy("template0")
 
-    def copy(self, template: str) -> str:
+    def empty_in_english(self) -> str:
+        """The same of one that sorts texts as English does; a `psycopg.Error` where the server knows no languages."""
+        return self.copy("template0", "LOCALE_PROVIDER icu ICU_LOCALE 'en-US' ENCODING 'UTF8'")
+
+    def copy(self, template: str, but: str = "") -> str:
         """The URL of a new database like `template`, given by its URL or name, to which nobody may be connected."""
         name, like = f"counterfoil_test_{uuid4().hex}", make_url(template).database if "/" in template else template
-        self.run(f"CREATE DATABASE {name} TEMPLATE {like} STRATEGY FILE_COPY")
+        self.run(f"CREATE DATABASE {name} TEMPLATE {like} STRATEGY FILE_COPY {but}")
         self.made.append(url := self.url.set(database=name).render_as_string(hide_password=False))
         return url
 

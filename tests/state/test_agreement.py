@@ -14,6 +14,7 @@ from state.model import Claim, ClaimKind, Comment, Status
 from state.persons import Person
 from state.proof import Verdict
 from state.register import ControlStatus, Exemption, Score, ScoreKind
+from tests.databases import on_sqlite
 from tests.state.conftest import WHEN
 from tests.state.test_acceptances import approved, asked, put
 from tests.state.test_controls import DRAFTS, SOC2
@@ -57,7 +58,8 @@ def with_tickets(book: "Book") -> None:
     link = book.linked(first)
     moved = replace(link, ref=replace(link.ref, key="OPS-1"), url="https://tracker.example/OPS-1")
     book.store.commit(None, Effects(touched=[moved]))
-    book.linked(second, "10002")
+    away = book.linked(second, "10002")
+    book.store.commit(None, Effects(touched=[replace(away, archived=True, missing_since=WHEN)]))
     book.linked(third, "10003")
     book.store.unlink(third.ref, book.because)
     asked_for = DueChange(
@@ -110,12 +112,14 @@ def programme(book: "Book") -> None:
         controls.stand(w.connection, w.ledger, WHEN, stood, book.because)
         risks.add(w.connection, w.ledger, [RISK, replace(RISK, id="R-0002", scores=())], book.because)
         risks.change(w.connection, w.ledger, WHEN, "R-0001", {"owner": "mia@acme.example", "gap": "none"}, book.because)
+        risks.make_due(w.connection, w.ledger, WHEN, dict.fromkeys(["R-0001", "R-0002"], "it has ended"), book.because)
         residual = Score(ScoreKind.CURRENT, 2, 2, "kim@acme.example", WHEN, "MFA is on")
         risks.score(w.connection, w.ledger, "R-0001", [residual], book.because)
 
 
 def found(book: "Book") -> list[tuple[str, str, str, str]]:
-    return [(each.name, each.field, each.stands, each.told) for each in book.store.apart()]
+    with book.store.moment() as now:
+        return [(each.name, each.field, each.stands, each.told) for each in now.apart()]
 
 
 def test_what_was_done_by_the_program_stands_as_recorded(full: "Book") -> None:
@@ -177,6 +181,19 @@ def test_what_somebody_wrote_to_acceptances_and_evidence_is_named(
         ("link WHERE item = 'AI-000002'", "url", "https://else.example", "the ticket of AI-000002", "url"),
         ("due_change WHERE verdict = ''", "after", "2027-12-24", "later due dates of AI-000001", "requests"),
         ("due_change WHERE verdict = ''", "requester", "eve", "later due dates of AI-000001", "requests"),
+        ("due_change WHERE verdict = ''", "before", "2026-01-01", "later due dates of AI-000001", "requests"),
+        (
+            "due_change WHERE verdict = ''",
+            "decided_at",
+            "2026-11-22 12:00:00",
+            "later due dates of AI-000001",
+            "requests",
+        ),
+        ("link WHERE item = 'AI-000002'", "archived", False, "the ticket of AI-000002", "archived"),
+        ("link WHERE item = 'AI-000002'", "missing_since", None, "the ticket of AI-000002", "missing"),
+        ("risk WHERE id = 'R-0002'", "due_since", None, "risk R-0002", "due"),
+        ("risk WHERE id = 'R-0001'", "due_since", "2026-11-22 12:00:00", "risk R-0001", "due"),
+        ("comment WHERE seq = 1", "text", "(erased)", "C-000001 of AI-000001", "text"),
         ("due_change WHERE verdict <> ''", "verdict", "approved", "later due dates of AI-000001", "requests"),
         ("due_change WHERE verdict <> ''", "decided_by", "eve", "later due dates of AI-000001", "requests"),
         ("comment WHERE seq = 1", "text", "Tell nobody", "C-000001 of AI-000001", "text"),
@@ -247,6 +264,33 @@ def test_a_control_and_a_risk_that_are_gone_are_named(full: "Book") -> None:
         ("control soc2:CC6.1", "", "nowhere", "there"),
         ("risk R-0002", "", "nowhere", "there"),
     ]
+
+
+def test_evidence_for_a_control_that_is_called_like_an_item_is_both(full: "Book") -> None:
+    about = replace(DRAFT, item="AI-000004", controls=("AI-000003",))
+    add(full, about, replace(DRAFT, item=None, controls=("AI-000004",)))
+    assert found(full) == []
+    full.raw("DELETE FROM evidence WHERE seq > 2")
+    assert {(name.partition(" of ")[2], stands) for name, _, stands, _ in found(full)} == {
+        ("AI-000003", "nowhere"),
+        ("AI-000004", "nowhere"),
+    }
+
+
+@on_sqlite
+@pytest.mark.parametrize(
+    ("table", "column", "name"),
+    [
+        ("item", "owner", "AI-000001"),
+        ("link", "url", "AI-000001"),
+        ("comment", "text", "AI-000001"),
+        ("control", "title", "control soc2:CC6.1"),
+        ("risk", "owner", "risk R-0001"),
+    ],
+)
+def test_a_text_that_is_none_is_named(full: "Book", table: str, column: str, name: str) -> None:
+    full.raw(f"UPDATE {table} SET {column} = CAST(X'FF' AS TEXT)")  # noqa: S608
+    assert (name, "", "not to be read", "there") in found(full)
 
 
 def test_evidence_of_controls_alone_is_looked_at_too(full: "Book") -> None:

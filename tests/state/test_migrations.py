@@ -5,6 +5,8 @@ import signal
 import subprocess
 import sys
 from contextlib import closing
+from dataclasses import replace
+from datetime import timedelta
 from itertools import chain, count
 from pathlib import Path
 from typing import Any
@@ -16,10 +18,13 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Engine, create_engine, event
 from sqlalchemy.pool import NullPool
 
+from state import controls, due_dates, risks
+from state.acceptance import DueChange
 from state.database import Database
-from state.effects import Because
+from state.effects import Because, Effects
 from state.errors import NotInitialised
 from state.model import Actor, Agent, ItemDraft, Priority
+from state.register import ControlStatus, Exemption, Score, ScoreKind
 from state.schema import HEAD, METADATA
 from state.store import Store
 from tests.databases import WHEN, Databases, raw
@@ -139,6 +144,34 @@ def test_what_each_version_left_arrives_whole_in_the_newest(databases: Databases
         assert store.verify().ok
         assert [each.words for each in store.apart()] == []
     assert _differences(url) == []
+
+
+@pytest.mark.parametrize("revision", REVISIONS)
+def test_what_goes_on_from_what_each_version_left_stands_as_recorded(databases: Databases, revision: str) -> None:
+    url = databases.empty()
+    left_behind(url, revision)
+    with Store.create(url, clock=lambda: WHEN, entropy=os.urandom) as store:
+        for item in store.list_items():
+            later = DueChange(item.ref, item.due_date, item.due_date + timedelta(days=9), "hub:tom", WHEN, reason="so")
+            store.commit(None, Effects(later=[(later, BECAUSE), (replace(later, reason="late"), BECAUSE)]))
+            [*_, asked] = store.ask(due_dates.changes, item.ref)
+            refused = replace(asked, verdict="rejected", decided_by="ruth@acme.example", decided_at=WHEN)
+            store.commit(None, Effects(later=[(refused, BECAUSE), (replace(later, requester="mia"), BECAUSE)]))
+            ours = [each for each in store.comments(item.ref) if not each.inbound]
+            sent = [replace(each, tracker="eng", remote_id=f"r-{each.id}") for each in ours if not each.remote_id]
+            store.commit(None, Effects(comments=[(each, BECAUSE) for each in sent]))
+        links = store.links(item.ref for item in store.list_items()).values()
+        store.commit(None, Effects(touched=[replace(each, archived=not each.archived) for each in links]))
+        with store.writing() as w:
+            for risk in store.ask(risks.everything):
+                scored = Score(ScoreKind.CURRENT, 1, 1, "kim@acme.example", WHEN, "less is left")
+                risks.score(w.connection, w.ledger, risk.id, [scored], BECAUSE)
+                risks.make_due(w.connection, w.ledger, WHEN, {risk.id: "it has ended"}, BECAUSE)
+            for control in store.ask(controls.controls):
+                controls.exempt(w.connection, w.ledger, control, Exemption("no hosts", "kim", WHEN), BECAUSE)
+                stood = {control.id: (ControlStatus.NOT_APPLICABLE, "no hosts")}
+                controls.stand(w.connection, w.ledger, WHEN, stood, BECAUSE)
+        assert [each.words for each in store.apart()] == []
 
 
 def test_every_version_has_left_something_in_each_of_its_tables() -> None:

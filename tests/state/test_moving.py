@@ -7,8 +7,10 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import psycopg
 import pytest
 
+from state import risks
 from state.database import Database
 from state.effects import Effects, Feed
 from state.errors import Elsewhere, LeaseHeld, StateError
@@ -19,6 +21,8 @@ from state.store import Batch, Store
 from state.ticket import Cursor
 from state.whereabouts import moved_to
 from tests.databases import Databases, Files, OnServer
+from tests.postgresql import Server
+from tests.state.test_risks import RISK
 
 if TYPE_CHECKING:
     from tests.state.conftest import Book
@@ -100,6 +104,21 @@ def test_all_of_it_arrives_and_the_ledger_is_the_same_to_the_byte(full: "Book", 
         assert new.verify().ok
         assert new.installation == full.store.installation
         assert full.actions()[-1] == "state.moved"
+
+
+@pytest.mark.postgresql
+def test_it_arrives_where_a_server_sorts_by_a_language(full: "Book", postgresql: Server) -> None:
+    with full.store.writing() as w:
+        risks.add(w.connection, w.ledger, [RISK, replace(RISK, id="db-7"), replace(RISK, id="é-1")], full.because)
+    try:
+        url = postgresql.empty_in_english()
+    except psycopg.Error as error:
+        pytest.skip(f"the server sorts by no language: {error}")
+    with closing(moved(full, url)) as new:
+        assert new.verify().ok
+        assert {each.id for each in new.ask(risks.everything)} == {"R-0001", "db-7", "é-1"}
+        assert [each.words for each in new.apart()] == []
+    postgresql.drop(url)
 
 
 def test_numbers_go_on_where_they_were(full: "Book", others: Databases) -> None:
