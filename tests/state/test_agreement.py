@@ -43,6 +43,7 @@ def full(book: "Book") -> "Book":
     put(book, active, replace(active, warned_at=WHEN))
     revised = replace(DRAFT, origin="eng", remote_id="77", controls=("CC6.1",))
     [(piece, _), _, _] = add(book, revised, replace(revised, sha256="b" * 64), replace(DRAFT, item=None, controls=TWO))
+    add(book, replace(revised, sha256="b" * 64, stored=True))
     judge(book, piece, Verdict.REJECTED, "the log of another day")
     judge(book, piece, Verdict.ACCEPTED)
     judge(book, newest(book, "EV-2"), Verdict.ACCEPTED, "read")
@@ -163,6 +164,7 @@ def test_each_value_that_somebody_else_wrote_is_named(full: "Book", column: str,
         ("evidence", "sha256", "c" * 64, "EV-000001 in version 1 of AI-000001", "sha256"),
         ("evidence", "by", "eve@acme.example", "EV-000001 in version 1 of AI-000001", "by"),
         ("evidence", "stored", 1, "EV-000001 in version 1 of AI-000001", "stored"),
+        ("evidence", "stored", 0, "EV-000001 in version 2 of AI-000001", "stored"),
         ("review", "verdict", "rejected", "EV-000001 in version 1 of AI-000001", "review"),
     ],
 )
