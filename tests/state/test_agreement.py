@@ -127,6 +127,7 @@ def test_what_was_done_by_the_program_stands_as_recorded(full: "Book") -> None:
     assert found(full) == []
 
 
+@on_sqlite
 @pytest.mark.parametrize(
     ("column", "value", "field"),
     [
@@ -151,6 +152,7 @@ def test_each_value_that_somebody_else_wrote_is_named(full: "Book", column: str,
     assert [(each.name, each.field) for each in full.store.apart()] == [("AI-000001", field)]
 
 
+@on_sqlite
 @pytest.mark.parametrize(
     ("table", "column", "value", "name", "field"),
     [
@@ -175,6 +177,7 @@ def test_what_somebody_wrote_to_acceptances_and_evidence_is_named(
     assert (name, field) in [(each.name, each.field) for each in full.store.apart()]
 
 
+@on_sqlite
 @pytest.mark.parametrize(
     ("table", "column", "value", "name", "field"),
     [
