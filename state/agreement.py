@@ -19,11 +19,9 @@ from state.register import Control, Risk
 from state.rows import item_of
 from state.salted import ERASED, PERSON
 from state.series import PAGE, Rows, chunks, pages
-from state.told import LATER, TICKET, Thing, Values, first, piece, told
+from state.told import Thing, Values, first, piece, told
 
 _NAMES = (*BEGUN_WITH, "part_of", "claim", "accepted")
-_OF_ITEMS = frozenset({"item", "acceptance", "comment", "evidence", "ticket", "due"})
-
 _KEPT: dict[str, tuple[str, ColumnElement[str]]] = {
     "item": ("item.created", ITEM.c.ref),
     "control": ("control.%", controls.CONTROL.c.id),
@@ -68,13 +66,14 @@ def apart(rows: Rows, ask: _Ask) -> Iterator[Apart]:
     risks. Their times, the names of files and what a date or a priority was at first are not looked at. Nobody can tell
     of what was erased since, nor of what was first recorded in the form that records had at first.
     """
+    is_erased = bool(rows(select(AUDIT.c.seq).where(AUDIT.c.object == PERSON).limit(1)))
     by_control: dict[str, Values] | None = None
     try:
         by_control = _by_control(ask(proofs.of_controls))
     except _UNREADABLE:
         yield Apart("evidence of controls", "", "not to be read", "there")
     for kind, standing in (
-        ("item", partial(_items, rows, ask, by_control or {})),
+        ("item", partial(_items, rows, ask, by_control or {}, is_erased=is_erased)),
         ("control", partial(_controls, ask)),
         ("risk", partial(_risks, ask)),
     ):
@@ -107,15 +106,17 @@ def _of(rows: Rows, kind: str, standing: Callable[[list[str]], Values], ids: lis
         for id_ in ids:
             yield from _of(rows, kind, standing, [id_])
         return
-    kinds = _OF_ITEMS if kind == "item" else {kind}
-    said = {thing: values for thing, values in told(rows, ids).items() if thing.kind in kinds}
+    said = {
+        thing: values
+        for thing, values in told(rows, ids).items()
+        if kind == (thing.kind if thing.kind in _KEPT else "item")
+    }
     said |= {thing: first(thing.kind) for thing in stands if thing.kind == "control" and thing not in said}
     yield from _differing(stands, said)
 
 
-def _items(rows: Rows, ask: _Ask, by_control: Mapping[str, Values], refs: list[str]) -> Values:
+def _items(rows: Rows, ask: _Ask, by_control: Mapping[str, Values], refs: list[str], *, is_erased: bool) -> Values:
     items = map(item_of, rows(select(ITEM).where(ITEM.c.ref.in_(refs))))
-    is_erased = bool(rows(select(AUDIT.c.seq).where(AUDIT.c.object == PERSON).limit(1)))
     stands: Values = {Thing("item", item.ref): provable(item, _NAMES) for item in items}
     for ref, some in ask(acceptances.of_items, refs).items():
         for each in some:
@@ -126,11 +127,11 @@ def _items(rows: Rows, ask: _Ask, by_control: Mapping[str, Values], refs: list[s
     for ref, evidence in ask(proofs.of_items, refs).items():
         stands |= {Thing("evidence", ref, piece(each.ref, each.version)): _proof(each) for each in evidence}
     for ref, link in ask(links.of_items, refs).items():
-        stands[Thing("ticket", ref, TICKET)] = _ticket(link)
+        stands[Thing("ticket", ref)] = _ticket(link)
     for ref, said in ask(comments.of_items, refs).items():
         stands |= {Thing("comment", ref, each.id): _comment(each, is_erased=is_erased) for each in said}
     for ref, changes in ask(due_dates.of_items, refs).items():
-        stands[Thing("due", ref, LATER)] = {"requests": [_request(each) for each in changes]}
+        stands[Thing("due", ref)] = {"requests": [_request(each) for each in changes]}
     return stands
 
 
@@ -179,26 +180,24 @@ def _proof(each: Evidence) -> dict[str, Any]:
 
 
 def _ticket(link: Link) -> dict[str, Any]:
-    return {**(links.provable(link) or {}), "archived": link.archived, "missing": link.missing_since is not None}
+    return {**links.provable(link), "archived": link.archived, "missing": link.missing_since is not None}
 
 
 def _comment(each: Comment, *, is_erased: bool) -> dict[str, Any]:
     """What it says, by whom, and where it stands if that is known; without what may have been erased."""
-    where = {"tracker": each.tracker, "remote_id": each.remote_id} if each.remote_id else {}
-    said = {"author": each.author, "text": each.text}
-    return {name: value for name, value in said.items() if not (is_erased and value == ERASED)} | where
+    unknown = () if each.remote_id else ("tracker", "remote_id")
+    said = comments.provable(each).items()
+    return {name: value for name, value in said if name not in unknown and not (is_erased and value == ERASED)}
 
 
 def _request(asked: DueChange) -> dict[str, Any]:
-    names = ("before", "after", "requester", "reason", "verdict")
-    decided = {"decided": asked.decided_at is not None, "by": asked.decided_by}
-    return {name: getattr(asked, name) for name in names} | decided
+    decided = {"decided": asked.decided_at is not None, **due_dates.ruled(asked)}
+    return {"before": asked.before, **due_dates.requested(asked), **decided}
 
 
 def _control(each: Control) -> dict[str, Any]:
-    exemption = None if each.exemption is None else {"by": each.exemption.by, "reason": each.exemption.reason}
-    text = {"title": each.title, "guidance_sha256": audit.digest(each.guidance), "owner": each.owner}
-    return {"status": each.status, "answered_by": each.answered_by, "exemption": exemption, **text}
+    exemption = controls.exempted(each.exemption)
+    return {"status": each.status, "answered_by": each.answered_by, "exemption": exemption, **controls.worded(each)}
 
 
 def _risk(each: Risk) -> dict[str, Any]:

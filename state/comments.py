@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from typing import Any
 
 from sqlalchemy import Connection, and_, bindparam, insert, select, text, tuple_, update
 
@@ -139,8 +140,13 @@ def _update(connection: Connection, each: Comment) -> None:
 
 
 def _note(ledger: Ledger, action: str, each: Comment, because: Because, before: object = None) -> None:
-    after = {"id": each.id, "author": each.author, "tracker": each.tracker, "remote_id": each.remote_id}
-    ledger.note(action, each.item, because, before=before, after=after | {"text": each.text})
+    ledger.note(action, each.item, because, before=before, after=provable(each))
+
+
+def provable(each: Comment) -> dict[str, Any]:
+    """A comment as records hold it."""
+    names = ("id", "author", "tracker", "remote_id", "text")
+    return {name: getattr(each, name) for name in names}
 
 
 def _known(connection: Connection, each: Comment) -> Comment:

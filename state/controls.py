@@ -52,12 +52,17 @@ def add_framework(
         naming.found_by_all(connection, controls=True)
     changed = [(known[key], d) for d in drafts if (key := folded(d.code)) in known and _differs(known[key], d)]
     for before, draft in changed:
-        values = {"title": draft.title, "guidance": draft.guidance, "owner": draft.owner or before.owner}
+        after = replace(before, title=draft.title, guidance=draft.guidance, owner=draft.owner or before.owner)
+        values = {name: getattr(after, name) for name in ("title", "guidance", "owner")}
         connection.execute(update(CONTROL).where(CONTROL.c.id == before.id).values(**values))
-        after = {"title": draft.title, "guidance_sha256": digest(draft.guidance), "owner": values["owner"]}
-        ledger.note("control.changed", before.id, because, after=after)
+        ledger.note("control.changed", before.id, because, after=worded(after))
     unnamed = tuple(each.code for key, each in known.items() if key not in codes)
     return Added(len(fresh), len(changed), unnamed)
+
+
+def worded(control: Control) -> dict[str, Any]:
+    """The texts of a control as records hold them."""
+    return {"title": control.title, "guidance_sha256": digest(control.guidance), "owner": control.owner}
 
 
 def _keep_framework(connection: Connection, ledger: Ledger, new: Framework, count: int, because: Because) -> None:
@@ -178,8 +183,12 @@ def exempt(
     values = (exemption.reason, exemption.by, exemption.at) if exemption else (None, None, None)
     changes = dict(zip(names, values, strict=True))
     connection.execute(update(CONTROL).where(CONTROL.c.id == about.id).values(**changes, stale=1))
-    after = {"by": exemption.by, "reason": exemption.reason} if exemption else None
-    ledger.note("control.exempted", about.id, because, after=after)
+    ledger.note("control.exempted", about.id, because, after=exempted(exemption))
+
+
+def exempted(exemption: Exemption | None) -> dict[str, Any] | None:
+    """An exemption as records hold it."""
+    return None if exemption is None else {"by": exemption.by, "reason": exemption.reason}
 
 
 def stale(connection: Connection, most: int) -> list[str]:

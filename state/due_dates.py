@@ -46,8 +46,7 @@ def ask(connection: Connection, ledger: Ledger, asked: DueChange, because: Becau
         connection.execute(insert(DUE).values(seq=number_, **values, **decided))
     else:
         connection.execute(update(DUE).where(seq == open_.seq).values(**values))
-    after = {"after": asked.after, "requester": asked.requester, "reason": asked.reason}
-    ledger.note("due.requested", asked.item, because, field="due_date", before=asked.before, after=after)
+    ledger.note("due.requested", asked.item, because, field="due_date", before=asked.before, after=requested(asked))
     return True
 
 
@@ -57,9 +56,19 @@ def decide(connection: Connection, ledger: Ledger, decided: DueChange, because: 
     values = {name: getattr(decided, name) for name in ("verdict", "decided_by", "decided_at", "decided_why")}
     if not connection.execute(update(DUE).where(*here).values(**values)).rowcount:
         return False
-    after = {"after": decided.after, "by": decided.decided_by, "verdict": decided.verdict}
+    after = {"after": decided.after, **ruled(decided)}
     ledger.note("due.decided", decided.item, because, field="due_date", before=decided.before, after=after)
     return True
+
+
+def requested(change: DueChange) -> dict[str, Any]:
+    """A request as records hold it."""
+    return {"after": change.after, "requester": change.requester, "reason": change.reason}
+
+
+def ruled(change: DueChange) -> dict[str, Any]:
+    """What was decided about it, in the same way."""
+    return {"by": change.decided_by, "verdict": change.verdict}
 
 
 def asked_for(connection: Connection, item: str) -> DueChange | None:

@@ -142,7 +142,8 @@ def link(
     known = of_items(connection, (each.item for each, _ in linked))
     for each, because in linked:
         action = "ticket.created" if each.marker.key in created else "ticket.linked"
-        ledger.note(action, each.item, because, before=provable(known.get(each.item)), after=provable(each))
+        before = provable(known[each.item]) if each.item in known else None
+        ledger.note(action, each.item, because, before=before, after=provable(each))
     last = {each.item: each for each, _ in linked}.values()
     same = [each for each in last if each.item in known and known[each.item].ref == each.ref]
     others = [each for each in last if not (each.item in known and known[each.item].ref == each.ref)]
@@ -185,10 +186,8 @@ def unlink(connection: Connection, ledger: Ledger, now: datetime, item: str, bec
     return link
 
 
-def provable(link: Link | None) -> dict[str, Any] | None:
-    """A link as records hold it, `None` for none."""
-    if link is None:
-        return None
+def provable(link: Link) -> dict[str, Any]:
+    """A link as records hold it."""
     return {"tracker": link.ref.tracker, "id": link.ref.id, "key": link.ref.key, "url": link.url}
 
 

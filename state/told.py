@@ -25,6 +25,10 @@ class Thing(NamedTuple):
                 return self.object
             case "control" | "risk":
                 return f"{self.kind} {self.object}"
+            case "ticket":
+                return f"the ticket of {self.object}"
+            case "due":
+                return f"later due dates of {self.object}"
             case _:
                 return f"{self.name} of {self.object}"
 
@@ -32,21 +36,14 @@ class Thing(NamedTuple):
 Values = dict[Thing, dict[str, Any]]
 """What is known of things, by field."""
 
-TICKET, LATER = "the ticket", "later due dates"
-
-_NAMED: dict[str, Callable[[Any], str]] = {
-    "item": lambda _: "",
-    "control": lambda _: "",
-    "risk": lambda _: "",
-    "ticket": lambda _: TICKET,
-    "due": lambda _: LATER,
+_ALONE = frozenset({"item", "control", "risk", "ticket", "due"})
+"""Of these there is one under an object; `ticket` is the one that an item has, `due` what was asked for of its date."""
+_NAMED: dict[str, Callable[[dict[str, Any]], str]] = {
     "acceptance": lambda after: str(after.get("ref")),
     "comment": lambda after: str(after.get("id")),
     "evidence": lambda after: piece(after.get("id"), after.get("version")),
 }
-"""What something is called under the object of its records, by the kind of these."""
-_PARTS = ("acceptance", "comment", "evidence")
-"""Of these there may be several under an object, so what is recorded of one names it."""
+"""Of these there may be several, and what is recorded of one names it."""
 _BEGINNINGS: dict[str, dict[str, Any]] = {
     "item.created": dict.fromkeys(("part_of", "claim", "accepted")),
     "acceptance.requested": {"decisions": []},
@@ -90,9 +87,9 @@ def first(kind: str) -> dict[str, Any]:
 def _hear(found: Values, record: Told) -> None:
     action, after, is_new = record["action"], record["after"], record["v"] == FORM
     kind = action.partition(".")[0]
-    if kind not in _NAMED or (kind in _PARTS and not isinstance(after, dict)):
+    if kind not in _ALONE and (kind not in _NAMED or not isinstance(after, dict)):
         return
-    about = Thing(kind, record["object"], _NAMED[kind](after))
+    about = Thing(kind, record["object"], "" if kind in _ALONE else _NAMED[kind](after))
     if action == "ticket.unlinked":
         found.pop(about, None)
     elif action in _BEGINNINGS:

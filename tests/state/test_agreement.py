@@ -67,7 +67,7 @@ def with_tickets(book: "Book") -> None:
         first.ref, first.due_date, date(2027, 5, 1), "hub:tom", WHEN, "eng", "e1", "the vendor is late"
     )
     refused = replace(
-        *(asked_for,), after=date(2027, 6, 1), verdict="rejected", decided_by="ruth@acme.example", decided_at=WHEN
+        asked_for, after=date(2027, 6, 1), verdict="rejected", decided_by="ruth@acme.example", decided_at=WHEN
     )
     for change in (asked_for, replace(asked_for, after=date(2027, 6, 1)), refused, asked_for):
         book.store.commit(None, Effects(later=[(change, book.because)]))
