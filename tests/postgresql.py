@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from select import select
 from typing import Any
 from uuid import uuid4
 
@@ -47,6 +48,7 @@ class Server:
     url: URL
     made: list[str] = field(default_factory=list)
     roles: list[str] = field(default_factory=list)
+    sessions: dict[int, psycopg.Connection] = field(default_factory=dict)
 
     def empty(self) -> str:
         """The URL of a new database with nothing in it."""
@@ -83,8 +85,21 @@ class Server:
         self.roles.clear()
 
     def run(self, statement: str, *values: object) -> list[tuple[Any, ...]]:
-        """Run one statement as the owner of everything; gives what it found."""
-        return run(self.url.render_as_string(hide_password=False), statement, values)
+        """Run one statement as the owner of everything; gives what it found.
+
+        Each process has one session for all, until a server that goes down says so to it unasked.
+        """
+        mine = os.getpid()
+        if mine in self.sessions and select([self.sessions[mine]], [], [], 0)[0]:
+            self.leave()
+        if mine not in self.sessions:
+            self.sessions[mine] = _session(self.url)
+        return _run(self.sessions[mine], statement, values)
+
+    def leave(self) -> None:
+        """End that session; a next statement begins another."""
+        if session := self.sessions.pop(os.getpid(), None):
+            session.close()
 
 
 @dataclass
@@ -111,16 +126,14 @@ def as_role(url: str, name: str) -> str:
 @contextmanager
 def session(url: str) -> Iterator[psycopg.Connection]:
     """A connection to a database as of somebody who has another program; each statement is kept at once."""
-    plain = make_url(url).set(drivername="postgresql").render_as_string(hide_password=False)
-    with psycopg.connect(plain, autocommit=True) as connection:
+    with _session(make_url(url)) as connection:
         yield connection
 
 
 def run(url: str, statement: str, values: Any = ()) -> list[tuple[Any, ...]]:
     """Run one statement in a session of its own; gives what it found."""
     with session(url) as connection:
-        found = connection.execute(statement.encode(), values or None)
-        return found.fetchall() if found.description else []
+        return _run(connection, statement, values)
 
 
 @contextmanager
@@ -134,6 +147,7 @@ def running() -> Iterator[Server]:
     server = Server(make_url(named))
     yield server
     server.clear()
+    server.leave()
 
 
 @contextmanager
@@ -152,8 +166,19 @@ def own() -> Iterator[Own]:
         _make(server)
         server.control("start")
         yield server
+        server.leave()
     finally:
         watcher.communicate()
+
+
+def _session(url: URL) -> psycopg.Connection:
+    plain = url.set(drivername="postgresql").render_as_string(hide_password=False)
+    return psycopg.connect(plain, autocommit=True)
+
+
+def _run(session: psycopg.Connection, statement: str, values: Any) -> list[tuple[Any, ...]]:
+    found = session.execute(statement.encode(), values or None)
+    return found.fetchall() if found.description else []
 
 
 def _socket(folder: Path) -> URL:

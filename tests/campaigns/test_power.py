@@ -13,8 +13,8 @@ pytestmark = pytest.mark.skipif(bool(tracing.usable()), reason=f"no system call 
 
 def test_after_a_power_cut_it_comes_to_the_same_end(root: Path) -> None:
     many = len(list(recorded(root, "github").moments()))
-    states = [("github", place) for place in evenly(many, 5)]
-    assert [case for case in (try_one(root, 1, states, number) for number in range(5)) if case.wrong] == []
+    states = [("github", place) for place in evenly(many, 3)]
+    assert [case for case in (try_one(root, 1, states, number) for number in range(3)) if case.wrong] == []
 
 
 def test_no_request_is_sent_before_its_intention_is_synced(root: Path, tmp_path: Path) -> None:
