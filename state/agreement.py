@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from sqlalchemy import ColumnElement, select
+from sqlalchemy import ColumnElement, and_, case, or_, select
 from sqlalchemy.exc import DBAPIError
 
 from state import acceptances, audit, comments, controls, due_dates, links, proofs, risks
@@ -28,8 +28,14 @@ _KEPT: dict[str, tuple[str, ColumnElement[str]]] = {
     "risk": ("risk.added", risks.RISK.c.id),
 }
 """Of each kind with a table of its own, which records say that there is one, and by what its rows are told apart."""
-_PROVEN = audit.did("evidence.added")
-_IS_NO_ITEM = ~select(ITEM.c.ref).where(ITEM.c.ref == AUDIT.c.object).exists()
+_GONE = {
+    kind: and_(audit.did(action), ~select(id_).where(id_ == AUDIT.c.object).exists())
+    for kind, (action, id_) in (_KEPT | {"evidence": ("evidence.added", ITEM.c.ref)}).items()
+}
+"""Which records tell of something that has no row; evidence has none here that is about a control and no item."""
+_KIND = case(*((which, kind) for kind, which in _GONE.items())).label("kind")
+_ALL_GONE = select(AUDIT.c.object.label("id"), _KIND).distinct().where(or_(*_GONE.values())).order_by(AUDIT.c.object)
+"""Of all kinds at once: to look through the texts of all records takes long."""
 
 _UNREADABLE = (Damaged, AuditError, ValueError, TypeError, AttributeError, LookupError)
 """What is raised where somebody wrote what the program does not write."""
@@ -72,6 +78,7 @@ def apart(rows: Rows, ask: _Ask) -> Iterator[Apart]:
         by_control = _by_control(ask(proofs.of_controls))
     except _UNREADABLE:
         yield Apart("evidence of controls", "", "not to be read", "there")
+    gone = rows(_ALL_GONE)
     for kind, standing in (
         ("item", partial(_items, rows, ask, by_control or {}, is_erased=is_erased)),
         ("control", partial(_controls, ask)),
@@ -81,12 +88,9 @@ def apart(rows: Rows, ask: _Ask) -> Iterator[Apart]:
         for page in pages(rows, query, partial(_after, query, _KEPT[kind][1]), PAGE):
             yield from _of(rows, kind, standing, [str(row.id) for row in page])
     if by_control is not None:
-        yield from _of_evidence(rows, by_control)
-    for kind, (action, id_) in _KEPT.items():
-        gone = audit.did(action), ~select(id_).where(id_ == AUDIT.c.object).exists()
-        query = select(AUDIT.c.object.label("id")).distinct().where(*gone).order_by(AUDIT.c.object).limit(PAGE)
-        for page in pages(rows, query, partial(_after, query, AUDIT.c.object), PAGE):
-            yield from (Apart(str(Thing(kind, row.id)), "", "nowhere", "there") for row in page)
+        yield from _of_evidence(rows, by_control, [str(row.id) for row in gone if row.kind == "evidence"])
+    for kind in _KEPT:
+        yield from (Apart(str(Thing(kind, row.id)), "", "nowhere", "there") for row in gone if row.kind == kind)
 
 
 def _after(query: Any, column: ColumnElement[str], last: Any) -> Any:
@@ -153,11 +157,12 @@ def _by_control(evidence: Iterable[Evidence]) -> dict[str, Values]:
     return found
 
 
-def _of_evidence(rows: Rows, by_control: Mapping[str, Values]) -> Iterator[Apart]:
-    """What differs of evidence that names controls, but for those that are called like an item."""
+def _of_evidence(rows: Rows, by_control: Mapping[str, Values], objects: list[str]) -> Iterator[Apart]:
+    """What differs of evidence that names controls, but for those that are called like an item; `objects` are those
+    which records about evidence name.
+    """
     items = {row.ref for some in chunks(by_control) for row in rows(select(ITEM.c.ref).where(ITEM.c.ref.in_(some)))}
-    found = rows(select(AUDIT.c.object).distinct().where(_PROVEN, _IS_NO_ITEM).order_by(AUDIT.c.object))
-    said = told(rows, objects) if (objects := [str(row.object) for row in found]) else {}
+    said = told(rows, objects) if objects else {}
     stands: Values = {}
     for control, some in by_control.items():
         stands |= {} if control in items else some

@@ -1,32 +1,26 @@
 """What checking the ledger finds: whether each record is whole, follows the one before, and led to its checkpoints."""
 
-from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
-from typing import Any, NamedTuple, Protocol
+from datetime import datetime
+from itertools import islice
+from typing import Protocol
 
 from sqlalchemy import Connection, func, select
 
 from state import salted
-from state.audit import AUDIT, GENESIS, canonical, leaf, read, read_quickly, told_of
+from state.audit import AUDIT, GENESIS, canonical, leaf, read, read_quickly
 from state.checkpoint import Head
-from state.columns import as_stored
 from state.errors import AuditError
 from state.guards import lacking
 from state.merkle import Tree
-from state.series import pages
 from state.shape import has_shape, is_ordinary, stands_well
+from state.stored import PAGE, Heard, InDatabase, Records, Stored, Texts, Times
 from state.tables import ItemRow
 
 ITEM = ItemRow.__table__  # type: ignore[attr-defined]
-_PAGE = 2000
 _MANY = 6000
 """From so many records on it pays to get ready for looking at them quickly."""
-TOLERANCE = timedelta(minutes=5)
-"""So far a clock may go back between two records before that is told."""
-_RECORDED = ',"recorded":"'
-_MOMENT = len("2026-11-22T12:00:00.000000Z")
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,51 +68,76 @@ class Verdict:
     backdated: tuple[int, ...] = ()
 
 
-class Stored(NamedTuple):
-    """A record as it stands in the database, whatever stands there."""
+@dataclass(frozen=True, slots=True)
+class Share:
+    """What a share of the records came to, each of which is in order by itself and follows the one before it.
 
-    seq: int
+    `prev` is what the first says comes before it; their `hashes` are in order, and `heard` tells when they were written
+    down. All of their personal texts are there.
+    """
+
     prev: str
-    hash: str
-    object: str
-    body: str
+    hashes: Sequence[str]
+    heard: Heard
 
 
-class Records(Protocol):
-    """A ledger to be checked, wherever it is kept."""
+class Second(Protocol):
+    """Somebody who looks at shares of so many `pages` further on meanwhile."""
 
-    def pages(self, after: int) -> Iterator[Sequence[Stored]]:
-        """The records after a number, in order."""
-        ...
+    pages: int
 
-    def held(self, wanted: Iterable[str]) -> dict[str, bool]:
-        """Those of the hashes whose personal text is there, and whether each was made of it."""
-        ...
+    def share(self, after: int, wanted: Collection[int]) -> Share | None:
+        """The share after this number; `None` where all is not in order in it, or it was not looked at.
 
-    def erased(self) -> Iterable[tuple[str, int]]:
-        """The hashes of the personal texts that records say were erased, each with the number of the record."""
+        Of the records after the `wanted` numbers it is told when they were written down.
+        """
         ...
 
 
 def check(
-    records: Records, points: Iterable[Point] = (), start: Start | None = None, standing: Standing | None = None
+    records: Records,
+    points: Iterable[Point] = (),
+    start: Start | None = None,
+    standing: Standing | None = None,
+    second: Second | None = None,
 ) -> Verdict:
     """Check every record from the `start`: its text, its hash, its number, that it follows the one before it, the
     personal texts that belong to it, and that the whole is what its checkpoints were made over.
 
     `standing` says which of the points are to agree, once it is known where the tree came to at each of their sizes.
+    What the `second` does not vouch for is looked at here.
     """
     asked = list(points)
     made = _Check(start or Start(), {point.head.size for point in asked})
-    wrong = made.run(records)
+    wrong = made.run(records, second)
     return made.verdict(wrong, asked if standing is None else standing(made.roots))
 
 
+def share(records: Records, after: int, upto: int, many: int, wanted: Collection[int]) -> Share | None:
+    """What so `many` pages of records after a number came to, up to the one called `upto`, if all is in order there."""
+    texts, times, hashes, prev = Texts(), Times(wanted), list[str](), ""
+    for page in islice(records.pages(after), many):
+        some = [stored for stored in page if stored.seq <= upto]
+        for stored in some:
+            prev = prev or stored.prev
+            if fault(stored, after + len(hashes), hashes[-1] if hashes else prev) is not None:
+                return None
+            hashes.append(stored.hash)
+            times.hear(stored)
+        if texts.fault(records, some) is not None or texts.redacted:
+            return None
+    return Share(prev, hashes, times.heard)
+
+
 def verify(
-    connection: Connection, points: Iterable[Point] = (), start: Start | None = None, standing: Standing | None = None
+    connection: Connection,
+    points: Iterable[Point] = (),
+    start: Start | None = None,
+    standing: Standing | None = None,
+    second: Second | None = None,
 ) -> Verdict:
     """Check the records of a database as `check` does, and that nobody took away what guards them."""
-    verdict = check(_InDatabase(connection), points, start, standing)
+    verdict = check(InDatabase(connection), points, start, standing, second)
     size = verdict.tree.size if verdict.tree is not None else 0
     if verdict.ok and not size and connection.execute(select(func.count()).select_from(ITEM)).scalar_one():
         return replace(
@@ -148,26 +167,42 @@ class _Check:
         self._head = start.head
         self._first = start.tree.size
         self._before = start
-        self._texts = _Texts()
-        self._times = _Times({start.tree.size, *wanted})
+        self._texts = Texts()
+        self._times = Times({start.tree.size, *wanted})
         self._keep()
 
-    def run(self, records: Records) -> tuple[int, str] | None:
+    def run(self, records: Records, second: Second | None) -> tuple[int, str] | None:
         """The first record that is bad by itself, or does not follow the one before it."""
-        for page in records.pages(self._first):
-            quick = self.tree.size - self._first >= _MANY
-            for stored in page:
-                if (wrong := fault(stored, self.tree.size, self._head, quick=quick)) is not None:
+        while True:
+            begun = self.tree.size
+            share = second.share(begun, self._wanted) if second else None
+            if share is not None and share.prev == self._head:
+                self._grow(share.hashes)
+                self._times.follow(share.heard)
+                continue
+            for page in islice(records.pages(begun), second.pages if second else None):
+                if (wrong := self._look(page) or self._texts.fault(records, page)) is not None:
                     return wrong
-                if stored is page[-1]:
-                    self._before = Start(self._head, Tree(self.tree.size, self.tree.edge))
-                self.tree.push(bytes.fromhex(stored.hash))
-                self._head = stored.hash
-                self._times.hear(stored)
-                self._keep()
-            if (wrong := self._texts.fault(records, page)) is not None:
+            if second is None or self.tree.size < begun + second.pages * PAGE:
+                return None
+
+    def _look(self, page: Sequence[Stored]) -> tuple[int, str] | None:
+        quick = self.tree.size - self._first >= _MANY
+        for stored in page:
+            if (wrong := fault(stored, self.tree.size, self._head, quick=quick)) is not None:
                 return wrong
+            self._grow((stored.hash,), last=stored is page[-1])
+            self._times.hear(stored)
         return None
+
+    def _grow(self, hashes: Sequence[str], *, last: bool = True) -> None:
+        """Take in records that are in order, and keep where it stood before the very last."""
+        for place, hash_ in enumerate(hashes, 1):
+            if last and place == len(hashes):
+                self._before = Start(self._head, Tree(self.tree.size, self.tree.edge))
+            self.tree.push(bytes.fromhex(hash_))
+            self._head = hash_
+            self._keep()
 
     def verdict(self, wrong: tuple[int, str] | None, points: Iterable[Point]) -> Verdict:
         """What there is to say: what is wrong first, a record or what a checkpoint was made over."""
@@ -208,71 +243,6 @@ class _Check:
         return size + 1, f"the ledger ends at record {size:,}, and {there} signed ({point.place})"
 
 
-class _Times:
-    """When the records that were read say that they were written down."""
-
-    def __init__(self, wanted: Collection[int]) -> None:
-        self._wanted = wanted
-        self._told: dict[int, str] = {}
-        self._last = (0, "")
-        self._backdated: list[int] = []
-
-    def hear(self, stored: Stored) -> None:
-        """One more record, whose text is in canonical form and has all of its parts."""
-        at = stored.body.rindex(_RECORDED) + len(_RECORDED)
-        seq, said = stored.seq, stored.body[at : at + _MOMENT]
-        last, self._last = self._last[1], (seq, said)
-        if said < last and datetime.fromisoformat(last) - datetime.fromisoformat(said) > TOLERANCE:
-            self._backdated.append(seq)
-        if seq - 1 in self._wanted:
-            self._told[seq] = said
-
-    def told(self) -> tuple[dict[int, datetime], tuple[int, ...]]:
-        """When those were recorded that come after what was wanted, and the last one, and which went back."""
-        told = self._told | ({self._last[0]: self._last[1]} if self._last[0] else {})
-        return {seq: datetime.fromisoformat(said) for seq, said in told.items()}, tuple(self._backdated)
-
-
-class _Texts:
-    """The personal texts of the records that were read: each is what its hash was made of, or was erased on record."""
-
-    def __init__(self) -> None:
-        self._known: set[str] = set()
-        self._erased: dict[str, int] | None = None
-        self._redacted: set[str] = set()
-
-    @property
-    def redacted(self) -> int:
-        """How many texts are gone."""
-        return len(self._redacted)
-
-    @property
-    def erasing(self) -> dict[int, int]:
-        """How many of them are gone by which record, the first that says so."""
-        return dict(sorted(Counter((self._erased or {})[each] for each in self._redacted).items()))
-
-    def fault(self, records: Records, page: Sequence[Stored]) -> tuple[int, str] | None:
-        """The first record of a page whose personal text is not what was recorded."""
-        named = [(stored.seq, each) for stored in page for each in salted.named_in(stored.body)]
-        new = dict.fromkeys(each for _, each in named if each not in self._known)
-        found = records.held(new)
-        false = {each for each, true in found.items() if not true}
-        gone = new.keys() - found.keys()
-        if gone and self._erased is None:
-            self._erased = dict(reversed([*records.erased()]))
-        for seq, each in named:
-            if each in false:
-                return seq, f"a personal text that record {seq} stands for was changed"
-            if each in gone and each not in (self._erased or ()):
-                return (
-                    seq,
-                    f"a personal text that record {seq} stands for is gone, and no record says that it was erased",
-                )
-        self._redacted |= gone
-        self._known = {*found} if len(self._known) > _PAGE * 5 else self._known | found.keys()
-        return None
-
-
 def fault(row: Stored, seq: int, prev: str, *, quick: bool = True) -> tuple[int, str] | None:
     """What is wrong with a record that should come after number `seq` with hash `prev`.
 
@@ -310,51 +280,6 @@ def _inner_fault(row: Stored, *, quick: bool) -> str | None:
     if not has_shape(body) or not stands_well(row.body, len(salted.named_in(row.body))):
         return "has not the parts of a record"
     return None
-
-
-@dataclass(frozen=True, slots=True)
-class _InDatabase:
-    """The records of a database."""
-
-    connection: Connection
-
-    def pages(self, after: int) -> Iterator[list[Stored]]:
-        """The records after a number, in order."""
-        return _pages(self.connection, after)
-
-    def held(self, wanted: Iterable[str]) -> dict[str, bool]:
-        """Those of the hashes whose personal text is there, and whether each was made of it."""
-        return salted.held(self.connection, wanted)
-
-    def erased(self) -> Iterable[tuple[str, int]]:
-        """The hashes of the personal texts that records say were erased, each with the number of the record."""
-        return erased(told_of(self.connection, salted.PERSON))
-
-
-def erased(records: Iterable[Mapping[str, Any]]) -> Iterator[tuple[str, int]]:
-    """The hashes of the personal texts that these records, about people, say were erased, and which record does."""
-    for told in records:
-        after, seq = told.get("after"), told.get("seq")
-        hashes = after.get("hashes") if told.get("action") == salted.GONE and isinstance(after, Mapping) else None
-        if isinstance(hashes, list) and isinstance(seq, int):
-            yield from ((each, seq) for each in hashes if isinstance(each, str))
-
-
-def _pages(connection: Connection, after: int) -> Iterator[list[Stored]]:
-    """The stored records after a number in order, read so that even broken text arrives."""
-    names = ("prev", "hash", "object", "body")
-    columns = as_stored(connection, *(AUDIT.c[name] for name in names))
-    query = select(AUDIT.c.seq, *columns).order_by(AUDIT.c.seq).limit(_PAGE)
-    first = query.where(AUDIT.c.seq > after) if after else query
-    found = pages(
-        lambda some: connection.execute(some).all(), first, lambda last: query.where(AUDIT.c.seq > last.seq), _PAGE
-    )
-    for page in found:
-        yield [Stored(row[0], *map(_text, row[1:])) for row in page]
-
-
-def _text(value: str | bytes | None) -> str:
-    return value.decode("utf-8", "surrogateescape") if isinstance(value, bytes) else value or ""
 
 
 def _hash_of(connection: Connection, seq: int) -> str:

@@ -14,8 +14,9 @@ from state import audit, checkpoint, checkpoints, merkle
 from state.checkpoint import BadKey, Head, NoCheckpoint, PublicKey, epoch, is_of
 from state.checkpoints import FORKED, LEDGER, ROTATED
 from state.errors import StateError
+from state.second import second
 from state.store import Store
-from state.verifying import Point, Standing, Verdict, verify
+from state.verifying import Point, Second, Standing, Verdict, verify
 
 _HERE = "this database"
 EVERY = 100
@@ -109,13 +110,13 @@ class Books:
     check: Check
 
 
-def books(connection: Connection) -> Books:
-    """The ledger of a database."""
+def books(connection: Connection, helper: Second | None = None) -> Books:
+    """The ledger of a database, which a `helper` looks at too."""
     return Books(
         audit.told_of(connection, LEDGER),
         audit.head(connection)[0],
         _own(connection),
-        lambda points, standing: verify(connection, points, standing=standing),
+        lambda points, standing: verify(connection, points, standing=standing, second=helper),
     )
 
 
@@ -129,7 +130,8 @@ def examine(store: Store, kept: Iterable[Kept], known: Sequence[PublicKey], know
     """
     elsewhere = list(kept)
     with store.moment() as now, now.reading() as connection:
-        found = examined(connection, elsewhere, known, known_epoch)
+        with second(connection) as helper:
+            found = concluded(books(connection, helper), elsewhere, known, known_epoch)
         apart = tuple(each.words for each in now.apart()) if found.verdict.ok else ()
     return replace(found, conclusion=Conclusion.TAMPERED, apart=apart) if apart else found
 

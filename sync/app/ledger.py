@@ -9,7 +9,7 @@ from connectors.anchors.base import Anchor, AnchorError, Kept
 from connectors.anchors.directory import Directory
 from state.checkpoint import PublicKey
 from state.errors import Busy, Damaged, Unreachable
-from state.verifying import TOLERANCE
+from state.stored import TOLERANCE
 from sync.app import shapes, show
 from sync.app.anchoring import anchors
 from sync.app.failures import IN_ORDER, KNOWN, Mistaken, words

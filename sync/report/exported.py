@@ -10,11 +10,12 @@ from zipfile import BadZipFile, ZipFile
 from zipfile import Path as Inside
 
 from connectors.anchors.base import Kept
-from state import audit, salted, verifying
+from state import audit, salted, stored
 from state.checkpoint import PublicKey
 from state.checkpoints import LEDGER
 from state.errors import StateError
-from state.verifying import Stored, check
+from state.stored import Stored
+from state.verifying import check
 from sync.proving import Books, Finding, concluded
 
 _PAGE = 2000
@@ -53,7 +54,7 @@ class Exported:
 
     def erased(self) -> Iterator[tuple[str, int]]:
         """The hashes of the personal texts that records say were erased, each with the number of the record."""
-        return verifying.erased(self.told_of(salted.PERSON))
+        return stored.erased(self.told_of(salted.PERSON))
 
     def told_of(self, about: str) -> list[Mapping[str, Any]]:
         """What the records of one object say, in their order, as far as they can be read."""

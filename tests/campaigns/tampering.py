@@ -24,7 +24,8 @@ from state.merkle import Tree
 from state.model import Actor, Agent, ItemDraft, Priority
 from state.salted import named_in
 from state.store import Store
-from state.verifying import Stored, fault
+from state.stored import Stored
+from state.verifying import fault
 from sync.notary import Notary
 from sync.proving import Conclusion, Finding, examined
 from tests.campaigns import statements

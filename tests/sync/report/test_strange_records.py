@@ -17,8 +17,9 @@ from connectors.anchors.directory import Directory
 from state.audit import GENESIS, canonical, leaf
 from state.errors import Tampered
 from state.store import Store
+from state.stored import Stored
 from state.vault import Vault
-from state.verifying import Stored, fault
+from state.verifying import fault
 from sync.notary import Notary
 from sync.proving import Conclusion, examine, examined
 from sync.report import bundle, verify
