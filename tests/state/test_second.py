@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from state.audit import leaf
 from state.checkpoint import Head
 from state.effects import Because, Effects, Note
 from state.lease import Holder
@@ -29,6 +30,7 @@ MIA = Because(Agent(Actor.HUMAN, "counterfoil", "mia@acme.example", "Mia"), run=
 LONG = b"a long ledger...".ljust(16)
 EMPTY = Start()
 FOURTH = 3 * PAGE
+WHY = f"record {FOURTH} was changed or replaced: record {FOURTH + 1} does not follow it"
 SHARES = {"before": 1500, "first": FOURTH + 1, "in": FOURTH + 700, "last": FOURTH + PAGE, "after": FOURTH + PAGE + 1}
 """Records by how they stand to the fourth share, which the second process looks at, as at the sixth."""
 TAMPERED = {
@@ -117,6 +119,19 @@ def test_two_name_the_same_record_as_one(how: str, where: str, ledger: tuple[str
     one = alone(url, points)
     assert one.first_bad is not None
     assert whole(by_two(url, points)) == whole(one)
+
+
+@on_sqlite
+def test_two_find_that_what_one_looked_at_does_not_go_on_with_what_the_other_did(
+    ledger: tuple[str, list[Point]],
+) -> None:
+    url, _ = ledger
+    disarm(url)
+    [(body,)] = raw(url, ("SELECT body FROM audit WHERE seq = ?", (FOURTH,)))
+    other = body.replace("ticket.changed", "ticket.created")
+    raw(url, ("UPDATE audit SET body = ?, hash = ? WHERE seq = ?", (other, leaf(other.encode()), FOURTH)))
+    found = by_two(url, ())
+    assert found.first_bad == alone(url, ()).first_bad == (FOURTH, WHY)
 
 
 @on_sqlite
