@@ -32,7 +32,7 @@ _GONE = {
     kind: and_(audit.did(action), ~select(id_).where(id_ == AUDIT.c.object).exists())
     for kind, (action, id_) in (_KEPT | {"evidence": ("evidence.added", ITEM.c.ref)}).items()
 }
-"""Which records tell of something that has no row; evidence has none here that is about a control and no item."""
+"""Which records tell of something that has no row; of evidence, those about what is no item."""
 _KIND = case(*((which, kind) for kind, which in _GONE.items())).label("kind")
 _ALL_GONE = select(AUDIT.c.object.label("id"), _KIND).distinct().where(or_(*_GONE.values())).order_by(AUDIT.c.object)
 """Of all kinds at once: to look through the texts of all records takes long."""
@@ -66,11 +66,12 @@ class Apart:
 
 
 def apart(rows: Rows, ask: _Ask) -> Iterator[Apart]:
-    """Yield what differs, page by page; `ask` gives the answer of a table's own function. The ledger must be sound.
+    """Yield what differs, read page by page but for what is gone. The ledger must be sound.
 
-    Of items with their tickets, comments, acceptances, evidence and requests for later due dates, of controls and of
-    risks. Their times, the names of files and what a date or a priority was at first are not looked at. Nobody can tell
-    of what was erased since, nor of what was first recorded in the form that records had at first.
+    `ask` gives the answer of a table's own function. Looked at are items with their tickets, comments, acceptances,
+    evidence and requests for later due dates, controls and risks; not their times, the names of files and what a date
+    or a priority was at first. Nobody can tell of what was erased since, nor of what was first recorded in the form
+    that records had at first.
     """
     is_erased = bool(rows(select(AUDIT.c.seq).where(AUDIT.c.object == PERSON).limit(1)))
     by_control: dict[str, Values] | None = None

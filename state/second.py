@@ -1,4 +1,4 @@
-"""A second process that looks at shares of a long ledger, so that checking all of it takes half as long."""
+"""A second process that looks at shares of a long ledger, so that checking it takes less time."""
 
 import json
 import os
@@ -6,6 +6,7 @@ import subprocess
 import sys
 from collections.abc import Collection, Iterator
 from contextlib import closing, contextmanager, suppress
+from select import select
 from typing import IO, Any
 
 from sqlalchemy import Connection
@@ -22,6 +23,8 @@ _LONG = 5
 """From so many shares on a second process is worth its start."""
 _AHEAD = 3
 """So many shares before the first that it is asked for: that is how long it takes to start."""
+_PATIENCE = 30
+"""For so many seconds nothing may come of it before it is given up."""
 _HASH = 64
 
 
@@ -29,33 +32,43 @@ _HASH = 64
 def second(connection: Connection, pages: int = _PAGES) -> Iterator[Second | None]:
     """Somebody who looks at shares of a ledger, if it has many of them and there is a processor for it; else `None`.
 
-    It has a connection of its own, and so sees what is written from now on; what it cannot vouch for, for that or any
-    other reason, is to be looked at by whoever asks.
+    It has a connection of its own, and is given up once it cannot vouch for a share, for whatever reason. On a server
+    it sees the moment that this connection sees; in a file, what stands there by then of the same records.
     """
     count = audit.head(connection)[0]
-    if count < _LONG * pages * PAGE or (os.cpu_count() or 1) < 2 or not sys.executable:
+    if not isinstance(count, int) or count < _LONG * pages * PAGE or _processors() < 2 or not sys.executable:
         yield None
         return
-    url = connection.engine.url.render_as_string(hide_password=False)
-    command = [sys.executable, "-P", "-m", __name__]
+    moment = None
+    if connection.dialect.name == "postgresql":
+        moment = connection.exec_driver_sql("SELECT pg_export_snapshot()").scalar_one()
+    there = [__file__, connection.engine.url.render_as_string(hide_password=False), moment]
     with subprocess.Popen(  # noqa: S603
-        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+        [sys.executable, "-I", "-m", __name__],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
     ) as process:
         try:
-            yield _Process(process, url, count, pages)
+            yield _Process(process, there, count, pages)
         finally:
             process.kill()
             with suppress(OSError):  # of what it did not take
                 process.stdin.close()  # type: ignore[union-attr]
 
 
-class _Process:
-    """One that was started for this, and ends with the process that started it."""
+def _processors() -> int:
+    """How many processors this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
-    def __init__(self, process: "subprocess.Popen[bytes]", url: str, count: int, pages: int) -> None:
+
+class _Process:
+    """One that was started for this; it ends once nobody can ask it any more."""
+
+    def __init__(self, process: "subprocess.Popen[bytes]", there: list[Any], count: int, pages: int) -> None:
         self.pages = pages
         self._process = process
-        self._url, self._count = url, count
+        self._there, self._count = there, count
         self._asked: int | None = None
         self._begun = False
 
@@ -66,25 +79,39 @@ class _Process:
             self._ask(after + _AHEAD * self.pages * PAGE, wanted)
         if after != self._asked:
             return None
-        answer = self._answer()
-        self._ask(after + 2 * self.pages * PAGE, wanted)
+        answer, self._asked = _read(self._line()), None
+        if answer is not None:
+            self._ask(after + 2 * self.pages * PAGE, wanted)
         return answer
 
     def _ask(self, after: int, wanted: Collection[int]) -> None:
-        self._asked = after if after < self._count else None
-        if self._asked is not None:
-            some = [number for number in wanted if after <= number < after + self.pages * PAGE]
-            with suppress(OSError):
-                _say(self._process.stdin, [self._url, after, self._count, self.pages, some])
+        if after >= self._count:
+            return
+        some = [number for number in wanted if after <= number < after + self.pages * PAGE]
+        with suppress(OSError):
+            _say(self._process.stdin, [*self._there, after, self._count, self.pages, some])
+            self._asked = after
 
-    def _answer(self) -> Share | None:
-        line = self._process.stdout.readline() if self._process.stdout else b""
-        told = json.loads(line) if line else None
-        if told is None:
-            return None
-        prev, joined, first, said, last, backdated = told
-        hashes = [joined[at : at + _HASH] for at in range(0, len(joined), _HASH)]
-        return Share(prev, hashes, Heard(tuple(first), dict(said), tuple(last), backdated))
+    def _line(self) -> bytes:
+        """What it says next, all of it; else nothing."""
+        said, pipe = bytearray(), self._process.stdout.fileno()  # type: ignore[union-attr]
+        while not said.endswith(b"\n"):
+            come, _, _ = select([pipe], [], [], _PATIENCE)
+            some = os.read(pipe, 1 << 20) if come else b""
+            if not some:
+                return b""
+            said += some
+        return bytes(said)
+
+
+def _read(line: bytes) -> Share | None:
+    """A share from what was said of it; `None` for anything else."""
+    try:
+        prev, joined, first, told, last, backdated = json.loads(line)
+        hashes = [joined[at : at + _HASH] for at in range(0, len(bytes.fromhex(joined)) * 2, _HASH)]
+        return Share(prev, hashes, Heard(tuple(first), dict(told), tuple(last), backdated))
+    except (ValueError, TypeError):
+        return None
 
 
 def _say(pipe: IO[bytes] | None, what: Any) -> None:
@@ -93,18 +120,25 @@ def _say(pipe: IO[bytes] | None, what: Any) -> None:
         pipe.flush()
 
 
+def _look(program: str, url: str, moment: str | None, *asked: Any) -> list[Any] | None:
+    """What is said of a share by the same program as asks."""
+    if program != __file__:
+        return None
+    after, upto, many, wanted = asked
+    with suppress(StateError), closing(Database(url)) as database, database.reading() as connection:
+        if moment is not None:
+            connection.exec_driver_sql(f"SET TRANSACTION SNAPSHOT '{moment}'")
+            connection.exec_driver_sql(f"SET LOCAL lock_timeout = '{_PATIENCE // 2}s'")
+        if found := share(InDatabase(connection), after, upto, many, frozenset(wanted)):
+            first, told, last, backdated = found.heard
+            return [found.prev, "".join(found.hashes), first, [*told.items()], last, backdated]
+    return None
+
+
 def main() -> None:
     """Look at the share that each line of standard input asks for, until that ends."""
     for line in sys.stdin.buffer:
-        url, after, upto, many, wanted = json.loads(line)
-        found: Share | None = None
-        with suppress(StateError), closing(Database(url)) as database, database.reading() as connection:
-            found = share(InDatabase(connection), after, upto, many, frozenset(wanted))
-        if found is None or not found.hashes:
-            _say(sys.stdout.buffer, None)
-        else:
-            first, told, last, backdated = found.heard
-            _say(sys.stdout.buffer, [found.prev, "".join(found.hashes), first, [*told.items()], last, backdated])
+        _say(sys.stdout.buffer, _look(*json.loads(line)))
 
 
 if __name__ == "__main__":

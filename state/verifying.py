@@ -82,7 +82,7 @@ class Share:
 
 
 class Second(Protocol):
-    """Somebody who looks at shares of so many `pages` further on meanwhile."""
+    """Somebody who looks at other shares of the same records meanwhile, each of so many `pages`."""
 
     pages: int
 
@@ -126,7 +126,7 @@ def share(records: Records, after: int, upto: int, many: int, wanted: Collection
             times.hear(stored)
         if texts.fault(records, some) is not None or texts.redacted:
             return None
-    return Share(prev, hashes, times.heard)
+    return Share(prev, hashes, times.heard) if hashes else None
 
 
 def verify(

@@ -145,9 +145,11 @@ def running() -> Iterator[Server]:
             yield ours
         return
     server = Server(make_url(named))
-    yield server
-    server.clear()
-    server.leave()
+    try:
+        yield server
+        server.clear()
+    finally:
+        server.leave()
 
 
 @contextmanager
@@ -166,8 +168,8 @@ def own() -> Iterator[Own]:
         _make(server)
         server.control("start")
         yield server
-        server.leave()
     finally:
+        server.leave()
         watcher.communicate()
 
 

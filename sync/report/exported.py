@@ -14,11 +14,10 @@ from state import audit, salted, stored
 from state.checkpoint import PublicKey
 from state.checkpoints import LEDGER
 from state.errors import StateError
-from state.stored import Stored
+from state.stored import PAGE, Stored
 from state.verifying import check
 from sync.proving import Books, Finding, concluded
 
-_PAGE = 2000
 _SALT = re.compile(r"[0-9a-f]{32}")
 _LEDGER, _TEXTS, _NOTES = "ledger.jsonl", "texts.jsonl", "checkpoints"
 _UNREADABLE = (OSError, BadZipFile, KeyError, EOFError, NotImplementedError, RuntimeError)
@@ -45,7 +44,7 @@ class Exported:
     def pages(self, after: int) -> Iterator[list[Stored]]:
         """The records after a number, each as it would be stored."""
         lines = islice(enumerate(self._lines(), 1), after, None)
-        while page := [_stored(number, line) for number, line in islice(lines, _PAGE)]:
+        while page := [_stored(number, line) for number, line in islice(lines, PAGE)]:
             yield page
 
     def held(self, wanted: Iterable[str]) -> dict[str, bool]:

@@ -1,11 +1,14 @@
 """A long ledger is looked at by two processes, and what is found is what one finds."""
 
+import os
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from itertools import count
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -21,7 +24,8 @@ from state.second import second
 from state.store import Store
 from state.stored import PAGE
 from state.verifying import Point, Start, Verdict, verify
-from tests.databases import Databases, disarm, on_sqlite, raw, statements
+from sync import proving
+from tests.databases import Databases, disarm, on_postgresql, on_sqlite, raw, statements
 
 RECORDS = 5 * PAGE + 900
 WHEN = datetime(2026, 11, 22, 12, tzinfo=UTC)
@@ -30,16 +34,19 @@ MIA = Because(Agent(Actor.HUMAN, "counterfoil", "mia@acme.example", "Mia"), run=
 LONG = b"a long ledger...".ljust(16)
 EMPTY = Start()
 FOURTH = 3 * PAGE
+"""After so many records begins the fourth share, which the second process looks at, as at the sixth."""
 WHY = f"record {FOURTH} was changed or replaced: record {FOURTH + 1} does not follow it"
-SHARES = {"before": 1500, "first": FOURTH + 1, "in": FOURTH + 700, "last": FOURTH + PAGE, "after": FOURTH + PAGE + 1}
-"""Records by how they stand to the fourth share, which the second process looks at, as at the sixth."""
 TAMPERED = {
-    "text": "UPDATE audit SET body = replace(body, 'ticket.changed', 'ticket.created') WHERE seq = ?",
-    "hash": "UPDATE audit SET hash = replace(replace(hash, 'a', 'b'), '0', '1') WHERE seq = ?",
-    "link": "UPDATE audit SET prev = replace(replace(prev, 'a', 'b'), '0', '1') WHERE seq = ?",
-    "gone": "DELETE FROM audit WHERE seq = ?",
-    "person": "DELETE FROM salted WHERE text = (SELECT 'since ' || ((? - 1) / 500))",
+    "text before": ("UPDATE audit SET body = replace(body, 'ticket.c', 'ticket.e') WHERE seq = 1500", 1500),
+    "hash first": ("UPDATE audit SET hash = replace(replace(hash, 'a', 'b'), '0', '1') WHERE seq = 6001", 6001),
+    "gone last": ("DELETE FROM audit WHERE seq = 8000", 8000),
+    "link after": ("UPDATE audit SET prev = replace(replace(prev, 'a', 'b'), '0', '1') WHERE seq = 8001", 8001),
+    "person's words in it": ("""UPDATE salted SET text = '"never"' WHERE text = '"since 13"'""", 6501),
+    "person's words gone in it": ("""DELETE FROM salted WHERE text = '"since 13"'""", 6501),
 }
+"""What is done to the records around that share, and the first record that is bad then."""
+
+pytestmark = pytest.mark.skipif(len(os.sched_getaffinity(0)) < 2, reason="there is one processor")
 
 
 @pytest.fixture(scope="module")
@@ -50,7 +57,7 @@ def kept() -> dict[str, list[Point]]:
 
 @pytest.fixture
 def ledger(databases: Databases, kept: dict[str, list[Point]]) -> tuple[str, list[Point]]:
-    """Where a ledger is in which the clock went back twice, and its checkpoints."""
+    """Where a ledger is in which the clock went back now and then, and its checkpoints."""
     if databases.kind not in kept:
         url = databases.made()
         kept[databases.kind] = fill(url)
@@ -61,8 +68,10 @@ def ledger(databases: Databases, kept: dict[str, list[Point]]) -> tuple[str, lis
 def fill(url: str) -> list[Point]:
     steps = count()
     with Store.open(url, clock=lambda: WHEN + timedelta(hours=next(steps) % 2)) as store:
-        for start in range(0, RECORDS, 900):
-            told = [replace(KIM, reason=f"since {number // 500}") for number in range(start, min(start + 900, RECORDS))]
+        for start in range(0, RECORDS, 1000):
+            told = [
+                replace(KIM, reason=f"since {number // 500}") for number in range(start, min(start + 1000, RECORDS))
+            ]
             store.commit(None, Effects(notes=[Note("ticket.changed", "AI-1", why, "title", "a", "b") for why in told]))
         tree, points = Tree(), []
         for record in store.log():
@@ -89,6 +98,11 @@ def by_two(url: str, points: Sequence[Point]) -> Verdict:
         return verify(connection, points, second=helper)
 
 
+def read_later(said: Sequence[str]) -> int:
+    """How many pages of whole records were asked for by this process after the first."""
+    return sum("audit.seq > " in each and "prev" in each and "audit.object IN" not in each for each in said)
+
+
 def whole(verdict: Verdict) -> tuple[Any, ...]:
     """All that a verdict says, to be compared."""
     trees = [None if tree is None else (tree.size, tree.edge) for tree in (verdict.tree, verdict.before.tree)]
@@ -102,22 +116,23 @@ def test_two_find_what_one_finds_in_half_of_the_pages(ledger: tuple[str, list[Po
         True,
         RECORDS,
         RECORDS,
-        tuple(range(1801, RECORDS, 1800)),
+        tuple(range(2001, RECORDS, 2000)),
     )
     with statements() as said:
         assert whole(by_two(url, points)) == whole(one)
-    later = sum("audit.seq > " in each for each in said)
-    assert later == len(("second", "third", "fifth", "whether there are more"))
+    assert read_later(said) == len(("second", "third", "fifth", "whether there are more"))
 
 
 @on_sqlite
-@pytest.mark.parametrize(("how", "where"), list(zip(TAMPERED, SHARES, strict=True)))
-def test_two_name_the_same_record_as_one(how: str, where: str, ledger: tuple[str, list[Point]]) -> None:
+@pytest.mark.parametrize("what", TAMPERED)
+def test_two_name_the_same_record_as_one(what: str, ledger: tuple[str, list[Point]]) -> None:
     url, points = ledger
+    statement, bad = TAMPERED[what]
     disarm(url)
-    raw(url, (TAMPERED[how], (SHARES[where],)))
+    raw(url, statement)
     one = alone(url, points)
     assert one.first_bad is not None
+    assert one.first_bad[0] == bad
     assert whole(by_two(url, points)) == whole(one)
 
 
@@ -132,6 +147,18 @@ def test_two_find_that_what_one_looked_at_does_not_go_on_with_what_the_other_did
     raw(url, ("UPDATE audit SET body = ?, hash = ? WHERE seq = ?", (other, leaf(other.encode()), FOURTH)))
     found = by_two(url, ())
     assert found.first_bad == alone(url, ()).first_bad == (FOURTH, WHY)
+
+
+@on_sqlite
+def test_a_record_with_a_number_that_is_none_is_named(ledger: tuple[str, list[Point]]) -> None:
+    url, points = ledger
+    disarm(url)
+    raw(url, "CREATE TABLE other AS SELECT * FROM audit", "DROP TABLE audit", "ALTER TABLE other RENAME TO audit")
+    raw(url, "INSERT INTO audit (seq, prev, hash, object, body) VALUES ('x', '', '', '', '')")
+    with opened(url) as connection, second(connection, 1) as helper:
+        found = verify(connection, points, second=helper).first_bad
+    assert found is not None
+    assert found[0] == RECORDS + 1
 
 
 @on_sqlite
@@ -154,12 +181,38 @@ def test_what_is_written_meanwhile_is_not_looked_at(ledger: tuple[str, list[Poin
 
 
 @on_sqlite
-def test_one_does_it_alone_where_the_second_does_not_start(
-    ledger: tuple[str, list[Point]], monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("said", ["", "null", "1", '["half of', '["a", "zz", [], [], [], []]'])
+def test_one_does_it_alone_where_the_second_says_nothing_that_can_be_read(
+    said: str, ledger: tuple[str, list[Point]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     url, points = ledger
-    monkeypatch.setattr(sys, "executable", "/bin/false")
+    (tmp_path / "python").write_text(f"#!/bin/sh\nread line\nprintf '%s' '{said}'\n")
+    (tmp_path / "python").chmod(0o700)
+    monkeypatch.setattr(sys, "executable", str(tmp_path / "python"))
     assert whole(by_two(url, points)) == whole(alone(url, points))
+
+
+@on_postgresql
+def test_on_a_server_both_see_one_moment(ledger: tuple[str, list[Point]]) -> None:
+    url, points = ledger
+    swap = "UPDATE audit SET body = replace(body, '{}', '{}') WHERE seq = 6700"
+    disarm(url)
+    raw(url, swap.format("ticket.changed", "ticket.created"))
+    with opened(url) as connection, second(connection, 1) as helper:
+        raw(url, swap.format("ticket.created", "ticket.changed"))
+        found = verify(connection, points, second=helper).first_bad
+        assert found is not None
+        assert found[0] == 6700
+
+
+@on_sqlite
+def test_the_program_has_two_look_where_it_examines_a_ledger(
+    ledger: tuple[str, list[Point]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(proving, "second", partial(second, pages=1))
+    with Store.open(ledger[0], clock=lambda: WHEN) as store, statements() as said:
+        assert proving.examine(store, (), ()).verdict.records == RECORDS
+    assert read_later(said) == 4
 
 
 @on_sqlite
