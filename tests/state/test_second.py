@@ -154,6 +154,7 @@ def test_a_record_with_a_number_that_is_none_is_named(ledger: tuple[str, list[Po
     url, points = ledger
     disarm(url)
     raw(url, "CREATE TABLE other AS SELECT * FROM audit", "DROP TABLE audit", "ALTER TABLE other RENAME TO audit")
+    raw(url, "CREATE INDEX audit_by_object ON audit (object, seq)")
     raw(url, "INSERT INTO audit (seq, prev, hash, object, body) VALUES ('x', '', '', '', '')")
     with opened(url) as connection, second(connection, 1) as helper:
         found = verify(connection, points, second=helper).first_bad
