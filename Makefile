@@ -32,8 +32,13 @@ test-postgresql: $(STAMP)  ## run those tests that use PostgreSQL
 check: $(STAMP)  ## lint, types, import rules, and the wheel in a clean environment
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
-	@$(BIN)/mypy
 	@$(BIN)/lint-imports
+	@$(MAKE) --no-print-directory --jobs 2 types wheel
+
+types: $(STAMP)
+	@$(BIN)/mypy
+
+wheel: $(STAMP)
 	@$(BIN)/python -m pytest -q tests/e2e/wheel.py
 
 bench: $(STAMP)  ## measure requests, wall time, CPU and memory (N="100 1000" for less)
@@ -53,4 +58,4 @@ lock:  ## resolve the dependencies anew into requirements.lock
 clean:  ## remove .venv and what tools left behind
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache build dist
 
-.PHONY: help setup demo test test-postgresql check bench campaign picture lock clean
+.PHONY: help setup demo test test-postgresql check types wheel bench campaign picture lock clean

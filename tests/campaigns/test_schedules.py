@@ -6,7 +6,7 @@ import pytest
 
 from tests.campaigns.schedules import ROWS, row_of, schedule, story_of
 
-SIZE = int(os.environ.get("COUNTERFOIL_SCHEDULES", "0")) or 240
+SIZE = int(os.environ.get("COUNTERFOIL_SCHEDULES", "0")) or 200
 PARTS = 8
 
 

@@ -182,7 +182,7 @@ def test_what_is_written_meanwhile_is_not_looked_at(ledger: tuple[str, list[Poin
 
 
 @on_sqlite
-@pytest.mark.parametrize("said", ["", "null", "1", '["half of', '["a", "zz", [], [], [], []]'])
+@pytest.mark.parametrize("said", ["", '["half of', '["a", "zz", [], [], [], []]'])
 def test_one_does_it_alone_where_the_second_says_nothing_that_can_be_read(
     said: str, ledger: tuple[str, list[Point]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
