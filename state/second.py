@@ -36,7 +36,7 @@ def second(connection: Connection, pages: int = _PAGES) -> Iterator[Second | Non
     it sees the moment that this connection sees; in a file, what stands there by then of the same records.
     """
     count = audit.head(connection)[0]
-    if not isinstance(count, int) or count < _LONG * pages * PAGE or _processors() < 2 or not sys.executable:
+    if not isinstance(count, int) or count < _LONG * pages * PAGE or processors() < 2 or not sys.executable:
         yield None
         return
     moment = None
@@ -57,7 +57,7 @@ def second(connection: Connection, pages: int = _PAGES) -> Iterator[Second | Non
                 process.stdin.close()  # type: ignore[union-attr]
 
 
-def _processors() -> int:
+def processors() -> int:
     """How many processors this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 

@@ -1,6 +1,5 @@
 """A long ledger is looked at by two processes, and what is found is what one finds."""
 
-import os
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -20,7 +19,7 @@ from state.lease import Holder
 from state.merkle import Tree
 from state.model import Actor, Agent
 from state.persons import Person
-from state.second import second
+from state.second import processors, second
 from state.store import Store
 from state.stored import PAGE
 from state.verifying import Point, Start, Verdict, verify
@@ -46,7 +45,7 @@ TAMPERED = {
 }
 """What is done to the records around that share, and the first record that is bad then."""
 
-pytestmark = pytest.mark.skipif(len(os.sched_getaffinity(0)) < 2, reason="there is one processor")
+pytestmark = pytest.mark.skipif(processors() < 2, reason="there is one processor")
 
 
 @pytest.fixture(scope="module")
@@ -109,7 +108,7 @@ def whole(verdict: Verdict) -> tuple[Any, ...]:
     return (replace(verdict, tree=None, before=EMPTY), verdict.before.head, *trees)
 
 
-def test_two_find_what_one_finds_in_half_of_the_pages(ledger: tuple[str, list[Point]]) -> None:
+def test_two_find_what_one_finds_while_each_reads_fewer_pages(ledger: tuple[str, list[Point]]) -> None:
     url, points = ledger
     one = alone(url, points)
     assert (one.ok, one.records, one.agreed, one.backdated) == (
