@@ -26,62 +26,70 @@ def name_of(path: Path) -> str:
     return path.relative_to(ROOT).as_posix()
 
 
-def functions(path: Path) -> Iterator[tuple[str, int]]:
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
-            yield node.name, (node.end_lineno or node.lineno) - node.lineno + 1
+Function = ast.FunctionDef | ast.AsyncFunctionDef
+Trees = dict[Path, ast.Module]
 
 
-@pytest.mark.parametrize("path", SOURCES, ids=name_of)
-def test_no_function_is_longer_than_forty_lines(path: Path) -> None:
-    assert [(name, lines) for name, lines in functions(path) if lines > 40] == []
+@pytest.fixture(scope="module")
+def trees() -> Trees:
+    return {path: ast.parse(path.read_text(encoding="utf-8")) for path in SOURCES}
 
 
-def test_the_median_function_has_at_most_ten_lines() -> None:
-    assert median(lines for path in SOURCES for _, lines in functions(path)) <= 10
+def functions(tree: ast.Module) -> Iterator[Function]:
+    yield from (node for node in ast.walk(tree) if isinstance(node, Function))
 
 
-@pytest.mark.parametrize("path", SOURCES, ids=name_of)
-def test_no_file_is_too_long(path: Path) -> None:
-    limit = 950 if name_of(path) == ALONE else 500 if path.name in TRACKERS else 400
-    assert len(path.read_text(encoding="utf-8").splitlines()) <= limit
+def lines(function: Function) -> int:
+    return (function.end_lineno or function.lineno) - function.lineno + 1
 
 
-@pytest.mark.parametrize("path", [p for p in SOURCES if not name_of(p).startswith("connectors/")], ids=name_of)
-def test_only_connectors_name_a_vendor(path: Path) -> None:
-    assert VENDORS.findall(path.read_text(encoding="utf-8")) == []
+def test_no_function_is_longer_than_forty_lines(trees: Trees) -> None:
+    long = [(name_of(path), each.name) for path, tree in trees.items() for each in functions(tree) if lines(each) > 40]
+    assert long == []
 
 
-@pytest.mark.parametrize("path", SOURCES, ids=name_of)
-def test_no_name_says_nothing(path: Path) -> None:
-    assert path.stem not in VAGUE
+def test_the_median_function_has_at_most_ten_lines(trees: Trees) -> None:
+    assert median(lines(each) for tree in trees.values() for each in functions(tree)) <= 10
 
 
-@pytest.mark.parametrize("path", [p for p in SOURCES if not name_of(p).startswith(LATE_IMPORTS)], ids=name_of)
-def test_imports_stand_at_the_top(path: Path) -> None:
+def test_no_file_is_too_long() -> None:
+    limits = {path: 950 if name_of(path) == ALONE else 500 if path.name in TRACKERS else 400 for path in SOURCES}
+    assert [name_of(p) for p in SOURCES if len(p.read_text(encoding="utf-8").splitlines()) > limits[p]] == []
+
+
+def test_only_connectors_name_a_vendor() -> None:
+    others = [path for path in SOURCES if not name_of(path).startswith("connectors/")]
+    assert [name_of(path) for path in others if VENDORS.search(path.read_text(encoding="utf-8"))] == []
+
+
+def test_no_name_says_nothing() -> None:
+    assert [name_of(path) for path in SOURCES if path.stem in VAGUE] == []
+
+
+def test_imports_stand_at_the_top(trees: Trees) -> None:
     late = [
-        f"line {inner.lineno}"
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
-        for inner in ast.walk(node)
+        f"{name_of(path)}, line {inner.lineno}"
+        for path, tree in trees.items()
+        if not name_of(path).startswith(LATE_IMPORTS)
+        for each in functions(tree)
+        for inner in ast.walk(each)
         if isinstance(inner, ast.Import | ast.ImportFrom) and "migrations" not in ast.unparse(inner)
     ]
     assert late == []
 
 
-@pytest.mark.parametrize("path", [p for p in SOURCES if not name_of(p).startswith(SHELLS)], ids=name_of)
-def test_only_the_shell_prints_or_reads_the_environment(path: Path) -> None:
+def test_only_the_shell_prints_or_reads_the_environment(trees: Trees) -> None:
     found = [
-        f"line {node.lineno}"
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        f"{name_of(path)}, line {node.lineno}"
+        for path, tree in trees.items()
+        if not name_of(path).startswith(SHELLS)
+        for node in ast.walk(tree)
         if (isinstance(node, ast.Call) and ast.unparse(node.func) in {"print", "sys.exit", "os.getenv"})
         or (isinstance(node, ast.Attribute) and ast.unparse(node) == "os.environ")
     ]
     assert found == []
 
 
-@pytest.mark.parametrize("path", SOURCES, ids=name_of)
-def test_a_module_says_its_one_idea_in_one_sentence(path: Path) -> None:
-    doc = ast.get_docstring(ast.parse(path.read_text(encoding="utf-8")))
-    assert doc
-    assert doc.splitlines()[0].endswith(".")
+def test_a_module_says_its_one_idea_in_one_sentence(trees: Trees) -> None:
+    said = {name_of(path): ast.get_docstring(tree) or "-" for path, tree in trees.items()}
+    assert [name for name, doc in said.items() if not doc.splitlines()[0].endswith(".")] == []
