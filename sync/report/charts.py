@@ -10,6 +10,7 @@ from xml.etree.ElementTree import Element, tostring
 import matplotlib as mpl
 from defusedxml.ElementTree import fromstring  # type: ignore[import-untyped]
 from matplotlib.axes import Axes
+from matplotlib.collections import PolyCollection
 from matplotlib.dates import date2num
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
@@ -144,9 +145,21 @@ def _bars(axes: Axes, series: Series) -> None:
     for name, values in series.values.items():
         if any(values):
             colour, hatch = _STYLES[name]
-            axes.bar(days, values, wide, below, color=colour, hatch=hatch, edgecolor="white", label=plain(name))
-            below = [one + other for one, other in zip(below, values, strict=True)]
+            above = [one + other for one, other in zip(below, values, strict=True)]
+            bars = [each for each in zip(days, below, above, strict=True) if each[1] < each[2]]
+            _boxes(axes, bars, wide, facecolor=colour, hatch=hatch, label=plain(name))
+            below = above
     _over_time(axes, series.days)
+
+
+def _boxes(axes: Axes, boxes: Sequence[tuple[float, float, float]], wide: float, **looks: Any) -> None:
+    """Boxes that are equally wide, each around a place between two heights; as one, since each is dear by itself."""
+    corners = [
+        [(place - wide / 2, low), (place + wide / 2, low), (place + wide / 2, high), (place - wide / 2, high)]
+        for place, low, high in boxes
+    ]
+    axes.add_collection(PolyCollection(corners, edgecolor="white", **looks))
+    axes.autoscale_view()
 
 
 def _numbers(days: Sequence[date]) -> list[float]:
@@ -212,17 +225,14 @@ def _heats(axes: Sequence[Axes], grids: tuple[Grid, Grid]) -> None:
 
 def _heat(axes: Axes, grid: Grid) -> None:
     """Likelihood against impact; each cell has its level in small, and the number of risks in it."""
+    cells, shades = [], []
     for likelihood in range(1, 6):
         for impact in range(1, 6):
             level, count = likelihood * impact, grid.get((likelihood, impact), 0)
             shade = (level > 3) + (level > 6) + (level > 11) + (level > 18)
             ink = "white" if shade == len(_HEAT) - 1 else "#222222"
-            axes.fill_between(
-                *([impact - 0.5, impact + 0.5], likelihood - 0.5, likelihood + 0.5),
-                facecolor=_HEAT[shade],
-                edgecolor="white",
-                linewidth=1.5,
-            )
+            cells.append((impact, likelihood - 0.5, likelihood + 0.5))
+            shades.append(_HEAT[shade])
             axes.text(impact + 0.44, likelihood - 0.42, str(level), ha="right", va="bottom", fontsize=6, color=ink)
             if count:
                 axes.text(
@@ -233,6 +243,7 @@ def _heat(axes: Axes, grid: Grid) -> None:
                     fontweight="bold",
                     color=ink,
                 )
+    _boxes(axes, cells, 1, facecolor=shades, linewidth=1.5)
     axes.set(xlim=(0.5, 5.5), ylim=(0.5, 5.5), xticks=range(1, 6), yticks=range(1, 6), aspect="equal")
     axes.set(xlabel="impact", ylabel="likelihood")
     axes.tick_params(length=0)
