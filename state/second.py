@@ -107,9 +107,10 @@ class _Process:
 def _read(line: bytes) -> Share | None:
     """A share from what was said of it; `None` for anything else."""
     try:
-        prev, joined, first, told, last, backdated = json.loads(line)
+        prev, joined, first, told, last, backdated, redacted = json.loads(line)
         hashes = [joined[at : at + _HASH] for at in range(0, len(bytes.fromhex(joined)) * 2, _HASH)]
-        return Share(prev, hashes, Heard(tuple(first), dict(told), tuple(last), backdated))
+        heard = Heard(tuple(first), dict(told), tuple(last), backdated)
+        return Share(prev, hashes, heard, [str(each) for each in redacted])
     except (ValueError, TypeError):
         return None
 
@@ -131,7 +132,7 @@ def _look(program: str, url: str, moment: str | None, *asked: Any) -> list[Any] 
             connection.exec_driver_sql(f"SET LOCAL lock_timeout = '{_PATIENCE // 2}s'")
         if found := share(InDatabase(connection), after, upto, many, frozenset(wanted)):
             first, told, last, backdated = found.heard
-            return [found.prev, "".join(found.hashes), first, [*told.items()], last, backdated]
+            return [found.prev, "".join(found.hashes), first, [*told.items()], last, backdated, [*found.redacted]]
     return None
 
 

@@ -103,19 +103,21 @@ class Texts:
     """The personal texts of the records that were read: each is what its hash was made of, or was erased on record."""
 
     def __init__(self) -> None:
+        self.redacted: set[str] = set()
         self._known: set[str] = set()
         self._erased: dict[str, int] | None = None
-        self._redacted: set[str] = set()
-
-    @property
-    def redacted(self) -> int:
-        """How many texts are gone."""
-        return len(self._redacted)
 
     @property
     def erasing(self) -> dict[int, int]:
-        """How many of them are gone by which record, the first that says so."""
-        return dict(sorted(Counter((self._erased or {})[each] for each in self._redacted).items()))
+        """How many of the texts that are gone are so by which record, the first that says so."""
+        return dict(sorted(Counter((self._erased or {})[each] for each in self.redacted).items()))
+
+    def follow(self, records: Records, redacted: Collection[str]) -> bool:
+        """Whether those of the texts of the records that come next which are gone were erased on record."""
+        if not self._were_erased(records, redacted):
+            return False
+        self.redacted.update(redacted)
+        return True
 
     def fault(self, records: Records, page: Sequence[Stored]) -> tuple[int, str] | None:
         """The first record of a page whose personal text is not what was recorded."""
@@ -124,19 +126,23 @@ class Texts:
         found = records.held(new)
         false = {each for each, true in found.items() if not true}
         gone = new.keys() - found.keys()
-        if gone and self._erased is None:
-            self._erased = dict(reversed([*records.erased()]))
+        on_record = self._were_erased(records, gone)
         for seq, each in named:
             if each in false:
                 return seq, f"a personal text that record {seq} stands for was changed"
-            if each in gone and each not in (self._erased or ()):
+            if not on_record and each in gone and each not in (self._erased or ()):
                 return (
                     seq,
                     f"a personal text that record {seq} stands for is gone, and no record says that it was erased",
                 )
-        self._redacted |= gone
+        self.redacted |= gone
         self._known = {*found} if len(self._known) > PAGE * 5 else self._known | found.keys()
         return None
+
+    def _were_erased(self, records: Records, gone: Collection[str]) -> bool:
+        if gone and self._erased is None:
+            self._erased = dict(reversed([*records.erased()]))
+        return all(each in (self._erased or ()) for each in gone)
 
 
 @dataclass(frozen=True, slots=True)

@@ -73,12 +73,13 @@ class Share:
     """What a share of the records came to, each of which is in order by itself and follows the one before it.
 
     `prev` is what the first says comes before it; their `hashes` are in order, and `heard` tells when they were written
-    down. All of their personal texts are there.
+    down. Their personal texts are there, but for the `redacted` ones, by what stands for each in the records.
     """
 
     prev: str
     hashes: Sequence[str]
     heard: Heard
+    redacted: Collection[str] = ()
 
 
 class Second(Protocol):
@@ -124,9 +125,9 @@ def share(records: Records, after: int, upto: int, many: int, wanted: Collection
                 return None
             hashes.append(stored.hash)
             times.hear(stored)
-        if texts.fault(records, some) is not None or texts.redacted:
+        if texts.fault(records, some) is not None:
             return None
-    return Share(prev, hashes, times.heard) if hashes else None
+    return Share(prev, hashes, times.heard, texts.redacted) if hashes else None
 
 
 def verify(
@@ -176,7 +177,7 @@ class _Check:
         while True:
             begun = self.tree.size
             share = second.share(begun, self._wanted) if second else None
-            if share is not None and share.prev == self._head:
+            if share is not None and share.prev == self._head and self._texts.follow(records, share.redacted):
                 self._grow(share.hashes)
                 self._times.follow(share.heard)
                 continue
@@ -210,7 +211,7 @@ class _Check:
         if wrong is None or (differs is not None and differs[2] + 1 < wrong[0]):
             wrong = None if differs is None else differs[:2]
         records = self.tree.size - self._first
-        found = (self.tree, agreed, self._texts.redacted, self._before, self._texts.erasing, *self._times.told())
+        found = (self.tree, agreed, len(self._texts.redacted), self._before, self._texts.erasing, *self._times.told())
         return Verdict(wrong is None, records, self._head, wrong, *found)
 
     def _keep(self) -> None:

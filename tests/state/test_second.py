@@ -97,6 +97,11 @@ def by_two(url: str, points: Sequence[Point]) -> Verdict:
         return verify(connection, points, second=helper)
 
 
+def erase(url: str) -> None:
+    with Store.open(url, clock=lambda: WHEN) as store:
+        store.erase_person(Person(["kim@acme.example"]), Holder("h1", 1), MIA, words=True)
+
+
 def read_later(said: Sequence[str]) -> int:
     """How many pages of whole records were asked for by this process after the first."""
     return sum("audit.seq > " in each and "prev" in each and "audit.object IN" not in each for each in said)
@@ -164,11 +169,22 @@ def test_a_record_with_a_number_that_is_none_is_named(ledger: tuple[str, list[Po
 @on_sqlite
 def test_a_text_that_was_erased_on_record_is_no_fault_to_two_either(ledger: tuple[str, list[Point]]) -> None:
     url, points = ledger
-    with Store.open(url, clock=lambda: WHEN) as store:
-        store.erase_person(Person(["kim@acme.example"]), Holder("h1", 1), MIA, words=True)
+    erase(url)
     one = alone(url, points)
     assert (one.ok, one.redacted > 0) == (True, True)
-    assert whole(by_two(url, points)) == whole(one)
+    with statements() as said:
+        assert whole(by_two(url, points)) == whole(one)
+    assert read_later(said) == len(("second", "third", "fifth", "whether there are more"))
+
+
+@on_sqlite
+def test_what_is_erased_meanwhile_is_looked_at_as_it_was(ledger: tuple[str, list[Point]]) -> None:
+    url, points = ledger
+    with opened(url) as connection, second(connection, 1) as helper:
+        one = verify(connection, points)
+        erase(url)
+        assert whole(verify(connection, points, second=helper)) == whole(one)
+    assert alone(url, points).redacted > one.redacted
 
 
 @on_sqlite
@@ -181,7 +197,7 @@ def test_what_is_written_meanwhile_is_not_looked_at(ledger: tuple[str, list[Poin
 
 
 @on_sqlite
-@pytest.mark.parametrize("said", ["", '["half of', '["a", "zz", [], [], [], []]'])
+@pytest.mark.parametrize("said", ["", '["half of', '["a", "zz", [], [], [], [], []]'])
 def test_one_does_it_alone_where_the_second_says_nothing_that_can_be_read(
     said: str, ledger: tuple[str, list[Point]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
