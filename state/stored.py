@@ -114,7 +114,7 @@ class Texts:
 
     def follow(self, records: Records, redacted: Collection[str]) -> bool:
         """Whether those of the texts of the records that come next which are gone were erased on record."""
-        if not self._were_erased(records, redacted):
+        if self._unrecorded(records, redacted):
             return False
         self.redacted.update(redacted)
         return True
@@ -126,11 +126,11 @@ class Texts:
         found = records.held(new)
         false = {each for each, true in found.items() if not true}
         gone = new.keys() - found.keys()
-        on_record = self._were_erased(records, gone)
+        lost = self._unrecorded(records, gone)
         for seq, each in named:
             if each in false:
                 return seq, f"a personal text that record {seq} stands for was changed"
-            if not on_record and each in gone and each not in (self._erased or ()):
+            if each in lost:
                 return (
                     seq,
                     f"a personal text that record {seq} stands for is gone, and no record says that it was erased",
@@ -139,10 +139,11 @@ class Texts:
         self._known = {*found} if len(self._known) > PAGE * 5 else self._known | found.keys()
         return None
 
-    def _were_erased(self, records: Records, gone: Collection[str]) -> bool:
+    def _unrecorded(self, records: Records, gone: Collection[str]) -> set[str]:
+        """Those of the texts that are gone of which no record says so."""
         if gone and self._erased is None:
             self._erased = dict(reversed([*records.erased()]))
-        return all(each in (self._erased or ()) for each in gone)
+        return {each for each in gone if each not in (self._erased or ())}
 
 
 @dataclass(frozen=True, slots=True)
