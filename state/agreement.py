@@ -86,12 +86,22 @@ def apart(rows: Rows, ask: _Ask) -> Iterator[Apart]:
         ("risk", partial(_risks, ask)),
     ):
         query = select(_KEPT[kind][1].label("id")).order_by(_KEPT[kind][1]).limit(PAGE)
-        for page in pages(rows, query, partial(_after, query, _KEPT[kind][1]), PAGE):
-            yield from _of(rows, kind, standing, [str(row.id) for row in page])
+        try:
+            for page in pages(rows, query, partial(_after, query, _KEPT[kind][1]), PAGE):
+                yield from _of(rows, kind, standing, [str(row.id) for row in page])
+        except DBAPIError as error:
+            yield _named_by_no_text(kind, error)
     if by_control is not None:
         yield from _of_evidence(rows, by_control, [str(row.id) for row in gone if row.kind == "evidence"])
     for kind in _KEPT:
         yield from (Apart(str(Thing(kind, row.id)), "", "nowhere", "there") for row in gone if row.kind == kind)
+
+
+def _named_by_no_text(kind: str, error: DBAPIError) -> Apart:
+    """Of a kind one has a name that is no text; raises any other error of the database."""
+    if _NO_TEXT not in str(error.orig):
+        raise error
+    return Apart(f"the name of a {kind}", "", "not to be read", "there")
 
 
 def _after(query: Any, column: ColumnElement[str], last: Any) -> Any:

@@ -298,6 +298,13 @@ def test_a_text_that_is_none_is_named(full: "Book", table: str, column: str, nam
     assert (name, "", "not to be read", "there") in found(full)
 
 
+@on_sqlite
+@pytest.mark.parametrize(("table", "column"), [("item", "ref"), ("control", "id"), ("risk", "id")])
+def test_a_name_that_is_no_text_is_told(full: "Book", table: str, column: str) -> None:
+    full.raw(f"UPDATE {table} SET {column} = CAST(X'FF' AS TEXT) WHERE rowid = 1")  # noqa: S608
+    assert (f"the name of a {table}", "", "not to be read") in [found_[:3] for found_ in found(full)]
+
+
 def test_evidence_of_controls_alone_is_looked_at_too(full: "Book") -> None:
     full.raw("UPDATE evidence SET sha256 = NULL WHERE item IS NULL")
     changed = [(f"EV-000002 in version 1 of {control}", "sha256", "None", repr("a" * 64)) for control in TWO]
