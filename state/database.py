@@ -284,7 +284,7 @@ def _is_as_left(path: Path | None) -> bool:
 
 def _engine(url: URL) -> Engine:
     try:
-        engine = create_engine(url, hide_parameters=True, connect_args=_connecting(url))
+        engine = create_engine(url, hide_parameters=True, **_connecting(url))
     except ModuleNotFoundError as error:
         raise StateError(
             f"the database driver {error.name} is not installed; run: pip install 'counterfoil[postgresql]'"
@@ -303,11 +303,13 @@ def _engine(url: URL) -> Engine:
 
 
 def _connecting(url: URL) -> dict[str, Any]:
-    """What the driver is told beside the URL; a server behind a pooler keeps no prepared statements for us."""
+    """How to connect, beside the URL: a server behind a pooler keeps no prepared statements for us, and none is asked
+    for a type that no table of ours has.
+    """
     if url.get_backend_name() != "postgresql":
         return {}
     unsaid = {name: value for name, value in _CONNECTING.items() if name not in url.query}
-    return {**unsaid, "prepare_threshold": None}
+    return {"connect_args": {**unsaid, "prepare_threshold": None}, "use_native_hstore": False}
 
 
 def _prepare(connection: Any, _record: object) -> None:
