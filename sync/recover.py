@@ -63,14 +63,12 @@ class Recovery:
     def _creates(self, creates: list[Intent]) -> int:
         if not creates:
             return 0
-        markers = [Marker(i.key, i.item) for i in creates]
-        found: dict[str, list[Ticket]] = {}
         fresh = self.work.store.feed(self.tracker.name).fresh
         since = self._since(creates, None if fresh is None else fresh.at)
-        for ticket in self.tracker.find(markers, since):
-            if ticket.marker is not None:
-                found.setdefault(ticket.marker.key, []).append(ticket)
+        found = self._found(creates, since)
         suspected = self._suspected([i for i in creates if i.key not in found and self._is_last(i)], since)
+        # What only came to be shown between these two answers is no other account's.
+        found |= self._found([i for i in creates if i.key in suspected], since)
         for intent in creates:
             match found.get(intent.key, []):
                 case [] if intent.key in suspected:
@@ -82,6 +80,14 @@ class Recovery:
                 case tickets:
                     self._park(intent, tickets)
         return sum(len(tickets) == 1 for tickets in found.values())
+
+    def _found(self, creates: list[Intent], since: datetime) -> dict[str, list[Ticket]]:
+        """Tickets of ours that carry the keys of what was sent, by key."""
+        found: dict[str, list[Ticket]] = {}
+        for ticket in self.tracker.find([Marker(i.key, i.item) for i in creates], since) if creates else ():
+            if ticket.marker is not None:
+                found.setdefault(ticket.marker.key, []).append(ticket)
+        return found
 
     def _suspected(self, creates: list[Intent], since: datetime) -> dict[str, Ticket]:
         """Tickets of another account that carry the keys of what would be sent again, by key."""

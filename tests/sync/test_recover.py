@@ -392,6 +392,33 @@ def test_a_lost_ticket_that_another_account_of_ours_made_is_held_and_not_made_tw
     assert (world.store.holds(), world.sync().plan.operations) == ([], ())
 
 
+class ShownBetween(MemoryTracker):
+    """Shows what was made from the moment on at which it is asked for tickets of any account."""
+
+    shown = False
+
+    def find(self, markers: Sequence[Marker], since: datetime) -> list[Ticket]:
+        return super().find(markers, since) if self.shown else []
+
+    def suspects(self, markers: Sequence[Marker], since: datetime) -> list[Ticket]:
+        self.shown = True
+        return super().suspects(markers, since)
+
+
+def test_a_lost_ticket_that_is_shown_between_two_questions_is_ours_and_not_held(world: Any) -> None:
+    """Found by the fault schedules: seed 29, number 9169."""
+    world.wait = 120
+    item = world.add()
+    world.far.lose_answer("create")
+    world.sync()
+    world.edit(item.ref, title="Enable MFA for everybody")
+    world.tracker = ShownBetween("eng", far_side=world.far, caps=world.tracker.caps)
+    later(world)
+    [ticket] = world.far.tickets()
+    assert (world.link(item.ref).ref, ticket.title) == (ticket.ref, "Enable MFA for everybody")
+    assert (world.store.holds(open_only=False), world.sync().plan.operations) == ([], ())
+
+
 def test_a_ticket_that_we_opened_again_is_recorded_so_though_somebody_is_assigned_and_the_answer_was_lost(
     world: Any,
 ) -> None:
