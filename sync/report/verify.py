@@ -366,6 +366,22 @@ def says(value: Any, texts: tuple[str, ...], others: tuple[str, ...]) -> bool:
 
 
 LISTED = ("id", "version", "kind", "size", "captured_at", "origin")
+AT_FIRST = {"original_priority": "priority", "original_due_date": "due_date"}
+TOLD = (
+    *("title", "priority", "owner", "due_date", "controls", "risks", "source_kind", "source_ref", "external_ref"),
+    *("predecessor", "part_of", "description_sha256", "record", *AT_FIRST),
+)
+"""What a table says of an item that is compared with its records, beside its status."""
+UNTOLD = bytes(8)
+"""For what a record says in another way than the program."""
+
+
+def as_cell(name: str, value: Any) -> bytes:
+    """Eight bytes for what a table says of an item under a name, by what a record says."""
+    if isinstance(value, list) and all(type(each) is str for each in value):
+        value = "; ".join(filter(None, value))
+    well = value in CHOICES[name] if name in CHOICES else value is None or type(value) is str
+    return brief([value]) if well else UNTOLD
 
 
 class Account:
@@ -389,7 +405,11 @@ class Account:
             if about not in self.begun and is_item(body):
                 self.begun.add(about)
                 if at < self.until:
-                    self.items[about] = {"status": after["status"], "source": after["source_kind"]}
+                    about_it = {"description_sha256": after["description"]["sha256"], "record": str(body["seq"])}
+                    about_it |= {name: after[first] for name, first in AT_FIRST.items()}
+                    told = b"".join(as_cell(name, (after | about_it).get(name)) for name in TOLD)
+                    one = {"status": after["status"], "source": after["source_kind"], "told": bytearray(told)}
+                    self.items[about] = one
         elif action in self.read and self.since <= at < self.until:
             if isinstance(after, dict) and (about in self.begun or not about.startswith("AI-")):
                 self.read[action].setdefault(about, []).append({"record": body["seq"], "at": at, **after})
@@ -400,6 +420,11 @@ class Account:
     def _change(item: dict[str, Any], action: str, field: str, before: Any, after: Any) -> None:
         """What a record makes of an item; one that says it in another way than the program makes nothing of it."""
         both, where = (before, after), f"{action} {field}"
+        name = "description_sha256" if field == "description" else field
+        if action == "item.changed" and name in TOLD:
+            both_told = [as_cell(name, said(each, "sha256") if field == "description" else each) for each in both]
+            at = TOLD.index(name) * 8
+            item["told"][at : at + 8] = both_told[1] if UNTOLD not in both_told else UNTOLD
         ticket = [each is None or says(each, ("tracker", "id"), ("key", "url")) for each in both]
         if where == "item.changed status" and all(each in CHOICES["status"] for each in both):
             item["status"] = after
@@ -810,6 +835,13 @@ def rows(pack: Pack, name: str) -> Iterator[dict[str, str]]:
             yield {str(column): str(cell) for column, cell in row.items()}
 
 
+def stands(row: dict[str, str], item: dict[str, Any]) -> bool:
+    """Whether a table says of an item what its records do; an acceptance that has lapsed leaves it open."""
+    status = row["status"] == item["status"] or (row["status"], item["status"]) == ("open", "accepted_as_risk")
+    told = (bytes(item["told"][at * 8 : at * 8 + 8]) for at in range(len(TOLD)))
+    return status and all(each in (UNTOLD, brief([row[name]])) for name, each in zip(TOLD, told, strict=True))
+
+
 def check_tables(pack: Pack, ledger: Ledger, say: list[str]) -> None:
     """What the tables show is what the records say, and where nothing was to be left out of them, all of it."""
     confined = any(pack.json(MANIFEST)["parameters"].values())
@@ -819,10 +851,12 @@ def check_tables(pack: Pack, ledger: Ledger, say: list[str]) -> None:
             continue
         seen = set()
         for row in rows(pack, name):
-            cell, odd = row[column], row[column] not in born
+            cell = row[column]
             if column == "record":
                 at, shown = int(cell) * 8, brief([row[name] for name in (*WHAT, *WHO)])
                 odd = not 0 < at <= len(ledger.shown) or ledger.shown[at - 8 : at] != shown
+            else:
+                odd = cell not in born or not stands(row, born[cell])
             if odd or cell in seen:
                 raise Wrong(f"{name} does not show {cell} as the ledger has it")
             seen.add(cell)
@@ -840,9 +874,11 @@ def covered(pack: Pack, signers: list[str]) -> str:
     """What was not compared with the records, and who stands in for it."""
     rest = [name for name in pack.names if not COMPARED.fullmatch(name)]
     stamps = " (a .tsr: `openssl ts -verify -data X.note -in X.tsr -CAfile FILE`)"
+    columns = f", columns of items.csv but item, status, {', '.join(TOLD)}, what events.csv says in words of its own"
+    columns = columns if "items.csv" in pack.names else ""
     words = f"Not compared with the records: {', '.join(rest)}{stamps if any('.tsr' in name for name in rest) else ''}"
     who = f"They are as {signers[0]} signed them" if signers else "Nobody whose key you named vouches for them"
-    return f"{words}, and the reasons in completeness.json and evidence.json. {who}."
+    return f"{words}{columns}, and the reasons in completeness.json and evidence.json. {who}."
 
 
 def examine(pack: Pack, keys: list[Key], mine: list[Note], known_epoch: int, say: list[str]) -> tuple[int, str]:

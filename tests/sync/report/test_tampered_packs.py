@@ -175,7 +175,7 @@ def test_the_auditor_s_check_compares_what_else_is_there_with_the_records(bench:
     assert (code, words in bench.say()) == (1, True)
 
 
-def tables(files: Files, *, without: int = 0, forged: str = "", framework: str = "") -> Files:
+def tables(files: Files, *, without: int = 0, forged: str = "", of_item: str = "", framework: str = "") -> Files:
     """The pack with tables of its items and events, of which the first are left out, or one forged in a column."""
     texts = {told["hash"]: json.dumps(told["text"]) for told in map(json.loads, files["texts.jsonl"].splitlines())}
     lines = files["ledger.jsonl"].decode().splitlines()
@@ -183,11 +183,24 @@ def tables(files: Files, *, without: int = 0, forged: str = "", framework: str =
     events = [_event(body) for body in bodies]
     if forged:
         events[3][forged] = "another"
-    items = [{"item": body["object"], "title": "=1+1"} for body in bodies if body["action"] == "item.created"]
+    items = [_item(body, bodies) for body in bodies if body["action"] == "item.created"]
+    if of_item:
+        items[3][of_item] = "another"
     manifest = json.loads(files["manifest.json"])
     manifest["parameters"]["framework"] = framework
     made = {"events.csv": _table(events, without), "items.csv": _table(items, without)}
     return files | made | {"manifest.json": json.dumps(manifest).encode()}
+
+
+def _item(made: dict[str, Any], bodies: list[dict[str, Any]]) -> dict[str, Any]:
+    """An item as the table of items has it."""
+    values = {"part_of": None, **made["after"]}
+    first = {"original_priority": values["priority"], "original_due_date": values["due_date"], "record": made["seq"]}
+    for body in bodies:
+        if (body["object"], body["action"]) == (made["object"], "item.changed"):
+            values[body["field"]] = body["after"]
+    cells = {name: "; ".join(v) if isinstance(v, list) else v or "" for name, v in values.items() if name != "origin"}
+    return cells | first | {"item": made["object"], "description_sha256": values["description"]["sha256"]}
 
 
 def _event(body: dict[str, Any]) -> dict[str, Any]:
@@ -214,6 +227,17 @@ def _table(rows: list[dict[str, Any]], without: int) -> bytes:
 def test_a_table_of_events_that_tells_anything_else_than_the_ledger_is_found(bench: Bench, column: str) -> None:
     assert bench.judged(bench.listed_anew(tables(bench.files, forged=column)))[0] == 1
     assert "events.csv does not show 4 as the ledger has it" in bench.say()
+
+
+@pytest.mark.parametrize("column", ["status", *verify.TOLD])
+def test_a_table_of_items_that_tells_anything_else_than_the_ledger_is_found(bench: Bench, column: str) -> None:
+    assert bench.judged(bench.listed_anew(tables(bench.files, of_item=column)))[0] == 1
+    assert "items.csv does not show AI-000004 as the ledger has it" in bench.say()
+
+
+def test_what_the_tables_say_beyond_the_records_is_named(bench: Bench) -> None:
+    assert bench.judged(bench.listed_anew(tables(bench.files)))[0] == 0
+    assert "columns of items.csv but item, status, title, priority, owner, due_date" in bench.say()
 
 
 def test_the_tables_are_compared_with_the_records_row_by_row(bench: Bench) -> None:
