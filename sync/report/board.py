@@ -151,7 +151,7 @@ _LATE: dict[str, Callable[[ItemStory], object]] = {
     "Resolved": lambda each: _minute(each.resolved_at),
 }
 _REMARKS: dict[str, Callable[[remarks.Remark], object]] = {
-    "When": lambda each: _minute(each.event.at),
+    "When": lambda each: _minute(each.at),
     "What": lambda each: each.sort,
     "About": lambda each: each.event.about,
     "In words": lambda each: each.words,

@@ -2,10 +2,10 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime, timedelta
 
 from state.model import URGENCY, Priority
-from sync.report.model import UNFINISHED, AcceptanceStory, Book, Event, ItemStory
+from sync.report.model import UNFINISHED, AcceptanceStory, Book, Event, ItemStory, midnight
 from sync.report.words import headline, value
 
 _AFTERWARDS = ("item.changed", "comment.edited", "comment.deleted", "evidence.added", "ticket.moved")
@@ -29,11 +29,17 @@ _ALWAYS = {
 
 @dataclass(frozen=True, slots=True)
 class Remark:
-    """Something unusual: of which sort, and the record that tells of it, in words."""
+    """Something unusual: of which sort, and the record that tells of it, in words; `since` is when, if not then."""
 
     sort: str
     event: Event
     words: str
+    since: datetime | None = None
+
+    @property
+    def at(self) -> datetime:
+        """When it was so (UTC)."""
+        return self.since or self.event.at
 
 
 def overdue(book: Book) -> list[ItemStory]:
@@ -74,7 +80,7 @@ def remarks(book: Book) -> list[Remark]:
     """What was unusual in the period, in the order in which it happened."""
     strange = (Remark("not this program's record", each, f"{each.action} of {each.about}") for each in book.strange)
     found = [*_general(book), *_undone(book), *_decided(book), *_worn(book), *strange]
-    return sorted(found, key=lambda each: (each.event.at, each.event.seq, each.sort))
+    return sorted(found, key=lambda each: (each.at, each.event.seq, each.sort))
 
 
 def _general(book: Book) -> Iterator[Remark]:
@@ -114,7 +120,8 @@ def _decided(book: Book) -> Iterator[Remark]:
         if each.by_requester and book.period.has(each.approvals[-1].event.at):
             yield Remark("approved by who asked for it", each.approvals[-1].event, f"{each.ref} of {each.item}")
         if each.state == "lapsed" and each.until is not None and book.period.first <= each.until <= book.period.last:
-            yield Remark("acceptance lapsed", each.began or each.asked, f"{each.ref} held until {each.until}")
+            over = midnight(each.until + timedelta(days=1))
+            yield Remark("acceptance lapsed", each.began or each.asked, f"{each.ref} held until {each.until}", over)
 
 
 def _worn(book: Book) -> Iterator[Remark]:

@@ -977,10 +977,16 @@ def main(arguments: list[str] | None = None) -> int:
         code, verdict = ALTERED, f"ALTERED: {wrong}."
     except (ValueError, LookupError, TypeError, AttributeError, OSError, RuntimeError, *BROKEN) as error:
         code, verdict = ALTERED, f"ALTERED: something in the pack is not of its form ({type(error).__name__}: {error})."
-    for line in (verdict, *say):
-        print("".join(c if c.isprintable() else "?" for c in line))
+    with suppress(BrokenPipeError):  # Who reads along may have read enough.
+        for line in (verdict, *say):
+            print("".join(c if c.isprintable() else "?" for c in line), flush=True)
     return code
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")
+    found = main()
+    with suppress(OSError, AttributeError):  # Where there is nowhere to say it, the exit code says it.
+        sys.stdout.close()
+    sys.exit(found)

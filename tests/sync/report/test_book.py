@@ -54,6 +54,15 @@ def test_what_is_unusual_is_remarked_on(half_year: Book) -> None:
     assert all(each.due_date < half_year.period.last for each in overdue(half_year))
 
 
+def test_an_acceptance_is_remarked_on_from_the_day_on_which_it_was_over(half_year: Book) -> None:
+    until = {each.ref: each.until for each in half_year.acceptances}
+    told = [each for each in remarks(half_year) if each.sort == "acceptance lapsed"]
+    assert [each.at for each in told] == [
+        midnight(day + timedelta(days=1)) for each in told if (day := until[each.words.split()[0]]) is not None
+    ]
+    assert told
+
+
 def test_a_span_touches_the_days_on_which_it_began_and_ended() -> None:
     july = Period(midnight(datetime(2026, 7, 1, tzinfo=UTC)).date(), midnight(datetime(2026, 7, 31, tzinfo=UTC)).date())
     span = Span("failing", datetime(2026, 7, 3, 12, tzinfo=UTC), datetime(2026, 7, 5, 1, tzinfo=UTC))

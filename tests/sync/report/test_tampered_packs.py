@@ -4,8 +4,11 @@ import csv
 import hashlib
 import io
 import json
+import os
 import random
 import re
+import subprocess
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
@@ -248,6 +251,26 @@ def test_the_tables_are_compared_with_the_records_row_by_row(bench: Bench) -> No
     assert bench.judged(bench.listed_anew(tables(bench.files, without=1, framework="SOC2")))[0] == 0
     assert bench.judged(bench.listed_anew(tables(bench.files, forged="action", framework="SOC2")))[0] == 1
     assert "events.csv does not show 4 as the ledger has it" in bench.say()
+
+
+def test_the_exit_code_is_the_verdict_where_nobody_reads_on_and_where_some_letters_cannot_be_shown(
+    bench: Bench,
+) -> None:
+    assert bench.judged(bench.listed_anew(tables(bench.files, framework="Übersicht")))[0] == 0
+    program = [sys.executable, verify.__file__, str(bench.folder / "pack.zip"), "--pubkey", str(KEY.public)]
+    shut, nobody = os.pipe()
+    os.close(shut)
+    with os.fdopen(nobody, "wb") as unread, (bench.folder / "said").open("wb") as read:
+        for out in (unread, read):
+            ended = subprocess.run(
+                [*program, "--checkpoints", str(bench.share)],
+                check=False,
+                stdout=out,
+                stderr=subprocess.PIPE,
+                env=os.environ | {"PYTHONIOENCODING": "ascii"},
+            )
+            assert (ended.returncode, ended.stderr) == (0, b"")
+    assert b"confined to the framework \\xdcbersicht" in (bench.folder / "said").read_bytes()
 
 
 def test_any_file_that_is_not_as_it_was_is_found_by_the_list(bench: Bench) -> None:
