@@ -98,6 +98,14 @@ def keygen(
     return signing.keygen(shell, out, name)
 
 
+@command(audit_app, "counterfoil audit key")
+def key(shell: Shell) -> int:
+    """Show the public keys by which the ledger is checked, to hand to an auditor."""
+    from sync.app import signing
+
+    return signing.key(shell)
+
+
 @command(audit_app, "counterfoil audit rotate --out audit-2.key")
 def rotate(
     shell: Shell,

@@ -278,6 +278,7 @@ def _farewell(folder: Path) -> str:
         f"{folder / PAGE}  out of the pack is the page to open: a period for somebody who has never seen the tool",
         f"counterfoil status --config {config}",
         f"counterfoil audit log --config {config}",
+        f"counterfoil audit key --config {config}  shows the key that verify.py in the pack asks for",
         f"counterfoil holds list --config {config}",
         f"{BRING_BACK} {folder / 'trackers'}  serves the trackers again, for a sync",
     )

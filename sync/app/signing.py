@@ -7,10 +7,12 @@ from pathlib import Path
 from state.checkpoint import BadKey, SigningKey
 from sync.app import show
 from sync.app.failures import IN_ORDER, LATER, Mistaken
-from sync.app.keys import notary
+from sync.app.keys import notary, public_keys, signing_key
 from sync.app.opening import configuration, must_be_ours, open_store, recording
 from sync.app.shell import Shell
 from sync.notary import Notary
+
+_NOBODY = "nobody signs here: make a key with `counterfoil audit keygen`, and name it under [audit]"
 
 
 def keygen(shell: Shell, out: Path, name: str) -> int:
@@ -23,6 +25,19 @@ def keygen(shell: Shell, out: Path, name: str) -> int:
         f'Name it in the configuration:\n  [audit]\n  key_file = "{out}"'
     )
     shell.answer(answer, lambda: words)
+    return IN_ORDER
+
+
+def key(shell: Shell) -> int:
+    """Show the public keys by which the ledger is checked: of who signs here, and those that did before."""
+    config = configuration(shell)
+    own = signing_key(shell, config)
+    known = [str(each) for each in public_keys(shell, config, ())]
+    if not known:
+        raise Mistaken(_NOBODY)
+    signs = str(own.public) if own else None
+    lines = [f"{each}{'  signs' if each == signs else ''}" for each in known]
+    shell.answer({"public_key": signs, "public_keys": known}, lambda: "\n".join(lines))
     return IN_ORDER
 
 
@@ -99,5 +114,5 @@ def fork(shell: Shell, reason: str, without: Sequence[str]) -> int:
 
 def _must(signer: Notary | None) -> Notary:
     if signer is None:
-        raise Mistaken("nobody signs here: make a key with `counterfoil audit keygen`, and name it under [audit]")
+        raise Mistaken(_NOBODY)
     return signer

@@ -43,6 +43,7 @@ def test_the_commands_are_these() -> None:
             "audit verify",
             "audit prove",
             "audit keygen",
+            "audit key",
             "audit sign",
             "audit fork",
             "audit rotate",

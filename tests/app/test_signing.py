@@ -66,6 +66,21 @@ def test_a_key_is_for_its_owner_only_and_is_not_shown(desk: Line) -> None:
     assert (odd.code, "leave out spaces, plus signs" in odd.err) == (2, True)
 
 
+def test_the_public_keys_are_shown_whenever_somebody_asks_and_the_private_one_never(desk: Line) -> None:
+    answer = desk("audit", "key")
+    assert (answer.code, "counterfoil audit keygen" in answer.err) == (2, True)
+    audit = signing(desk)
+    answer = desk("audit", "key")
+    assert (answer.code, answer.out) == (0, f"{audit.key}  signs\n")
+    assert (desk.folder / "audit.key").read_text().strip().split("+", 4)[4] not in answer.out
+    new = desk.json("audit", "rotate", "--out", "audit-2.key")["public_key"]
+    told = desk.config.read_text(encoding="utf-8").replace(
+        '"audit.key"', f'"audit-2.key"\npublic_keys = ["{audit.key}"]'
+    )
+    desk.config.write_text(told, encoding="utf-8")
+    assert desk.json("audit", "key") == {"public_key": new, "public_keys": [audit.key, new]}
+
+
 def test_a_key_that_others_may_read_is_refused_with_the_command_that_mends_it(audit: Audit) -> None:
     (audit.line.folder / "audit.key").chmod(0o644)
     answer = audit.line("audit", "sign")
