@@ -839,7 +839,7 @@ def stands(row: dict[str, str], item: dict[str, Any]) -> bool:
     """Whether a table says of an item what its records do; an acceptance that has lapsed leaves it open."""
     status = row["status"] == item["status"] or (row["status"], item["status"]) == ("open", "accepted_as_risk")
     told = (bytes(item["told"][at * 8 : at * 8 + 8]) for at in range(len(TOLD)))
-    return status and all(each in (UNTOLD, brief([row[name]])) for name, each in zip(TOLD, told, strict=True))
+    return status and all(each in (UNTOLD, brief([row[name]])) for name, each in zip(TOLD, told))
 
 
 def check_tables(pack: Pack, ledger: Ledger, say: list[str]) -> None:
