@@ -372,7 +372,7 @@ def wrong_with(place: Place, wanted: Mapping[str, Any]) -> list[str]:
     with place.store() as store:
         found, sound = _both_sides(place, store), _is_vouched_for(place, store)
     alone = {ref: item for ref, item in found["items"].items() if item["part of"] is None}
-    many = Counter(ticket["item"] for ticket in found["tickets"])
+    many = Counter(ticket["item"] for ticket in found["tickets"] if ticket["item"])
     wrong = []
     if any(number > 1 for number in many.values()):
         wrong.append("duplicates")

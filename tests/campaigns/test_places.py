@@ -7,6 +7,7 @@ import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import httpx
 import pytest
 
 from connectors.sandbox.__main__ import load
@@ -14,7 +15,7 @@ from connectors.sandbox.server import SandboxServer
 from sync.app.crashing import VARIABLE
 from tests import program
 from tests.campaigns.clocks import Shared
-from tests.campaigns.places import Place, serving
+from tests.campaigns.places import Place, both_sides, serving, wrong_with
 
 
 @pytest.mark.parametrize("number", [0, 1])
@@ -42,6 +43,27 @@ def test_counting_records_leaves_the_files_of_the_database_as_a_killed_run_left_
     assert place.records() > 0
     assert place.in_doubt() == 0
     assert (place.database.read_bytes(), log.read_bytes()) == left
+
+
+def test_what_stands_in_a_tracker_for_no_item_is_nobodys_duplicate_and_a_second_ticket_is(tmp_path: Path) -> None:
+    place = Place.made(tmp_path / "place", "github")
+    place.run("init")
+    with place.served(), place.engineer() as mia:
+        ref = place.ask("item", "add", "Rotate the deploy keys")["ref"]
+        place.ask("sync")
+        key = place.ask("item", "show", ref)["ticket"]["key"]
+        pulls = [mia.open_pull(key), mia.open_pull(key)]
+        place.ask("sync")
+    assert len(set(pulls)) == 2
+    assert wrong_with(place, both_sides(place)) == []
+    with place.served(), place.engineer() as mia:
+        httpx.post(
+            f"http://127.0.0.1:{place.port}/repos/acme/platform/issues",
+            json={"title": "Rotate the deploy keys", "body": mia.issue(key)["body"]},
+            headers={"Authorization": "Bearer token-mia-krystof"},
+            trust_env=False,
+        ).raise_for_status()
+    assert wrong_with(place, both_sides(place)) == ["duplicates"]
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells a process that its parent has ended")
