@@ -45,10 +45,13 @@ def this_process() -> Holder:
 
 
 def is_dead(holder: Holder, asking: Holder) -> bool:
-    """Whether `holder` certainly runs no more, as seen by `asking`; only the same host and boot can tell."""
+    """Whether `holder` certainly runs no more, as seen by `asking`; only the same host and boot can tell.
+
+    Where the system hides other people's processes, one with that number counts as the holder.
+    """
     if not holder.boot or (holder.host, holder.boot) != (asking.host, asking.boot):
         return False
-    return _started(holder.pid) != holder.started
+    return _started(holder.pid) != holder.started and not _is_hidden(holder.pid)
 
 
 def _boot() -> str:
@@ -60,8 +63,19 @@ def _boot() -> str:
         return ""
 
 
+def _is_hidden(pid: int) -> bool:
+    """Whether a process is there that may not be looked at (https://man7.org/linux/man-pages/man5/proc.5.html)."""
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:
+        pass
+    return not os.access(_PROC / str(pid) / "stat", os.R_OK)
+
+
 def _started(pid: int) -> str:
-    """When a process started, in the kernel's ticks; empty when there is none."""
+    """When a process started, in the kernel's ticks; empty when none is shown that runs."""
     try:
         stat = (_PROC / str(pid) / "stat").read_text()
     except OSError:

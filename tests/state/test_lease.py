@@ -4,10 +4,12 @@ import os
 import subprocess
 import sys
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
+from state import lease
 from state.effects import Effects, Feed, ItemChange, Note
 from state.lease import Holder, is_dead, this_process
 from state.store import LeaseHeld, LeaseLost, Store
@@ -105,6 +107,21 @@ def test_a_process_number_used_again_is_another_process() -> None:
     assert me.pid == os.getpid()
     assert not is_dead(me, me)
     assert is_dead(replace(me, started="1"), me)
+
+
+@pytest.mark.skipif(not this_process().boot, reason="this system does not tell which processes live")
+def test_a_process_that_the_system_hides_counts_as_alive_until_it_is_gone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    me, (shown, waiting) = this_process(), os.pipe()
+    with subprocess.Popen([sys.executable, "-c", "import os; os.read(0, 1)"], stdin=shown) as other:
+        held = replace(me, pid=other.pid, started="1")
+        assert is_dead(held, me)
+        monkeypatch.setattr(lease, "_PROC", tmp_path)
+        assert not is_dead(held, me)
+        os.close(shown)
+        os.close(waiting)
+    assert is_dead(held, me)
 
 
 def test_another_machine_or_an_unknown_boot_is_never_called_dead() -> None:
