@@ -69,9 +69,9 @@ class GithubHistory:
     def _entries(self, where: str, since: datetime, *, silent: bool) -> Iterator[Json]:
         told = None if self._plain else self._read(f"{where}/timeline")
         if told is None:
-            self._plain = True
-            yield from self._comments(where, since)
-            yield from self._events(where)
+            found = [*self._comments(where, since), *self._events(where)]
+            self._plain = True  # Now that it is known that the issue is there, and only its timeline is not.
+            yield from found
             return
         yield from told
         if not silent and not any(one.get("event") == "commented" for one in told):

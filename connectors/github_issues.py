@@ -11,7 +11,7 @@ from urllib.parse import quote
 import httpx
 
 from connectors.base import MARK, Page
-from connectors.errors import Ambiguous, Denied, NotFound, Rejected
+from connectors.errors import Ambiguous, Denied, NotFound, Rejected, TrackerError
 from connectors.github_check import problems
 from connectors.github_history import ABSENT, GithubHistory
 from connectors.github_patch import allow, label_changes, said_as, values
@@ -420,8 +420,11 @@ class GithubIssues:
         issue = self._posted(data)
         if not isinstance(issue, dict) or not is_issue(issue):
             raise Ambiguous(f"create {draft.marker.item}: the answer names no issue")
-        self._login = self._login or creator(issue)
-        ticket = self._ticket(issue)
+        try:
+            self._login = self._login or creator(issue)
+            ticket = self._ticket(issue)
+        except TrackerError as error:
+            raise Ambiguous(f"create {draft.marker.item}: the answer cannot be read: {error}") from None
         return Created(draft.marker, ticket.ref, ticket.url, ticket.created, ticket)
 
     def _posted(self, data: dict[str, Any]) -> Any:

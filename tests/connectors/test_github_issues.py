@@ -425,6 +425,26 @@ def through(server: SandboxServer, other: Callable[[httpx.Request], httpx.Respon
     return GithubIssues("platform", settings, secrets, clock=server.now, sleep=lambda _: None, transport=Through(other))
 
 
+@pytest.mark.parametrize("unread", ["created_at", "updated_at"])
+def test_an_issue_that_was_made_and_whose_answer_cannot_be_read_is_in_doubt(
+    server: SandboxServer, tracker: GithubIssues, unread: str
+) -> None:
+    def made(request: httpx.Request) -> httpx.Response | None:
+        if request.method != "POST":
+            return None
+        with httpx.HTTPTransport() as inner:
+            answer = inner.handle_request(request)
+            answer.read()
+            answer.close()
+        return httpx.Response(201, json={**answer.json(), unread: "soon"})
+
+    other = through(server, made)
+    with pytest.raises(Ambiguous, match="cannot be read"):
+        create(other)
+    other.close()
+    assert len([issue for page in tracker.changes(None) for issue in page.tickets]) == 1
+
+
 def missing(ending: str) -> Callable[[httpx.Request], httpx.Response | None]:
     gone = httpx.Response(404, json={"message": "Not Found"})
     return lambda request: gone if request.url.path.endswith(ending) else None
@@ -438,6 +458,20 @@ def test_without_a_timeline_comments_and_events_are_read(server: SandboxServer, 
         told = tracker.activity(made.ref, made.created)
         assert _summary(told) == {("comment", "Too dear."), ("status", "closed"), ("resolution", "not_planned")}
     tracker.close()
+
+
+def test_an_issue_that_cannot_be_seen_takes_the_timeline_from_no_other(
+    server: SandboxServer, tracker: GithubIssues, mia: GithubEngineer
+) -> None:
+    hidden, shown = create(tracker, 1), create(tracker, 2)
+    number = hidden.ref.key.rpartition("#")[2]
+    gone = httpx.Response(404, json={"message": "Not Found"})
+    other = through(server, lambda request: gone if f"/issues/{number}" in request.url.path else None)
+    mia.open_pull(shown.ref.key)
+    with pytest.raises(NotFound):
+        other.activity(hidden.ref, hidden.created)
+    assert ActivityKind.LINK in {told.kind for told in other.activity(shown.ref, shown.created)}
+    other.close()
 
 
 def test_a_timeline_without_comments_is_completed_from_the_list_of_comments(
