@@ -18,12 +18,10 @@ from state import (
     items,
     journal,
     lease,
-    links,
     persons,
     proofs,
     results,
     roles,
-    waiting,
     whereabouts,
 )
 from state.audit import Ledger
@@ -34,7 +32,7 @@ from state.grouping import Grouping
 from state.items import Decided, Wanted
 from state.known import META, Known
 from state.lease import Holder, this_process
-from state.model import ActionItem, Comment, HoldKind, Link
+from state.model import ActionItem, Comment, Link
 from state.persons import Person, Traces
 from state.proof import Evidence, EvidenceDraft, Review
 from state.register import Test
@@ -234,14 +232,7 @@ class Store(Known):
         Other tickets that carry a key of the item stay named, so that none is made beside them.
         """
         with self.writing() as w:
-            items.one(w.connection, item)
-            ended = links.unlink(w.connection, w.ledger, w.now, item, because)
-            if ended is not None:
-                open_ = [h for h in waiting.holds(w.connection, item) if h.kind is not HoldKind.MANY_TICKETS]
-                about = {each.id: because for each in open_ if each.tracker == ended.ref.tracker}
-                waiting.release(w.connection, w.ledger, w.now, about, {})
-                items.mark_dirty(w.connection, [item])
-            return ended
+            return w.unlink(item, because)
 
     def check_integrity(self, *, again: bool = False) -> None:
         """Raise `Damaged` if the database contradicts itself; a file still as we left it is only read if `again`."""

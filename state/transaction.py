@@ -10,7 +10,7 @@ from state import acceptances, comments, due_dates, feeds, items, journal, links
 from state.audit import Ledger
 from state.effects import Because, Effects, Lease
 from state.lifecycle import BY_ITSELF
-from state.model import Comment, Hold, Link
+from state.model import Comment, Hold, HoldKind, Link
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,11 +52,22 @@ class Transaction:
         items.mark_overdue(self.connection, effects.fallen)
         return stored
 
+    def unlink(self, item: str, because: Because) -> Link | None:
+        """Forget an item's ticket and close what waits about it; the link that was, if any."""
+        items.one(self.connection, item)
+        ended = links.unlink(self.connection, self.ledger, self.now, item, because)
+        if ended is not None:
+            open_ = [h for h in waiting.holds(self.connection, item) if h.kind is not HoldKind.MANY_TICKETS]
+            about = {each.id: because for each in open_ if each.tracker == ended.ref.tracker}
+            waiting.release(self.connection, self.ledger, self.now, about, {})
+            items.mark_dirty(self.connection, [item])
+        return ended
+
     def _journal(self, effects: Effects) -> None:
         journal.begin(self.connection, effects.begun)
         journal.finish(self.connection, effects.finished, self.now)
         journal.ask(self.connection, effects.asked, self.now)
-        journal.resend(self.connection, effects.resent, self.now)
+        journal.send(self.connection, effects.sent, self.now)
 
     def _links(self, held: Lease | None, effects: Effects) -> None:
         """Write new and touched links, and mark items clean, theirs too, where nothing newer is to be compared."""

@@ -121,9 +121,11 @@ def settle(store: Store, hold: Hold, take: Side, because: Because, *, holder: Ho
     could not take notice of it any more.
     """
     with store.alone(holder) as lease:
-        store.commit(lease, replace(_effects(store, hold, take, because), took={hold.id: take}))
-        if hold.kind is HoldKind.GONE:
-            store.unlink(hold.item, because)
+        effects = replace(_effects(store, hold, take, because), took={hold.id: take})
+        with store.writing(lease) as transaction:
+            transaction.write(lease, effects)
+            if hold.kind is HoldKind.GONE:
+                transaction.unlink(hold.item, because)
 
 
 def _effects(store: Store, hold: Hold, take: Side, because: Because) -> Effects:

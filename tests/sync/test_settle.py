@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from connectors.errors import Rejected
+from state import links
 from state.acceptance import Terms
 from state.errors import LeaseHeld
 from state.lease import Holder, this_process
@@ -51,6 +52,28 @@ def test_what_is_settled_cannot_be_settled_again(world: Any) -> None:
     settle(world.store, hold, "ticket", world.because("agreed"), holder=this_process())
     with pytest.raises(Undecidable, match="already"):
         settle(world.store, hold, "item", world.because("no, the other"), holder=this_process())
+
+
+def test_a_decision_about_a_ticket_that_is_gone_is_kept_as_a_whole_or_not_at_all(
+    world: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    item = world.add()
+    world.sync()
+    world.far.delete(world.link(item.ref).ref)
+    for _ in range(2):
+        world.sync(full=True)
+    (hold,) = world.store.holds(None)
+
+    def dies(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(links, "unlink", dies)
+        with pytest.raises(KeyboardInterrupt):
+            settle(world.store, hold, "item", world.because("make a new one"), holder=this_process())
+    assert (world.store.holds(None), world.store.link(item.ref) is None) == ([hold], False)
+    settle(world.store, hold, "item", world.because("make a new one"), holder=this_process())
+    assert (world.store.holds(None), world.store.link(item.ref) is None) == ([], True)
 
 
 def test_a_refused_comment_is_held_alone_and_said_again_only_when_a_person_says_so(world: Any) -> None:
