@@ -197,7 +197,7 @@ class Engine:
         apply.fall_due(found.fallen)
         steps = apply.end(found.endings, found.plan.steps)
         for reading in found.readings.values():
-            apply.refresh(list(reading.touched.values()), sorted(reading.lost))
+            apply.refresh(list(reading.touched.values()), sorted({*reading.lost, *reading.unread}))
             apply.unknown([h for h in found.unknown if h.tracker == reading.feed.tracker], reading.over)
         apply.run(steps)
 
@@ -242,7 +242,8 @@ class Engine:
     def _report(self, run: str, found: Findings, work: Work, doubt: int) -> Report:
         errors = [*found.failed.values(), *work.stopped.values()]
         moved = (f"{ref}: its ticket moved while it was written to; the next sync compares it" for ref in work.stale)
-        work.tally.deferred += doubt + len(found.failed) + len(work.stale)
+        unread = sum(len(reading.unread) for reading in found.readings.values())
+        work.tally.deferred += doubt + len(found.failed) + len(work.stale) + unread
         return Report(
             run,
             found.plan,

@@ -192,7 +192,7 @@ class Inquiry:
             tuple(beside),
             (*(h for h in found.holds if h.id not in gone), *held),
             refused,
-            told(found.failed),
+            (*told(found.failed), *unread(found.readings)),
             any(isinstance(error, Denied) for error in found.failed.values()),
             doubts((i for i in open_ if i.tracker in trackers or i.tracker not in self.trackers), self.waits),
             tuple(self._forecasts(ordered, trackers)),
@@ -214,6 +214,13 @@ class Inquiry:
 
     def _is_remapped(self, feed: Feed) -> bool:
         return feed.rules not in ("", self.rules.digest(feed.tracker))
+
+
+def unread(readings: Mapping[str, Reading]) -> Iterator[str]:
+    """Which items' tickets did not tell what happened to them, in words."""
+    for name, reading in readings.items():
+        for item, error in reading.unread.items():
+            yield f"{name}: what happened to the ticket of {item} is not known, and the next run asks again: {error}"
 
 
 def told(failed: Mapping[str, TrackerError]) -> tuple[str, ...]:

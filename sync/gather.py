@@ -6,6 +6,7 @@ from datetime import timedelta
 from functools import cache, partial
 from itertools import islice
 
+from connectors.errors import NotFound, Unavailable
 from mapping.read import observe, observe_after
 from mapping.render import desired
 from mapping.speech import comment_key
@@ -252,7 +253,12 @@ def _answer(scope: Scope, tickets: Sequence[Ticket], reading: Reading) -> None:
             if item.ref in scope.changed or refreshed(link, ticket, item.revision) != link:
                 reading.knows(refreshed(link, ticket, item.revision))
             continue
-        seen = _sighting(scope, item, link, ticket, others=others)
+        try:
+            seen = _sighting(scope, item, link, ticket, others=others)
+        except (NotFound, Unavailable) as error:
+            reading.tells_nothing(item.ref, error)
+            continue
+        reading.tells()
         if (backing := backings.get(item.ref)) is not None:
             name = scope.tracker.name
             known = recalled(backing, scope.store.installation, name, seen.activity)

@@ -6,6 +6,7 @@ from datetime import datetime
 from enum import IntEnum, auto
 
 from connectors.base import Tracker
+from connectors.errors import RateLimited, TrackerError
 from mapping.rules import Rules
 from state.acceptance import Acceptance, AcceptancePolicy, AcceptanceState
 from state.effects import Because, Feed, Note
@@ -21,6 +22,7 @@ from sync.plan import Sighted, Step
 READ = "tracker.read"
 """The action of the record that says what a tracker was asked, and how much it answered."""
 _LISTED = 1000
+_IN_A_ROW = 3
 
 
 @dataclass(slots=True)
@@ -43,7 +45,8 @@ class Reading:
     `steps` answer what is new, `touched` are links to refresh, and `lost` the items whose ticket was missed for the
     first time, to be looked at again. Of a ticket that was seen twice the last sight counts. `strays` hold items whose
     key stands in further tickets, by item. `unlinked` are marked tickets that no link knows, by id; `over` says by id
-    which holds on such are over, and why, and `held` are those to be opened or told anew.
+    which holds on such are over, and why, and `held` are those to be opened or told anew. `unread` are the items whose
+    ticket did not tell what happened to it, with what it said instead; they are looked at again.
     """
 
     feed: Feed
@@ -56,11 +59,13 @@ class Reading:
     held: list[Hold] = field(default_factory=list)
     sighted: list[Sighted] = field(default_factory=list)
     lost: set[str] = field(default_factory=set)
+    unread: dict[str, TrackerError] = field(default_factory=dict)
+    in_a_row: int = 0
 
     def calls_for(self, step: Step) -> None:
         """An item's ticket calls for this step, whatever it called for when it was seen before."""
+        self._forget(step.item.ref)
         self.steps[step.item.ref] = step
-        self.touched.pop(step.item.ref, None)
 
     def note(self, tracker: Tracker, linked: int, because: Because) -> Note:
         """The record of it: what was asked when, what came page by page, and which tickets are no item's."""
@@ -79,8 +84,28 @@ class Reading:
 
     def knows(self, link: Link) -> None:
         """All there is to do about an item is to remember how its ticket looks now."""
+        self._forget(link.item)
         self.touched[link.item] = link
-        self.steps.pop(link.item, None)
+
+    def tells(self) -> None:
+        """A ticket told what happened to it."""
+        self.in_a_row = 0
+
+    def tells_nothing(self, item: str, error: TrackerError) -> None:
+        """The ticket of an item did not tell what happened to it; raises the error where that is not its own fault.
+
+        It is the tracker's where that asks for a pause, or where several tickets in a row tell nothing.
+        """
+        self._forget(item)
+        self.unread[item] = error
+        self.in_a_row += 1
+        if isinstance(error, RateLimited) or self.in_a_row >= _IN_A_ROW:
+            raise error
+
+    def _forget(self, item: str) -> None:
+        """Whatever was found about an item does not count, since its ticket is seen once more."""
+        for found in (self.steps, self.touched, self.unread):
+            found.pop(item, None)
 
 
 class Extent(IntEnum):

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -14,7 +14,7 @@ from state.effects import Effects
 from state.errors import Damaged
 from state.lease import this_process
 from state.model import HoldKind, Status
-from state.ticket import ActivityKind, Category, Cursor, Draft, Gone, Missing, Ticket, TicketRef
+from state.ticket import Activity, ActivityKind, Category, Cursor, Draft, Gone, Missing, Ticket, TicketRef
 from sync.engine import Report
 from sync.settle import settle
 from tests.databases import raw
@@ -383,3 +383,52 @@ def test_an_item_that_somebody_took_out_of_the_database_stops_the_run(world: Any
     raw(world.url, ("DELETE FROM item WHERE ref = ?", (item.ref,)))
     with pytest.raises(Damaged, match=f"{item.ref}: not in the database"):
         world.sync(full=True)
+
+
+class Mute(MemoryTracker):
+    """Does not tell what happened to some of its tickets."""
+
+    mute: frozenset[TicketRef] = frozenset()
+
+    def activity(self, ref: TicketRef, since: datetime) -> list[Activity]:
+        if ref in self.mute:
+            raise Unavailable(f"{ref.key}: 502")
+        return super().activity(ref, since)
+
+
+@pytest.fixture
+def mute(world: Any) -> Any:
+    """Three items whose tickets were closed, and a fourth that has none yet."""
+    world.tracker = Mute("eng", far_side=world.far)
+    refs = [world.add(f"Encrypt volume {n}").ref for n in range(3)]
+    world.sync()
+    for ref in refs:
+        world.far.move_to(world.link(ref).ref, "Done", "Done")
+    world.add("Encrypt the last volume")
+    return world
+
+
+def test_a_ticket_that_does_not_tell_what_happened_to_it_stops_no_other_and_is_asked_again(mute: Any) -> None:
+    mute.tracker.mute = frozenset({mute.link("AI-000002").ref})
+    for _ in range(2):
+        report = mute.sync()
+        (problem,) = report.plan.problems
+        assert "ticket of AI-000002" in problem
+        assert report.exit_code == 3
+    status = [mute.item(f"AI-00000{n}").status for n in (1, 2, 3)]
+    assert status == [Status.RESOLVED, Status.OPEN, Status.RESOLVED]
+    assert mute.link("AI-000004").missing_since is None
+    mute.tracker.mute = frozenset()
+    assert mute.sync().plan.problems == ()
+    assert mute.item("AI-000002").status is Status.RESOLVED
+
+
+def test_a_tracker_none_of_whose_tickets_tells_what_happened_is_read_again_as_a_whole(mute: Any) -> None:
+    mute.tracker.mute = frozenset(mute.link(f"AI-00000{n}").ref for n in (1, 2, 3))
+    before = mute.store.feed("eng")
+    (problem,) = mute.sync().plan.problems
+    assert problem.startswith("eng: ")
+    assert mute.store.feed("eng") == before
+    mute.tracker.mute = frozenset()
+    assert mute.sync().plan.problems == ()
+    assert all(mute.item(f"AI-00000{n}").status is Status.RESOLVED for n in (1, 2, 3))
