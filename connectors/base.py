@@ -27,22 +27,23 @@ MARK = "counterfoil"
 """The label on every mirrored ticket, by which the change feed finds them."""
 
 
-_LOOK: ContextVar[Callable[[], None]] = ContextVar("look", default=lambda: None)
+_LOOKS: ContextVar[tuple[Callable[[], None], ...]] = ContextVar("looks", default=())
 
 
 def before_sending() -> None:
     """What a connector calls right before each request goes out; what it raises ends the call, and nothing is sent."""
-    _LOOK.get()()
+    for look in _LOOKS.get():
+        look()
 
 
 @contextmanager
 def looking(look: Callable[[], None]) -> Iterator[None]:
-    """Have `look` called right before each request that this thread sends meanwhile."""
-    before = _LOOK.set(look)
+    """Have `look` called right before each request that this thread sends meanwhile, after those called already."""
+    before = _LOOKS.set((*_LOOKS.get(), look))
     try:
         yield
     finally:
-        _LOOK.reset(before)
+        _LOOKS.reset(before)
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +94,10 @@ class Tracker(Protocol):
     """
 
     name: str
-    caps: Capabilities
+
+    @property
+    def caps(self) -> Capabilities:
+        """What it can do, as far as it is known by now."""
 
     def check(self) -> list[Problem]:
         """Everything that would stop or bend a run, most serious first; writes nothing."""

@@ -108,22 +108,22 @@ class Lease:
 class Effects:
     """Everything that one transaction of a run writes, records included.
 
-    `resent` are intents whose request goes out only now, since what was sent before was refused, each with the
-    tracker's time where that is known. `linked` are inserted or replaced, and mark their items clean if the item's
-    revision is still the link's. `finished` ends intents by id. `released` closes holds by id, with how, and `took`
-    says which side a person took, `item` or `ticket`. `clean` ends the comparing of items that still have the revision
-    given, and `dirty` marks items to be compared again; `fallen` are those whose due date has passed. `because` is for
-    the records of what has none of its own, such as a touched link whose ticket moved. `revised` are stored comments as
-    they are in the tracker by now. `evidence` is kept, each piece once. `requests` are acceptances asked for,
-    `acceptances` are those that something became of, as they were and as they are; their items go with them, and what
-    is asked for on an item that is resolved by this is withdrawn. `later` are due dates asked for, or decided about,
-    `due_risks` those to be scored again, by id, with the reason.
+    `sent` are intents of which a request goes out only now, each with the tracker's time where that is known. `linked`
+    are inserted or replaced, and mark their items clean if the item's revision is still the link's. `finished` ends
+    intents by id. `released` closes holds by id, with how, and `took` says which side a person took, `item` or
+    `ticket`. `clean` ends the comparing of items that still have the revision given, and `dirty` marks items to be
+    compared again; `fallen` are those whose due date has passed. `because` is for the records of what has none of its
+    own, such as a touched link whose ticket moved. `revised` are stored comments as they are in the tracker by now.
+    `evidence` is kept, each piece once. `requests` are acceptances asked for, `acceptances` are those that something
+    became of, as they were and as they are; their items go with them, and what is asked for on an item that is resolved
+    by this is withdrawn. `later` are due dates asked for, or decided about, `due_risks` those to be scored again, by
+    id, with the reason.
     """
 
     begun: Sequence[Intent] = ()
     finished: Mapping[str, Outcome] = field(default_factory=dict)
     asked: Sequence[str] = ()
-    resent: Mapping[str, datetime | None] = field(default_factory=dict)
+    sent: Mapping[str, datetime | None] = field(default_factory=dict)
     changes: Sequence[ItemChange] = ()
     linked: Sequence[tuple[Link, Because]] = ()
     touched: Sequence[Link] = ()

@@ -39,7 +39,7 @@ _FINISH = (
         payload=case((_HOW == "done", "{}"), else_=INTENT.c.payload),
     )
 )
-_RESEND = (
+_SEND = (
     update(INTENT)
     .where(INTENT.c.id == bindparam("which"), OPEN)
     .values(begun_at=bindparam("now"), begun_there=bindparam("theirs"))
@@ -79,10 +79,10 @@ def ask(connection: Connection, ids: Iterable[str], now: datetime) -> None:
         connection.execute(update(INTENT).where(INTENT.c.id.in_(some), OPEN).values(asked_at=now))
 
 
-def resend(connection: Connection, there: Mapping[str, datetime | None], now: datetime) -> None:
-    """Note that these begin only now, at the tracker's time given, since what was sent before certainly did nothing."""
+def send(connection: Connection, there: Mapping[str, datetime | None], now: datetime) -> None:
+    """Note that these begin only now, at the tracker's time given, as their last request goes out only now."""
     if there:
-        connection.execute(_RESEND, [{"which": id_, "now": now, "theirs": theirs} for id_, theirs in there.items()])
+        connection.execute(_SEND, [{"which": id_, "now": now, "theirs": theirs} for id_, theirs in there.items()])
 
 
 def forget(connection: Connection, now: datetime) -> None:

@@ -206,7 +206,8 @@ class Apply:
             return link
         tracker = self.work.trackers[step.tracker]
         try:
-            sent, ticket = self._update(tracker, step, link, patch)
+            with self.work.sending(intent):
+                sent, ticket = self._update(tracker, step, link, patch)
         except TrackerError as error:
             if not isinstance(error, Ambiguous) and not error.partly:
                 self.work.commit("failure", Effects(finished={intent.id: Outcome("refused", str(error))}))

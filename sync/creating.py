@@ -4,6 +4,7 @@ from collections import deque
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 from connectors.base import Tracker
 from connectors.errors import (
@@ -77,24 +78,32 @@ class Creating:
         the calling thread.
         """
         for name, tracker in self.work.trackers.items():
-            left = deque(_batches(tracker, [s for s in creates if s.tracker == name]))
-            while left:
-                with closing(self.work.at_once(self._requests(left, tell), tracker.caps.parallel)) as answered:
+            left, again = deque(s for s in creates if s.tracker == name), deque[Batch]()
+            while left or again:
+                with closing(
+                    self.work.at_once(self._requests(tracker, left, again, tell), tracker.caps.parallel)
+                ) as answered:
                     for batch in answered:
                         if self._may_go_again(batch):
-                            left.appendleft(batch)
+                            again.append(batch)
                         else:
                             self._settle(batch)
                             tell(len(batch.steps))
 
-    def _requests(self, left: deque[Batch], tell: Callable[[int], None]) -> Iterator[Callable[[], Batch]]:
-        """The requests, each written down before it is given out."""
-        while left:
-            batch = left.popleft()
+    def _requests(
+        self, tracker: Tracker, left: deque[Step], again: deque[Batch], tell: Callable[[int], None]
+    ) -> Iterator[Callable[[], Batch]]:
+        """The requests, each written down before it is given out: what is to be sent again, then what is left."""
+        while left or again:
+            batch = again.popleft() if again else _next(tracker, left)
             if self._begin(batch):
-                yield batch.send
+                yield partial(self._send, batch)
             else:
                 tell(len(batch.steps))
+
+    def _send(self, batch: Batch) -> Batch:
+        with self.work.sending(*batch.intents.values()):
+            return batch.send()
 
     def _begin(self, batch: Batch) -> bool:
         """Write down what is about to be sent; `False` where the tracker takes no more in this run."""
@@ -109,9 +118,7 @@ class Creating:
                 self.work.refused.append(f"{name}: {error}")
             self._put_off(batch, error)
             return False
-        if batch.tries:
-            self.work.resend(name, [batch.intents[key].id for key in batch.drafts])
-        else:
+        if not batch.tries:
             batch.intents = {key: self._create_intent(step) for key, step in batch.steps.items()}
             self.work.commit("creating", self._begun(batch))
         batch.tries += 1
@@ -234,12 +241,11 @@ class Creating:
         self.work.note_failure(batch.tracker.name, error)
 
 
-def _batches(tracker: Tracker, steps: Sequence[Step]) -> Iterator[Batch]:
-    """The steps in the order they came, cut to what one request of their tracker may carry."""
-    size = tracker.caps.bulk_create
-    for start in range(0, len(steps), size):
-        together = {s.draft.marker.key: s for s in steps[start : start + size] if s.draft is not None}
-        yield Batch(tracker, together, {key: s.draft for key, s in together.items() if s.draft is not None})
+def _next(tracker: Tracker, left: deque[Step]) -> Batch:
+    """The next of the steps, as many as one request of their tracker may carry by what is known of it now."""
+    some = [left.popleft() for _ in range(min(tracker.caps.bulk_create, len(left)))]
+    together = {s.draft.marker.key: s for s in some if s.draft is not None}
+    return Batch(tracker, together, {key: s.draft for key, s in together.items() if s.draft is not None})
 
 
 def _no_ticket(step: Step, reason: str) -> Hold:

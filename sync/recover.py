@@ -12,7 +12,7 @@ from state.model import Agreed, Baseline, Comment, Field, Hold, HoldKind, Link, 
 from state.ticket import Marker, Ticket
 from sync.speaking import EDIT
 from sync.unknown import not_ours
-from sync.work import Work
+from sync.work import FRESH, Work
 
 GRAIN = timedelta(seconds=1)
 """What a tracker's time is told in."""
@@ -44,7 +44,7 @@ class Recovery:
         found += self._ask([i for i in self.work.store.open_intents(name) if self._aged(i)])
         self._updates([i for i in self.work.store.open_intents(name) if i.kind is OperationKind.UPDATE])
         if ahead := {i.id: i.begun_there for i in self.work.store.open_intents(name) if i.begun_at > self.now}:
-            self.work.commit("recovery", Effects(resent=ahead))
+            self.work.commit("recovery", Effects(sent=ahead))
         return found
 
     def _ask(self, intents: list[Intent]) -> int:
@@ -227,16 +227,16 @@ class Recovery:
 
 
 def is_over(intent: Intent, tracker: Tracker, wait: timedelta, now: datetime) -> bool:
-    """Whether what was sent cannot happen any more, as `wait` has passed since it began.
+    """Whether what was sent cannot happen any more, as `wait` has passed since the last of it went out.
 
     Both clocks have to say so, as ours may have been put forward. Where ours was put back, the tracker's has to do, and
-    ours where the tracker did not tell its time, then or now.
+    ours where the tracker did not tell its time, then or now. What takes no time at all is over by now.
     """
-    here, theirs = now - intent.begun_at, tracker.time()
+    here, theirs, enough = now - intent.begun_at, tracker.time(), wait and wait + FRESH
     if intent.begun_there is None or theirs is None:
-        return here >= wait
+        return here >= enough
     there = theirs - intent.begun_there + GRAIN
-    return (there if here < timedelta(0) else min(here, there)) >= wait
+    return (there if here < timedelta(0) else min(here, there)) >= enough
 
 
 def doubts(intents: Iterable[Intent], waits: Mapping[str, int]) -> tuple[str, ...]:
@@ -248,7 +248,7 @@ def doubts(intents: Iterable[Intent], waits: Mapping[str, int]) -> tuple[str, ..
         if wait is None:
             told[intent.item] = f"{words}, and no tracker is called so any more"
         else:
-            at = intent.begun_at + timedelta(seconds=wait) + GRAIN
+            at = intent.begun_at + timedelta(seconds=wait) + FRESH + GRAIN
             told[intent.item] = f"{words}; a sync looks for it, and one after {at:%Y-%m-%d %H:%M:%S} UTC can settle it"
     return tuple(told.values())
 

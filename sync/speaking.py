@@ -55,7 +55,8 @@ class Speaking:
         self.work.commit("saying", Effects(begun=[intent]))
         say = partial(tracker.comment, link.ref, self._text(link, comment), marker=intent.key)
         try:
-            remote = self.work.patiently(say, partial(self.work.resend, tracker.name, [intent.id]))
+            with self.work.sending(intent):
+                remote = self.work.patiently(say)
         except Ambiguous:
             raise
         except TrackerError as error:
@@ -72,7 +73,8 @@ class Speaking:
         self.work.commit("saying", Effects(begun=[intent], comments=[(doubtful, self.work.because)]))
         edit = partial(tracker.recomment, link.ref, comment.remote_id, self._text(link, comment), marker=intent.key)
         try:
-            self.work.patiently(edit, partial(self.work.resend, tracker.name, [intent.id]))
+            with self.work.sending(intent):
+                self.work.patiently(edit)
         except Ambiguous:
             raise
         except NotFound:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import TypeVar
 
-from connectors.base import Page, Tracker, looking
+from connectors.base import Capabilities, Page, Tracker, looking
 from state.model import Problem
 from state.ticket import Activity, Body, Created, Cursor, Draft, Marker, Missing, NotCreated, Patch, Ticket, TicketRef
 
@@ -29,7 +29,7 @@ STEPS = (
     "creating",
     "create",
     "created",
-    "resend",
+    "sending",
     "failure",
     "renewal",
     "feed",
@@ -44,13 +44,18 @@ CRASH_POINTS = tuple(f"{step}.{side}" for step in STEPS for side in ("before", "
 class Watched:
     """Passes each call on to `tracker`, between the points that it names to `crash`.
 
-    Before each call, and again right before each of its requests, `keep` sees to it that the lease is still ours and
-    lasts: a tracker cannot tell a run that was taken over from the one that took over.
+    Before each call, and again right before each of its requests, `keep` sees to it that the lease lasts, which raises
+    where it is another's by then: a tracker cannot tell a run that was taken over from the one that took over.
     """
 
     def __init__(self, tracker: Tracker, crash: Callable[[str], None], keep: Callable[[], None]) -> None:
-        self.name, self.caps = tracker.name, tracker.caps
+        self.name = tracker.name
         self._tracker, self._crash, self._keep = tracker, crash, keep
+
+    @property
+    def caps(self) -> Capabilities:
+        """What the tracker can do, as far as it is known by now."""
+        return self._tracker.caps
 
     def check(self) -> list[Problem]:
         """What would stop a run."""

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Protocol, TypeVar
 
-from connectors.base import Tracker
+from connectors.base import Tracker, looking
 from connectors.errors import (
     Ambiguous,
     Denied,
@@ -33,6 +33,8 @@ T = TypeVar("T")
 DONE = Outcome("done")
 LEASE_SECONDS = 600
 """How long a run holds the lease without renewing it."""
+FRESH = timedelta(seconds=1)
+"""How long ago it may have been noted, when a request goes out, that it does."""
 TRIES = 5
 """How often a call that a tracker put off is made again."""
 
@@ -166,10 +168,10 @@ class Work:
             raise RateLimited(f"{words}; the rest waits for a later run, from {at:%H:%M} UTC on", at)
         self.wait(at)
 
-    def patiently(self, call: Callable[[], T], again: Callable[[], object] = lambda: None) -> T:
+    def patiently(self, call: Callable[[], T]) -> T:
         """Make a call again after the pause a tracker asks for, if it is short.
 
-        `again` is called before each further call. An error says `partly` if any of the calls wrote something.
+        An error says `partly` if any of the calls wrote something.
         """
         partly, left = False, TRIES
         while True:
@@ -181,7 +183,6 @@ class Work:
                     raise
                 left -= 1
                 self.wait(error.retry_at)
-                again()
 
     def keep(self) -> None:
         """Hold the lease for longer once half its time is over; raises `LeaseLost` if it is another run's now."""
@@ -196,9 +197,26 @@ class Work:
         name, theirs = f"{self.lease.token}-{self.intents}", self.trackers[tracker].time()
         return Intent(name, self.because.run, kind, item, tracker, key, payload, self.clock(), begun_there=theirs)
 
-    def resend(self, tracker: str, ids: Sequence[str]) -> None:
-        """Note that the requests of these intents go out only now."""
-        self.commit("resend", Effects(resent=dict.fromkeys(ids, self.trackers[tracker].time())))
+    @contextmanager
+    def sending(self, *intents: Intent) -> Iterator[None]:
+        """Have these intents count from the last request that this thread sends meanwhile.
+
+        A request may go out long after it was intended: after others of the same intent, after pauses that the tracker
+        asked for, after files were read. What it did may be seen as late after that as the tracker shows anything.
+        """
+        noted = min(intent.begun_at for intent in intents)
+
+        def note() -> None:
+            nonlocal noted
+            if abs(self.clock() - noted) >= FRESH:
+                self.crash("sending.before")
+                times = {each.id: self.trackers[each.tracker].time() for each in intents}
+                self.store.commit(self.lease, Effects(sent=times))
+                noted = self.clock()
+                self.crash("sending.after")
+
+        with looking(note):
+            yield
 
     def note_failure(self, tracker: str, error: TrackerError) -> None:
         """Stop a tracker that denies us, asks for a long pause, or does not answer several times in a row.

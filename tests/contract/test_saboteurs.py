@@ -4,13 +4,14 @@ import inspect
 import json
 import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextvars import Context
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import pytest
 
-from connectors.base import MARK, Page, looking
+from connectors.base import MARK, Page
 from connectors.errors import Ambiguous, Denied, NotFound, RateLimited, Unavailable
 from connectors.sandbox.memory import MemoryTracker
 from connectors.sandbox.memory_bench import MemoryBench
@@ -68,8 +69,7 @@ class LooksNoMore(Saboteur):
     caught_by = "test_no_request_goes_out_where_the_last_look_forbids_it"
 
     def _call(self, call: str, work: Callable[[], Any]) -> Any:
-        with looking(lambda: None):
-            return super()._call(call, work)
+        return Context().run(super()._call, call, work)
 
 
 class MixesUpBatches(Saboteur):

@@ -10,7 +10,7 @@ from connectors.sandbox.faults import Fault
 from sync.app.crashing import ANSWERED
 from sync.watched import STEPS
 
-RARE = {"find", "survey", "fetch", "activity", "recovery", "force", "refresh", "resend", "failure", "renewal"}
+RARE = {"find", "survey", "fetch", "activity", "recovery", "force", "refresh", "sending", "failure", "renewal"}
 POINTS = (*(f"{step}.{side}" for step in STEPS if step not in RARE for side in ("before", "after")), ANSWERED)
 """Those of a run that meets nothing unusual."""
 

@@ -49,7 +49,7 @@ def test_what_is_sent_only_now_begins_now(book: "Book") -> None:
     book.store.commit(None, Effects(begun=[book.intent("i1"), book.intent("i2")]))
     book.clock.forward(50)
     theirs = book.clock() + timedelta(hours=1)
-    book.store.commit(None, Effects(resent={"i2": theirs}))
+    book.store.commit(None, Effects(sent={"i2": theirs}))
     assert [intent.begun_at for intent in book.store.open_intents()] == [begun, book.clock()]
     assert [intent.begun_there for intent in book.store.open_intents()] == [None, theirs]
 

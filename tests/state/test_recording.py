@@ -45,7 +45,7 @@ SILENT = {
     "journal.begin": "an intention; what came of it is recorded as a note",
     "journal.finish": "the same",
     "journal.ask": "the same",
-    "journal.resend": "the same",
+    "journal.send": "the same",
     "journal.forget": "intentions that ended long ago",
     "lease.take": "who runs now, which each record of the run says",
     "lease.renew": "the same",

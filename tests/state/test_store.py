@@ -102,7 +102,7 @@ EFFECTS: dict[str, tuple[Callable[["Book"], Effects], list[str]]] = {
     "begun": (lambda book: Effects(begun=[book.intent("i2")]), []),
     "finished": (lambda book: Effects(finished={"i1": Outcome("refused", "no")}), []),
     "asked": (lambda book: Effects(asked=["i1"]), []),
-    "resent": (lambda book: Effects(resent={"i1": None}), []),
+    "sent": (lambda book: Effects(sent={"i1": None}), []),
     "changes": (
         lambda book: Effects(changes=[ItemChange("AI-000001", {"title": "x", "owner": "y"}, book.because)]),
         ["item.changed"] * 2,

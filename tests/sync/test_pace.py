@@ -163,7 +163,7 @@ def test_a_limit_at_every_fiftieth_write_costs_little_more_than_the_wait_that_it
 
     def limit(point: str) -> None:
         nonlocal written
-        begun = point in ("creating.after", "resend.after")
+        begun = point in ("creating.after", "sending.after")
         written += begun
         if begun and written % 50 == 0:
             world.far.limit_rate(asked)

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from connectors.errors import NoWay, Rejected, TrackerError, Unavailable
+from connectors.errors import NoWay, RateLimited, Rejected, TrackerError, Unavailable
 from connectors.sandbox.memory import OURS, MemoryTracker
 from state.errors import LeaseLost
 from state.lease import Holder, this_process
@@ -436,3 +436,35 @@ def test_a_ticket_that_we_opened_again_is_recorded_so_though_somebody_is_assigne
     assert "then the ticket was looked at" in moved[-1]["reason"]
     assert world.far.ticket(world.link(item.ref).ref).state.category is Category.NEW
     assert world.sync().plan.operations == ()
+
+
+class Busy(MemoryTracker):
+    """Asks for two pauses of 80 seconds before an update, whose answer it then loses, and which it does after 100."""
+
+    pauses, late = 0, False
+
+    def update(self, ref: TicketRef, patch: Patch, *, seen: str) -> Ticket | None:
+        if self.pauses:
+            self.pauses -= 1
+            raise RateLimited("update: 429", self.far_side.now() + timedelta(seconds=80))
+        if self.late:
+            self.late = False
+            self.far_side.commit_late(100, "update")
+        return super().update(ref, patch, seen=seen)
+
+
+def test_an_update_that_went_out_after_pauses_counts_from_then_and_undoes_no_decision(world: Any) -> None:
+    world.wait, world.tracker = 120, Busy("eng", far_side=world.far)
+    item = world.add(owner="mia@acme.example")
+    for pause in (0, 0, 600):
+        world.clock.sleep(pause)
+        world.sync()
+    world.edit(item.ref, owner="tom@acme.example")
+    world.tracker.pauses, world.tracker.late = 2, True
+    world.sync()
+    world.clock.sleep(5)
+    world.edit(item.ref, owner="mia@acme.example")
+    for _ in range(6):
+        world.sync()
+        world.clock.sleep(60)
+    assert (world.item(item.ref).owner, world.ticket(item.ref).assignee) == ("mia@acme.example", "mia")
