@@ -14,7 +14,7 @@ from state.effects import Because
 from state.lacking import STILL, is_review_alone
 from state.lifecycle import OURS, UNFINISHED
 from state.model import ActionItem, Actor, Agent, ClaimKind, Comment, Field, Hold, HoldKind, Status
-from state.proof import Demand, Evidence, EvidenceDraft, ResolutionPolicy, missing
+from state.proof import Demand, Evidence, EvidenceDraft, ResolutionPolicy, missing, unmet
 from state.store import Store
 from state.ticket import Activity, Category, Ticket
 
@@ -101,8 +101,9 @@ class Backing:
     @property
     def at_hand(self) -> str:
         """The refs of what counts, in words."""
-        at_hand = [e for each in (self, *self.parts) for e in each.evidence]
-        refs = [e.ref for e in at_hand if e.resolves(self.now.date())]
+        day = self.now.date()
+        at_hand = ((e, each.demands) for each in (self, *self.parts) for e in each.evidence)
+        refs = [e.ref for e, asked in at_hand if e.resolves(day) and not unmet(asked, e)]
         return ", ".join(dict.fromkeys(refs)) or "nothing is asked for"
 
     def settled(self, run: str) -> Because:

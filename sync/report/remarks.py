@@ -105,7 +105,8 @@ def _sort(item: ItemStory, event: Event) -> str:
         return "priority lowered"
     if changed == "status" and event.before == "resolved":
         return "opened again"
-    just_before = next((each.status for each in reversed(item.spans) if each.since < event.at), "")
+    earlier = (each for each in reversed(item.spans) if each.since < event.at and each.seq < event.seq)
+    just_before = next((each.status for each in earlier), "")
     if event.action in _AFTERWARDS and just_before == "resolved" and event.who.kind == "human":
         return "changed after it was resolved"
     return ""

@@ -26,6 +26,9 @@ from state.proof import (
 )
 from state.store import Batch
 from state.ticket import ActivityKind, Category
+from sync.report.book import read
+from sync.report.model import Period, Policy
+from sync.report.remarks import remarks
 from sync.resolving import Resolving
 from tests.sync.test_accepting import OTTO, RUTH, TERMS, deciding
 from tests.sync.test_engine import comes_to_rest
@@ -113,8 +116,19 @@ def test_what_is_asked_for_resolves_the_item_at_the_time_of_the_claim_and_nobody
     records = [r.told for r in asking.store.log([item.ref])]
     (last,) = [r for r in records if r["field"] == "status" and r["after"] == "resolved"]
     assert (last["actor"]["account"], datetime.fromisoformat(last["at"])) == ("mia", claimed)
-    assert "EV-000002" in last["reason"]
+    assert last["reason"].endswith("nothing is missing any more: EV-000002")
     comes_to_rest(asking, 1)
+
+
+def test_what_an_item_was_resolved_by_did_not_change_it_afterwards(asking: Any) -> None:
+    item = closed(asking)
+    asking.clock.sleep(60)
+    review(asking, bring(asking, item.ref), Verdict.ACCEPTED)
+    asking.sync()
+    bring(asking, item.ref, sha256="b" * 64)
+    book = read(asking.store, Period(date(2026, 11, 1), date(2026, 11, 30)), Policy())
+    (said,) = (each for each in remarks(book) if each.sort == "changed after it was resolved")
+    assert (said.event.action, said.event.said("id")) == ("evidence.added", "EV-000003")
 
 
 def test_done_with_all_at_hand_resolves_at_once_and_says_nothing(asking: Any) -> None:
@@ -300,7 +314,7 @@ def test_what_is_said_of_evidence_is_not_said_twice_while_the_first_may_still_ar
     asking.sync()
     asking.sync()
     assert [text.partition("\n")[0] for text in told(asking, item)] == [
-        "**AI-000001 is resolved.** Nothing is missing any more: EV-000001, EV-000002."
+        "**AI-000001 is resolved.** Nothing is missing any more: EV-000001."
     ]
     comes_to_rest(asking, 1)
 

@@ -1,5 +1,6 @@
 """Tickets that carry an item's key although nothing is known of them, as an older database was put in place."""
 
+from datetime import date
 from typing import Any
 
 import pytest
@@ -9,6 +10,9 @@ from state.model import HoldKind, OperationKind, Status
 from state.store import Store
 from state.ticket import ActivityKind, Gone
 from sync.plan import Plan
+from sync.report.book import read
+from sync.report.model import Period, Policy
+from sync.report.remarks import remarks
 from sync.settle import settle
 from tests.databases import Databases
 
@@ -107,6 +111,16 @@ def test_items_taken_in_again_get_their_tickets_back_even_after_a_sync(world: An
     at_rest(world)
     assert [world.ticket(ref).title for ref in ("AI-000001", "AI-000002")] == ["Enable MFA", "Rotate keys"]
     assert (len(world.far.tickets()), world.store.holds()) == (2, [])
+
+
+def test_a_report_takes_what_is_said_of_a_lost_items_ticket_for_this_programs(world: Any, databases: Databases) -> None:
+    lost(world, databases, "Enable MFA")
+    world.sync()
+    settle(world.store, world.store.holds()[0], "item", world.because("another one's"), holder=this_process())
+    book = read(world.store, Period(date(2026, 11, 1), date(2026, 11, 30)), Policy())
+    assert [each.action for each in book.events if each.about == "AI-000001"] == ["hold.opened", "hold.settled"]
+    assert book.strange == ()
+    assert remarks(book) == []
 
 
 def test_holds_that_a_sync_opens_and_ends_by_itself_are_in_the_plan(world: Any, databases: Databases) -> None:
