@@ -80,8 +80,8 @@ class PublicKey:
 
     @staticmethod
     def read(text: str) -> "PublicKey":
-        """A key from its written form; raises `BadKey`."""
-        name, raw = _key(text.strip(), "a public key", "NAME+ID+KEY")
+        """A key from its written form, whatever stands behind a blank; raises `BadKey`."""
+        name, raw = _key(text.strip().partition(" ")[0], "a public key", "NAME+ID+KEY")
         return PublicKey(name, raw)
 
     def signed(self, text: str, signature: bytes) -> bool:

@@ -57,7 +57,7 @@ class LeaseHeld(StateError):
     def __init__(self, holder: str, since: datetime, expires: datetime) -> None:
         super().__init__(
             f"another run holds the lease: {holder}, since {since:%Y-%m-%d %H:%M:%S} UTC; wait for it to end, "
-            f"or until {expires:%H:%M:%S} UTC if it died, and run the command again"
+            f"or until {expires:%H:%M:%S} UTC if it died where that cannot be seen from here, and run the command again"
         )
         self.holder = holder
         self.since = since

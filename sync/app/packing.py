@@ -96,7 +96,7 @@ def _words(made: Mapping[str, Any], doubts: Iterable[str]) -> Iterator[object]:
     if newer := made["records"] - made["signed"]:
         yield f"{show.counted(newer, 'record')} in it are not signed: `counterfoil audit sign` before it signs them"
     if made["redacted"]:
-        yield f"{show.counted(made['redacted'], 'personal text')} in it were erased; redactions.json lists them"
+        yield f"Erased by now, as redactions.json lists: {show.counted(made['redacted'], 'personal text')}"
     if made["signer"] is None:
         yield "Nobody signed what is in it beside the ledger: make it where the signing key is"
     yield from doubts

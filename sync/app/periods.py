@@ -48,7 +48,8 @@ class Told:
         """What whoever hands a report on should know of it."""
         if strange := self.book.strange:
             which = ", ".join(f"{each.seq:,}" for each in strange[:_NAMED])
-            yield f"{show.counted(len(strange), 'record')} in it cannot be this program's and are in no story: {which}"
+            many = show.counted(len(strange), "record")
+            yield f"In no story, since this program cannot have written it: {many}, {which}"
         yield from self.silent
 
 

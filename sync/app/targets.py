@@ -17,6 +17,8 @@ def must_be_free(config: Configuration, files: Iterable[Path], ending: str) -> N
     """Raise `Mistaken` where a file is in use here, or is there already and is not one of those with this ending."""
     used = {each.resolve() for each in _used(config)}
     for file in files:
+        if str(file) == "-":
+            raise Mistaken("--out names a file, and standard output is none: name a file with it, or /dev/stdout")
         if file.resolve() in used or any(_same(file, each) for each in used):
             raise Mistaken(f"{file} is in use here, and nothing was written: name another file with --out")
         if file.suffix.lower() != ending and file.is_file() and not is_kept(file):

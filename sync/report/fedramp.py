@@ -35,7 +35,7 @@ _WIDE = frozenset(
 )
 _UNSAID = ("", "", "")
 _NOTES = (
-    "POAM ID is the item's ref: given once, never used again. A recurrence is a new one that names the old.",
+    "POAM ID is the item's ref. A recurrence is a new one that names the old.",
     "Scheduled Completion Date is the first one, never rewritten; Milestone Changes tells each later one. Days are UTC."
     " Critical reads as High.",
     "Yes under Operational Requirement means: accepted by whom the configuration names for it, which an authorizing "

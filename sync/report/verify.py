@@ -171,7 +171,7 @@ def decoded(text: str) -> bytes:
 
 def key(text: str) -> Key:
     """A public key as people hand it out, NAME+ID+KEY."""
-    parts = text.strip().split("+", 2)
+    parts = text.strip().partition(" ")[0].split("+", 2)  # What stands behind it in a list of keys is no part of it.
     raw = decoded(parts[2]) if len(parts) == 3 else b""
     if len(raw) != 33 or raw[0] != 1:
         raise Wrong("a public key reads NAME+ID+KEY, and is one of Ed25519")
@@ -822,7 +822,7 @@ def check_counts(pack: Pack, ledger: Ledger, say: list[str]) -> None:
     if pack.json("redactions.json") != [{"hash": each, "records": ledger.gone[each]} for each in sorted(ledger.gone)]:
         raise Wrong("redactions.json does not list the personal texts that are not here")
     if strange := sorted(told.get("strange", {}), key=int):
-        say.append(f"{len(strange):,} records are listed as none of the program's: {', '.join(strange[:SHOWN])}.")
+        say.append(f"Listed as none of the program's: {len(strange):,}, records {', '.join(strange[:SHOWN])}.")
     counts = [len(refs) for refs in found.values()]
     say.append("Items: {:,} = {:,} linked + {:,} unlinked + {:,} excluded.".format(len(account.items), *counts))
 
@@ -908,7 +908,7 @@ def examine(pack: Pack, keys: list[Key], mine: list[Note], known_epoch: int, say
     signers = check_files(pack, [key for key, limit in keys_of.items() if limit >= ledger.size])
     say.append(covered(pack, signers))
     if ledger.gone:
-        say.append(f"{len(ledger.gone):,} personal texts were erased, by record; their commitments are here.")
+        say.append(f"Personal texts erased, whose commitments are here: {len(ledger.gone):,}.")
         by = Counter(ledger.erased[each] for each in ledger.gone)
         say += [f"Record {seq:,} erased {count:,} of them." for seq, count in sorted(by.items())]
     why = [*doubts(ledger, found, late, known_epoch)] if found.anchored else [why_not(own, given)]
@@ -922,7 +922,7 @@ def judged(size: int, anchored: int, signers: list[str], why: str) -> tuple[int,
         return UNDECIDED, f"CONSISTENT, NOT ANCHORED: {size:,} records; {why}."
     if not signers:
         return UNDECIDED, f"SOUND LEDGER, UNSIGNED PACK: {vouched_for}; nobody whose key you named signed the rest."
-    return SOUND, f"SOUND: {vouched_for}{f'; {size - anchored:,} are newer' if size > anchored else ''}."
+    return SOUND, f"SOUND: {vouched_for}{f'; newer: {size - anchored:,}' if size > anchored else ''}."
 
 
 def why_not(own: list[Checkpoint], given: list[Checkpoint]) -> str:

@@ -155,7 +155,7 @@ def test_what_was_erased_is_told_of_and_what_is_gone_without_that_is_found(audit
     assert auditor.line("person", "erase", "mia@acme.example", "--reason", "she asked for it").code == 0
     assert auditor.gets()["redacted"] == 1
     answer = auditor.anchored()
-    assert (answer.code, "1 personal texts were erased, by record" in answer.out) == (0, True)
+    assert (answer.code, "Personal texts erased, whose commitments are here: 1." in answer.out) == (0, True)
     with ZipFile("pack.zip") as pack:
         [gone] = json.loads(pack.read("redactions.json"))
         assert b"mia@acme.example" not in b"".join(map(pack.read, pack.namelist()))
@@ -318,10 +318,10 @@ def test_a_record_that_the_program_does_not_write_is_told_by_all_and_makes_no_it
     line("audit", "sign")
     assert auditor.gets("two.zip")["strange"] == [size + 1]
     words = line("audit", "pack", *DAYS, "--out", "two.zip").out
-    assert f"1 record in it cannot be this program's and are in no story: {size + 1}" in words
+    assert f"In no story, since this program cannot have written it: 1 record, {size + 1}" in words
     answer = auditor.anchored("two.zip")
     assert (answer.code, answer.out.split(":")[0]) == (0, "SOUND")
-    assert f"1 records are listed as none of the program's: {size + 1}." in answer.out
+    assert f"Listed as none of the program's: 1, records {size + 1}." in answer.out
     assert "Items: 2 = " in answer.out
     with ZipFile("two.zip") as pack:
         page, items = (pack.read(name).decode() for name in ("index.html", "items.csv"))
