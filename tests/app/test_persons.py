@@ -26,6 +26,14 @@ def test_a_person_is_erased_and_the_ledger_says_that_texts_were_redacted(ruth: L
     assert len(record["after"]["hashes"]) == 1
 
 
+def test_a_name_under_which_nobody_is_recorded_is_said_to_be_nobodys(ruth: Line) -> None:
+    answer = ruth("person", "erase", "mia@acme.exmaple", "--reason", "request 12")
+    assert (answer.code, answer.out.splitlines()[0].partition(":")[0]) == (
+        0,
+        "Nobody is recorded by that name any more, or ever was",
+    )
+
+
 def test_a_dry_run_shows_the_same_and_changes_nothing(ruth: Line) -> None:
     words = ("person", "erase", "mia@acme.example", "--words", "--reason", "request 12")
     shown = ruth(*words, "--dry-run", "--json").json

@@ -68,3 +68,11 @@ def test_tables_take_the_place_of_tables_and_not_of_one_that_may_be_something_el
     assert _all(Path("mine")) == {"mine/risks.csv": b"mine"}
     for _ in range(2):
         assert office("report", "csv", *DAYS, "--out", "tables").code == 0
+
+
+@pytest.mark.parametrize("words", [words for words, _ in COMMANDS])
+def test_standard_output_is_no_file(office: Line, words: tuple[str, ...]) -> None:
+    before = _all(office.folder)
+    answer = office(*words, "--out", "-")
+    assert (answer.code, "names a file" in answer.err) == (2, True)
+    assert _all(office.folder) == before

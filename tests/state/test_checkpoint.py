@@ -109,7 +109,7 @@ def test_a_size_has_one_spelling() -> None:
 
 def test_keys_are_written_and_read() -> None:
     assert SigningKey.read(KEY.written + "\n") == KEY
-    assert PublicKey.read(f" {KEY.public}\n") == KEY.public
+    assert PublicKey.read(f" {KEY.public}\n") == PublicKey.read(f"{KEY.public}  signs") == KEY.public
 
 
 def test_a_signing_key_is_never_shown() -> None:
