@@ -20,6 +20,7 @@ from sync.app.anchoring import anchors
 from sync.app.complaints import ConfigError
 from sync.app.evidence import vault
 from sync.app.failures import IN_ORDER, USAGE
+from sync.app.identity import authorities, people
 from sync.app.keys import notary, public_keys, signing_key
 from sync.app.opening import configuration, doubt, open_store
 from sync.app.reaching import open_one, rules_of, tracker_settings
@@ -48,7 +49,7 @@ def check(shell: Shell) -> int:
             found += _unheard(name, tracker) if config.settings.accept.by_comment else ()
     around = _around(shell, config)
     found += [*_plain_http(tables), *_signing(shell, config), *_state(shell, config, rules), *_one_role(around)]
-    found += _evidence(config)
+    found += [*_evidence(config), *_roles(config)]
     answer = {
         "ok": not any(f.problem.fatal for f in found),
         "trackers": sorted(trackers),
@@ -114,6 +115,26 @@ def _plain_http(tables: dict[str, TrackerSettings]) -> Iterator[_Found]:
 def _evidence(config: Configuration) -> Iterator[_Found]:
     if why := vault(config).obstacle():
         yield _Found("evidence", Problem(why, "name a folder that this user may write to as `folder` under [evidence]"))
+
+
+def _roles(config: Configuration) -> Iterator[_Found]:
+    """The roles of which too few people can be told by their login, so that nobody could ever act in them.
+
+    Who may decide in the name of somebody else makes up for that, and a comment where comments decide about risks.
+    """
+    allowed, by_comment = authorities(config), config.settings.accept.by_comment
+    roles = {"reviewer": (allowed.reviewers, 1)}
+    if not by_comment:
+        owners = allowed.risk_owners.items()
+        roles |= {f"risk_owner at {priority.value}": (some, allowed.needed(priority)) for priority, some in owners}
+    known = {each.email.casefold() for each in people(config) if each.login}
+    if any(name.casefold() in known for name in allowed.delegates):
+        return
+    for role, (names, needed) in roles.items():
+        able = sum(name.casefold() in known for name in names)
+        if names and able < needed:
+            what = f"{role}: it takes {needed}, and of {', '.join(sorted(names))} {able} can give commands"
+            yield _Found("roles", Problem(what, "name them in [[people]], each with a login", fatal=False))
 
 
 def _signing(shell: Shell, config: Configuration) -> Iterator[_Found]:

@@ -37,7 +37,7 @@ def erase(shell: Shell, names: Sequence[str], reason: str, *, words: bool, decis
 def _told(found: Traces, *, dry_run: bool, scrubbed: bool) -> Iterator[object]:
     what = f"{show.counted(len(found.texts), 'text')} beside the ledger, and {show.counted(found.comments, 'comment')}"
     if not any(asdict(found).values()):
-        yield "Nobody is recorded by that name any more, or ever was: look at how it is written with `counterfoil audit log`"
+        yield "Nobody is recorded by that name any more, or ever was: see `counterfoil audit log` for how it is written"
     yield f"Would erase {what}" if dry_run else f"Erased {what}"
     if not scrubbed:
         yield "Another program reads the database, so its file still has what was deleted: run the command again"

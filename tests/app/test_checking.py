@@ -109,3 +109,34 @@ def test_a_database_that_the_installation_left_stops_a_run(audit: Audit) -> None
     [(where, what, _, fatal)] = told(audit)
     assert (where, fatal) == ("state", True)
     assert "moved to another database" in what
+
+
+ROLES = """
+[[people]]
+email = "ruth@acme.example"
+login = "ruth"
+
+[[people]]
+email = "otto@acme.example"
+
+[roles]
+reviewer = ["Ruth@acme.example", "otto@acme.example"]
+
+[roles.risk_owner]
+critical = ["ruth@acme.example", "otto@acme.example"]
+high = ["ghost@acme.example"]
+"""
+
+
+def test_roles_in_which_nobody_could_ever_act_are_told_of_and_stop_nothing(audit: Audit) -> None:
+    config = audit.line.config
+    config.write_text(config.read_text(encoding="utf-8") + ROLES, encoding="utf-8")
+    assert told(audit) == [
+        ("roles", what, "name them in [[people]], each with a login", False)
+        for what in (
+            "risk_owner at critical: it takes 2, and of otto@acme.example, ruth@acme.example 1 can give commands",
+            "risk_owner at high: it takes 1, and of ghost@acme.example 0 can give commands",
+        )
+    ]
+    config.write_text(config.read_text(encoding="utf-8") + "\n[accept]\nby_comment = true\n", encoding="utf-8")
+    assert told(audit) == []
