@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, and_, case, or_, select
 from sqlalchemy.exc import DBAPIError
 
-from state import acceptances, audit, comments, controls, due_dates, links, proofs, risks
+from state import acceptances, audit, comments, controls, due_dates, links, proofs, risks, waiting
 from state.acceptance import DueChange
 from state.audit import AUDIT
 from state.errors import AuditError, Damaged
@@ -30,9 +30,9 @@ _KEPT: dict[str, tuple[str, ColumnElement[str]]] = {
 """Of each kind with a table of its own, which records say that there is one, and by what its rows are told apart."""
 _GONE = {
     kind: and_(audit.did(action), ~select(id_).where(id_ == AUDIT.c.object).exists())
-    for kind, (action, id_) in (_KEPT | {"evidence": ("evidence.added", ITEM.c.ref)}).items()
+    for kind, (action, id_) in (_KEPT | {each: (f"{each}.%", ITEM.c.ref) for each in ("evidence", "hold")}).items()
 }
-"""Which records tell of something that has no row; of evidence, those about what is no item."""
+"""Which records tell of something that has no row; of evidence and holds, those about what is no item."""
 _KIND = case(*((which, kind) for kind, which in _GONE.items())).label("kind")
 _ALL_GONE = select(AUDIT.c.object.label("id"), _KIND).distinct().where(or_(*_GONE.values())).order_by(AUDIT.c.object)
 """Of all kinds at once: to look through the texts of all records takes long."""
@@ -68,10 +68,10 @@ class Apart:
 def apart(rows: Rows, ask: _Ask) -> Iterator[Apart]:
     """Yield what differs, read page by page but for what is gone. The ledger must be sound.
 
-    `ask` gives the answer of a table's own function. Looked at are items with their tickets, comments, acceptances,
-    evidence and requests for later due dates, controls and risks; not their times, the names of files and what a date
-    or a priority was at first. Nobody can tell of what was erased since, nor of what was first recorded in the form
-    that records had at first.
+    `ask` gives the answer of a table's own function. Looked at are items with their tickets, holds, comments,
+    acceptances, evidence and requests for later due dates, controls and risks; not their times, the names of files, the
+    words of holds and what a date or a priority was at first. Nobody can tell of what was erased since, nor of what was
+    first recorded in the form that records had at first.
     """
     is_erased = bool(rows(select(AUDIT.c.seq).where(AUDIT.c.object == PERSON).limit(1)))
     by_control: dict[str, Values] | None = None
@@ -93,6 +93,7 @@ def apart(rows: Rows, ask: _Ask) -> Iterator[Apart]:
             yield _named_by_no_text(kind, error)
     if by_control is not None:
         yield from _of_evidence(rows, by_control, [str(row.id) for row in gone if row.kind == "evidence"])
+    yield from _of_holds(rows, ask, [str(row.id) for row in gone if row.kind == "hold"])
     for kind in _KEPT:
         yield from (Apart(str(Thing(kind, row.id)), "", "nowhere", "there") for row in gone if row.kind == kind)
 
@@ -145,6 +146,7 @@ def _items(rows: Rows, ask: _Ask, by_control: Mapping[str, Values], refs: list[s
         stands[Thing("ticket", ref)] = _ticket(link)
     for ref, said in ask(comments.of_items, refs).items():
         stands |= {Thing("comment", ref, each.id): _comment(each, is_erased=is_erased) for each in said}
+    stands |= _holds(ask, refs)
     for ref, changes in ask(due_dates.of_items, refs).items():
         stands[Thing("due", ref)] = {"requests": [_request(each) for each in changes]}
     return stands
@@ -178,6 +180,21 @@ def _of_evidence(rows: Rows, by_control: Mapping[str, Values], objects: list[str
     for control, some in by_control.items():
         stands |= {} if control in items else some
     yield from _differing(stands, {thing: values for thing, values in said.items() if thing.kind == "evidence"})
+
+
+def _of_holds(rows: Rows, ask: _Ask, objects: list[str]) -> Iterator[Apart]:
+    """What differs of holds on what is no item here, such as a ticket that was made after the database was copied;
+    `objects` are those which records about holds name.
+    """
+    said = told(rows, objects) if objects else {}
+    yield from _differing(_holds(ask), {thing: values for thing, values in said.items() if thing.kind == "hold"})
+
+
+def _holds(ask: _Ask, refs: list[str] | None = None) -> Values:
+    return {
+        Thing("hold", hold.item, hold.id): {"kind": hold.kind, "tracker": hold.tracker, "open": is_open}
+        for hold, is_open in ask(lambda connection: [*waiting.standing(connection, refs)])
+    }
 
 
 def _differing(stands: Values, said: Values) -> Iterator[Apart]:

@@ -39,15 +39,17 @@ Values = dict[Thing, dict[str, Any]]
 _ALONE = frozenset({"item", "control", "risk", "ticket", "due"})
 """Of these there is one under an object; `ticket` is the one that an item has, `due` what was asked for of its date."""
 _NAMED: dict[str, Callable[[dict[str, Any]], str]] = {
-    "acceptance": lambda after: str(after.get("ref")),
-    "comment": lambda after: str(after.get("id")),
-    "evidence": lambda after: piece(after.get("id"), after.get("version")),
+    "acceptance": lambda said: str(said.get("ref")),
+    "comment": lambda said: str(said.get("id")),
+    "evidence": lambda said: piece(said.get("id"), said.get("version")),
+    "hold": lambda said: str(said.get("id")),
 }
 """Of these there may be several, and what is recorded of one names it."""
 _BEGINNINGS: dict[str, dict[str, Any]] = {
     "item.created": dict.fromkeys(("part_of", "claim", "accepted")),
     "acceptance.requested": {"decisions": []},
     "evidence.added": {"review": None},
+    "hold.opened": {"open": True},
     "risk.added": {"scores": [], "due": False},
     "ticket.created": {},
     "ticket.linked": {},
@@ -87,9 +89,10 @@ def first(kind: str) -> dict[str, Any]:
 def _hear(found: Values, record: Told) -> None:
     action, after, is_new = record["action"], record["after"], record["v"] == FORM
     kind = action.partition(".")[0]
-    if kind not in _ALONE and (kind not in _NAMED or not isinstance(after, dict)):
+    said = record["before"] if action == "hold.settled" else after
+    if kind not in _ALONE and (kind not in _NAMED or not isinstance(said, dict)):
         return
-    about = Thing(kind, record["object"], "" if kind in _ALONE else _NAMED[kind](after))
+    about = Thing(kind, record["object"], "" if kind in _ALONE else _NAMED[kind](said))
     if action == "ticket.unlinked":
         found.pop(about, None)
     elif action in _BEGINNINGS:
@@ -97,8 +100,8 @@ def _hear(found: Values, record: Told) -> None:
     elif kind == "comment" and about not in found:
         found[about] = _comment({}, record) if is_new else {}
     elif (before := found.get(about, _FIRST.get(kind))) is not None and (became := _BECAME.get(action)):
-        said = became(before, record)
-        found[about] = before | (said if is_new else dict.fromkeys(said, ERASED))
+        now = became(before, record)
+        found[about] = before | (now if is_new else dict.fromkeys(now, ERASED))
 
 
 def _field(_before: dict[str, Any], record: Told) -> dict[str, Any]:
@@ -177,6 +180,7 @@ _BECAME: dict[str, Callable[[dict[str, Any], Told], dict[str, Any]]] = {
     **{f"acceptance.{what}": _moved_on for what in ("amended", "active", "rejected", "withdrawn", "revoked")},
     **{f"acceptance.{what}": _moved_on for what in ("voided", "lapsed", "renewed", "warned")},
     "acceptance.decided": _decided,
+    "hold.settled": lambda *_: {"open": False},
     "evidence.reviewed": _reviewed,
     "evidence.stored": lambda *_: {"stored": True},
 }

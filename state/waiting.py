@@ -1,6 +1,6 @@
 """Holds as rows: what waits for a person."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
@@ -10,6 +10,7 @@ from sqlalchemy import Connection, bindparam, insert, select, update
 from state.audit import Ledger
 from state.effects import Because
 from state.errors import UnknownRef
+from state.items import ITEM
 from state.model import Hold
 from state.rows import hold_of
 from state.series import chunks, next_numbers, number_in
@@ -32,6 +33,13 @@ def holds(connection: Connection, item: str | None = None, *, open_only: bool = 
     else:
         rows = connection.execute(_OPEN_OF_ITEM if open_only else _OF_ITEM, {"of_item": item})
     return [hold_of(row) for row in rows]
+
+
+def standing(connection: Connection, items: Sequence[str] | None = None) -> Iterator[tuple[Hold, bool]]:
+    """The holds on these items, or on what is no item of the database, oldest first, each with whether it is open."""
+    query = _ALL.where(HOLD.c.item.not_in(select(ITEM.c.ref)) if items is None else HOLD.c.item.in_(items))
+    for row in connection.execute(query):
+        yield hold_of(row), row.closed_at is None
 
 
 def hold(connection: Connection, id_: str) -> Hold:

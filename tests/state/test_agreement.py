@@ -10,7 +10,7 @@ from state import agreement, controls, items, risks
 from state.acceptance import DueChange
 from state.effects import Effects
 from state.lease import Holder
-from state.model import Claim, ClaimKind, Comment, Status
+from state.model import Claim, ClaimKind, Comment, Hold, HoldKind, Status
 from state.persons import Person
 from state.proof import Verdict
 from state.register import ControlStatus, Exemption, Score, ScoreKind
@@ -50,6 +50,7 @@ def full(book: "Book") -> "Book":
     with_tickets(book)
     programme(book)
     talk(book)
+    wait(book)
     return book
 
 
@@ -71,6 +72,14 @@ def with_tickets(book: "Book") -> None:
     )
     for change in (asked_for, replace(asked_for, after=date(2027, 6, 1)), refused, asked_for):
         book.store.commit(None, Effects(later=[(change, book.because)]))
+
+
+def wait(book: "Book") -> None:
+    """A hold on an item waits, one was settled, and one is on a ticket whose item is not here."""
+    kinds = (HoldKind.CONFLICT, "AI-000001"), (HoldKind.GONE, "AI-000002"), (HoldKind.UNKNOWN_TICKET, "AI-000099")
+    holds = [(Hold(kind, item, "eng", "look at it"), book.because) for kind, item in kinds]
+    _, gone, _ = book.store.commit(None, Effects(held=holds)).holds
+    book.store.commit(None, Effects(released={gone.id: book.because}))
 
 
 def talk(book: "Book") -> None:
@@ -202,6 +211,11 @@ def test_what_somebody_wrote_to_acceptances_and_evidence_is_named(
         ("due_change WHERE verdict <> ''", "verdict", "approved", "later due dates of AI-000001", "requests"),
         ("due_change WHERE verdict <> ''", "decided_by", "eve", "later due dates of AI-000001", "requests"),
         ("comment WHERE seq = 1", "text", "Tell nobody", "C-000001 of AI-000001", "text"),
+        ("hold WHERE seq = 1", "closed_at", "2026-11-22 12:00:00", "H-1 of AI-000001", "open"),
+        ("hold WHERE seq = 1", "kind", "rejected", "H-1 of AI-000001", "kind"),
+        ("hold WHERE seq = 2", "closed_at", None, "H-2 of AI-000002", "open"),
+        ("hold WHERE seq = 3", "tracker", "web", "H-3 of AI-000099", "tracker"),
+        ("hold WHERE seq = 3", "closed_at", "2026-11-22 12:00:00", "H-3 of AI-000099", "open"),
         ("comment WHERE seq = 1", "author", "eve", "C-000001 of AI-000001", "author"),
         ("comment WHERE seq = 2", "remote_id", "r9", "C-000002 of AI-000001", "remote_id"),
         ("comment WHERE seq = 2", "tracker", "web", "C-000002 of AI-000001", "tracker"),
@@ -247,6 +261,16 @@ def test_a_ticket_that_nobody_linked_and_one_that_nobody_unlinked_are_named(full
         ("the ticket of AI-000004", "", "there", "nowhere"),
         ("the ticket of AI-000002", "", "nowhere", "there"),
     ]
+
+
+def test_holds_that_are_gone_and_those_that_were_moved_are_named(full: "Book") -> None:
+    full.raw("DELETE FROM hold WHERE seq <> 2", "UPDATE hold SET item = 'AI-000098' WHERE seq = 2")
+    assert {(name, stands) for name, _, stands, _ in found(full)} == {
+        ("H-1 of AI-000001", "nowhere"),
+        ("H-2 of AI-000002", "nowhere"),
+        ("H-2 of AI-000098", "there"),
+        ("H-3 of AI-000099", "nowhere"),
+    }
 
 
 def test_a_comment_that_is_gone_and_one_that_was_moved_are_named(full: "Book") -> None:
