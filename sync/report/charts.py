@@ -105,7 +105,7 @@ def _work(axes: Sequence[Axes], book: Book) -> None:
     upper.set_title("Open at the end of each day" if _is_daily(still.days) else "Open at the end of each week")
     _bars(lower, closed)
     lower.set_title("Resolved or accepted in the time before")
-    _legend(upper)
+    _legend(upper, lower)
 
 
 def _is_daily(days: Sequence[date]) -> bool:
@@ -178,9 +178,14 @@ def _over_time(axes: Axes, days: Sequence[date]) -> None:
     axes.set_axisbelow(True)
 
 
-def _legend(axes: Axes) -> None:
-    if axes.get_legend_handles_labels()[0]:
-        axes.legend(loc="upper left", bbox_to_anchor=(1, 1), reverse=True, handlelength=2.2, handleheight=1.4)
+def _legend(axes: Axes, *more: Axes) -> None:
+    """Beside `axes`, what is shown in it or in others, in the order in which it is stacked."""
+    found = (zip(*each.get_legend_handles_labels(), strict=True) for each in (*more, axes))
+    shown = {label: handle for some in found for handle, label in some}
+    if names := [name for name in map(plain, _STYLES) if name in shown]:
+        handles = [shown[name] for name in names]
+        looks = {"reverse": True, "handlelength": 2.2, "handleheight": 1.4}
+        axes.legend(handles, names, loc="upper left", bbox_to_anchor=(1, 1), **looks)
 
 
 def _durations(axes: Axes, durations: Sequence[Duration]) -> None:

@@ -12,6 +12,7 @@ from urllib.parse import unquote_to_bytes, urljoin, urlsplit
 import pytest
 from jinja2 import Environment
 
+from state.model import Priority
 from sync.report.book import read
 from sync.report.charts import charts
 from sync.report.model import Book, Period, Policy, Right
@@ -89,6 +90,16 @@ def test_the_same_ledger_gives_the_same_page_and_the_same_charts(past: Past, tol
     assert len(ids) == len(set(ids))
     assert re.findall(r'(?:src|href)="(?!#|https://acme\.example/browse/)[^"]*"', whole) == []
     assert re.search(r"\sstyle=|<script|@import|url\((?!#)", whole) is None
+
+
+def test_every_colour_of_a_chart_is_explained_also_of_what_is_not_open_at_all(
+    past: Past, told: Callable[[], Book]
+) -> None:
+    past.programme()
+    past.item(priority=Priority.HIGH)
+    past.resolve(past.item(priority=Priority.LOW))
+    words = re.findall(r">\s*(critical|high|medium|low)\s*<", charts(told())["work"])
+    assert words == ["low", "high"]
 
 
 def test_what_a_tracker_says_is_shown_and_never_obeyed(past: Past, told: Callable[[], Book]) -> None:
