@@ -12,7 +12,7 @@ _BOM = b"\xef\xbb\xbf"
 _UTF16 = (b"\xff\xfe", b"\xfe\xff")
 _NO_LIMIT = 2**31 - 1
 _MEANING = {
-    "unexpected end of data": "a quoted cell opens here and is never closed",
+    "unexpected end of data": "a quoted cell opens here and is never closed, so that nothing after it can be read",
     "',' expected after '\"'": "text follows a closing quote; a quote within a quoted cell is written twice",
     "new-line character seen": "a line ends with CR alone; save the file with LF or CRLF",
 }

@@ -3,14 +3,19 @@
 from typing import Any
 
 from state import moving, whereabouts
+from state.errors import Tampered
 from state.moving import Contents
 from state.store import this_process
 from sync.app import show
-from sync.app.failures import IN_ORDER, Mistaken
+from sync.app.failures import IN_ORDER, LATER, Mistaken
 from sync.app.opening import configuration, open_store, passwords, recording
 from sync.app.progress import progress
 from sync.app.shell import Shell
 
+_USED = (
+    "The other one was used: more was signed than is recorded here. Before anything else, say that this is given up: "
+    "`counterfoil audit fork --reason TEXT`"
+)
 _TOLD = {
     "item": "item",
     "link": "ticket",
@@ -52,7 +57,7 @@ def _words(there: Contents, to: str, *, dry_run: bool) -> str:
 
 
 def reclaim(shell: Shell, reason: str) -> int:
-    """Go on with this database although it was moved."""
+    """Go on with this database although it was moved; also where the other was used, whose records are given up."""
     if not reason.strip():
         raise Mistaken("--reason is needed; it is recorded")
     config = configuration(shell)
@@ -61,8 +66,16 @@ def reclaim(shell: Shell, reason: str) -> int:
             was = whereabouts.moved_to(connection)
         if not was:
             raise Mistaken("this installation was not moved to another database; nothing was done")
-        with recording(shell, config, store):
+        signed = True
+        try:
+            with recording(shell, config, store):
+                store.reclaim(shell.because(reason))
+        except Tampered:
+            if not store.verify().ok:
+                raise
             store.reclaim(shell.because(reason))
-    answer: dict[str, Any] = {"reclaimed_from": was, "reason": reason}
-    shell.answer(answer, lambda: f"This database is in use again. Never use {was} again: it would make tickets twice.")
-    return IN_ORDER
+            signed = False
+    answer: dict[str, Any] = {"reclaimed_from": was, "reason": reason, "signed": signed}
+    words = f"This database is in use again. Never use {was} again: it would make tickets twice."
+    shell.answer(answer, lambda: words if signed else f"{words}\n{_USED}")
+    return IN_ORDER if signed else LATER

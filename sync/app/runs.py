@@ -216,7 +216,9 @@ def _forecast_words(each: Forecast) -> str:
 
 
 def _nothing(made: Plan, holds: Sequence[Hold]) -> str:
-    return "nothing to do" if made.problems or made.doubts or holds else "nothing to do, both sides agree"
+    return (
+        "nothing to do" if made.problems or made.doubts or made.refused or holds else "nothing to do, both sides agree"
+    )
 
 
 def _trouble(made: Plan, holds: Sequence[Hold], warnings: Sequence[str] = ()) -> Iterator[object]:

@@ -3,6 +3,7 @@
 import pytest
 
 from tests.app.conftest import Line, Office, state_table
+from tests.app.test_signing import signing
 from tests.databases import Databases
 
 
@@ -62,3 +63,19 @@ def test_a_database_that_was_moved_is_not_copied_to_a_second_place(desk: Line) -
         assert "state reclaim" in said.err
     assert not (desk.folder / "other.db").exists()
     assert desk.json("state", "reclaim", "--reason", "never used")["reclaimed_from"].endswith("moved.db")
+
+
+def test_the_old_database_is_reclaimed_where_the_other_was_used_and_lost(desk: Line) -> None:
+    signing(desk)
+    desk.add("Rotate the deploy keys")
+    before = desk.config.read_text(encoding="utf-8")
+    assert desk("state", "copy", "--to", "sqlite:///new.db").code == 0
+    desk.config.write_text(before.replace(state_table(desk.url), state_table("sqlite:///new.db")), encoding="utf-8")
+    desk.add("Close the port")
+    desk.config.write_text(before, encoding="utf-8")
+    answer = desk("state", "reclaim", "--reason", "the other disk is lost")
+    assert (answer.code, "counterfoil audit fork --reason TEXT" in answer.out) == (3, True)
+    assert desk("item", "add", "Another").code == 6
+    assert desk("audit", "fork", "--reason", "the other disk is lost").code == 0
+    assert desk.add("Lock the door") == "AI-000002"
+    assert desk("audit", "verify", "--json").json["given_up"]

@@ -167,6 +167,8 @@ def test_a_url_with_a_secret_in_it_is_refused(tmp_path: Path, before: str, after
 
 def test_no_credentials_and_two_credentials_are_both_problems(tmp_path: Path) -> None:
     assert "no credentials" in complaints(tmp_path, TRACKER.replace('token_env = "T"', ""))["trackers.eng"][0]
+    mistyped = complaints(tmp_path, TRACKER.replace("token_env", "token_evn"))
+    assert mistyped["trackers.eng.token_evn"][0] == "is not a key; did you mean 'token_env'?"
     assert "keep one" in complaints(tmp_path, TRACKER + 'token_file = "t"\n')["trackers.eng.token_file"][0]
 
 

@@ -146,7 +146,9 @@ def test_a_row_of_another_width_is_refused() -> None:
 def test_a_quote_that_is_never_closed_swallows_nothing_silently() -> None:
     rows = read('title\nfine\n"open\nnext\nlast\n')
     assert isinstance(rows[0], ItemDraft)
-    assert [str(row) for row in rows[1:]] == ["line 3: a quoted cell opens here and is never closed"]
+    assert [str(row) for row in rows[1:]] == [
+        "line 3: a quoted cell opens here and is never closed, so that nothing after it can be read"
+    ]
 
 
 def test_text_after_a_closing_quote_costs_only_its_row() -> None:
