@@ -3,7 +3,7 @@
 import hmac
 import json
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
@@ -24,7 +24,7 @@ from connectors.jira_settings import JiraSettings
 from connectors.jira_workflow import Place, Workflow, place
 from connectors.settings import Secrets
 from connectors.shown import Shown
-from connectors.wire import Exchange, words
+from connectors.wire import Exchange
 from state.model import Field, Problem
 from state.ticket import (
     Activity,
@@ -356,7 +356,7 @@ class JiraIssues:
         try:
             answer: Json = self._client.put(f"issue/{ident}", payload, **options)
         except Rejected as error:
-            raise Unassignable(str(error)) if _names("assignee", error.answer) else error from None
+            raise Unassignable(str(error)) if write.is_wrong("assignee", error.answer) else error from None
         return answer
 
     def _locate(self, ident: str) -> Place:
@@ -436,11 +436,12 @@ class JiraIssues:
         made = read.rows(answer.get("issues"))
         if len(made) != sum(n not in failed for n in range(len(drafts))):
             raise Ambiguous(f"POST issue/bulk: {len(drafts)} sent, {len(made)} created, {len(failed)} refused")
-        if not made and any(_names("project", read.mapping(row.get("elementErrors"))) for row in failed.values()):
-            raise self._not_there(words(read.mapping(next(iter(failed.values())).get("elementErrors"))))
+        told = (read.mapping(row.get("elementErrors")) for row in failed.values())
+        if not made and (wrong := next((each for each in told if write.is_wrong("project", each)), None)) is not None:
+            raise write.misplaced(wrong, self._settings, self.name)
         issues = iter(made)
         return [
-            _refused(draft, failed[n]) if n in failed else self._created(draft, next(issues))
+            write.refused(draft, failed[n]) if n in failed else self._created(draft, next(issues))
             for n, draft in enumerate(drafts)
         ]
 
@@ -448,14 +449,9 @@ class JiraIssues:
         try:
             return self._created(draft, read.mapping(self._client.post("issue", write.element(draft, self._settings))))
         except Rejected as error:
-            if _names("project", error.answer):
-                raise self._not_there(words(read.mapping(error.answer))) from None
-            return NotCreated(draft.marker, str(error), _names("assignee", error.answer))
-
-    def _not_there(self, told: Iterable[str]) -> Denied:
-        """What to raise where no ticket at all can be made, so that no item is held for that."""
-        where = f"tickets cannot be made in the project {self._settings.project}"
-        return Denied(f"{where}: {'; '.join(told)}; `project` under [trackers.{self.name}] names it")
+            if write.is_wrong("project", error.answer):
+                raise write.misplaced(error.answer, self._settings, self.name) from None
+            return NotCreated(draft.marker, str(error), write.is_wrong("assignee", error.answer))
 
     def _created(self, draft: Draft, answer: Mapping[str, Any]) -> Created:
         self._made = True
@@ -497,14 +493,3 @@ def _capabilities(settings: JiraSettings) -> Capabilities:
 
 def _ours(ticket: Ticket) -> bool:
     return MARK in ticket.labels or ticket.marker is not None
-
-
-def _refused(draft: Draft, row: Mapping[str, Any]) -> NotCreated:
-    errors = read.mapping(row.get("elementErrors"))
-    told = "; ".join(words(errors)) or f"refused with status {row.get('status', 'unknown')}"
-    return NotCreated(draft.marker, told, _names("assignee", errors))
-
-
-def _names(field: str, answer: object) -> bool:
-    """Whether an answer says that this field is wrong."""
-    return field in read.mapping(read.mapping(answer).get("errors"))

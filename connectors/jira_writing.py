@@ -1,13 +1,14 @@
-"""From our nouns to Jira's JSON, with no field that the configuration leaves out."""
+"""From our nouns to Jira's JSON, with no field that the configuration leaves out, and what is refused of that."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from connectors.base import MARK
-from connectors.errors import Rejected
-from connectors.jira_reading import COMMENT_PROPERTY, LABEL, PROPERTY
+from connectors.errors import Denied, Rejected
+from connectors.jira_reading import COMMENT_PROPERTY, LABEL, PROPERTY, mapping
 from connectors.jira_settings import JiraSettings
-from state.ticket import Body, Draft, Keep, Marker, Patch
+from connectors.wire import words
+from state.ticket import Body, Draft, Keep, Marker, NotCreated, Patch
 
 Json = dict[str, Any]
 
@@ -88,3 +89,22 @@ def _person(account: str, settings: JiraSettings) -> Json:
 def _property(marker: Marker, *, made: bool = False) -> Json:
     value: Json = {"k": marker.key, "item": marker.item, "v": 1}
     return {"key": PROPERTY, "value": {**value, "made": True} if made else value}
+
+
+def refused(draft: Draft, row: Mapping[str, Any]) -> NotCreated:
+    """Why one of many was not created, by its row of the errors."""
+    errors = mapping(row.get("elementErrors"))
+    told = "; ".join(words(errors)) or f"refused with status {row.get('status', 'unknown')}"
+    return NotCreated(draft.marker, told, is_wrong("assignee", errors))
+
+
+def misplaced(answer: object, settings: JiraSettings, tracker: str) -> Denied:
+    """What to raise where no ticket at all can be made, so that no item is held for that."""
+    told = "; ".join(words(mapping(answer)))
+    where = f"tickets cannot be made in the project {settings.project}"
+    return Denied(f"{where}: {told}; [trackers.{tracker}] names it as `project`")
+
+
+def is_wrong(field: str, answer: object) -> bool:
+    """Whether an answer says that this field is wrong."""
+    return field in mapping(mapping(answer).get("errors"))

@@ -28,9 +28,11 @@ _KEPT: dict[str, tuple[str, ColumnElement[str]]] = {
     "risk": ("risk.added", risks.RISK.c.id),
 }
 """Of each kind with a table of its own, which records say that there is one, and by what its rows are told apart."""
+_OF_ITEMS = {"evidence": ("evidence.added", ITEM.c.ref), "hold": ("hold.opened", ITEM.c.ref)}
+"""The same of what may be about something that is no item."""
 _GONE = {
     kind: and_(audit.did(action), ~select(id_).where(id_ == AUDIT.c.object).exists())
-    for kind, (action, id_) in (_KEPT | {each: (f"{each}.%", ITEM.c.ref) for each in ("evidence", "hold")}).items()
+    for kind, (action, id_) in (_KEPT | _OF_ITEMS).items()
 }
 """Which records tell of something that has no row; of evidence and holds, those about what is no item."""
 _KIND = case(*((which, kind) for kind, which in _GONE.items())).label("kind")

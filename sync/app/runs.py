@@ -216,9 +216,8 @@ def _forecast_words(each: Forecast) -> str:
 
 
 def _nothing(made: Plan, holds: Sequence[Hold]) -> str:
-    return (
-        "nothing to do" if made.problems or made.doubts or made.refused or holds else "nothing to do, both sides agree"
-    )
+    in_order = not (made.problems or made.doubts or made.refused or holds)
+    return "nothing to do, both sides agree" if in_order else "nothing to do"
 
 
 def _trouble(made: Plan, holds: Sequence[Hold], warnings: Sequence[str] = ()) -> Iterator[object]:

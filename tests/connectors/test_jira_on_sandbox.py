@@ -515,6 +515,6 @@ def test_every_request_is_as_the_vendor_describes(shared: Path) -> None:
 @pytest.mark.parametrize("many", [1, 2])
 def test_a_project_in_which_nothing_can_be_made_is_told_of_once_and_not_of_every_item(desk: Desk, many: int) -> None:
     jira = desk.connect(project="SECX")
-    with pytest.raises(Denied, match=r"project SECX: .*`project` under \[trackers\.eng\]"):
+    with pytest.raises(Denied, match=r"project SECX: .*\[trackers\.eng\] names it as `project`"):
         list(jira.create([draft(n) for n in range(many)]))
     assert desk.one(desk.create(1)[0]).title
