@@ -18,11 +18,11 @@ from state.ticket import Missing, Ticket
 from sync.backing import Backing, backings
 from sync.endings import Ending, Standing
 from sync.plan import Sighted, Step
+from sync.work import IN_A_ROW
 
 READ = "tracker.read"
 """The action of the record that says what a tracker was asked, and how much it answered."""
 _LISTED = 1000
-_IN_A_ROW = 3
 
 
 @dataclass(slots=True)
@@ -99,7 +99,7 @@ class Reading:
         self._forget(item)
         self.unread[item] = error
         self.in_a_row += 1
-        if isinstance(error, RateLimited) or self.in_a_row >= _IN_A_ROW:
+        if isinstance(error, RateLimited) or self.in_a_row >= IN_A_ROW:
             raise error
 
     def _forget(self, item: str) -> None:

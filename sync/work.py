@@ -38,7 +38,8 @@ FRESH = timedelta(seconds=1)
 TRIES = 5
 """How often a call that a tracker put off is made again."""
 
-_IN_A_ROW = 3
+IN_A_ROW = 3
+"""So many failures one after the other are the tracker's own, and not those of what was asked."""
 _PATIENCE = timedelta(seconds=90)
 """How long a run waits for a tracker: longer than a minute's budget takes to be there again."""
 _NAP = timedelta(seconds=60)
@@ -230,7 +231,7 @@ class Work:
                 self.stopped[tracker] = error
             case Unavailable() | Ambiguous():
                 self.failures[tracker] = self.failures.get(tracker, 0) + 1
-                if self.failures[tracker] >= _IN_A_ROW:
+                if self.failures[tracker] >= IN_A_ROW:
                     self.stopped[tracker] = error
             case _:
                 raise error

@@ -67,11 +67,20 @@ def spelled(place: Place) -> str:
     return text or "(the file)"
 
 
+def is_near(word: str, known: Iterable[str]) -> bool:
+    """Whether this may be one of the words that are known, mistyped."""
+    return bool(_nearest(word, known))
+
+
 def did_you_mean(word: str, known: Iterable[str]) -> str:
     """A suggestion for a near miss, else the words that are known."""
     names = sorted(known)
-    near = difflib.get_close_matches(word, names, n=1, cutoff=0.6)
+    near = _nearest(word, names)
     return f"did you mean {near[0]!r}?" if near else f"known here: {', '.join(names) or 'nothing'}"
+
+
+def _nearest(word: str, known: Iterable[str]) -> list[str]:
+    return difflib.get_close_matches(word, sorted(known), n=1, cutoff=0.6)
 
 
 def from_validation(error: Mapping[str, Any], prefix: Place, known: Iterable[str]) -> tuple[Place, str]:

@@ -22,7 +22,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 from state.acceptance import Authorities
 from state.model import Priority, SourceKind
 from state.proof import ResolutionPolicy
-from sync.app.complaints import Complaint, ConfigError, Place, at, did_you_mean, from_validation, line_numbers
+from sync.app.complaints import Complaint, ConfigError, Place, at, did_you_mean, from_validation, is_near, line_numbers
 from sync.app.programme_settings import (
     AcceptTable,
     AuditTable,
@@ -371,8 +371,8 @@ def _tracker_complaints(table: Mapping[str, Any]) -> list[tuple[Place, str]]:
     given = [key for key in _CREDENTIALS if key in table]
     if not given and not any(key in table for key in _LITERAL_SECRETS):
         found.append(((), 'no credentials: add token_env = "NAME_OF_A_VARIABLE" or token_file = "PATH"'))
-        near = ((key, did_you_mean(key, _CREDENTIALS)) for key in table)
-        found += [((key,), f"is not a key; {meant}") for key, meant in near if meant.startswith("did")]
+        near = (key for key in table if is_near(key, _CREDENTIALS))
+        found += [((key,), f"is not a key; {did_you_mean(key, _CREDENTIALS)}") for key in near]
     if len(given) > 1:
         found.append(((given[1],), f"is given beside {given[0]}; keep one of them"))
     address = str(table.get("url", ""))

@@ -54,6 +54,14 @@ def test_an_answer_lost_among_others_stays_open_and_is_found(world: Any) -> None
     assert len(world.far.tickets()) == 48
 
 
+def runs_on(world: Any, soon: float) -> None:
+    """A run, one soon after it, and three more a minute apart."""
+    world.sync()
+    for pause in (soon, 60, 60, 60):
+        world.clock.sleep(pause)
+        world.sync()
+
+
 class OneByOne(MemoryTracker):
     """Finds out with the first drafts that its server takes one to a request, each of which takes 4 seconds.
 
@@ -82,10 +90,7 @@ def slow(world: Any) -> Any:
 
 def test_each_ticket_of_many_that_are_made_one_by_one_counts_from_its_own_request(slow: Any) -> None:
     slow.tracker.late = 40
-    slow.sync()
-    for _ in range(4):
-        slow.clock.sleep(5 if slow.runs == 1 else 60)
-        slow.sync()
+    runs_on(slow, 5)
     assert len(slow.far.tickets()) == 40
     assert slow.store.open_intents(None) == []
 
@@ -119,9 +124,6 @@ def test_a_ticket_sent_again_without_the_person_that_was_refused_counts_from_the
     world.far.people = {"tom"}
     world.wait, world.tracker = 120, Grudging("eng", far_side=world.far, caps=replace(CAPS, bulk_create=1))
     world.add(owner="mia@acme.example")
-    world.sync()
-    for _ in range(4):
-        world.clock.sleep(25 if world.runs == 1 else 60)
-        world.sync()
+    runs_on(world, 25)
     assert len(world.far.tickets()) == 1
     assert world.store.open_intents(None) == []
