@@ -21,7 +21,7 @@ from functools import cache, partial
 from pathlib import Path
 from typing import Any, cast
 
-from sync.app import runs
+from sync.app import keys, runs
 from sync.app.crashing import POINTS, VARIABLE
 from tests.campaigns.backlog import is_ending, much_to_do, stir, trouble
 from tests.campaigns.clocks import Shared
@@ -233,7 +233,8 @@ def _passes(place: Place, words: Sequence[str], environment: Mapping[str, str]) 
 
     def before() -> None:
         file = notes.open("a", buffering=1)
-        vars(runs)["crash_hook"] = lambda _: lambda point: print(point, file=file)
+        for each in (keys, runs):
+            vars(each)["crash_hook"] = lambda _: lambda point: print(point, file=file)
 
     process = place.start(words, environment, before)
     process.go()
