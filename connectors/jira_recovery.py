@@ -4,14 +4,14 @@ from collections.abc import Collection, Mapping
 from datetime import datetime
 from typing import Any
 
-from connectors.errors import NotFound, Rejected
+from connectors.errors import NotFound, Rejected, Unavailable
 from connectors.jira_client import JiraClient
 from connectors.jira_reading import PROPERTY, identity, labelled, mapping, moment, planted, rows
 from connectors.jira_search import JiraSearch
 
 BLOCK = 100
 BLOCKS = 20
-"""How far is looked: so many blocks of keys, one request each."""
+"""How many blocks of keys are looked at past the highest number that the search shows, one request each."""
 
 _FETCH = "issue/bulkfetch"
 
@@ -27,18 +27,19 @@ class JiraRecovery:
     def ids(self, keys: Collection[str], since: datetime) -> list[str]:
         """The issues that carry one of the marker `keys`, and were created at or after `since` or little before.
 
-        Whether the marker is ours is for the caller to judge.
+        Whether the marker is ours is for the caller to judge. Raises `Unavailable` where so many are newer than what
+        the search shows that not all were looked at.
         """
         if _FETCH in self._client.absent:
             return []
         found: list[str] = []
         start, last = self._bounds(since)
-        for low in range(start, start + BLOCKS * BLOCK, BLOCK):
+        for low in range(start, max(start, last) + BLOCKS * BLOCK, BLOCK):
             block = self._block(low)
             found += [identity(raw) for raw in block or () if _carried(raw) in keys]
             if block is None or (not block and low + BLOCK > last):
-                break
-        return found
+                return found
+        raise Unavailable(f"the search of {self._project} shows {self._project}-{last} as its newest, and many are newer")
 
     def _bounds(self, since: datetime) -> tuple[int, int]:
         """The number to begin with, and the highest that the search shows."""

@@ -7,6 +7,7 @@ from typing import Any
 import httpx
 import pytest
 
+from connectors.errors import Unavailable
 from connectors.jira_issues import JiraIssues
 from connectors.jira_recovery import BLOCK, BLOCKS
 from state.ticket import Marker
@@ -97,9 +98,17 @@ def test_an_empty_block_below_the_highest_number_does_not_end_it() -> None:
     assert keys(jira, marker()) == ["SEC-905"]
 
 
-def test_it_ends_in_a_project_that_does_not() -> None:
+def test_all_that_a_busy_day_brought_is_looked_at() -> None:
+    newest = BLOCK * (BLOCKS + 10)
+    there = [*project(*range(1, newest)), issue(newest, key=marker())]
+    jira, _ = tracker(Lagging(there, {*range(1, newest - 5)}).routes())
+    assert keys(jira, marker()) == [f"SEC-{newest}"]
+
+
+def test_where_the_search_lags_too_far_behind_that_is_no_answer() -> None:
     jira, server = tracker(Lagging(project(*range(1, BLOCK * (BLOCKS + 5))), {1}).routes())
-    assert keys(jira, marker()) == []
+    with pytest.raises(Unavailable, match="many are newer"):
+        keys(jira, marker())
     assert len(blocks(server)) == BLOCKS
 
 
