@@ -209,14 +209,15 @@ class GithubIssues:
         query = {"state": "all", "sort": "created", "direction": "desc", "since": stamp(early)}
         if me is not None and self.settings.app_id is None and not anybodys:
             query["creator"] = me
-        found: list[Ticket] = []
+        found: dict[str, Ticket] = {}  # Where pages go by number, a new issue pushes the last one of a page to the next.
         for answer in self._listed(f"{self.root()}/issues", "", **query):
             issues = [one for one in elements(answer.data) if is_issue(one)]
             tickets = [self.reader.ticket(one, anybodys=anybodys) for one in issues]
-            found += [one for one in tickets if one.marker and one.marker.key in keys and one.created >= early]
+            ours = (one for one in tickets if one.marker and one.marker.key in keys and one.created >= early)
+            found |= {one.ref.id: one for one in ours}
             if tickets and tickets[-1].created < min(early, tickets[0].created + _INSTANT):
                 break
-        return found
+        return [*found.values()]
 
     def create(self, drafts: Sequence[Draft]) -> Iterator[Created | NotCreated]:
         """Create one issue per request; an assignee whom GitHub refuses is left out, as the ticket then shows."""

@@ -650,6 +650,26 @@ def test_a_server_without_links_is_asked_for_pages_by_number(server: SandboxServ
     plain.close()
 
 
+def test_an_issue_that_a_new_one_pushes_to_the_next_page_is_one_ticket(
+    server: SandboxServer, tracker: GithubIssues
+) -> None:
+    tickets = [create(tracker, number) for number in range(1, 102)]
+    newer = iter([102])
+
+    def unlinked(request: httpx.Request) -> httpx.Response:
+        with httpx.Client(transport=httpx.HTTPTransport()) as client:
+            given = client.send(request)
+        if request.url.path.endswith("/issues"):
+            for number in newer:
+                create(tracker, number)
+        return httpx.Response(given.status_code, content=given.content)
+
+    plain, second = through(server, unlinked), tickets[1].marker
+    assert second is not None
+    assert [ticket.ref for ticket in plain.find([second], LONG_AGO)] == [tickets[1].ref]
+    plain.close()
+
+
 def test_a_server_that_filters_and_sorts_nothing_is_read_right(server: SandboxServer) -> None:
     def issue(number: int, day: int, labels: list[Any]) -> dict[str, Any]:
         at = f"2026-11-{day:02d}T10:00:00.5+00:00"
