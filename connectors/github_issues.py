@@ -209,7 +209,7 @@ class GithubIssues:
         query = {"state": "all", "sort": "created", "direction": "desc", "since": stamp(early)}
         if me is not None and self.settings.app_id is None and not anybodys:
             query["creator"] = me
-        found: dict[str, Ticket] = {}  # Where pages go by number, a new issue pushes the last one of a page to the next.
+        found: dict[str, Ticket] = {}  # A new issue pushes another to the next page, where these go by number.
         for answer in self._listed(f"{self.root()}/issues", "", **query):
             issues = [one for one in elements(answer.data) if is_issue(one)]
             tickets = [self.reader.ticket(one, anybodys=anybodys) for one in issues]

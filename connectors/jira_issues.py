@@ -411,8 +411,9 @@ class JiraIssues:
             str(row.get("id", "")): str(row.get("errorMessage", "")) for row in read.rows(answer.get("issueErrors"))
         }
         gone = wanted.keys() - {ticket.ref.id for ticket in tickets}
-        missing = [Missing(wanted[i], Gone.NOT_FOUND, told.get(i) or "not among the issues answered") for i in gone]
-        return [*(ticket for ticket in tickets if ticket.ref.id in wanted), *missing]
+        missing = [Missing(wanted[i], Gone.NOT_FOUND, told[i]) for i in gone if i in told]
+        untold = [self._fetch_one(wanted[i]) for i in gone if i not in told]
+        return [*(ticket for ticket in tickets if ticket.ref.id in wanted), *missing, *untold]
 
     def _create_together(self, drafts: Sequence[Draft]) -> list[Created | NotCreated] | None:
         """One result per draft; `None` when certainly nothing was created and each must be sent alone."""

@@ -39,7 +39,7 @@ class JiraRecovery:
             found += [identity(raw) for raw in block or () if _carried(raw) in keys]
             if block is None or (not block and low + BLOCK > last):
                 return found
-        raise Unavailable(f"the search of {self._project} shows {self._project}-{last} as its newest, and many are newer")
+        raise Unavailable(f"the search shows {self._project}-{last} as the newest of its issues, and many are newer")
 
     def _bounds(self, since: datetime) -> tuple[int, int]:
         """The number to begin with, and the highest that the search shows."""

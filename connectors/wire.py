@@ -34,6 +34,7 @@ from connectors.errors import (
 )
 from connectors.limits import DEFAULT_WAIT, Limits
 from connectors.redaction import spellings
+from connectors.storable import storable
 from connectors.times import said_at
 
 TRIES = 3
@@ -50,6 +51,7 @@ BYTES = "application/octet-stream, */*"
 _READS = frozenset({"GET", "HEAD", "OPTIONS"})
 _NEVER_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError, httpx.UnsupportedProtocol)
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
+_REFUSED_LOGIN = re.compile("AUTHENTICATED_FAILED|AUTHENTICATION_DENIED")
 _ID = re.compile(r"/(?:\d+|[A-Z][A-Z0-9_]*-\d+)(?=/|$)")
 
 
@@ -188,6 +190,8 @@ class Wire:
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             self._observe(request, None)
             raise self._failure(request, error) from None
+        if request.headers.get("accept") != BYTES:
+            response._content = storable(response.content)
         self._observe(request, response)
         self._limits.note(request, response)
         if (said := said_at(response.headers)) is not None:
@@ -230,6 +234,11 @@ class Wire:
         if 200 <= status < 300 and request.headers.get("accept") != BYTES and not _is_json(response):
             text = self._line(request, str(status), "the answer is not JSON")
             return Unavailable(text) if read else Ambiguous(text)
+        # https://developer.atlassian.com/cloud/jira/platform/basic-auth-for-rest-apis/ tells of this header. With it an
+        # answer may look in order, and is what somebody without an account would see.
+        login = response.headers.get("x-seraph-loginreason", "")
+        if _REFUSED_LOGIN.search(login) and (read or 400 <= status < 500):
+            return Denied(self._line(request, str(status), f"the credentials were refused ({login})"))
         return None if status < 400 else self._by_status(status, text, read=read)
 
     def _by_status(self, status: int, text: str, *, read: bool) -> TrackerError:

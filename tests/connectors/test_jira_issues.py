@@ -157,6 +157,14 @@ def test_an_issue_reads_as_a_ticket() -> None:
     assert (ticket.marker, ticket.project, ticket.comments) == (marker(), "SEC", 3)
 
 
+def test_what_an_answer_says_nothing_of_is_read_alone() -> None:
+    routes = {"POST issue/bulkfetch": {"issues": [issue(1)], "issueErrors": []}, "GET issue/10002": issue(2)}
+    jira, _ = tracker(routes | {"GET issue/10003": ABSENT})
+    found = {one.ref.id: one for one in jira.fetch([TicketRef("eng", str(10_000 + n)) for n in (1, 2, 3)])}
+    assert [ident for ident, one in sorted(found.items()) if isinstance(one, Ticket)] == ["10001", "10002"]
+    assert isinstance(found["10003"], Missing)
+
+
 def test_a_bare_issue_reads_too() -> None:
     jira, _ = tracker({"GET issue/7": {"id": 7, "key": "SEC-7", "fields": {"updated": "2026-11-20T10:00:00Z"}}})
     (ticket,) = jira.fetch([TicketRef("eng", "7")])

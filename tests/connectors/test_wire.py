@@ -24,7 +24,7 @@ from connectors.errors import (
     TrackerError,
     Unavailable,
 )
-from connectors.wire import Exchange, Wire
+from connectors.wire import BYTES, Exchange, Wire
 
 NOW = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
 URL = "https://tracker.test/base"
@@ -468,3 +468,30 @@ def test_the_servers_own_time_is_what_its_answer_said(said: str, time: datetime 
     assert line.wire.time() is None
     line.raised("GET")
     assert line.wire.time() == time
+
+
+@pytest.mark.parametrize("reason", ["AUTHENTICATED_FAILED", "OUT, AUTHENTICATION_DENIED"])
+def test_what_is_answered_to_nobody_is_a_refusal_of_the_credentials(reason: str) -> None:
+    empty = {"issues": [], "isLast": True}
+    line = Line(always(200, {"X-Seraph-LoginReason": reason}, empty))
+    for method, path in (("GET", "/thing"), ("POST", "/search")):
+        error = line.raised(method, path)
+        assert isinstance(error, Denied)
+        assert reason in str(error)
+    assert isinstance(Line(always(404, {"X-Seraph-LoginReason": reason})).raised("PUT"), Denied)
+
+
+def test_a_write_that_was_done_is_done_whoever_it_counts_as() -> None:
+    line = Line(always(201, {"X-Seraph-LoginReason": "AUTHENTICATED_FAILED"}, {"id": "1"}))
+    assert line.session.post(URL + "/thing").json() == {"id": "1"}
+
+
+def test_a_sound_login_is_none() -> None:
+    line = Line(always(200, {"X-Seraph-LoginReason": "OK"}, {"id": "1"}))
+    assert line.session.get(URL + "/thing").json() == {"id": "1"}
+
+
+def test_what_cannot_be_stored_is_taken_out_of_what_is_json_and_never_out_of_a_file() -> None:
+    line = Line(lambda _: httpx.Response(200, content=rb'"a\u0000"'))
+    assert line.session.get(URL).json() == "a\ufffd"
+    assert line.session.get(URL, headers={"accept": BYTES}).content == rb'"a\u0000"'
