@@ -157,7 +157,8 @@ class Apply:
             return ()
         if halted and any(each.attachment for each in step.captured):
             raise Unavailable(f"{link.ref.key}: its attachments are read in a later run")
-        return self.work.keeping.kept(step.captured, self.work.trackers[step.tracker], link.ref, self.work.warn)
+        work = self.work
+        return work.keeping.kept(step.captured, work.trackers[step.tracker], link.ref, work.clock(), work.warn)
 
     def _take(
         self, step: Step, link: Link, intent: Intent | None, evidence: Sequence[tuple[EvidenceDraft, Because]]

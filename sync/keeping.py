@@ -3,9 +3,10 @@
 import hashlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 
 from connectors.base import Tracker
-from connectors.errors import Denied, NotFound, Rejected
+from connectors.errors import Denied, NotFound, RateLimited, Rejected, Unavailable
 from state.effects import Because
 from state.proof import EvidenceDraft
 from state.ticket import TicketRef
@@ -13,6 +14,7 @@ from state.vault import TooLarge, Vault
 from sync.plan import Capture
 
 FORBIDDEN = 403
+_PATIENCE = timedelta(days=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,15 +31,19 @@ class Keeping:
     valid_days: int | None = None
 
     def kept(
-        self, captures: Sequence[Capture], tracker: Tracker, ref: TicketRef, warn: Callable[[str], None]
+        self, captures: Sequence[Capture], tracker: Tracker, ref: TicketRef, now: datetime, warn: Callable[[str], None]
     ) -> list[tuple[EvidenceDraft, Because]]:
         """The evidence with the hashes of its bytes, which are kept by now; raises the errors of `connectors.errors`.
 
-        What the tracker will not give is recorded without, and `warn` is told why.
+        What the tracker will not give is recorded without, and `warn` is told why; so is a file that is not to be had
+        for a day while its ticket is.
         """
-        return [(self._kept(each, tracker, ref, warn).lasting(self.valid_days), each.because) for each in captures]
+        drafts = (self._kept(each, tracker, ref, now, warn) for each in captures)
+        return [(draft.lasting(self.valid_days), each.because) for draft, each in zip(drafts, captures, strict=True)]
 
-    def _kept(self, each: Capture, tracker: Tracker, ref: TicketRef, warn: Callable[[str], None]) -> EvidenceDraft:
+    def _kept(
+        self, each: Capture, tracker: Tracker, ref: TicketRef, now: datetime, warn: Callable[[str], None]
+    ) -> EvidenceDraft:
         if each.content and self.vault is not None:
             self.vault.keep([each.content])
             return replace(each.draft, stored=True)
@@ -45,9 +51,13 @@ class Keeping:
             return each.draft
         try:
             return self._read(each.draft, tracker.attachment(ref, each.attachment))
-        except (Denied, NotFound, Rejected, TooLarge) as error:
-            if isinstance(error, Denied) and error.status != FORBIDDEN:
+        except (Denied, NotFound, Rejected, Unavailable, TooLarge) as error:
+            if isinstance(error, RateLimited) or (isinstance(error, Denied) and error.status != FORBIDDEN):
                 raise
+            if isinstance(error, Unavailable):
+                if now - each.draft.captured_at < _PATIENCE:
+                    raise
+                list(tracker.fetch([ref]))  # Raises where it is the tracker that does not answer, and not the file.
             warn(f"{each.draft.item}: {each.draft.name} on {ref.key} is recorded without a hash: {error}")
             return each.draft
 

@@ -185,6 +185,20 @@ def test_bytes_that_cannot_be_had_now_leave_the_item_to_the_next_run(world: Any)
     assert [kind for kind, *_ in given(world, item)] == ["ticket_attachment"]
 
 
+def test_a_file_that_cannot_be_had_for_a_day_holds_up_nothing_any_more(world: Any) -> None:
+    item, ref = mirrored(world)
+    world.far.attach(ref, "core.dump", b"all well", by="mia")
+    world.far.comment(ref, "Done, see the dump.", by="mia")
+    for _ in range(2):
+        world.far.fail_next("attachment", Unavailable("500"))
+        assert world.sync().tally.deferred == 1
+        world.clock.sleep(13 * 3600)
+    world.far.fail_next("attachment", Unavailable("500"))
+    assert "core.dump" in str(world.sync().warnings)
+    assert [(e.draft.name, e.draft.sha256) for e in evidence(world, item)] == [("core.dump", None)]
+    assert [said.text for said in world.store.comments(item)] == ["Done, see the dump."]
+
+
 def test_an_address_is_evidence_once_while_it_counts_and_again_after_it_was_rejected(world: Any) -> None:
     item, ref = mirrored(world)
     world.far.comment(ref, "/evidence https://wiki.example/a first", by="mia")

@@ -2,6 +2,7 @@
 
 import hashlib
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,7 @@ def vault(tmp_path: Path) -> Vault:
     return Vault(tmp_path / "evidence", largest=50 * 1024**2)
 
 
-def kept(world: Any, keeping: Keeping) -> tuple[EvidenceDraft, list[str]]:
+def kept(world: Any, keeping: Keeping, after: timedelta = timedelta()) -> tuple[EvidenceDraft, list[str]]:
     item = world.add()
     world.sync()
     link = world.link(item.ref)
@@ -30,7 +31,7 @@ def kept(world: Any, keeping: Keeping) -> tuple[EvidenceDraft, list[str]]:
     look = Capturing(link, world.far.ticket(link.ref), world.far.activity(link.ref), world.rules(), "run")
     (capture,) = look.captured()
     warnings: list[str] = []
-    ((draft, because),) = keeping.kept([capture], world.tracker, link.ref, warnings.append)
+    ((draft, because),) = keeping.kept([capture], world.tracker, link.ref, world.clock.now + after, warnings.append)
     assert because.agent.account == "mia"
     return draft, warnings
 
@@ -71,6 +72,19 @@ def test_what_the_tracker_may_give_later_is_not_recorded_yet(world: Any, error: 
         kept(world, Keeping())
 
 
+def test_a_file_is_given_up_after_a_day_if_its_ticket_can_be_had(world: Any) -> None:
+    world.far.fail_next("attachment", Unavailable("500"))
+    draft, warnings = kept(world, Keeping(), timedelta(days=1))
+    assert (draft.sha256, len(warnings)) == (None, 1)
+
+
+def test_no_file_is_given_up_while_its_tracker_answers_nothing(world: Any) -> None:
+    world.far.fail_next("attachment", Unavailable("503"))
+    world.far.fail_next("fetch", Unavailable("no answer"))
+    with pytest.raises(Unavailable, match="no answer"):
+        kept(world, Keeping(), timedelta(days=1))
+
+
 def test_a_snapshot_is_always_kept_and_does_not_expire(world: Any, vault: Vault) -> None:
     item = world.add()
     world.sync()
@@ -79,7 +93,7 @@ def test_a_snapshot_is_always_kept_and_does_not_expire(world: Any, vault: Vault)
     look = Capturing(link, world.far.ticket(link.ref), world.far.activity(link.ref), world.rules(), "run")
     (capture,) = look.captured()
     keeping = Keeping(vault, valid_days=90)
-    ((draft, _),) = keeping.kept([capture], world.tracker, link.ref, print)
+    ((draft, _),) = keeping.kept([capture], world.tracker, link.ref, world.clock.now, print)
     assert vault.path(draft.sha256 or "").read_bytes() == capture.content
     assert (draft.stored, draft.expires_on) == (True, None)
 
