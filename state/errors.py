@@ -82,8 +82,18 @@ class Moved(StateError):
     """An item changed after the change to it was decided, so nothing of this transaction was written."""
 
     def __init__(self, ref: str, seen: int, now: int) -> None:
-        super().__init__(f"{ref} is at revision {now}, but the change was made for revision {seen}; plan it again")
+        super().__init__(
+            f"{ref} is at revision {now}, but the change was made for revision {seen}; somebody changed it meanwhile. "
+            "Nothing of this step was kept: run the command again"
+        )
         self.ref = ref
+
+
+class SourceChanged(StateError):
+    """The second reading of a source gave other rows than the first; whole batches of rows may have been taken in."""
+
+    def __init__(self) -> None:
+        super().__init__("the source changed while it was read; take it in again, which does nothing twice")
 
 
 class AuditError(StateError):

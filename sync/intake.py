@@ -7,14 +7,17 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any, assert_never
 
+from tenacity import Retrying, retry_if_exception_type, stop_after_attempt
+
 from connectors.base import BadRow, LeftOut, Row
 from state import controls, proofs, results
 from state.effects import Because, Effects, Note
+from state.errors import SourceChanged
 from state.grouping import Grouping
 from state.model import ActionItem, Finding, ItemDraft, TestOutcome
 from state.proof import EvidenceDraft
 from state.results import Said
-from state.store import Batch, StateError, Store
+from state.store import Batch, Moved, Store
 from sync.verdicts import (
     DuePolicy,
     Easing,
@@ -36,16 +39,12 @@ BATCH = 500
 BAD_ROWS_SHOWN = 1000
 """How many bad rows a report holds; the rest are only counted."""
 
+_TRIES = 5
+"""How often a batch is judged anew because somebody changed one of its items meanwhile."""
+
 _STRENGTH = {TestOutcome.MANUAL: 0, TestOutcome.PASS: 1, TestOutcome.FAIL: 2}
 
 Key = tuple[str, str]
-
-
-class SourceChanged(StateError):
-    """The second reading gave other rows than the first; whole batches of rows may have been taken in."""
-
-    def __init__(self) -> None:
-        super().__init__("the source changed while it was read; take it in again, which does nothing twice")
 
 
 READ = "source.read"
@@ -142,8 +141,9 @@ def take_in(
         report.unchanged = known.count
     else:
         terms, done = Terms(policy, tests, source, today, because, grouping, easing), 0
+        again = Retrying(retry=retry_if_exception_type(Moved), stop=stop_after_attempt(_TRIES), reraise=True)
         for some in _batches(_wanted(rows, speaking, include_manual, report, out)):
-            _take_batch(store, some, terms, report, out)
+            again(_take_batch, store, some, terms, report, out)
             progress(done := done + len(some))
         report.silent = 0 if dry_run else store.ask(controls.silent, tests.silent_since(today))
     _record(store, report, out, source, because)
@@ -282,17 +282,20 @@ def _key(draft: ItemDraft) -> Key | None:
 def _take_batch(store: Store, rows: list[Taken], terms: Terms, report: IntakeReport, out: _Out) -> None:
     known = _items(store, [draft_of(row) for row in rows])
     found = Found()
+    idle = []
     for row in rows:
         key = _key(draft_of(row))
         item = known.get(key) if key else None
         judge(found, row, item, terms)
         if item is None and isinstance(row, Finding) and row.outcome is TestOutcome.PASS:
-            out.add("it passes, and no item is about it", row.draft.source_ref)
+            idle.append(row.draft.source_ref)
     passes = _news(store, found.passes) if found.passes else []
     if found.failing:
         refuted(found, store.ask(proofs.of_items, [item for item, _, _ in found.failing]))
     if not report.dry_run:
         _write(store, found, passes, terms)
+    for ref in idle:
+        out.add("it passes, and no item is about it", ref)
     done = (found.created, found.updated, found.reopened, found.succeeded, len(passes))
     report.created += found.created
     report.updated += found.updated

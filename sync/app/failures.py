@@ -1,7 +1,17 @@
 """Which exit code a failure has, and what is said about it."""
 
 from connectors.errors import Denied, TrackerError
-from state.errors import AuditError, Busy, LeaseHeld, LeaseLost, StateError, Tampered, Unreachable
+from state.errors import (
+    AuditError,
+    Busy,
+    LeaseHeld,
+    LeaseLost,
+    Moved,
+    SourceChanged,
+    StateError,
+    Tampered,
+    Unreachable,
+)
 from sync.app.complaints import ConfigError
 
 IN_ORDER = 0
@@ -35,7 +45,7 @@ def exit_code(error: Exception) -> int:
             return BUG
         case Denied():
             return PERSON
-        case Busy() | Unreachable() | LeaseHeld() | LeaseLost() | TrackerError():
+        case Busy() | Unreachable() | LeaseHeld() | LeaseLost() | Moved() | SourceChanged() | TrackerError():
             return LATER
         case _:
             return USAGE

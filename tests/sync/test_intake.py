@@ -13,6 +13,7 @@ from connectors.base import BadRow, LeftOut, Row
 from connectors.intake.registry import REPORTS, SourceFile, source
 from state import audit, controls, proofs
 from state.effects import Because, Effects, ItemChange
+from state.errors import SourceChanged
 from state.items import ITEM
 from state.model import ActionItem, Actor, Agent, Finding, ItemDraft, Priority, SourceKind, Status, TestOutcome
 from state.proof import Evidence, EvidenceKind, Review, Verdict
@@ -230,9 +231,25 @@ class Shifting(list[Row]):
 
 @pytest.mark.parametrize("later", [BadRow(1, "", "is bad"), finding("b")])
 def test_a_source_that_changes_while_it_is_read_is_noticed(store: Store, later: Row) -> None:
-    with pytest.raises(intake.SourceChanged, match="again"):
+    with pytest.raises(SourceChanged, match="again"):
         take(store, Shifting([later, finding("a")]))
     assert items(store) == []
+
+
+def test_what_somebody_changes_meanwhile_is_judged_as_it_is_then(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    take(store, [row("a"), row("b")])
+    looked_up, others = Store.existing, iter(["tom@acme.example", "kim@acme.example"])
+
+    def beaten(*asked: Any, **also: Any) -> Any:
+        found = looked_up(*asked, **also)
+        if owner := next(others, ""):
+            decide(store, "AI-000001", owner=owner)
+        return found
+
+    monkeypatch.setattr(Store, "existing", beaten)
+    report = take(store, [row("a", "Rotate all keys"), row("b"), row("c")])
+    assert (report.created, report.updated, report.unchanged) == (1, 1, 1)
+    assert (items(store)[0].title, items(store)[0].owner) == ("Rotate all keys", "kim@acme.example")
 
 
 class Interrupted(Exception):
