@@ -18,8 +18,6 @@ from state.store import Store
 from state.verifying import Point, Start, Verdict, verify
 from sync.proving import EVERY, Court, books
 
-SILENCE = timedelta(hours=24)
-"""After so long without a record one is written, so that it can be shown that nothing else happened."""
 STEPS = ("seal", "anchor")
 """What it does that lasts or is seen: to store a checkpoint, and to hand it to one place."""
 CRASH_POINTS = tuple(f"{step}.{side}" for step in STEPS for side in ("before", "after"))
@@ -69,12 +67,12 @@ class Notary:
             self.hand_out(signed, at_once=False)
 
     def close(self, because: Because) -> list[str]:
-        """Sign what was recorded by now; after a day without records, that there were none. What anchors complain of.
+        """Sign what was recorded by now; on a day (UTC) on which nothing was signed yet, that there was nothing.
 
-        Raises `Tampered`.
+        Gives what anchors complain of. Raises `Tampered`.
         """
         signed = self.sign() or self.store.ask(self._latest)
-        if signed is not None and abs(self.clock() - signed.signed_at) >= SILENCE:
+        if signed is not None and signed.signed_at.date() != self.clock().date():
             self.store.commit(None, Effects(notes=[Note("ledger.checked", LEDGER, because)]))
             signed = self.sign() or signed
         self.complaints = [] if signed is None else self.hand_out(signed, at_once=True)

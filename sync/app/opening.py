@@ -88,7 +88,7 @@ def _signer(shell: Shell, config: Configuration, store: Store, *, must: bool) ->
 
 def _seal(shell: Shell, signer: Notary) -> None:
     """Sign what was recorded; a place that takes nothing is only told of. Raises `StateError`."""
-    because = Because(shell.agent(scheduled=True), run=shell.run, reason="nothing was recorded for a day")
+    because = Because(shell.agent(scheduled=True), run=shell.run, reason="nothing was recorded today")
     for complaint in signer.close(because):
         _log.warning(complaint)
 

@@ -153,16 +153,15 @@ def test_a_long_run_is_signed_every_hundred_records(office: Office) -> None:
     assert [head.size for head in office.kept()] == [100, 200, 300, 400]
 
 
-def test_a_day_without_records_is_signed_for(office: Office) -> None:
+def test_each_day_without_records_is_signed_for_whenever_the_clock_strikes(office: Office) -> None:
     office.write(3)
     office.notary().close(BECAUSE)
-    office.now += timedelta(hours=23, minutes=59)
-    office.notary().close(BECAUSE)
-    assert [head.size for head in office.kept()] == [3]
-    office.now += timedelta(minutes=1)
-    office.notary().close(BECAUSE)
-    assert [head.size for head in office.kept()] == [3, 4]
-    assert [record.told["action"] for record in office.store.log(since=3)] == ["ledger.checked"]
+    midnight = office.now.replace(hour=0, minute=0, second=0, microsecond=0) + timedelta(days=1)
+    for seconds, sizes in ((-1, [3]), (86_399, [3, 4]), (86_400, [3, 4, 5]), (3 * 86_400 - 30, [3, 4, 5, 6])):
+        office.now = midnight + timedelta(seconds=seconds)
+        office.notary().close(BECAUSE)
+        assert [head.size for head in office.kept()] == sizes
+    assert {record.told["action"] for record in office.store.log(since=3)} == {"ledger.checked"}
 
 
 def test_what_was_truncated_behind_our_back_is_not_signed_and_is_found(office: Office) -> None:
