@@ -15,6 +15,14 @@ Folder = Annotated[
     Path | None, typer.Option("--checkpoints", help="A folder of checkpoints that were kept elsewhere.", metavar="DIR")
 ]
 
+KeyFile = Annotated[
+    Path | None,
+    typer.Option("--out", help="The file to write; must not exist yet.", metavar="FILE", show_default=False),
+]
+KeyEntry = Annotated[
+    str, typer.Option("--keyring", help="The entry of the system's keyring to make instead.", metavar="SERVICE/NAME")
+]
+
 
 @command(audit_app, "counterfoil audit log --item AI-000012")
 def log(
@@ -90,12 +98,13 @@ def prove(
 def keygen(
     shell: Shell,
     name: Annotated[str, typer.Option(help="What the ledger is called from now on.", metavar="NAME")],
-    out: Annotated[Path, typer.Option(help="The file to write; must not exist yet.", metavar="FILE")],
+    out: KeyFile = None,
+    keyring: KeyEntry = "",
 ) -> int:
-    """Make a key that signs the ledger."""
+    """Make a key that signs the ledger, in a file or in the system's keyring."""
     from sync.app import signing
 
-    return signing.keygen(shell, out, name)
+    return signing.keygen(shell, out, keyring, name)
 
 
 @command(audit_app, "counterfoil audit key")
@@ -109,12 +118,13 @@ def key(shell: Shell) -> int:
 @command(audit_app, "counterfoil audit rotate --out audit-2.key")
 def rotate(
     shell: Shell,
-    out: Annotated[Path, typer.Option(help="The file to write; must not exist yet.", metavar="FILE")],
+    out: KeyFile = None,
+    keyring: KeyEntry = "",
 ) -> int:
     """Make the next key that signs the ledger; the old one signs with it once more, to hand over."""
     from sync.app import signing
 
-    return signing.rotate(shell, out)
+    return signing.rotate(shell, out, keyring)
 
 
 @command(audit_app, "counterfoil audit sign")

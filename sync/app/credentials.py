@@ -1,9 +1,12 @@
-"""Secrets from where they are kept: the environment, or a file that nobody else may read."""
+"""Secrets from where they are kept: the environment, a file that nobody else may read, or the system's keyring."""
 
 import os
 import re
 import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from pydantic import SecretStr
 
@@ -34,6 +37,50 @@ def from_file(path: Path) -> SecretStr:
     if not value:
         raise ValueError(f"{path} is empty")
     return SecretStr(value)
+
+
+def from_keyring(entry: str) -> SecretStr:
+    """What the system's keyring keeps as `SERVICE/NAME`; raises `ValueError`."""
+    with _keyring(entry) as keys:
+        value = (keys.get_password(*_parted(entry)) or "").strip()
+    if not value:
+        raise ValueError(f"the keyring has no {_shown(entry)}")
+    return SecretStr(value)
+
+
+def into_keyring(entry: str, secret: str) -> None:
+    """Have the system's keyring keep it as `SERVICE/NAME`; raises `ValueError`, also where something is there."""
+    with _keyring(entry) as keys:
+        if keys.get_password(*_parted(entry)) is not None:
+            raise ValueError(f"the keyring has a {_shown(entry)} already; name another")
+        keys.set_password(*_parted(entry), secret)
+
+
+def out_of_keyring(entry: str) -> None:
+    """Have the system's keyring forget it; raises `ValueError`."""
+    with _keyring(entry) as keys:
+        keys.delete_password(*_parted(entry))
+
+
+@contextmanager
+def _keyring(entry: str) -> Iterator[Any]:
+    try:
+        import keyring
+        from keyring.errors import KeyringError
+    except ImportError:
+        raise ValueError("the keyring needs: pip install 'counterfoil[keyring]'") from None
+    try:
+        yield keyring
+    except KeyringError as error:
+        told = " ".join(str(error).split()) or type(error).__name__
+        raise ValueError(f"the keyring cannot be asked for {_shown(entry)}: {told}") from None
+
+
+def _parted(entry: str) -> tuple[str, str]:
+    service, _, name = entry.rpartition("/")
+    if not service or not name:
+        raise ValueError(f"{_shown(entry)} names no entry of a keyring; write SERVICE/NAME")
+    return service, name
 
 
 def _shown(name: str) -> str:

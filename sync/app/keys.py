@@ -8,7 +8,7 @@ from state.store import Store
 from sync.app.anchoring import anchors
 from sync.app.complaints import ConfigError, Place
 from sync.app.crashing import crash_hook
-from sync.app.credentials import from_file, from_variable
+from sync.app.credentials import from_file, from_keyring, from_variable
 from sync.app.failures import Mistaken
 from sync.app.settings import Configuration
 from sync.app.shell import Shell
@@ -21,12 +21,14 @@ def signing_key(shell: Shell, config: Configuration) -> SigningKey | None:
     Raises `ConfigError`.
     """
     said = config.settings.audit
-    place: Place = ("audit", "key_env" if said.key_env else "key_file")
+    place: Place = ("audit", "key_env" if said.key_env else "key_file" if said.key_file else "key_keyring")
     try:
         if said.key_env:
             secret = from_variable(said.key_env).get_secret_value()
         elif said.key_file:
             secret = from_file(config.path(said.key_file)).get_secret_value()
+        elif said.key_keyring:
+            secret = from_keyring(said.key_keyring).get_secret_value()
         else:
             return None
         shell.redactor.learn([secret, secret.rpartition("+")[2]])

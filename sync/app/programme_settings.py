@@ -118,6 +118,7 @@ class AuditTable(Table):
 
     key_env: Name | None = None
     key_file: Name | None = None
+    key_keyring: Name | None = None
     public_keys: list[Name] = []
     anchors: list[AnchorTable] = []
 

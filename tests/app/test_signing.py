@@ -2,13 +2,16 @@
 
 import stat
 from base64 import b64decode
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from io import StringIO
 from pathlib import Path
 
+import keyring
 import pytest
+from keyring.backend import KeyringBackend
+from keyring.errors import KeyringLocked
 
 from state.checkpoint import PublicKey, read
 from state.merkle import leaf, rooted
@@ -53,6 +56,65 @@ def signing(line: Line) -> Audit:
 @pytest.fixture
 def audit(desk: Line) -> Audit:
     return signing(desk)
+
+
+class Drawer(KeyringBackend):
+    """A keyring of its own, which may be locked."""
+
+    priority = 1
+    locked = False
+
+    def __init__(self) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.kept: dict[tuple[str, str], str] = {}
+
+    def get_password(self, service: str, username: str) -> str | None:
+        if self.locked:
+            raise KeyringLocked("the user\n closed the dialogue")
+        return self.kept.get((service, username))
+
+    def set_password(self, service: str, username: str, password: str) -> None:
+        self.kept[service, username] = password
+
+    def delete_password(self, service: str, username: str) -> None:
+        del self.kept[service, username]
+
+
+@pytest.fixture
+def drawer() -> Iterator[Drawer]:
+    before, drawer = keyring.get_keyring(), Drawer()
+    keyring.set_keyring(drawer)
+    yield drawer
+    keyring.set_keyring(before)
+
+
+def test_a_key_may_be_in_the_system_s_keyring_and_hand_over_to_the_next_there(desk: Line, drawer: Drawer) -> None:
+    answer = desk("audit", "keygen", "--name", "acme.example/ledger", "--keyring", "counterfoil/acme")
+    assert answer.code == 0
+    assert 'key_keyring = "counterfoil/acme"' in answer.out
+    assert not any(secret in answer.out + answer.err for secret in drawer.kept.values())
+    config = desk.config.read_text(encoding="utf-8")
+    desk.config.write_text(f'{config}\n[audit]\nkey_keyring = "counterfoil/acme"\n', encoding="utf-8")
+    desk.add("Rotate the key")
+    assert desk("audit", "sign").code == 0
+    assert "consistent, not anchored" in desk("audit", "verify").out
+    made = desk.json("audit", "rotate", "--keyring", "counterfoil/acme-2")
+    assert (made["keyring"], [*drawer.kept]) == ("counterfoil/acme-2", [("counterfoil", n) for n in ("acme", "acme-2")])
+
+
+def test_what_is_wrong_with_a_keyring_is_said(desk: Line, drawer: Drawer) -> None:
+    keygen = ("audit", "keygen", "--name", "acme.example/ledger")
+    assert "--out FILE, or --keyring SERVICE/NAME" in desk(*keygen).err
+    assert "write SERVICE/NAME" in desk(*keygen, "--keyring", "acme").err
+    assert desk(*keygen, "--keyring", "counterfoil/acme").code == 0
+    again = desk(*keygen, "--keyring", "counterfoil/acme")
+    assert (again.code, "has a counterfoil/acme already" in again.err) == (2, True)
+    config = desk.config.read_text(encoding="utf-8")
+    desk.config.write_text(f'{config}\n[audit]\nkey_keyring = "counterfoil/other"\n', encoding="utf-8")
+    missing = desk("audit", "sign")
+    assert (missing.code, "the keyring has no counterfoil/other" in missing.err) == (2, True)
+    drawer.locked = True
+    assert "the user closed the dialogue" in desk("audit", "sign").err
 
 
 def test_a_key_is_for_its_owner_only_and_is_not_shown(desk: Line) -> None:
