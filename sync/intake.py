@@ -39,8 +39,8 @@ BATCH = 500
 BAD_ROWS_SHOWN = 1000
 """How many bad rows a report holds; the rest are only counted."""
 
-_TRIES = 5
-"""How often a batch is judged anew because somebody changed one of its items meanwhile."""
+_judged_anew = Retrying(retry=retry_if_exception_type(Moved), stop=stop_after_attempt(5), reraise=True)
+"""Takes in a batch once more where somebody changed one of its items meanwhile."""
 
 _STRENGTH = {TestOutcome.MANUAL: 0, TestOutcome.PASS: 1, TestOutcome.FAIL: 2}
 
@@ -141,9 +141,8 @@ def take_in(
         report.unchanged = known.count
     else:
         terms, done = Terms(policy, tests, source, today, because, grouping, easing), 0
-        again = Retrying(retry=retry_if_exception_type(Moved), stop=stop_after_attempt(_TRIES), reraise=True)
         for some in _batches(_wanted(rows, speaking, include_manual, report, out)):
-            again(_take_batch, store, some, terms, report, out)
+            _judged_anew(_take_batch, store, some, terms, report, out)
             progress(done := done + len(some))
         report.silent = 0 if dry_run else store.ask(controls.silent, tests.silent_since(today))
     _record(store, report, out, source, because)
