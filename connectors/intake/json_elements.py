@@ -1,6 +1,7 @@
 """The elements of a JSON file one at a time, whichever way the file strings them together."""
 
 import json
+import re
 from collections.abc import Collection, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -14,12 +15,15 @@ from connectors.base import BadRow
 _BOM = b"\xef\xbb\xbf"
 _FIRST_LINE = 1_000_000
 _DEPTH = 1000
+_DIGITS = 2000
+_QUOTES = re.compile(rb'\\.|\\|"', re.DOTALL)
 _STARTS = frozenset({"start_map", "start_array"})
 _ENDS = frozenset({"end_map", "end_array"})
 _INSIDE = _ENDS | {"map_key"}
 _DEPTH_CHANGES = {"start_map": 1, "start_array": 1, "end_map": -1, "end_array": -1}
 _TOO_DEEP = BadRow(1, "", f"the file nests more than {_DEPTH} values in each other", "element")
-_NOT_READ = (ijson.JSONError, ValueError, OverflowError, RecursionError)
+_TOO_LONG = BadRow(1, "", "the file holds a number of thousands of digits", "element")
+_NOT_READ = (ijson.JSONError, ValueError, ArithmeticError, RecursionError)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,14 +55,14 @@ def elements(stream: BinaryIO, under: str | None = None) -> Iterator[Element | B
     stream.seek(start)
     if not opening:
         yield BadRow(1, "", "the file is empty", "element")
-    elif opening == b"[":
-        yield from [_TOO_DEEP] if _too_deep(stream, start) else _streamed(stream, "item")
-    elif opening != b"{":
+    elif opening not in (b"[", b"{"):
         yield BadRow(1, "", "the file is not JSON: it starts with neither '[' nor '{'", "element")
-    elif _one_to_a_line(stream, start, under):
+    elif opening == b"{" and _one_to_a_line(stream, start, under):
         yield from _by_line(stream)
-    elif _too_deep(stream, start):
-        yield _TOO_DEEP
+    elif unfit := _unfit(stream, start):
+        yield unfit
+    elif opening == b"[":
+        yield from _streamed(stream, "item")
     elif under and _has_list(stream, start, under):
         yield from _streamed(stream, f"{under}.item")
     else:
@@ -78,8 +82,8 @@ def sections(stream: BinaryIO, name: str, head: Collection[str], body: str) -> I
     if opening != b"{":
         yield BadRow(1, "", "the file is empty" if not opening else "the file is not a JSON object", "element")
         return
-    if _too_deep(stream, start):
-        yield _TOO_DEEP
+    if unfit := _unfit(stream, start):
+        yield unfit
         return
     try:
         found = list(_sections(stream, name, head, body))
@@ -152,6 +156,40 @@ def _one_to_a_line(stream: BinaryIO, start: int, under: str | None) -> bool:
     return not (under and isinstance(value, dict) and isinstance(value.get(under), list))
 
 
+def _unfit(stream: BinaryIO, start: int) -> BadRow | None:
+    """What the parser must not be given, if the file holds it; leaves the stream at `start`."""
+    if _too_long(stream, start):
+        return _TOO_LONG
+    return _TOO_DEEP if _too_deep(stream, start) else None
+
+
+def _too_long(stream: BinaryIO, start: int) -> bool:
+    """Whether a number has more digits than Python makes one of, 4,300, of which the parser would die.
+
+    So many digits fill a step, wherever they begin; only if any do are texts told apart, where digits are no number.
+    """
+    found = any(map(_is_digits, iter(lambda: stream.read(_DIGITS), b"")))
+    stream.seek(start)
+    found = found and _digits_outside_texts(stream)
+    stream.seek(start)
+    return found
+
+
+def _is_digits(step: bytes) -> bool:
+    return len(step) == _DIGITS and step.isdigit()
+
+
+def _digits_outside_texts(stream: BinaryIO) -> bool:
+    within, rest = False, b""
+    while step := stream.read(_DIGITS):
+        if _is_digits(step) and not within:
+            return True
+        quotes = _QUOTES.findall(rest + step)
+        within ^= quotes.count(b'"') % 2 == 1
+        rest = b"\\" if quotes[-1:] == [b"\\"] else b""
+    return False
+
+
 def _too_deep(stream: BinaryIO, start: int) -> bool:
     """Whether values nest beyond reason, for which the parser would take memory without bound.
 
@@ -205,4 +243,6 @@ def _streamed(stream: BinaryIO, prefix: str) -> Iterator[Element | BadRow]:
 
 
 def _why(error: Exception) -> str:
+    if isinstance(error, ArithmeticError):
+        return "a number is larger than any that is read"
     return str(error).splitlines()[0].strip()[:120] if str(error) else type(error).__name__

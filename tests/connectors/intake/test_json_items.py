@@ -118,6 +118,30 @@ def test_brackets_in_text_are_not_depth() -> None:
     assert isinstance(draft, ItemDraft)
 
 
+@pytest.mark.parametrize("start", ["[", '{"items": [', '[{"title": "a \\" b", "description": "\\\\"}, ', "[-", "[0."])
+@pytest.mark.parametrize("blanks", range(0, 2_500, 500))
+def test_a_number_of_thousands_of_digits_is_a_bad_row(start: str, blanks: int) -> None:
+    assert faults(start + " " * blanks + "9" * 5_000 + "]")
+
+
+def test_a_number_of_thousands_of_digits_does_not_end_a_reading_by_lines() -> None:
+    rows = read('{"title": "a"}\n{"title": ' + "9" * 5_000 + '}\n{"title": "b"}\n')
+    assert [row.at for row in rows if isinstance(row, BadRow)] == [2]
+
+
+@pytest.mark.parametrize("exponent", ["9" * 10, "9" * 100])
+def test_a_number_beyond_all_bounds_is_a_bad_row(exponent: str) -> None:
+    assert faults(f'[{{"title": 1e{exponent}}}]')
+
+
+@pytest.mark.parametrize("before", ["", '\\"', "\\\\"])
+def test_digits_in_text_are_no_number(before: str) -> None:
+    text = before * 1_000 + "9" * 10_000
+    [draft] = read([{"title": "T", "description": text}])
+    assert isinstance(draft, ItemDraft)
+    assert draft.description == text
+
+
 def test_a_reference_that_comes_twice_names_the_first_element() -> None:
     assert faults([ROW, {"title": "x"}, ROW]) == ["element 3, external_ref: '7' is already in element 1"]
 

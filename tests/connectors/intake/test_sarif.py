@@ -323,6 +323,9 @@ def test_hostile_logs_are_refused() -> None:
     [deep] = read(b'{"runs":' + b"[" * 100_000 + b"]" * 100_000 + b"}")
     assert isinstance(deep, BadRow)
     assert "nests" in deep.what
+    [long] = read(b'{"runs":' + b"9" * 5_000 + b"}")
+    assert isinstance(long, BadRow)
+    assert "thousands of digits" in long.what
     assert [type(row) for row in read(b"\xef\xbb\xbf" + log(TRIVY).encode())] == [Finding]
 
 
