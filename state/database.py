@@ -295,7 +295,8 @@ def _engine(url: URL) -> Engine:
         known.dialect = _FILES
     else:
 
-        def met(_connection: object, _record: object) -> None:
+        def met(connection: Any, _record: object) -> None:
+            _use_utc(connection)
             known.dialect = _SERVERS.setdefault(url.set(database=""), engine.dialect)
 
         event.listen(engine, "connect", met)
@@ -310,6 +311,16 @@ def _connecting(url: URL) -> dict[str, Any]:
         return {}
     unsaid = {name: value for name, value in _CONNECTING.items() if name not in url.query}
     return {"connect_args": {**unsaid, "prepare_threshold": None}, "use_native_hstore": False}
+
+
+def _use_utc(connection: Any) -> None:
+    """Be told times in UTC: a zone west of it would tell the first hours of the year 1 as before all years.
+
+    It is said where a pooler hears it too, which refuses options that it does not know when it is connected to.
+    """
+    connection.autocommit = True
+    connection.execute("SET TIME ZONE 'UTC'")
+    connection.autocommit = False
 
 
 def _prepare(connection: Any, _record: object) -> None:

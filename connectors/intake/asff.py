@@ -152,5 +152,5 @@ def _observed(finding: Mapping[str, Any]) -> datetime:
     times = [time for name in ("LastObservedAt", "UpdatedAt") if (time := moment(finding, name))]
     observed = max(times, default=None) or moment(finding, "CreatedAt")
     if observed is None:
-        raise Lacks("UpdatedAt", "is missing, and no other time says when it was observed")
+        raise Lacks("UpdatedAt", "is missing or not after 1970 began, and no other time says when it was observed")
     return observed

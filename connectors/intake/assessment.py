@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
-from datetime import UTC, date, datetime, time
+from datetime import date, datetime
 from typing import Any, BinaryIO
 
 from connectors.base import BadRow, LeftOut, Row
@@ -150,11 +150,11 @@ def _description(said: Mapping[str, str]) -> str:
 
 
 def _day(value: Any) -> datetime | None:
-    """The day that is written there, as its beginning (UTC), or the very time."""
+    """The day that is written there, as its beginning (UTC), or the very time; raises `WrongValue`."""
     text = fields.clean(value)
     if text is None:
         return None
     written = parts.written_time(text)
     if written is None:
         raise fields.WrongValue(f"{text[:60]!r} is not a date as in {date(2026, 1, 31)}")
-    return parts.utc(written) or datetime.combine(written.date(), time(), UTC)
+    return parts.utc(written)

@@ -145,10 +145,10 @@ def _observed(finding: Mapping[str, Any]) -> datetime:
         written = written or written_time(seconds)
     elif seconds is not None and not isinstance(seconds, bool):
         try:
-            return datetime.fromtimestamp(float(seconds) / (1000 if seconds >= _MILLISECONDS_FROM else 1), UTC)
+            written = datetime.fromtimestamp(float(seconds) / (1000 if seconds >= _MILLISECONDS_FROM else 1), UTC)
         except (TypeError, ValueError, OverflowError, OSError):
             raise Lacks("time", "is not a number of seconds or milliseconds since 1970") from None
     observed = utc(written) if written is not None else None
     if observed is None:
-        raise Lacks("time", "is missing, and so is a readable time_dt")
+        raise Lacks("time", "is missing or not after 1970 began, and so is a readable time_dt")
     return observed

@@ -19,6 +19,9 @@ _PRIORITIES = {
     **dict.fromkeys(("info", "informational", "negligible"), Priority.LOW),
 }
 
+_NEVER = datetime(1970, 1, 1, tzinfo=UTC)
+"""Programs that know no time write this one, or the year 1."""
+
 
 class Lacks(ValueError):
     """The finding lacks a part, named in the first argument; the second says what is wrong with it."""
@@ -83,11 +86,12 @@ def written_time(said: str) -> datetime | None:
 
 
 def utc(time: datetime) -> datetime | None:
-    """The same time in UTC, one without a zone taken as UTC; `None` where that is before or after all years."""
+    """The same time in UTC, one without a zone taken as UTC; `None` where that is not after 1970 began, or no time."""
     try:
-        return time.astimezone(UTC) if time.tzinfo else time.replace(tzinfo=UTC)
+        at = time.astimezone(UTC) if time.tzinfo else time.replace(tzinfo=UTC)
     except OverflowError:
         return None
+    return at if at > _NEVER else None
 
 
 def moment(finding: Any, *path: str) -> datetime | None:

@@ -5,6 +5,7 @@ import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
+from datetime import UTC, datetime
 from pathlib import Path
 from threading import Barrier
 from typing import TYPE_CHECKING
@@ -13,11 +14,12 @@ import psycopg
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from sqlalchemy import create_engine
+from sqlalchemy import create_engine, literal, select
 from sqlalchemy.engine import make_url
 from sqlalchemy.pool import NullPool
 from sqlmodel import SQLModel
 
+from state.columns import Utc
 from state.database import _COMPILED, Database
 from state.errors import Busy, Damaged
 from state.store import NotInitialised, StateError, Store, TooNew
@@ -325,6 +327,16 @@ def test_what_is_committed_survives_a_power_cut_and_references_hold(book: "Book"
             for name in ("journal_mode", "synchronous", "foreign_keys", "busy_timeout")
         }
     assert found == {"journal_mode": "wal", "synchronous": 2, "foreign_keys": 1, "busy_timeout": 5000}
+
+
+@on_postgresql
+def test_a_server_in_another_time_zone_gives_back_every_time(book: "Book") -> None:
+    book.raw(f"ALTER DATABASE \"{make_url(book.url).database}\" SET timezone TO 'America/Los_Angeles'")
+    times = [datetime.min.replace(tzinfo=UTC), datetime(2026, 7, 1, tzinfo=UTC), datetime.max.replace(tzinfo=UTC)]
+    with closing(Database(book.url)) as database:
+        for moment in (database.reading, database.asking, database.writing):
+            with moment() as connection:
+                assert [connection.scalar(select(literal(each, Utc))) for each in times] == times
 
 
 @on_postgresql

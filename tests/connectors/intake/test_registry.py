@@ -1,6 +1,7 @@
 import copy
 import io
 import json
+import re
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -10,11 +11,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from connectors.base import BadRow
 from connectors.intake import control_files, risk_files
-from connectors.intake.registry import FORMATS, SourceFile, source
+from connectors.intake.registry import FORMATS, REPORTS, SourceFile, source
+from state.model import Finding
 from tests.app.test_register import catalog
 from tests.connectors.intake.test_asff import BUCKET, THREAT
-from tests.connectors.intake.test_assessment import ANSWER
+from tests.connectors.intake.test_assessment import ANSWER, WRITTEN
+from tests.connectors.intake.test_ocsf import FINDING
 from tests.connectors.intake.test_oscal_results import GAP, document, result
 from tests.connectors.intake.test_sarif import CODEQL, TRIVY, log
 
@@ -30,6 +34,34 @@ def test_every_format_reads_an_empty_file_without_raising(name: str, tmp_path: P
 def test_an_unknown_format_names_the_known() -> None:
     with pytest.raises(LookupError, match="csv, json, ocsf"):
         source("xlsx")
+
+
+DATED = {
+    "asff": json.dumps([BUCKET]),
+    "assessment": json.dumps([{**ANSWER, "date": "2026-11-20"}]),
+    "junit": '<testsuite timestamp="2026-11-20T10:00:00Z"><testcase name="a"/></testsuite>',
+    "ocsf": json.dumps([FINDING | {"time": None}]),
+    "oscal-ar": json.dumps(document(result(GAP))),
+    "sarif": log({**CODEQL, "invocations": [{"endTimeUtc": "2026-11-20T10:00:00Z"}]}),
+}
+TIME = re.compile(r"\d{4}-\d\d-\d\d(?:T[\d:.]+(?:Z|[+-]\d\d:\d\d)?)?")
+
+
+@pytest.mark.parametrize("name", DATED)
+@pytest.mark.parametrize(
+    "never", ["0001-01-01T00:00:00Z", "0001-01-01T00:00:00-08:00", "1900-01-01T00:00:00Z", "1970-01-01T01:00:00+01:00"]
+)
+def test_a_time_not_after_1970_began_counts_as_not_given(name: str, never: str) -> None:
+    assert TIME.search(DATED[name])
+    given = {"written": WRITTEN} if name in REPORTS else {}
+    rows = list(source(name, given).read(io.BytesIO(TIME.sub(never, DATED[name]).encode())))
+    assert [row.observed_at if isinstance(row, Finding) else BadRow for row in rows] == [given.get("written", BadRow)]
+
+
+@pytest.mark.parametrize("seconds", [-62135596800, -62135596800000, -1, 0])
+def test_seconds_up_to_1970_are_no_time(seconds: int) -> None:
+    finding = FINDING | {"time": seconds, "time_dt": None}
+    assert [type(row) for row in source("ocsf").read(io.BytesIO(json.dumps([finding]).encode()))] == [BadRow]
 
 
 PIECES = st.sampled_from(
