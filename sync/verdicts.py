@@ -199,8 +199,8 @@ def _again(
     because = replace(terms.because, reason=f"{what}, {days} days after the item was resolved: a new item goes on")
     _change(found, item, {"fingerprint": None}, terms, because)
     draft = finding.draft
-    inherited = replace(draft, owner=draft.owner or item.owner, risks=draft.risks or item.risks, predecessor=item.ref)
-    found.new.append(_decided(inherited, terms))
+    inherited = {name: getattr(draft, name) or getattr(item, name) for name in ("owner", "controls", "risks")}
+    found.new.append(_decided(replace(draft, **inherited, predecessor=item.ref), terms))
     found.succeeded += 1
 
 

@@ -122,10 +122,10 @@ def _priority(finding: Mapping[str, Any]) -> Priority:
     return parts.rated(name) or parts.rated(by_number) or Priority.MEDIUM
 
 
-def _controls(finding: Mapping[str, Any], wanted: frozenset[str]) -> tuple[str, ...]:
+def _controls(finding: Mapping[str, Any], wanted: frozenset[str]) -> tuple[str, ...] | None:
     table = get(finding, "unmapped", "compliance")
     if not isinstance(table, Mapping):
-        return ()
+        return None
     named = (
         (fields.clean(framework) or "", control)
         for framework, ids in table.items()

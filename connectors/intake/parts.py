@@ -110,11 +110,14 @@ def fingerprint(*parts: Any) -> str:
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
 
 
-def controls(named: Iterable[tuple[str, str]], wanted: Collection[str]) -> tuple[str, ...]:
-    """The controls as `framework:code`, those of no framework as their code; of `wanted` frameworks (folded) or all."""
+def controls(named: Iterable[tuple[str, str]], wanted: Collection[str]) -> tuple[str, ...] | None:
+    """The controls as `framework:code`, those of no framework as their code; of `wanted` frameworks (folded) or all.
+
+    `None` where none is named: what a scanner does not know, it does not deny.
+    """
     found = {
         " ".join((f"{framework}:{code}" if framework else code).split())
         for framework, code in named
         if not wanted or not framework or framework.casefold() in wanted
     }
-    return tuple(sorted(found))
+    return tuple(sorted(found)) or None

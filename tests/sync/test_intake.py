@@ -25,6 +25,7 @@ from sync.verdicts import DuePolicy, Report, TestPolicy
 from tests.connectors.intake.test_asff import BUCKET, SCANNED, THREAT
 from tests.connectors.intake.test_assessment import CSV as ANSWERS
 from tests.connectors.intake.test_junit import PYTEST
+from tests.connectors.intake.test_ocsf import FINDING
 from tests.connectors.intake.test_oscal_results import GAP, document, result
 from tests.connectors.intake.test_sarif import CODEQL, TRIVY, log
 from tests.databases import Databases
@@ -520,6 +521,37 @@ def test_findings_of_each_format_go_all_the_way(
     again = take(store, rows, source=of)
     assert (again.created, again.updated, again.unchanged) == (0, 0, sum(comes_to))
     assert records(store) == recorded
+
+
+SILENT = {
+    "junit": "<testsuite><testcase name='a'><failure/></testcase></testsuite>",
+    "sarif": log(TRIVY),
+    "ocsf": json.dumps([{key: value for key, value in FINDING.items() if key != "unmapped"}]),
+    "asff": json.dumps([THREAT]),
+}
+
+
+@pytest.mark.parametrize("name", SILENT)
+def test_a_report_that_names_no_control_leaves_an_item_those_that_a_person_gave_it(
+    store: Store, tmp_path: Path, name: str
+) -> None:
+    file = tmp_path / "report"
+    file.write_text(SILENT[name])
+    rows = SourceFile(file, source(name, {"written": NOW} if name in REPORTS else {}))
+    take(store, rows)
+    [item] = items(store)
+    assert item.controls == ()
+    decide(store, item.ref, controls=("CC6.1",))
+    assert take(store, rows).updated == 0
+    [item] = items(store)
+    assert item.controls == ("CC6.1",)
+
+
+def test_a_successor_has_the_controls_of_the_item_before_it_if_its_report_names_none(store: Store) -> None:
+    take(store, [finding()])
+    decide(store, "AI-000001", status=Status.RESOLVED, at=NOW)
+    take(store, [finding(at=NOW + timedelta(days=31), controls=None)])
+    assert [item.controls for item in items(store)] == [("CC6.1",), ("CC6.1",)]
 
 
 def test_each_reading_of_a_source_is_recorded_with_what_came_in_and_what_was_left_out_and_why(store: Store) -> None:

@@ -137,7 +137,7 @@ def test_a_finding_of_another_product_is_read_too() -> None:
     assert draft.title == "Ensure no root account access key exists (root, us-east-1)"
     assert draft.controls == ("CIS-1.4:1.4", "CIS-1.4:1.5", "ISO27001-2022:A.5.15")
     threat = one(THREAT)
-    assert (threat.outcome, threat.draft.priority, threat.draft.controls) == (TestOutcome.FAIL, Priority.MEDIUM, ())
+    assert (threat.outcome, threat.draft.priority, threat.draft.controls) == (TestOutcome.FAIL, Priority.MEDIUM, None)
     assert threat.tool.endswith("product/aws/guardduty")
 
 
