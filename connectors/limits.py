@@ -97,8 +97,12 @@ def _reset(value: str, now: datetime) -> datetime | None:
 
 
 def _ahead(at: datetime, now: datetime) -> datetime | None:
-    aware = at if at.tzinfo else at.replace(tzinfo=UTC)
-    return aware.astimezone(UTC) if aware >= now else None
+    """The same time in UTC, if it is not past and that is a time at all."""
+    try:
+        utc = at.astimezone(UTC) if at.tzinfo else at.replace(tzinfo=UTC)
+    except OverflowError:
+        return None
+    return utc if utc >= now else None
 
 
 def _number(value: str) -> float | None:
