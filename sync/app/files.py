@@ -1,4 +1,4 @@
-"""Files that stand there whole or not at all."""
+"""Files that are read, and files that stand there whole or not at all."""
 
 import errno
 import os
@@ -18,6 +18,20 @@ if TYPE_CHECKING:
 
 OWNER, UMASK = 0o600, 0o666
 """Who may read and write a file: its owner alone, or whoever the umask lets."""
+
+
+@contextmanager
+def reading(file: Path) -> Iterator[None]:
+    """For as long as a file is read, maybe several times; raises `Mistaken` where that fails or no ordinary file can.
+
+    A pipe gives what it has but once.
+    """
+    try:
+        if not stat.S_ISREG(file.stat().st_mode):
+            raise Mistaken(f"{file} is no ordinary file; write to one what is to be read, and name that")
+        yield
+    except OSError as error:
+        raise Mistaken(f"{file} cannot be read: {error.strerror or error}") from None
 
 
 @contextmanager

@@ -13,6 +13,7 @@ from state.store import Store
 from sync import proposing
 from sync.app import identity, register_shapes, show
 from sync.app.failures import BRAKE, IN_ORDER, USAGE, Mistaken
+from sync.app.files import reading
 from sync.app.opening import configuration, open_store
 from sync.app.shell import Shell
 from sync.app.taking_in import due_policy
@@ -26,9 +27,8 @@ def add(shell: Shell, file: Path, id_: str | None, title: str | None) -> int:
     config = configuration(shell)
     because = identity.author(shell, config)
     try:
-        found = control_files.read(file)
-    except OSError as error:
-        raise Mistaken(f"{file} cannot be read: {error.strerror}") from None
+        with reading(file):
+            found = control_files.read(file)
     except control_files.Unreadable as error:
         raise Mistaken(f"{file} cannot be taken in: {error}") from None
     if isinstance(found, list):
@@ -128,7 +128,7 @@ def _answers(store: Store, file: Path) -> tuple[dict[str, str | None], list[BadR
     """Ids by id, and what is wrong with the file; reads it whole before anything is written."""
     said: dict[str, str | None] = {}
     bad: list[BadRow] = []
-    try:
+    with reading(file):
         for row in control_files.answers(file):
             if isinstance(row, BadRow):
                 bad.append(row)
@@ -141,6 +141,4 @@ def _answers(store: Store, file: Path) -> tuple[dict[str, str | None], list[BadR
                 said[control.id] = store.ask(controls.control, by).id if by else None
             except StateError as error:
                 bad.append(BadRow(line, "", str(error)))
-    except OSError as error:
-        raise Mistaken(f"{file} cannot be read: {error.strerror}") from None
     return said, bad

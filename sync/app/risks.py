@@ -17,6 +17,7 @@ from state.transaction import Transaction
 from sync import proposing
 from sync.app import identity, register_shapes, shapes, show
 from sync.app.failures import BRAKE, IN_ORDER, Mistaken
+from sync.app.files import reading
 from sync.app.frameworks import is_expected, refused
 from sync.app.opening import configuration, open_store
 from sync.app.shell import Shell
@@ -231,10 +232,8 @@ def take_in(shell: Shell, file: Path) -> int:
     """Take in the risks of a file: new ones are added, and known ones get what the file says."""
     config = configuration(shell)
     because = replace(identity.author(shell, config), reason=f"risk import {file.name}")
-    try:
+    with reading(file):
         drafts = risk_files.read(file)
-    except OSError as error:
-        raise Mistaken(f"{file} cannot be read: {error.strerror}") from None
     if bad := [each for each in drafts if isinstance(each, BadRow)]:
         return refused(shell, file, bad)
     writer, found = _Writer(because, shell.clock()), [each for each in drafts if isinstance(each, RiskDraft)]

@@ -11,6 +11,7 @@ from state.grouping import Grouping
 from state.lease import this_process
 from sync.app import identity, show
 from sync.app.failures import IN_ORDER, LATER, USAGE, Mistaken
+from sync.app.files import reading
 from sync.app.opening import configuration, open_store
 from sync.app.progress import progress
 from sync.app.settings import Configuration
@@ -70,18 +71,22 @@ def intake(shell: Shell, form: str, file: Path, asked: Asked) -> int:
 
 def _rows(config: Configuration, form: str, file: Path, subject: str) -> SourceFile:
     options = config.settings.intake.model_dump().get(form, {})
+    if form in REPORTS:
+        options |= {"written": _written(file), "subject": subject}
+    elif subject:
+        raise Mistaken(f"{form} files say themselves what they are about; --of is for {', '.join(sorted(REPORTS))}")
     try:
-        if form in REPORTS:
-            options |= {"written": datetime.fromtimestamp(file.stat().st_mtime, UTC), "subject": subject}
-        elif subject:
-            raise Mistaken(f"{form} files say themselves what they are about; --of is for {', '.join(sorted(REPORTS))}")
         rows = SourceFile(file, source(form, options))
-        file.open("rb").close()
     except LookupError as error:
         raise Mistaken(str(error.args[0])) from None
-    except OSError as error:
-        raise Mistaken(f"{file} cannot be read: {error.strerror}") from None
+    with reading(file):
+        file.open("rb").close()
     return rows
+
+
+def _written(file: Path) -> datetime:
+    with reading(file):
+        return datetime.fromtimestamp(file.stat().st_mtime, UTC)
 
 
 def _shape(report: IntakeReport) -> dict[str, Any]:

@@ -92,6 +92,23 @@ def test_a_file_that_says_itself_what_it_is_about_takes_no_name(desk: Line, scan
     assert (refused.code, "--of is for assessment, junit, oscal-ar, sarif" in refused.err) == (2, True)
 
 
+@pytest.mark.parametrize(
+    "words", [("intake", "csv"), ("intake", "junit"), ("risk", "import"), ("framework", "add"), ("framework", "map")]
+)
+def test_what_is_read_more_than_once_has_to_be_an_ordinary_file(desk: Line, words: tuple[str, ...]) -> None:
+    reader, writer = os.pipe()
+    os.write(writer, b"id,title\n")
+    os.close(writer)
+    (desk.folder / "folder").mkdir()
+    for name in (f"/dev/fd/{reader}", "folder", "/dev/null"):
+        refused = desk(*words, name)
+        assert (refused.code, "no ordinary file; write to one what is to be read" in refused.err) == (2, True)
+    assert os.read(reader, 100) == b"id,title\n"
+    os.close(reader)
+    missing = desk(*words, "none")
+    assert (missing.code, "none cannot be read: No such file" in missing.err) == (2, True)
+
+
 def test_a_report_is_dated_by_its_file_and_known_by_its_hash(desk: Line, tmp_path: Path) -> None:
     file = tmp_path / "results.xml"
     file.write_text('<testsuite name="s"><testcase name="t"><failure message="no"/></testcase></testsuite>')
