@@ -1,7 +1,8 @@
 """What the configuration of a Jira says beyond the keys that every tracker has."""
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
+from pydantic import AfterValidator
 from pydantic import Field as Key
 
 from connectors.settings import Address, Name, TrackerSettings
@@ -9,6 +10,12 @@ from connectors.settings import Address, Name, TrackerSettings
 USUAL_PRIORITIES = {"critical": "Highest", "high": "High", "medium": "Medium", "low": "Low"}
 """What priorities are called where the configuration does not say."""
 Omittable = Literal["assignee", "description", "duedate", "labels", "priority"]
+
+
+def _plain(email: str) -> str:
+    if not email.isascii() or not email.isprintable() or ":" in email:
+        raise ValueError("must be the plain e-mail address of the account that the token is of, as sync@acme.example")
+    return email
 
 
 class JiraSettings(TrackerSettings):
@@ -22,7 +29,7 @@ class JiraSettings(TrackerSettings):
     deployment: Literal["cloud", "datacenter"] = "cloud"
     project: Name
     issue_type: Name = "Task"
-    email: str | None = None
+    email: Annotated[str, AfterValidator(_plain)] | None = None
     site: Address | None = None
     fields: dict[str, Any] = Key(default={})
     omit: list[Omittable] = Key(default=[])

@@ -10,6 +10,11 @@ from pydantic import Field as Key
 AuthorityName = Literal["item", "ticket", "both"]
 Name = Annotated[str, StringConstraints(min_length=1)]
 
+HOUR, DAY = 3600, 86_400
+"""In seconds: the most that one request may be let take, and that a new ticket may be let stay invisible."""
+_YEAR = 8784
+"""In hours: the most that deleted tickets may be let stay unnoticed."""
+
 
 def _whole(url: str) -> str:
     try:
@@ -82,9 +87,9 @@ class TrackerSettings(BaseModel):
     token_env: str | None = None
     token_file: str | None = None
     ca_bundle: str | None = None
-    timeout_seconds: float = Key(default=60.0, gt=0)
-    visibility_wait_seconds: int | None = Key(default=None, ge=0)
-    audit_hours: float = Key(default=24.0, ge=0)
+    timeout_seconds: float = Key(default=60.0, gt=0, le=HOUR)
+    visibility_wait_seconds: int | None = Key(default=None, ge=0, le=DAY)
+    audit_hours: float = Key(default=24.0, ge=0, le=_YEAR)
     content_per_minute: int | None = Key(default=None, ge=1)
     content_per_hour: int | None = Key(default=None, ge=1)
     labels: list[Name] = []

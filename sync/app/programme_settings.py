@@ -13,6 +13,9 @@ from state.proof import Demand, EvidenceKind, EvidencePolicy, ResolutionPolicy
 
 Name = Annotated[str, StringConstraints(min_length=1)]
 
+CENTURY = 36_525
+"""The most days that anything may be told to take: dates end with the year 9999."""
+
 
 def _email(text: str) -> str:
     before, at_sign, after = text.strip().partition("@")
@@ -105,7 +108,7 @@ class BucketAnchorTable(Table):
     secret_file: Name | None = None
     session_env: Name | None = None
     lock: Literal["compliance", "governance"] = "compliance"
-    retain_days: int = Key(ge=1)
+    retain_days: int = Key(ge=1, le=CENTURY)
 
 
 AnyAnchorTable = DirectoryAnchorTable | GitAnchorTable | LogAnchorTable | TimestampAnchorTable | BucketAnchorTable
@@ -172,7 +175,7 @@ class ResolveTable(Table):
     medium: DemandTable = DemandTable(pieces=1)
     low: DemandTable = DemandTable(pieces=0)
     controls: list[ControlDemandTable] = []
-    reopen_after_days: int = Key(default=14, ge=0)
+    reopen_after_days: int = Key(default=14, ge=0, le=CENTURY)
 
     def policy(self, *, by_first: bool) -> EvidencePolicy:
         """What is asked for, as a value."""
@@ -187,10 +190,10 @@ class ResolveTable(Table):
 class DaysTable(Table):
     """The longest time a risk may be accepted for, in days."""
 
-    critical: int = Key(default=90, ge=1)
-    high: int = Key(default=180, ge=1)
-    medium: int = Key(default=365, ge=1)
-    low: int = Key(default=365, ge=1)
+    critical: int = Key(default=90, ge=1, le=CENTURY)
+    high: int = Key(default=180, ge=1, le=CENTURY)
+    medium: int = Key(default=365, ge=1, le=CENTURY)
+    low: int = Key(default=365, ge=1, le=CENTURY)
 
 
 class ApprovalsTable(Table):
@@ -207,8 +210,8 @@ class AcceptTable(Table):
 
     longest: DaysTable = DaysTable()
     approvals: ApprovalsTable = ApprovalsTable()
-    answer_within_days: int = Key(default=14, ge=0)
-    warn_days: int = Key(default=14, ge=0)
+    answer_within_days: int = Key(default=14, ge=0, le=CENTURY)
+    warn_days: int = Key(default=14, ge=0, le=CENTURY)
     by_comment: bool = False
 
 
@@ -220,7 +223,7 @@ class EvidenceTable(Table):
     check_links: bool = False
     allow_hosts: list[Host] = []
     largest_mb: int = Key(default=50, ge=1)
-    valid_days: int | None = Key(default=None, ge=1)
+    valid_days: int | None = Key(default=None, ge=1, le=CENTURY)
 
 
 class TestsTable(Table):
@@ -228,8 +231,8 @@ class TestsTable(Table):
 
     __test__ = False
 
-    reopen_days: int = Key(default=30, ge=0)
-    stale_days: int = Key(default=30, ge=1)
+    reopen_days: int = Key(default=30, ge=0, le=CENTURY)
+    stale_days: int = Key(default=30, ge=1, le=CENTURY)
 
 
 class GroupTable(Table):

@@ -19,11 +19,13 @@ from pydantic import (
 from pydantic import Field as Key
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, SettingsError
 
+from connectors.settings import DAY
 from state.acceptance import Authorities
 from state.model import Priority, SourceKind
 from state.proof import ResolutionPolicy
 from sync.app.complaints import Complaint, ConfigError, Place, at, did_you_mean, from_validation, is_near, line_numbers
 from sync.app.programme_settings import (
+    CENTURY,
     AcceptTable,
     AuditTable,
     Email,
@@ -82,16 +84,16 @@ class SafetyTable(Table):
 
     max_creates: int = Key(default=200, ge=0)
     change_share: float = Key(default=0.30, gt=0, le=1)
-    visibility_wait_seconds: int = Key(default=120, ge=0)
+    visibility_wait_seconds: int = Key(default=120, ge=0, le=DAY)
 
 
 class DueTable(Table):
     """Days until an item is due when its source does not say, by priority."""
 
-    critical: int = Key(default=7, ge=0)
-    high: int = Key(default=30, ge=0)
-    medium: int = Key(default=90, ge=0)
-    low: int = Key(default=180, ge=0)
+    critical: int = Key(default=7, ge=0, le=CENTURY)
+    high: int = Key(default=30, ge=0, le=CENTURY)
+    medium: int = Key(default=90, ge=0, le=CENTURY)
+    low: int = Key(default=180, ge=0, le=CENTURY)
 
 
 class ScannerTable(Table):
@@ -246,7 +248,7 @@ def load(file: Path) -> Configuration:
     text = _text(file)
     try:
         tables = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+    except ValueError as error:
         raise ConfigError(str(file), [Complaint("(the file)", f"is not TOML: {error}")]) from None
     lines = line_numbers(text)
     found = _stray_variables()

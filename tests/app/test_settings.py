@@ -182,6 +182,35 @@ def test_broken_toml_says_where(tmp_path: Path) -> None:
         load(written(tmp_path, "[state]\nurl = \n"))
 
 
+@pytest.mark.parametrize("value", ["inf", "nan", "1e12", "1_000_000_000_000_000", "-1"])
+@pytest.mark.parametrize("key", ["audit_hours", "timeout_seconds", "visibility_wait_seconds"])
+def test_a_tracker_s_time_that_is_no_time_is_named(tmp_path: Path, key: str, value: str) -> None:
+    config = load(written(tmp_path, f'{TRACKER}project = "SEC"\n{key} = {value}\n'))
+    with pytest.raises(ConfigError, match=rf"counterfoil\.toml:7: trackers\.eng\.{key}: "):
+        tracker_settings(config)
+
+
+DAYS = {
+    "due": "critical high medium low",
+    "resolve": "reopen_after_days",
+    "accept": "answer_within_days warn_days",
+    "accept.longest": "critical high medium low",
+    "evidence": "valid_days",
+    "tests": "reopen_days stale_days",
+    "safety": "visibility_wait_seconds",
+}
+
+
+@pytest.mark.parametrize("place", [f"{table}.{key}" for table, keys in DAYS.items() for key in keys.split()])
+def test_more_days_than_a_calendar_has_are_named(tmp_path: Path, place: str) -> None:
+    table, _, key = place.rpartition(".")
+    assert "less than or equal" in complaints(tmp_path, f"[{table}]\n{key} = {10**15}\n")[place][0]
+
+
+def test_a_number_of_thousands_of_digits_is_a_problem_of_the_file(tmp_path: Path) -> None:
+    assert "is not TOML" in complaints(tmp_path, f"[safety]\nmax_creates = {'9' * 5_000}\n")["(the file)"][0]
+
+
 def test_the_environment_wins_over_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COUNTERFOIL_SAFETY__MAX_CREATES", "7")
     monkeypatch.setenv("COUNTERFOIL_TRACKERS__ENG_PLACE__URL", "https://other.example")
