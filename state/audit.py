@@ -31,6 +31,9 @@ GENESIS = "0" * 64
 FORM = 2
 """The form that records have now, which each tells as its `v`."""
 
+EDITED = "ticket.edited"
+"""The action of a record of what somebody else did to a ticket, which changed nothing about its item."""
+
 _PAGE = 2000
 _PEOPLE = frozenset({Actor.HUMAN, Actor.SCHEDULE})
 """The kinds of agents with the account of a person: a schedule runs under one."""
@@ -293,6 +296,12 @@ def events(connection: Connection, item: str, tracker: str) -> frozenset[tuple[s
     """The tracker's own ids of what changed an item, each with the field that it moved."""
     told = (json.loads(row.body) for row in connection.execute(_EVENTS, {"item": item}))
     return frozenset((t["field"], t["source"]["event"]) for t in told if t["actor"]["system"] == tracker)
+
+
+def edits(connection: Connection, item: str, tracker: str) -> frozenset[str]:
+    """The tracker's own ids of what was done to an item's tickets and did not change the item."""
+    told = (json.loads(row.body) for row in _such(connection, [item], did(EDITED)))
+    return frozenset(t["source"]["event"] for t in told if t["actor"]["system"] == tracker)
 
 
 def comments_since_linked(connection: Connection, item: str) -> set[str]:

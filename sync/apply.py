@@ -179,6 +179,7 @@ class Apply:
                 touched=[link],
                 held=[(h, self.work.because) for h in step.held],
                 released=self.work.ended(step.released.items()),
+                notes=step.edits,
                 comments=[*step.heard, *((c, self.work.because) for c in (*step.said, *say, *step.standing))],
                 revised=step.revised,
                 evidence=evidence,

@@ -266,7 +266,7 @@ def _answer(scope: Scope, tickets: Sequence[Ticket], reading: Reading) -> None:
             known = known.with_more(each.draft for each in seen.captured)
             seen = replace(seen, backing=known, original=repeated)
         step = answer(seen, scope.rules, scope.run)
-        if step.operations or step.warnings:
+        if step.operations or step.warnings or step.edits:
             reading.calls_for(step)
         else:
             reading.knows(taken_in(link, ticket, step))
@@ -295,7 +295,8 @@ def _sighting(scope: Scope, item: ActionItem, link: Link, ticket: Ticket, *, oth
     asked = scope.asked(item.ref)
     votes = _votes(scope, item, link, asked, [act for act in activity if act.id not in known])
     seen = Sighting(item, link, ticket, activity, holds, frozenset(known), waiting, said, asked)
-    seen = replace(seen, revised=new[0], captured=new[1], taken=taken, reread=reread, still=still)
+    noted = scope.store.ask(audit.edits, item.ref, scope.tracker.name) if theirs else frozenset()
+    seen = replace(seen, revised=new[0], captured=new[1], taken=taken, noted=noted, reread=reread, still=still)
     return replace(seen, voted=votes.taken, doubted=votes.warnings)
 
 

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, field
 from datetime import datetime
 
 from state.acceptance import Acceptance, DueChange
-from state.effects import Because, ItemChange
+from state.effects import Because, ItemChange, Note
 from state.lifecycle import UNFINISHED
 from state.model import ActionItem, Baseline, Comment, Field, Hold, Link, OperationKind, Priority
 from state.proof import EvidenceDraft
@@ -77,7 +77,8 @@ class Step:
     """All that a run does about one item, and what is needed to do it; without a tracker, about one that has no ticket.
 
     `item` is the item as it will be once `changes` are made, `link` and `ticket` are as they were found.
-    `heard` are comments that are new, `revised` those that were changed or deleted since, and `captured` is evidence.
+    `edits` are records of what people did to the ticket alone. `heard` are comments that are new, `revised` those that
+    were changed or deleted since, and `captured` is evidence.
     `pulled` is the baseline after the pull, `pushed` after the patch or the draft too. `generation` counts the tickets
     that the item has had in the tracker, the one to be made of `draft` included. `say` are new comments of ours
     and `waiting` those stored already; both are to be sent; `said` are found to stand in the ticket already. `standing`
@@ -98,6 +99,7 @@ class Step:
     generation: int = 0
     patch: Patch | None = None
     pushed: Baseline = field(default_factory=dict)
+    edits: tuple[Note, ...] = ()
     heard: tuple[tuple[Comment, Because], ...] = ()
     revised: tuple[tuple[Comment, Because], ...] = ()
     captured: tuple[Capture, ...] = ()

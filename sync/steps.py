@@ -24,6 +24,7 @@ from state.ticket import ActivityKind, Marker, Missing, Patch
 from sync.asked import Asking
 from sync.backing import TOPIC
 from sync.diff import Change, Flow, compare
+from sync.edits import edits
 from sync.endings import end_words
 from sync.plan import FieldMove, Operation, Step, opening, release
 from sync.rulings import (
@@ -118,6 +119,7 @@ class _Answer:
             patch=self._patch(pushes),
             pushed={**pulled, **{c.field: Agreed(c.ours, c.ours) for c in pushes}},
             heard=heard,
+            edits=tuple(edits(self.seen, {c.because.event for c in self.changes}, self.run)),
             revised=self.seen.revised,
             captured=self.seen.captured,
             said=self.seen.said,

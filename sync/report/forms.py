@@ -190,7 +190,7 @@ class Form(NamedTuple):
 FORMS = {
     **{f"comment.{what}": Form(_any_object) for what in ("added", "sent", "reworded", "perhaps_sent", "received")},
     **{f"comment.{what}": Form(_any_object) for what in ("edited", "deleted", "restored")},
-    **{f"ticket.{what}": Form(_anything) for what in ("changed", "perhaps_changed", "missing", "found")},
+    **{f"ticket.{what}": Form(_anything) for what in ("changed", "perhaps_changed", "edited", "missing", "found")},
     **{f"ticket.{what}": Form(_anything) for what in ("archived", "unarchived")},
     **{f"ticket.{what}": Form(_ticket, _maybe(_ticket)) for what in ("created", "linked", "moved")},
     **{f"acceptance.{what}": Form(_terms) for what in ("requested", "amended", "active", "rejected", "withdrawn")},

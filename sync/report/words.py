@@ -17,6 +17,7 @@ ACTIONS = {
     "ticket.unarchived": "Ticket no longer archived",
     "ticket.changed": "Ticket changed by us",
     "ticket.perhaps_changed": "Ticket perhaps changed by us",
+    "ticket.edited": "Ticket changed in its tracker",
     "comment.added": "Comment written here",
     "comment.sent": "Comment sent to the ticket",
     "comment.perhaps_sent": "Comment perhaps sent to the ticket",
@@ -97,7 +98,7 @@ def headline(event: Event) -> str:
         source = SOURCES.get(event.said("source_kind"), plain(event.said("source_kind")))
         return f"Identified: {source}" + (f" ({event.said('source_ref')})" if event.said("source_ref") else "")
     words = ACTIONS.get(event.action, plain(event.action.replace(".", " ")))
-    if event.action in ("ticket.changed", "ticket.perhaps_changed"):
+    if event.action in ("ticket.changed", "ticket.perhaps_changed", "ticket.edited"):
         return f"{words}: {plain(event.field)}: {value(event.before)} → {value(event.after)}"
     if event.action == "ticket.moved":
         was = event.before if isinstance(event.before, Mapping) else {}

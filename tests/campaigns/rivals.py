@@ -24,8 +24,8 @@ from sqlalchemy import select
 from sqlmodel import SQLModel
 
 from sync.app import runs
-from sync.notary import STEPS
 from sync.app.shapes import LAST_SYNC
+from sync.notary import STEPS
 from tests import program
 from tests.campaigns.backlog import stir
 from tests.campaigns.crashes import History, at_rest, fresh, postgresql, prepared, settled
