@@ -59,7 +59,8 @@ def request(
 def list_acceptances(
     shell: Shell,
     ending: Annotated[
-        int | None, typer.Option(help="Only what is active and ends within so many days.", min=0, metavar="DAYS")
+        int | None,
+        typer.Option(help="Only what is active and ends within so many days.", min=0, max=36_525, metavar="DAYS"),
     ] = None,
     over: Annotated[bool, typer.Option("--all", help="Those that are over too.")] = False,
 ) -> int:

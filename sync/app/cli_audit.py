@@ -28,7 +28,7 @@ KeyEntry = Annotated[
 def log(
     shell: Shell,
     item: Annotated[str | None, typer.Option(help="Only of this item.", metavar="REF", parser=reference)] = None,
-    limit: Annotated[int, typer.Option(help="The last so many records; 0 means all.", min=0)] = 50,
+    limit: Annotated[int, typer.Option(help="The last so many records; 0 means all.", min=0, max=10**9)] = 50,
 ) -> int:
     """Show who changed what, when and why."""
     from sync.app import ledger

@@ -227,6 +227,16 @@ def test_reading_the_database_needs_no_tracker_library_and_no_engine(desk: Line)
     assert not [each for each in heavy if f"'{each}'" in done.stdout]
 
 
+@pytest.mark.parametrize(
+    ("words", "most"), [(("accept", "list", "--ending"), 36_525), (("audit", "log", "--limit"), 10**9)]
+)
+def test_a_number_has_a_bound_within_which_the_command_answers(desk: Line, words: tuple[str, ...], most: int) -> None:
+    assert desk(*words, str(most)).code == 0
+    for beyond in (most + 1, 999_999_999_999, 10**30):
+        refused = desk(*words, str(beyond))
+        assert (refused.code, str(most) in refused.err) == (2, True)
+
+
 def test_the_shell_can_be_taught_to_complete() -> None:
     code = "from sync.app.cli import main; main()"
     env = {"_COUNTERFOIL_COMPLETE": "complete_bash", "COMP_WORDS": "counterfoil stat", "COMP_CWORD": "1"}
