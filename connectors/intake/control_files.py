@@ -19,6 +19,8 @@ ANSWERS = ("control", "answered_by")
 LIMIT = 100_000_000
 """A catalog of this many bytes is refused."""
 
+_PARSERS = {"code": fields.identifier, "owner": fields.owner}
+
 
 class Unreadable(ValueError):
     """A file holds no controls that can be read; the text says why, and what can."""
@@ -68,11 +70,11 @@ def _control(said: Mapping[str, str]) -> ControlDraft | list[tuple[str, str]]:
     wrong: list[tuple[str, str]] = []
     for column, cell in said.items():
         try:
-            values[column] = fields.owner(cell) if column == "owner" else fields.clean(cell)
+            values[column] = _PARSERS.get(column, fields.clean)(cell)
         except fields.WrongValue as error:
             wrong.append((column, str(error)))
     code = " ".join((values.get("code") or "").split())
-    if not code:
+    if not code and "code" not in dict(wrong):
         wrong.append(("code", "is required"))
     if wrong:
         return wrong

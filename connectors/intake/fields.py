@@ -15,6 +15,9 @@ COLUMNS = ("external_ref", "title", "description", "priority", "owner", "due_dat
 CELL_LIMIT = 10_000_000
 """A cell of this many bytes of UTF-8 is refused."""
 
+ID_LIMIT = 1000
+"""An id of more bytes of UTF-8 is refused: a database finds nothing again by one of a few thousand."""
+
 _BROKEN = re.compile("[\0\ud800-\udfff]")
 _EMAIL = re.compile(r"[^@\s<>,;]+@[^@\s<>,;]+")
 _ISO_DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
@@ -77,6 +80,14 @@ def clean(value: Any) -> str | None:
     return value.strip() or None
 
 
+def identifier(value: Any) -> str | None:
+    """The id that something is found again by, or `None` for none; raises `WrongValue`."""
+    text = clean(value)
+    if text is not None and len(text.encode()) > ID_LIMIT:
+        raise WrongValue(f"is longer than {ID_LIMIT:,} bytes, which no id needs")
+    return text
+
+
 def _kind(value: Any) -> str:
     match value:
         case bool():
@@ -97,7 +108,7 @@ def _title(value: Any) -> str:
 
 
 def _reference(value: Any) -> str | None:
-    return clean(str(value) if isinstance(value, int) and not isinstance(value, bool) else value)
+    return identifier(str(value) if isinstance(value, int) and not isinstance(value, bool) else value)
 
 
 def _priority(value: Any) -> Priority | None:

@@ -7,6 +7,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from connectors.intake import fields
 from connectors.intake.control_files import Unreadable
 from state.register import ControlDraft
 
@@ -40,7 +41,10 @@ def catalog(content: bytes) -> tuple[str, str, tuple[ControlDraft, ...]]:
         where = ".".join(str(part) for part in deepest["loc"])
         raise Unreadable(f"it is no OSCAL catalog of a version that can be read: {where}: {deepest['msg']}") from None
     parameters = {each.id: each for each in _parameters(read) if each.id}
-    controls = tuple(_draft(each, parameters) for each in _controls(read) if not _is_withdrawn(each))
+    try:
+        controls = tuple(_draft(each, parameters) for each in _controls(read) if not _is_withdrawn(each))
+    except fields.WrongValue as error:
+        raise Unreadable(f"it has a control with a label that {error}") from None
     if not controls:
         raise Unreadable("it has no controls")
     return " ".join(read.metadata.title.split()), str(read.metadata.version), controls
@@ -103,7 +107,9 @@ def _draft(control: Any, parameters: Mapping[str, Any]) -> ControlDraft:
     parts = [part for part in control.parts or () if part.name not in _NOT_GUIDANCE]
     texts = (_part(part, parameters) for part in parts)
     return ControlDraft(
-        _label(control) or control.id, " ".join(control.title.split()), "\n\n".join(filter(None, texts))
+        fields.identifier(_label(control) or control.id) or control.id,
+        " ".join(control.title.split()),
+        "\n\n".join(filter(None, texts)),
     )
 
 

@@ -85,7 +85,7 @@ def _risk(said: Mapping[str, Any]) -> RiskDraft | list[tuple[str, str]]:
 def _value(column: str, value: Any) -> Any:
     match column:
         case "id":
-            return "".join((fields.clean(value) or "").split())
+            return "".join((fields.identifier(value) or "").split())
         case "owner":
             return fields.owner(value)
         case "treatment":

@@ -45,6 +45,17 @@ def reference(text: str) -> str:
     return f"AI-{int(digits):06d}" if digits.isascii() and digits.isdigit() and len(digits) <= 12 else text.strip()
 
 
+def identifier(text: str) -> str:
+    """The id that a command line gives something."""
+    from connectors.intake import fields
+
+    try:
+        return fields.identifier(text) or ""
+    except fields.WrongValue as error:
+        message = f"it {error}"
+        raise typer.BadParameter(message) from None
+
+
 def day(text: str) -> date:
     """The date that a command line writes as 2026-12-31."""
     try:

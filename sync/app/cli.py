@@ -13,7 +13,7 @@ from typing import Annotated, Any, cast
 import typer
 
 from state.model import Priority, Status
-from sync.app.asking import SETTINGS, ConfigFile, Ref, command, day, hung_up, reference
+from sync.app.asking import SETTINGS, ConfigFile, Ref, command, day, hung_up, identifier, reference
 from sync.app.cli_accept import accept_app, due_app
 from sync.app.cli_audit import audit_app
 from sync.app.cli_evidence import evidence_app
@@ -138,7 +138,9 @@ def add(
     due: Due = None,
     controls: Controls = None,
     risks: Risks = None,
-    external_ref: Annotated[str | None, typer.Option(help="Another system's id of it.", metavar="ID")] = None,
+    external_ref: Annotated[
+        str | None, typer.Option(help="Another system's id of it.", metavar="ID", parser=identifier)
+    ] = None,
 ) -> int:
     """Add an item; without a due date it gets the one its priority asks for."""
     from sync.app import items

@@ -7,7 +7,7 @@ import typer
 
 from state.model import Priority
 from state.register import ControlStatus, ScoreKind, Treatment
-from sync.app.asking import SETTINGS, command
+from sync.app.asking import SETTINGS, command, identifier
 from sync.app.shell import Shell
 
 framework_app = typer.Typer(help="Sets of controls, and what is missing of them.", **SETTINGS)
@@ -40,7 +40,9 @@ NextReview = Annotated[str | None, typer.Option(help='A date, as 2026-12-31; "" 
 def add(
     shell: Shell,
     file: Source,
-    id_: Annotated[str | None, typer.Option("--id", help="Default: from the name of the file.", metavar="ID")] = None,
+    id_: Annotated[
+        str | None, typer.Option("--id", help="Default: from the name of the file.", metavar="ID", parser=identifier)
+    ] = None,
     title: Annotated[str | None, typer.Option(help="Default: as the file says.", metavar="TEXT")] = None,
 ) -> int:
     """Keep the controls of an OSCAL catalog (JSON) or of a CSV file, or bring them up to date."""
@@ -128,7 +130,9 @@ def include(shell: Shell, control: Named, reason: Why, on_behalf: OnBehalf = Non
 def add_risk(
     shell: Shell,
     statement: Annotated[str, typer.Argument(help="What could go wrong.")],
-    id_: Annotated[str | None, typer.Option("--id", help="Default: the next free R-0001.", metavar="ID")] = None,
+    id_: Annotated[
+        str | None, typer.Option("--id", help="Default: the next free R-0001.", metavar="ID", parser=identifier)
+    ] = None,
     owner: Owner = None,
     treatment: Treated = None,
     gap: Gap = None,

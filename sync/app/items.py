@@ -51,7 +51,7 @@ class Said:
             "due_date": self.due,
             "controls": None if not self.controls else _listed(self.controls),
             "risks": None if not self.risks else _listed(self.risks),
-            "external_ref": self.external_ref,
+            "external_ref": self.external_ref or None,
         }
         values = {name: value for name, value in given.items() if value is not None}
         return values if self.owner is None else {**values, "owner": _owner(self.owner)}

@@ -145,6 +145,8 @@ def test_the_baseline_of_a_standards_body_is_read(office: Line, shared: Path) ->
         ("code,title\n,x\nA,\x00\n", "is required"),
         ("code,owner\nA,nobody\n", "e-mail"),
         ("code,title\nA-1,x\na-1,y\n", "twice"),
+        (f"code,title\n{'A' * 1001},x\n", "code: is longer than 1,000 bytes"),
+        (json.dumps(catalog(controls=[{"id": "a" * 1001, "title": "x"}])), "a label that is longer than 1,000 bytes"),
     ],
 )
 def test_a_file_that_holds_no_controls_is_refused_whole(office: Line, text: str, said: str) -> None:
@@ -306,6 +308,7 @@ def test_a_register_is_taken_in_and_again_brings_only_what_is_new(office: Line) 
         ("id,statement,treatment\nR-1,x,ignore\n", "mitigate"),
         ("id,statement,next_review\nR-1,x,soon\n", "2026-01-31"),
         ("id,statement\nR-1,x\nr-1,y\n", "already"),
+        (f"id,statement\n{'R' * 1001},x\n", "id: is longer than 1,000 bytes"),
         ('[{"id": "R-1", "statement": "x", "mood": "bad"}]', "mood"),
         ('[{"id": "R-1", "statement": ["x"]}]', "must be text"),
         ("[3]", "not an object"),

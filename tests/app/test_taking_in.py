@@ -109,6 +109,23 @@ def test_what_is_read_more_than_once_has_to_be_an_ordinary_file(desk: Line, word
     assert (missing.code, "none cannot be read: No such file" in missing.err) == (2, True)
 
 
+def test_an_id_of_thousands_of_letters_is_refused_and_every_shorter_one_is_found_again(desk: Line) -> None:
+    letters = sha256(b"").hexdigest() + "".join(sha256(bytes([each])).hexdigest() for each in range(60))
+    for words in (
+        ("item", "add", "T", "--external-ref"),
+        ("risk", "add", "S", "--id"),
+        ("framework", "add", "x", "--id"),
+    ):
+        refused = desk(*words, letters)
+        assert (refused.code, "is longer than 1,000 bytes" in " ".join(refused.err.split())) == (2, True)
+    file = desk.folder / "items.csv"
+    file.write_text(f"external_ref,title\n{letters},T\n")
+    refused = desk("intake", "csv", str(file))
+    assert (refused.code, "line 2, external_ref: is longer than 1,000 bytes" in refused.err) == (2, True)
+    file.write_text(f"external_ref,title\n{letters[:1000]},T\n")
+    assert [desk.json("intake", "csv", str(file))["created"] for _ in range(2)] == [1, 0]
+
+
 def test_a_report_is_dated_by_its_file_and_known_by_its_hash(desk: Line, tmp_path: Path) -> None:
     file = tmp_path / "results.xml"
     file.write_text('<testsuite name="s"><testcase name="t"><failure message="no"/></testcase></testsuite>')

@@ -78,6 +78,7 @@ def test_null_and_blank_say_nothing_and_an_empty_list_says_none() -> None:
         ({"title": "T", "controls": {"a": 1}}, "element 2, controls: must be text, not an object"),
         ({"title": "T", "description": "a\0b"}, "element 2, description: holds a NUL byte"),
         ({"title": "T", "external_ref": True}, "element 2, external_ref: must be text, not true or false"),
+        ({"title": "T", "external_ref": "ü" * 501}, "element 2, external_ref: is longer than 1,000 bytes"),
         ({"title": "T", "description": "x" * 10_000_000}, "10 MB"),
         ({"title": "T", "colour": "red"}, "'colour'"),
         ("T", "element 2: is not an object"),
