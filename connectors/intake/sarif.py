@@ -214,7 +214,7 @@ def _priority(result: Mapping[str, Any], rule: Rule) -> Priority:
     for said in (result, rule):
         try:
             score = float(get(said, "properties", "security-severity"))
-        except (TypeError, ValueError):
+        except (TypeError, ValueError, OverflowError):
             continue
         return next((priority for least, priority in _SCORES if score >= least), Priority.LOW)
     words = (

@@ -218,6 +218,7 @@ def test_scores_and_levels_are_priorities() -> None:
     assert rated(score="4.0", level="error") is Priority.MEDIUM
     assert rated(score="0.0", level="error") is Priority.LOW
     assert rated(score="much", level="error") is Priority.HIGH
+    assert rated(score=10**400, level="error") is Priority.HIGH
     assert rated(severity="CRITICAL", level="warning") is Priority.CRITICAL
     assert [rated(level=level) for level in ("error", "warning", "note", "none")] == [
         *(Priority.HIGH, Priority.MEDIUM, Priority.LOW, Priority.LOW)
