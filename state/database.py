@@ -1,4 +1,4 @@
-"""A database of ours: where it is, which version it has, and its two kinds of transaction."""
+"""A database of ours: which version it has, and its two kinds of transaction."""
 
 import sqlite3
 from collections.abc import Callable, Iterator
@@ -7,15 +7,14 @@ from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Connection, Dialect, Engine, create_engine, event
-from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError, NoResultFound, NoSuchModuleError
+from sqlalchemy.engine import URL
+from sqlalchemy.exc import DBAPIError, NoResultFound
 
 from state import failures, permits, roles, seal, sharing
+from state.address import sqlite_path, told, usable
 from state.errors import Damaged, NotInitialised, Outdated, StateError, TooNew
 from state.schema import HEAD, METADATA
 
-_KINDS = (("sqlite", "pysqlite"), ("postgresql", "psycopg"))
-"""The databases that can be used, each with its driver."""
 _PRAGMAS = ("busy_timeout = 5000", "synchronous = FULL", "foreign_keys = ON")
 
 _TURNS = 50
@@ -67,10 +66,14 @@ class Moment:
 
 
 class Database:
-    """Short transactions on one database; every failure of the database is a `StateError`."""
+    """Short transactions on one database; every failure of the database is a `StateError`.
+
+    `name` is its URL without its secrets.
+    """
 
     def __init__(self, url: str) -> None:
-        self.url = _parsed(url)
+        self.url = usable(url)
+        self.name = told(self.url)
         self._engine = _engine(self.url)
         self._trusted = _is_as_left(sqlite_path(self.url))
         self._wrote = False
@@ -197,11 +200,6 @@ class Database:
             "install the newer counterfoil"
         )
 
-    @property
-    def name(self) -> str:
-        """The URL without its password, wherever that stands in it."""
-        return self.url.set(query={}).render_as_string(hide_password=True)
-
     def check_integrity(self, *, again: bool) -> None:
         """Raise `Damaged` if tables and indexes disagree; any other server than SQLite is trusted to tell by itself.
 
@@ -241,40 +239,13 @@ class Database:
             return failures.unfit(self.name, doing, "half a character")
         return self._damaged(doing, str(error))
 
-    def _damaged(self, doing: str, told: str) -> Damaged:
-        return failures.damaged(self.name, doing, told)
+    def _damaged(self, doing: str, why: str) -> Damaged:
+        return failures.damaged(self.name, doing, why)
 
 
 def _some(names: frozenset[str]) -> str:
     first = sorted(names)[:3]
     return ", ".join(first) + (" and more" if len(names) > len(first) else "")
-
-
-def _parsed(url: str) -> URL:
-    try:
-        parsed = make_url(url)
-        kind = (parsed.get_backend_name(), parsed.get_driver_name())
-    except (ArgumentError, NoSuchModuleError, ModuleNotFoundError, ValueError):
-        # What it complains of may be a part of the password, so that is not carried along.
-        kind = None
-    if kind not in _KINDS or (kind == _KINDS[0] and parsed.host):
-        raise StateError(
-            "the database URL cannot be used; write sqlite:///FILE or postgresql+psycopg://USER@HOST/NAME "
-            "as `url` under [state]"
-        )
-    if "@" in (parsed.host or ""):
-        raise StateError(
-            "the database URL cannot be used: an @ in its password is written as %40, as in "
-            "postgresql+psycopg://USER:p%40ss@HOST/NAME"
-        )
-    return parsed
-
-
-def sqlite_path(url: URL) -> Path | None:
-    """The file behind a URL, `None` where it is not one."""
-    if url.get_backend_name() != "sqlite" or not url.database or url.database == ":memory:":
-        return None
-    return Path(url.database)
 
 
 def _is_as_left(path: Path | None) -> bool:

@@ -7,6 +7,7 @@ from datetime import datetime
 from sqlalchemy import Connection
 from sqlalchemy.engine import URL
 
+from state.address import told
 from state.errors import StateError
 from state.schema import METADATA
 
@@ -98,10 +99,10 @@ def must_own(connection: Connection) -> None:
     if connection.dialect.name != "postgresql" or not (others := _owners(connection)):
         return
     here = connection.engine.url
-    url = URL.create(here.drivername, others[0], None, here.host, here.port, here.database)
+    url = URL.create(here.drivername, others[0], None, here.host, here.port, here.database, here.query)
     raise StateError(
         f"the tables belong to {others[0]}, and only that role may bring them up to date; nothing was done. "
-        f"Run: counterfoil init --postgres-owner {url.render_as_string()}"
+        f"Run: counterfoil init --postgres-owner {told(url)}"
     )
 
 

@@ -2,6 +2,7 @@
 
 from sqlalchemy import Connection, delete, insert, select
 
+from state.address import place
 from state.audit import Ledger
 from state.effects import Because, Lease
 from state.errors import Elsewhere
@@ -33,8 +34,8 @@ def check(connection: Connection, held: Lease | None = None) -> None:
 
 
 def may_leave(connection: Connection, to: str) -> None:
-    """Raise `Elsewhere` if the installation went to another database than `to`, as it would live in both."""
-    if (before := moved_to(connection)) and before != to:
+    """Raise `Elsewhere` if the installation went to another place than `to`, as it would live in both."""
+    if (before := moved_to(connection)) and place(before) != place(to):
         raise Elsewhere(before)
 
 

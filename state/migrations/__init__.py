@@ -9,6 +9,7 @@ from alembic.util import CommandError
 from sqlalchemy import Connection
 
 from state import roles
+from state.address import told
 from state.errors import StateError
 from state.schema import HEAD
 
@@ -29,7 +30,7 @@ def migrate(connection: Connection) -> None:
             command.upgrade(config, HEAD)
         except CommandError as error:
             raise StateError(
-                f"the database at {connection.engine.url.render_as_string(hide_password=True)} cannot be brought to "
+                f"the database at {told(connection.engine.url)} cannot be brought to "
                 f"version {HEAD}: {error}. It was not made by this program; "
                 "name another one as `url` under [state]"
             ) from error

@@ -312,6 +312,15 @@ def test_a_version_that_never_was_is_a_clear_error(book: "Book") -> None:
         Store.create(book.url, clock=book.clock, entropy=bytes)
 
 
+@on_postgresql
+def test_a_version_that_never_was_is_told_without_the_password(book: "Book") -> None:
+    book.raw("UPDATE alembic_version SET version_num = '0000'")
+    url = make_url(book.url).update_query_dict({"sslpassword": "hunter2"}).render_as_string(hide_password=False)
+    with pytest.raises(StateError, match="not made by this program") as caught:
+        Store.create(url, clock=book.clock, entropy=bytes)
+    assert "hunter2" not in str(caught.value)
+
+
 def test_the_migrations_lead_to_the_tables_that_the_program_uses(book: "Book") -> None:
     engine = create_engine(book.url, poolclass=NullPool)
     with engine.connect() as connection:

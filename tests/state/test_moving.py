@@ -239,3 +239,31 @@ def test_an_installation_that_was_moved_goes_nowhere_else_unless_it_is_reclaimed
     assert went(full.store) == there
     full.store.reclaim(full.because)
     moved(full, second).close()
+
+
+SAME = "postgresql+psycopg://postgres@/same"
+
+
+def test_two_servers_with_a_database_of_one_name_are_two_places(full: "Book") -> None:
+    here, there = f"{SAME}?host=/srv/a&sslmode=verify-full", f"{SAME}?host=/srv/b&sslmode=verify-full"
+    with closing(Database(here)) as target:
+        full.store.leave(target.name, HERE, full.because)
+    with pytest.raises(Elsewhere) as caught:
+        full.item()
+    assert f'write url = "{here}"' in str(caught.value), "all that it takes to connect there as safely"
+    with pytest.raises(Elsewhere, match="/srv/a"):
+        must_be_free(full.store, there)
+    with pytest.raises(Elsewhere, match="/srv/a"):
+        moved(full, there)
+    full.store.leave(f"{SAME}?host=/srv/a&passfile=/root/.pgpass", HERE, full.because)
+
+
+def test_an_installation_that_went_where_an_earlier_version_named_no_server_is_reclaimed(full: "Book") -> None:
+    full.raw(("INSERT INTO meta (name, value) VALUES ('moved_to', ?)", [SAME]))
+    with pytest.raises(Elsewhere, match="state reclaim"):
+        full.item()
+    with pytest.raises(Elsewhere, match="state reclaim"):
+        must_be_free(full.store, f"{SAME}?host=/srv/a")
+    full.store.leave(SAME, HERE, full.because)
+    full.store.reclaim(full.because)
+    assert full.item().ref == "AI-000004"

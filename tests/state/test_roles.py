@@ -9,6 +9,7 @@ from alembic import command
 from sqlalchemy.engine import make_url
 
 from state import moving, roles
+from state.address import told
 from state.audit import GENESIS, canonical, leaf
 from state.checkpoint import Head
 from state.database import Database
@@ -207,6 +208,7 @@ def test_the_role_of_the_program_alone_cannot_migrate_and_is_told_what_to_run(ap
         ) as caught:
             apart.create()
         assert f":{_name(apart.owner)}@" not in str(caught.value), "its password"
+        assert str(caught.value).endswith(told(make_url(apart.owner)).partition("@")[2]), "to the same server"
     apart.create(apart.owner).close()
     with apart.create() as store:
         _add(store, "Rotate key 1")
