@@ -15,6 +15,8 @@ _SECRET = re.compile("password|secret|scram_")
 """What the names of those settings of a connection hold that are secrets themselves."""
 _PLACING = frozenset({"host", "hostaddr", "port", "dbname", "user", "service", "servicefile", "options"})
 """The settings of a connection that say to which server, database and schema it leads."""
+_OF_THE_DRIVER = frozenset({"timeout", "isolation_level", "detect_types", "check_same_thread", "cached_statements"})
+"""The settings beside a file's path that leave it that file."""
 _QUOTED = re.compile(r'[%?@&+#"\\\x00-\x1f\x7f]')
 """What means something else in a path or a setting, or in the quotes that a URL is written in."""
 
@@ -45,6 +47,20 @@ def sqlite_path(url: URL) -> Path | None:
     if url.get_backend_name() != "sqlite" or not url.database or url.database == ":memory:":
         return None
     return Path(url.database)
+
+
+def must_last(url: str) -> None:
+    """Raise `StateError` for an SQLite database that is no ordinary file, as one in memory, which ends with us."""
+    if not url.startswith("sqlite"):
+        return
+    parsed = usable(url)
+    path = sqlite_path(parsed)
+    ordinary = path is not None and not path.name.startswith("file:") and (path.is_file() or not path.exists())
+    if not ordinary or parsed.query.keys() - _OF_THE_DRIVER:
+        raise StateError(
+            f"the database URL {told(parsed)} names no ordinary file, and what is kept elsewhere can be gone after "
+            "this command; write sqlite:///FILE. Nothing was done"
+        )
 
 
 def told(url: URL) -> str:

@@ -21,6 +21,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 
 from connectors.settings import DAY
 from state.acceptance import Authorities
+from state.address import must_last
 from state.model import Priority, SourceKind
 from state.proof import ResolutionPolicy
 from sync.app.complaints import Complaint, ConfigError, Place, at, did_you_mean, from_validation, is_near, line_numbers
@@ -226,11 +227,15 @@ class Configuration(BaseModel):
         return SecretStr(self.database(self.settings.state.url.get_secret_value()))
 
     def database(self, url: str) -> str:
-        """A database's URL as the file means it: an SQLite path is relative to the file's own folder."""
+        """A database's URL as the file means it: an SQLite path is relative to the file's own folder.
+
+        Raises `StateError` where that is no ordinary file.
+        """
         scheme, mark, path = url.partition(":///")
-        if not (scheme.startswith("sqlite") and mark) or not path or path.startswith((":memory:", "/")):
-            return url
-        return f"{scheme}:///{self.folder / path}"
+        if scheme.startswith("sqlite") and mark and path and not path.startswith((":memory:", "/")):
+            url = f"{scheme}:///{self.folder / path}"
+        must_last(url)
+        return url
 
     def path(self, name: str) -> Path:
         """A path as the file means it: relative to the file's own folder."""

@@ -6,6 +6,18 @@ from tests.app.conftest import Line, Office, state_table
 from tests.app.test_signing import signing
 from tests.databases import Databases
 
+NO_FILES = (
+    "sqlite://",
+    "sqlite:///:memory:",
+    "sqlite:///file:x?mode=memory&uri=true",
+    "sqlite:///x.db?uri=true",
+    "sqlite:///x.db?mode=memory",
+    "sqlite:///file:x.db",
+    "sqlite:////dev/null",
+    "sqlite:///.",
+)
+"""Databases that end with the process, or are something else than their path says."""
+
 
 def test_a_sync_after_the_move_has_nothing_to_do(office: Office, databases: Databases) -> None:
     line = office.line
@@ -51,6 +63,28 @@ def test_a_target_that_cannot_be_is_refused_and_the_old_one_stays_in_use(desk: L
     assert said.code == 2
     assert "hunter2" not in said.err
     assert desk.add("Rotate the deploy keys") == "AI-000001"
+
+
+@pytest.mark.parametrize("url", NO_FILES)
+def test_what_is_no_ordinary_file_is_refused_as_a_target_and_the_old_one_stays_in_use(desk: Line, url: str) -> None:
+    before = sorted(desk.folder.iterdir())
+    for more in ([], ["--dry-run"]):
+        said = desk("state", "copy", "--to", url, *more)
+        assert (said.code, said.out) == (2, "")
+        assert "names no ordinary file" in said.err
+        assert "%3A" not in said.err
+    assert sorted(desk.folder.iterdir()) == before
+    assert desk.add("Rotate the deploy keys") == "AI-000001"
+
+
+@pytest.mark.parametrize("url", NO_FILES)
+def test_what_is_no_ordinary_file_is_refused_as_the_database(line: Line, url: str) -> None:
+    line.config.write_text(state_table(url), encoding="utf-8")
+    for command in ("init", "status"):
+        said = line(command)
+        assert (said.code, said.out) == (2, "")
+        assert "names no ordinary file" in said.err
+    assert list(line.folder.iterdir()) == [line.config]
 
 
 def test_a_database_that_was_moved_is_not_copied_to_a_second_place(desk: Line) -> None:
