@@ -182,17 +182,21 @@ class Database:
             there = frozenset(connection.exec_driver_sql(_RELATIONS[connection.dialect.name]).scalars())
             if _STAMP not in there:
                 return None, there
-            found = connection.exec_driver_sql(f"SELECT version_num FROM {_STAMP}").scalar()  # noqa: S608
-            return None if found is None else str(found), there
+            found = [*connection.exec_driver_sql(f"SELECT version_num FROM {_STAMP}").scalars()]  # noqa: S608
+            if len(found) > 1:
+                raise self._damaged("use", f"it says that it has version {' and '.join(sorted(found))}")
+            return (str(found[0]) if found else None), there
 
     def _refuse_half(self, found: str | None, there: frozenset[str]) -> None:
         """Refuse tables of a newer program, tables that no program of ours finished, and a stamp without its tables."""
         if found is not None and found > HEAD:
+            if not found.isdecimal():
+                raise self._damaged("use", f"it says that it has version {found}, as no program of ours does")
             raise self._too_new(found)
         if found is None and (strange := there & _OURS):
-            raise self._damaged("use", f"it has {_some(strange)} but does not say of which version")
+            raise self._damaged("use", f"it has {failures.some(strange)} but does not say of which version")
         if found == HEAD and (gone := _OURS - there):
-            raise self._damaged("use", f"it lacks {_some(gone)}")
+            raise self._damaged("use", f"it lacks {failures.some(gone)}")
 
     def _too_new(self, found: str) -> TooNew:
         return TooNew(
@@ -241,11 +245,6 @@ class Database:
 
     def _damaged(self, doing: str, why: str) -> Damaged:
         return failures.damaged(self.name, doing, why)
-
-
-def _some(names: frozenset[str]) -> str:
-    first = sorted(names)[:3]
-    return ", ".join(first) + (" and more" if len(names) > len(first) else "")
 
 
 def _is_as_left(path: Path | None) -> bool:

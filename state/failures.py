@@ -69,3 +69,9 @@ def unfit(database: str, doing: str, what: str) -> StateError:
         f"could not {doing} the database at {database}: a text holds {what}; nothing of this step was kept. "
         "Mend the text where it comes from"
     )
+
+
+def some(names: frozenset[str]) -> str:
+    """The first of many names, in their order."""
+    first = sorted(names)[:3]
+    return ", ".join(first) + (" and more" if len(names) > len(first) else "")

@@ -15,14 +15,14 @@ import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Engine, create_engine, event
+from sqlalchemy import Engine, create_engine, event, inspect
 from sqlalchemy.pool import NullPool
 
 from state import controls, due_dates, risks
 from state.acceptance import DueChange
 from state.database import Database
 from state.effects import Because, Effects
-from state.errors import NotInitialised
+from state.errors import Damaged, NotInitialised
 from state.model import Actor, Agent, ItemDraft, Priority
 from state.register import ControlStatus, Exemption, Score, ScoreKind
 from state.schema import HEAD, METADATA
@@ -172,6 +172,62 @@ def test_what_goes_on_from_what_each_version_left_stands_as_recorded(databases: 
                 stood = {control.id: (ControlStatus.NOT_APPLICABLE, "no hosts")}
                 controls.stand(w.connection, w.ledger, WHEN, stood, BECAUSE)
         assert [each.words for each in store.apart()] == []
+
+
+HALF_WAY = {
+    "a table": ("0003", "DROP TABLE comment", "lacks comment, comment_by_item, comment_by_topic and more"),
+    "a table of the feeds": ("0003", "DROP TABLE feed", r"lacks feed\."),
+    "a table of the programme": ("0003", "DROP TABLE evidence", "lacks evidence, "),
+    "a column of the second": ("0002", "ALTER TABLE intent DROP COLUMN begun_there", r"lacks intent\.begun_there\. "),
+    "a column of the third": ("0003", "ALTER TABLE comment DROP COLUMN edited_at", r"lacks comment\.edited_at\. "),
+    "a column of the newest": (HEAD, "ALTER TABLE link DROP COLUMN reporter", r"lacks link\.reporter\. "),
+    "an index": ("0001", "DROP INDEX hold_open", r"lacks hold_open\. "),
+    "all of a later one": ("0004", "UPDATE alembic_version SET version_num = '0003'", "has of a later one anchor, "),
+    "not yet the later one": ("0003", "UPDATE alembic_version SET version_num = '0004'", "lacks anchor, checkpoint, "),
+    "of both": ("0003", "UPDATE alembic_version SET version_num = '0002'", "has of a later one acceptance, "),
+    "two versions": ("0003", "INSERT INTO alembic_version VALUES ('0004')", "it has version 0003 and 0004"),
+    "no version": ("0004", "UPDATE alembic_version SET version_num = 'abc'", "version abc, as no program of ours"),
+}
+
+
+def _all_there(url: str) -> Any:
+    with create_engine(url, poolclass=NullPool).connect() as connection:
+        there = inspect(connection)
+        columns = {name: [each["name"] for each in there.get_columns(name)] for name in there.get_table_names()}
+    return columns, raw(url, "SELECT version_num FROM alembic_version ORDER BY 1")
+
+
+@pytest.mark.parametrize("what", HALF_WAY)
+def test_what_is_half_way_between_versions_is_refused_with_what_is_amiss_and_left_as_it_is(
+    databases: Databases, what: str
+) -> None:
+    url = databases.empty()
+    revision, statement, told = HALF_WAY[what]
+    left_behind(url, revision)
+    raw(url, statement)
+    before = _all_there(url)
+    with pytest.raises(Damaged, match=rf"{told}.*copy from before"):
+        Store.create(url, clock=lambda: WHEN, entropy=os.urandom)
+    assert _all_there(url) == before
+
+
+@pytest.mark.parametrize("revision", REVISIONS)
+def test_a_version_without_the_guards_of_its_ledger_is_refused(databases: Databases, revision: str) -> None:
+    url = databases.empty()
+    left_behind(url, revision)
+    served = databases.kind == "postgresql"
+    guard = "audit_no_truncate" if served else "audit_no_delete"
+    raw(url, f"DROP TRIGGER {guard} ON audit" if served else f"DROP TRIGGER {guard}")
+    with pytest.raises(Damaged, match=rf"version {revision}, but lacks {guard}\. "):
+        Store.create(url, clock=lambda: WHEN, entropy=os.urandom)
+
+
+@pytest.mark.parametrize("revision", REVISIONS)
+def test_what_others_keep_beside_it_does_not_matter(databases: Databases, revision: str) -> None:
+    url = databases.empty()
+    left_behind(url, revision)
+    raw(url, "CREATE TABLE theirs (id INTEGER)", "ALTER TABLE item ADD COLUMN theirs TEXT")
+    Store.create(url, clock=lambda: WHEN, entropy=os.urandom).close()
 
 
 def test_every_version_has_left_something_in_each_of_its_tables() -> None:
