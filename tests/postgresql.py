@@ -7,7 +7,7 @@ import shutil
 import subprocess
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from select import select
@@ -145,11 +145,10 @@ def running() -> Iterator[Server]:
             yield ours
         return
     server = Server(make_url(named))
-    try:
+    with ExitStack() as after:
+        after.callback(server.leave)
+        after.callback(server.clear)
         yield server
-        server.clear()
-    finally:
-        server.leave()
 
 
 @contextmanager
