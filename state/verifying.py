@@ -10,7 +10,7 @@ from sqlalchemy import Connection, func, select
 
 from state import salted
 from state.audit import AUDIT, GENESIS, canonical, leaf, read, read_quickly
-from state.checkpoint import Head
+from state.checkpoint import Head, PublicKey
 from state.errors import AuditError
 from state.guards import lacking
 from state.merkle import Tree
@@ -33,10 +33,11 @@ class Start:
 
 @dataclass(frozen=True, slots=True)
 class Point:
-    """A checkpoint that the ledger is to agree with, and where it is kept."""
+    """A checkpoint that the ledger is to agree with, where it is kept, and which known keys signed it."""
 
     head: Head
     place: str
+    signers: frozenset[PublicKey] = frozenset()
 
 
 Standing = Callable[[Mapping[int, bytes]], Iterable[Point]]

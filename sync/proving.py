@@ -102,12 +102,16 @@ Check = Callable[[Iterable[Point], Standing], Verdict]
 
 @dataclass(frozen=True, slots=True)
 class Books:
-    """A ledger to be judged: what its records about itself say, how many there are, and the checkpoints beside it."""
+    """A ledger to be judged: what its records about itself say, how many there are, and the checkpoints beside it.
+
+    A copy of it `may_be_old`: the ledger itself may have gone on, as only checkpoints that are kept elsewhere tell.
+    """
 
     told: Sequence[audit.Told]
     count: int
     own: Sequence[Kept]
     check: Check
+    may_be_old: bool = False
 
 
 def books(connection: Connection, helper: Second | None = None) -> Books:
@@ -167,11 +171,17 @@ def concluded(ledger: Books, kept: Sequence[Kept], known: Sequence[PublicKey], k
         anchored,
         max(court.agreeing, key=lambda head: head.size, default=None),
         len(vouched),
-        (*court.away.not_counted, *court.here.not_counted),
+        court.not_counted,
         tuple(court.forks),
         tuple(doubts),
-        tuple(why for size, why in late if size < anchored),
+        (*(why for size, why in late if size < anchored), *_went_on(court.since)),
     )
+
+
+def _went_on(since: Sequence[Point]) -> Iterator[str]:
+    """Up to where the ledger is known to have gone on since a copy of it was made."""
+    for each in since[-1:]:
+        yield f"the ledger went on since, to {each.head.over} at least ({each.place})"
 
 
 def _doubts(verdict: Verdict, anchored: int, count: int) -> Iterator[str]:
@@ -219,24 +229,30 @@ class Court:
     def __init__(self, ledger: Books, kept: Sequence[Kept], known: Sequence[PublicKey]) -> None:
         keys = _believed(known, [each.note for each in (*kept, *ledger.own)], ledger.told)
         self.away = _read([each for each in kept if each.vouches], keys)
-        self.here = _read([*(each for each in kept if not each.vouches), *ledger.own], keys)
-        self.points = [*self.away.points, *self.here.points]
+        near, own = _read([each for each in kept if not each.vouches], keys), _read(ledger.own, keys)
+        self.not_counted = (*self.away.not_counted, *near.not_counted, *own.not_counted)
+        self.points = [*self.away.points, *near.points, *own.points]
         self.agreeing: set[Head] = set()
         self.forks: list[Fork] = []
+        self.since: list[Point] = []
+        self._elsewhere = [*self.away.points, *near.points]
+        self._late = [*self.away.late, *near.late, *own.late]
+        self._own = {each.head for each in own.points}
+        self._ledger = ledger
         self._told = _forks(ledger.told)
         self._roots: Mapping[int, bytes] = {}
-        self.verdict = ledger.check([*self.points, *self.away.late, *self.here.late], self._standing)
+        self.verdict = ledger.check([*self.points, *self._late], self._standing)
         self.agreeing = {head for head in self.agreeing if head.size <= self.verdict.agreed}
 
     def contradictions(self) -> Iterator[str]:
         """What keys signed, after they were handed over, that is not this ledger; none of it vouches for anything."""
-        for each in (*self.away.late, *self.here.late):
+        for each in self._late:
             is_other = self._roots.get(each.head.size) != each.head.root
             if is_other and not any(fork.gives_up(each.head) for fork in self.forks):
                 yield f"{each.place}: signed by a key after it was handed over, and about another ledger"
 
     def _standing(self, roots: Mapping[int, bytes]) -> list[Point]:
-        """Those points that are not given up."""
+        """Those points that are neither given up, nor of later than a copy of the ledger."""
         self._roots = roots
         self.agreeing = {each.head for each in self.points if roots.get(each.head.size) == each.head.root}
         away = [each.head for each in self.away.points if each.head in self.agreeing]
@@ -247,7 +263,29 @@ class Court:
             if (fork.after, fork.seq) in ends
             and any(head.size >= fork.seq and epoch(head.origin) >= epoch(fork.after) for head in away)
         ]
-        return [each for each in self.points if not any(fork.gives_up(each.head) for fork in self.forks)]
+        standing = [each for each in self.points if not any(fork.gives_up(each.head) for fork in self.forks)]
+        self.since = self._later(standing) if self._ledger.may_be_old else []
+        return [each for each in standing if each not in self.since]
+
+    def _later(self, points: Sequence[Point]) -> list[Point]:
+        """Those kept elsewhere that go on from one that is kept elsewhere too and agrees, the smallest first.
+
+        What is beside the ledger was made before it was copied, so that its end was cut off where it is over more.
+        """
+        trusted = [each for each in self._elsewhere if each.head in self.agreeing]
+        epochs = [epoch(fork.after) for fork in self.forks]
+        found: list[Point] = []
+        for each in sorted({*points} & {*self._elsewhere}, key=lambda point: (point.head.size, point.place)):
+            is_beyond = each.head.size > self._ledger.count and each.head not in self._own
+            if is_beyond and epoch(each.head.origin) >= max(epochs, default=1):
+                found += [each] if any(_goes_on(each, one) for one in (*trusted, *found)) else []
+        return found
+
+
+def _goes_on(later: Point, earlier: Point) -> bool:
+    """Whether the same key signed both, the later one of no earlier beginning of the ledger."""
+    is_after = epoch(later.head.origin) >= epoch(earlier.head.origin)
+    return is_after and not later.signers.isdisjoint(earlier.signers)
 
 
 def _records(first: int, last: int) -> str:
@@ -311,10 +349,10 @@ def _read(kept: Iterable[Kept], keys: Mapping[PublicKey, float]) -> _Read:
         if not limits:
             found.not_counted.append(f"{each.place}: it is about {head.origin}")
         elif head.size > max(limits):
-            found.late.append(Point(head, each.place))
+            found.late.append(Point(head, each.place, frozenset(by)))
             found.not_counted.append(f"{each.place}: its key was handed over in record {max(limits)}")
         else:
-            found.points.append(Point(head, each.place))
+            found.points.append(Point(head, each.place, frozenset(by)))
     return found
 
 

@@ -81,12 +81,16 @@ class Exported:
 
 
 def conclude(pack: Exported, kept: Sequence[Kept], known: Sequence[PublicKey], known_epoch: int = 1) -> Finding:
-    """What to conclude about the ledger in a pack: its own checkpoints are in it, others `kept` elsewhere."""
+    """What to conclude about the ledger in a pack: its own checkpoints are in it, others `kept` elsewhere.
+
+    Of those, the ones signed after the pack was made say that the ledger went on, and not that any of it is lost.
+    """
     books = Books(
         pack.told_of(LEDGER),
         pack.count,
         pack.notes(),
         lambda points, standing: check(pack, points, standing=standing),
+        may_be_old=True,
     )
     return concluded(books, kept, known, known_epoch)
 

@@ -154,8 +154,8 @@ class Checkpoint(NamedTuple):
         return int(found.group(1)) if found else 1
 
     def continues(self, other: Checkpoint) -> bool:
-        """Whether the same ledger was signed by the same key, later."""
-        return self.origin == other.origin and bool({*self.signers} & {*other.signers})
+        """Whether the same key signed both, this one of no earlier beginning of the ledger."""
+        return self.epoch >= other.epoch and bool({*self.signers} & {*other.signers})
 
 
 def decoded(text: str) -> bytes:
@@ -621,7 +621,7 @@ def compare(ledger: Ledger, mine: list[Checkpoint], theirs: list[Checkpoint], la
         if any(fork.gives_up(each) for fork in forks):
             continue
         is_later = each in mine and not any(each.epoch < fork.epoch for fork in forks)
-        if each.size > ledger.size and is_later and any(each.continues(one) for one in trusted):
+        if each.size > ledger.size and is_later and any(each.continues(one) for one in (*trusted, *since)):
             since.append(each)
             continue
         if each.size > ledger.size:
@@ -895,7 +895,7 @@ def examine(pack: Pack, keys: list[Key], mine: list[Note], known_epoch: int, say
     late += more
     found = compare(ledger, own, given, late)
     say += [given_up(fork) for fork in found.forks]
-    say += [f"The ledger went on since, to {each.size:,} records at least ({each.place})." for each in found.since]
+    say += [f"The ledger went on since, to {each.size:,} records at least ({each.place})." for each in found.since[-1:]]
     if (manifest["ledger"]["records"], manifest["ledger"]["head"]) != (ledger.size, ledger.head):
         raise Wrong("the manifest is about another ledger")
     say.append("It is about {from} to {to}{}.".format(confined(manifest), **manifest["period"]))

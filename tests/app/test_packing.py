@@ -248,6 +248,33 @@ def test_a_pack_of_last_week_is_sound_though_a_newer_checkpoint_is_at_hand(audit
     answer = auditor.anchored()
     assert (answer.code, f"{size} records, {size} of them vouched for" in answer.out) == (0, True)
     assert f"The ledger went on since, to {size + 1} records at least" in answer.out
+    told = ("--checkpoints", str(auditor.audit.share), "--pubkey", auditor.audit.key)
+    for options in ((), told):
+        ours = auditor.audit.verify("--from-export", "pack.zip", *options)
+        assert (ours.code, ours.json["conclusion"], ours.json["anchored"]) == (0, "anchored", size)
+        [remark] = ours.json["remarks"]
+        assert remark.startswith(f"the ledger went on since, to {size + 1} records at least")
+
+
+def test_a_pack_is_sound_though_its_key_was_handed_over_and_its_ledger_begun_anew_later(auditor: Auditor) -> None:
+    line, share = auditor.line, ("--checkpoints", str(auditor.audit.share))
+    size = auditor.gets()["records"]
+    made = line.json("audit", "rotate", "--out", "new.key")
+    told = line.config.read_text(encoding="utf-8")
+    named = f'key_file = "new.key"\npublic_keys = ["{auditor.audit.key}"]'
+    line.config.write_text(told.replace('key_file = "audit.key"', named), encoding="utf-8")
+    line.add("Patch the server")
+    line.add("Renew the certificate")
+    disarm(line.url)
+    raw(line.url, "DELETE FROM audit WHERE seq > 5", "DELETE FROM checkpoint WHERE size > 5")
+    rearm(line.url)
+    line.json("audit", "fork", "--reason", "the disk broke")
+    keys = ("--pubkey", auditor.audit.key, "--pubkey", made["public_key"])
+    ours = auditor.audit.verify("--from-export", "pack.zip", *share, *keys)
+    theirs = auditor.finds("pack.zip", *share, "--pubkey", made["public_key"])
+    assert (ours.code, theirs.code, ours.json["anchored"], size) == (0, 0, 3, 3)
+    for said in (theirs.out, ours.json["remarks"][0]):
+        assert "he ledger went on since, to 6 records at least" in said
 
 
 def test_a_pack_is_its_owner_s_alone_to_read_and_follows_no_link(auditor: Auditor) -> None:

@@ -27,7 +27,7 @@ from sync.report import bundle, verify
 from sync.report.exported import Exported, conclude
 from sync.report.pack import Asked, Proof
 from sync.report.slice import Position
-from tests.campaigns.tampering import KEY, KINDS, RECORDS, Row, site
+from tests.campaigns.tampering import EVERY, KEY, KINDS, RECORDS, Row, site
 
 NOW = datetime(2026, 11, 22, tzinfo=UTC)
 ASKED = Asked(date(2026, 1, 1), date(2026, 12, 31))
@@ -302,6 +302,18 @@ def test_a_pack_that_ends_before_the_only_checkpoint_of_the_auditor_s_is_not_sou
     asked = Bench(bench.files, kept, bench.folder, bench.say)
     assert asked.judged(bench.listed_anew(files)) == (1, Conclusion.TAMPERED)
     assert "its end was cut off" in bench.say()
+
+
+def test_a_pack_that_ends_before_its_own_newest_checkpoint_is_not_sound_though_others_are_newer_still(
+    bench: Bench,
+) -> None:
+    notes = sorted(name for name in bench.files if name.endswith(".note"))
+    files = {name: content for name, content in bench.files.items() if name not in notes[-1:]}
+    cut = with_rows(files, rows_of(files)[: RECORDS - EVERY - 5])
+    assert bench.judged(bench.listed_anew(cut)) == (1, Conclusion.TAMPERED)
+    for name in [each for each in notes if int(each.split(".")[-2]) > RECORDS - EVERY - 5]:
+        cut.pop(name, None)
+    assert bench.judged(bench.listed_anew(cut))[1] is not Conclusion.TAMPERED, "it is as an older pack"
 
 
 def test_of_a_pack_that_nobody_signed_or_whose_signature_is_another_s_nothing_but_the_ledger_is_sound(
