@@ -104,15 +104,21 @@ def headline(event: Event) -> str:
         was = event.before if isinstance(event.before, Mapping) else {}
         return f"{words}: {was.get('key') or was.get('url')} → {event.said('key')} {event.said('url')}"
     told = event.after if isinstance(event.after, Mapping) else event.before
-    some = _specifics(told) if isinstance(told, Mapping) else ""
+    some = _specifics(told, event) if isinstance(told, Mapping) else ""
     return f"{words}: {some}" if some else words
 
 
-def _specifics(told: Mapping[str, Any]) -> str:
+def _specifics(told: Mapping[str, Any], event: Event) -> str:
+    """What a record names, and who did it; of what became of a request also who asked, which is not who did that."""
     found = [f"version {told[n]}" if n == "version" else value(told[n]) for n in _SPECIFIC if told.get(n)]
     if told.get("likelihood"):
         found.append(f"likelihood {told['likelihood']}, impact {told.get('impact')}")
-    by = told.get("by") or told.get("requester") or told.get("author")
+    by, asked = told.get("by") or told.get("author"), told.get("requester")
+    if asked and event.action == "acceptance.requested":
+        by = asked
+    elif asked:
+        found.append(f"asked for by {asked}")
+        by = str(event.who) if event.who.kind == "human" else ""
     return ", ".join([*found, f"by {by}"] if by else found)
 
 
