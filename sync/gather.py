@@ -49,7 +49,9 @@ def read(scope: Scope, feed: Feed) -> Reading:
     looked: set[str] = set()
     _follow(scope, feed, reading, looked)
     refs, sure = _refs(scope, reading)
-    _look(scope, ((ref, known) for ref, known in refs if ref.id not in looked), reading, sure)
+    found = _look(scope, ((ref, known) for ref, known in refs if ref.id not in looked), reading, sure)
+    if scope.extent is Extent.ALL:
+        reading.told.there = [*([len(looked)] if looked else []), *found]
     if scope.extent > Extent.NEWS:
         look_again(scope, reading)
     recall(scope, reading)
@@ -217,24 +219,26 @@ def _survey(scope: Scope, reading: Reading) -> dict[str, str]:
     return there
 
 
-def _look(scope: Scope, refs: Iterable[tuple[TicketRef, str | None]], reading: Reading, sure: int | None) -> None:
+def _look(scope: Scope, refs: Iterable[tuple[TicketRef, str | None]], reading: Reading, sure: int | None) -> list[int]:
     """Read tickets as they are now, a chunk at a time; with `sure` others there, that is a sight of the tracker.
 
-    `None` says that the feed told of them, so that something happened to each.
+    `None` says that the feed told of them, so that something happened to each. Tells how many of each chunk were found.
     """
-    source = iter(refs)
-    looked = there = 0
+    source, there = iter(refs), list[int]()
+    looked = 0
     while chunk := list(islice(source, CHUNK)):
         known = {ref.id: revision for ref, revision in chunk if revision}
         found = list(scope.tracker.fetch([ref for ref, _ in chunk], history=sure is None, known=known))
         tickets = [f for f in found if isinstance(f, Ticket)]
         _answer(scope, tickets, reading)
         missed = _miss(scope, [f for f in found if isinstance(f, Missing)], reading)
-        looked, there = looked + len(tickets) + missed, there + len(tickets)
+        looked += len(tickets) + missed
+        there.append(len(tickets))
         scope.progress(scope.tracker.name, len(chunk))
     if sure is not None and looked:
         linked = scope.store.link_count(scope.tracker.name)
-        reading.sighted.append(Sighted(scope.tracker.name, looked + sure, there + sure, linked))
+        reading.sighted.append(Sighted(scope.tracker.name, looked + sure, sum(there) + sure, linked))
+    return there
 
 
 def _answer(scope: Scope, tickets: Sequence[Ticket], reading: Reading) -> None:

@@ -29,6 +29,9 @@ _LISTED = 1000
 class Told:
     """How much a tracker told in one reading: the tickets on each page of its feed from `since` on, and on each page of
     those there are, where that was asked too. `is_whole` says that it was looked at which of our tickets are there.
+
+    Where each ticket was looked at by itself, `there` has so many linked ones as the feed told of, which are not looked
+    at again, and then as many as were found of each chunk of the others.
     """
 
     at: datetime

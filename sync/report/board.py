@@ -8,7 +8,7 @@ from typing import Any
 from mapping import markup
 from sync.report import figures, remarks
 from sync.report.members import Member
-from sync.report.model import AcceptanceStory, Book, ControlStory, ItemStory, RiskStory, status_at
+from sync.report.model import AcceptanceStory, Book, ControlStory, ItemStory, RiskStory, TrackerRead, status_at
 from sync.report.tables import sheets
 from sync.report.words import plain, value
 
@@ -65,6 +65,7 @@ def _markdown(book: Book) -> Iterator[str]:
     yield from _section(f"Overdue on {days.last}{book.provided}", late, remarks.overdue(book))
     yield from _section("Resolved in the period after the due date", late, remarks.late(book))
     yield from _section("Exceptions", _REMARKS, remarks.remarks(book))
+    yield from _section("What the trackers showed", _READS, book.reads)
     yield from _section("Items", _ITEMS, book.told)
 
 
@@ -169,4 +170,15 @@ _ITEMS: dict[str, Callable[[ItemStory], object]] = {
     "Controls": lambda each: value(each.values["controls"]) if each.values["controls"] else "",
     "Ticket": _ticket,
     "Record": lambda each: each.made.seq,
+}
+_READS: dict[str, Callable[[TrackerRead], object]] = {
+    "Tracker": lambda each: each.tracker,
+    "Readings": lambda each: each.count,
+    "The last": lambda each: _minute(each.last.at),
+    "The last for all": lambda each: _minute(each.whole and each.whole.at),
+    "Found, by page": lambda each: " + ".join(map(str, each.there)),
+    "Found": lambda each: "" if each.whole is None else sum(each.there),
+    "Linked after it": lambda each: "" if each.whole is None else each.linked,
+    "Not found": lambda each: ", ".join(each.missing),
+    "Of no item": lambda each: "" if each.whole is None else each.of_no_item,
 }

@@ -26,6 +26,7 @@ from sync.report.model import (
     RiskStory,
     Who,
 )
+from sync.report.readings import tracker_reads
 from sync.report.stories import control_story, item_story, risk_story
 
 _ITEM = "AI-"
@@ -53,7 +54,6 @@ def read(
     _refuse_unknown(tracker, trackers, named)
     readable = [each for each in events if not each.strange]
     log = _by_object(readable)
-    register = _register(store, framework)
     items = _items(store, log, period)
     found, accepted = pieces(readable, items, period.last, policy.evidence), acceptance_stories(readable, period.last)
     return _confined_if_asked(
@@ -61,7 +61,7 @@ def read(
             period,
             *head,
             items=tuple(_with_proof(items, found, accepted)),
-            controls=tuple(_controls(register, log, items.values())),
+            controls=tuple(_controls(_register(store, framework), log, items.values())),
             risks=tuple(_risks(log, items.values(), {each.id: each.statement for each in store.ask(risks.everything)})),
             acceptances=accepted,
             evidence=found,
@@ -72,6 +72,7 @@ def read(
             framework=framework,
             tracker=tracker,
             known=known,
+            reads=tracker_reads(readable, period, tracker),
         )
     )
 

@@ -304,13 +304,32 @@ class Policy:
 
 
 @dataclass(frozen=True, slots=True)
+class TrackerRead:
+    """How a tracker was read in a period: so many times, the `last` time, and when all of it was looked at, the last
+    time as well (`whole`, `None` for never).
+
+    Of that time: so many tickets were `there` on each page, `linked` once the run was over, which items' tickets were
+    not found (`missing`), and how many marked tickets were of no item.
+    """
+
+    tracker: str
+    count: int
+    last: Event
+    whole: Event | None
+    there: tuple[int, ...] = ()
+    linked: int = 0
+    missing: tuple[str, ...] = ()
+    of_no_item: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class Book:
     """A period as the ledger tells it up to record `position`, whose hash is `head`.
 
     `items` are all that there were by its end, in the order of their refs. Without a `framework` or a `tracker` that it
     is confined to, `events` are all the records of what happened by then; `later` counts those of what happened after.
     `strange` are all records, of whatever time, that this program does not write so. `known` is the day on which the
-    newest record was written.
+    newest record was written, and `reads` is how each tracker was read in the period.
     """
 
     period: Period
@@ -328,6 +347,7 @@ class Book:
     framework: str = ""
     tracker: str = ""
     known: date | None = None
+    reads: tuple[TrackerRead, ...] = ()
 
     @property
     def open_end(self) -> str:

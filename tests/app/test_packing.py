@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 import stat
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +18,7 @@ from sync.report import verify
 from tests.app.conftest import Answer, Line, Office
 from tests.app.test_signing import Audit, rearm, signing
 from tests.databases import disarm, plant, raw
+from tests.e2e.auditor import Tables
 
 DAYS = ("--from", "2020-01-01", "--to", "2099-12-31")
 
@@ -201,6 +203,37 @@ def test_a_pack_has_a_page_to_open_and_shows_only_what_was_asked_for(auditor: Au
     assert ["<svg" in page for page in pages] == [True, True]
     line("audit", "sign")
     assert auditor.anchored("part.zip").code == 0
+
+
+def test_whether_every_linked_ticket_was_there_is_answered_by_the_last_reading_that_asked_for_all(
+    office: Office,
+) -> None:
+    auditor = Auditor(signing(office.line))
+    for title in ("Rotate the keys", "Close the port"):
+        office.line.add(title)
+    office.line.json("sync")
+    office.line("item", "edit", "AI-1", "--title", "Rotate every key")
+    office.line.json("sync")
+
+    def missed(name: str) -> list[str]:
+        auditor.gets(name)
+        with ZipFile(name) as pack:
+            pack.extractall(folder := office.line.folder / name.removesuffix(".zip"))
+        return Tables.of(folder).not_read()
+
+    assert missed("before.zip") == [office.tracker.name], "nobody asked for all since there are tickets"
+    office.line.json("sync", "--full")
+    assert missed("after.zip") == []
+    assert auditor.anchored("after.zip").code == 0
+    assert office.line("report", "md", *DAYS, "--out", "board.md").code == 0
+    board = re.search(
+        r"## What the trackers showed\n(.*?)\n## ", Path("board.md").read_text(encoding="utf-8"), re.DOTALL
+    )
+    page = re.search(r'<h2 id="readings">.*?</table>', (office.line.folder / "after/index.html").read_text(), re.DOTALL)
+    assert board is not None
+    assert page is not None
+    assert re.search(r"eng\S*jira \|.*\| 2 \| 2 \| 2 \|  \| 0 \|", board[1])
+    assert '<td>2</td>\n<td class="number">2</td><td class="number">2</td>\n<td>none</td>' in page[0]
 
 
 def test_a_file_of_evidence_that_is_gone_is_told_and_not_left_out_silently(auditor: Auditor) -> None:

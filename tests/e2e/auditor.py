@@ -3,7 +3,7 @@
 import csv
 import hashlib
 import json
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import date
@@ -138,16 +138,17 @@ class Tables:
         return [(reading["sha256"], _accounted(reading)) for reading in readings]
 
     def not_read(self) -> list[str]:
-        """The trackers that did not show every linked ticket, and nothing else, when they were last asked."""
-        linked = self._completeness["items"]["linked"]["by_tracker"]
-        last = {name: readings[-1] for name, readings in self._completeness["trackers"].items()}
-        return [
-            name
-            for name in sorted(linked.keys() | last.keys())
-            if name not in last
-            or (last[name]["linked"], last[name]["missing"], last[name]["of_no_item"]["count"]) != (linked[name], [], 0)
-            or sum(last[name]["there"]) != linked[name]
-        ]
+        """The trackers that did not show every linked ticket, and nothing else, when last asked for all; or never were.
+
+        Most readings ask only for what is new: those say of `there` that nobody looked.
+        """
+        linked = Counter(self._completeness["items"]["linked"]["by_tracker"])
+        asked = {
+            name: [reading for reading in readings if reading["there"] is not None][-1:]
+            for name, readings in self._completeness["trackers"].items()
+        }
+        shown = {name: [_found(reading) for reading in last] for name, last in asked.items()}
+        return [name for name in sorted({*linked, *asked}) if shown.get(name) != [(linked[name],) * 2]]
 
     @cached_property
     def _completeness(self) -> Any:
@@ -213,6 +214,12 @@ def _is_open(rows: list[Row], day: str) -> bool:
         elif row["action"] == "item.changed" and row["field"] == "accepted":
             until = json.loads(row["after"])["until"] if row["after"] else ""
     return status in ("open", "in_progress") or (status == "accepted_as_risk" and until < day)
+
+
+def _found(reading: Any) -> tuple[int, int]:
+    """How many tickets are linked by a reading, and how many it found; -1 where it lacked some, or found others too."""
+    is_all = not reading["missing"] and not reading["of_no_item"]["count"]
+    return reading["linked"], sum(reading["there"]) if is_all else -1
 
 
 def _accounted(reading: Any) -> int:

@@ -15,6 +15,7 @@ from state.errors import Damaged
 from state.lease import this_process
 from state.model import HoldKind, Status
 from state.ticket import Activity, ActivityKind, Category, Cursor, Draft, Gone, Missing, Ticket, TicketRef
+from sync import gather
 from sync.engine import Report
 from sync.settle import settle
 from tests.databases import raw
@@ -264,6 +265,23 @@ def test_a_quiet_run_records_no_reading_but_the_daily_look_at_which_tickets_are_
     world.sync()
     assert [record.told["action"] for record in world.store.log(since=before)] == ["tracker.read"]
     assert readings(world)[-1]["there"] == [1]
+
+
+def test_a_full_reading_records_how_many_tickets_it_found_of_those_that_the_feed_told_of_and_of_each_chunk(
+    world: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(gather, "CHUNK", 2)
+    items = [world.add(f"Rotate key {number}") for number in range(6)]
+    world.sync()
+    world.clock.sleep(600)
+    world.sync()
+    world.sync(full=True)
+    assert readings(world)[-1]["there"] == [2, 2, 2]
+    world.far.edit(world.link(items[0].ref).ref, title="Other")
+    world.far.delete(world.link(items[5].ref).ref, Gone.NOT_FOUND)
+    world.sync(full=True)
+    told = readings(world)[-1]
+    assert (told["there"], told["linked"], told["missing"]) == ([1, 2, 2, 0], 6, [items[5].ref])
 
 
 def audited(world: Any, *, hours: int = 25) -> Report:
