@@ -128,10 +128,11 @@ class Notary:
     def fork(self, because: Because, without: Collection[str] = ()) -> Signed:
         """Begin the ledger anew under another name, after the database was put back to an earlier state.
 
-        Its first record says what is given up: all that was signed beyond the newest checkpoint that still agrees. It
-        is signed in the same transaction. Every anchor is asked for all that it keeps, but for those to do `without`.
-        Raises `Tampered` where the ledger goes on from what was signed, so that there is nothing to give up, and where
-        it contradicts itself; `StateError` where an anchor cannot be asked.
+        Its first record says what is given up: all that was signed beyond the newest checkpoint that still agrees, up
+        to the last, whose size and root it carries. It is signed in the same transaction. Every anchor is asked for all
+        that it keeps, but for those to do `without`. Raises `Tampered` where the ledger goes on from what was signed,
+        so that there is nothing to give up, and where it contradicts itself; `StateError` where an anchor cannot be
+        asked.
         """
         kept = self._every(without)
         with self.store.writing() as w:
@@ -143,10 +144,11 @@ class Notary:
             if court.verdict.ok:
                 raise Tampered("the ledger goes on from every checkpoint known here, so there is nothing to give up")
             heads, agreed = [point.head for point in court.points], court.verdict.agreed
-            last = max(heads, key=_age).origin
+            last = max(heads, key=_age)
             checkpoints.drop(w.connection, agreed)
-            before = {"origin": last, "size": max(head.size for head in heads), "agreed": agreed}
-            origin = next_epoch(self._name, last)
+            before = {"origin": last.origin, "size": max(head.size for head in heads), "agreed": agreed}
+            before["checkpoint"] = {"size": last.size, "root": last.root.hex()}
+            origin = next_epoch(self._name, last.origin)
             w.ledger.note(FORKED, LEDGER, because, before=before, after={"origin": origin})
             w.ledger.append(w.connection)
             new = self._note(origin, verify(w.connection), self.keys)

@@ -162,6 +162,27 @@ def test_after_a_restore_that_somebody_wrote_to_before_it_was_seen_the_ledger_go
     assert (fork.agreed, fork.size, fork.seq) == (5, 7, 9)
 
 
+def test_the_record_of_a_new_beginning_carries_the_last_checkpoint_that_is_given_up(desk: Desk) -> None:
+    signed(desk, 5, 2)
+    [*_, last] = desk.kept()
+    desk.put_back(5)
+    desk.fork("the disk broke")
+    [forked] = desk.store.log(["ledger"])
+    checkpoint_ = {"size": 7, "root": last.root.hex()}
+    assert forked.told["before"] == {"origin": KEY.name, "size": 7, "agreed": 5, "checkpoint": checkpoint_}
+    assert desk.judged(epoch=2).conclusion is Conclusion.ANCHORED
+
+
+def test_a_record_of_a_new_beginning_without_that_checkpoint_is_understood_as_before(desk: Desk) -> None:
+    signed(desk, 5, 2)
+    desk.put_back(5)
+    after = {"origin": f"{KEY.name}/epoch-2"}
+    desk.plant("ledger.forked", {"origin": KEY.name, "size": 7, "agreed": 5}, after)
+    desk.add(desk.head(after["origin"]), [KEY], "anew")
+    found = desk.judged(epoch=2)
+    assert (found.conclusion, [fork.size for fork in found.given_up]) == (Conclusion.ANCHORED, [7])
+
+
 def test_the_same_copy_put_back_twice_goes_on_twice(desk: Desk) -> None:
     signed(desk, 5, 4)
     desk.put_back(5)
