@@ -37,7 +37,7 @@ def pack(shell: Shell, asked: Asked, out: Path) -> int:
         about = asked.about(position, f"counterfoil {version('counterfoil')}")
         proof = Proof(told.connection, position, asked, vault(config))
         book, found = told.book, told.found
-        proofs = proof.members(_stamps(config), _shown(book), book.strange)
+        proofs = proof.members(_stamps(config), _shown(book), book.strange, book.left_out)
         members = chain(proofs, readable(book, drawn(book)))
         with whole(out, OWNER) as file:
             made = bundle.write(file, members, about, key, lambda done, total: tell("writing", done, total))
@@ -51,6 +51,7 @@ def pack(shell: Shell, asked: Asked, out: Path) -> int:
         "signer": None if key is None else key.public.name,
         "missing": proof.exhibits.missing,
         "redacted": len(proof.redactions.gone),
+        "left_out": book.left_out,
         "strange": [each.seq for each in book.strange],
         "complaints": told.silent,
     }

@@ -46,6 +46,9 @@ class Told:
     @property
     def doubts(self) -> Iterator[str]:
         """What whoever hands a report on should know of it."""
+        if self.book.framework or self.book.tracker:
+            whole = show.counted(self.book.left_out + len(self.book.items), "item")
+            yield f"Left out, since it is confined: {self.book.left_out:,} of {whole}"
         if strange := self.book.strange:
             which = ", ".join(f"{each.seq:,}" for each in strange[:_NAMED])
             many = show.counted(len(strange), "record")

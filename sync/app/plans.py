@@ -35,6 +35,7 @@ def write(shell: Shell, asked: Asked, out: Path, form: Form, ending: str) -> int
         "open": len(items) - done,
         "closed": done,
         "records": book.position,
+        "left_out": book.left_out,
         "strange": [each.seq for each in book.strange],
         "complaints": told.silent,
     }

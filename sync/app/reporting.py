@@ -78,6 +78,7 @@ def _written(shell: Shell, told: Told, folder: Path, members: Iterable[Member]) 
         "files": files,
         "records": book.position,
         "items": len(book.told),
+        "left_out": book.left_out,
         "strange": [each.seq for each in book.strange],
         "complaints": told.silent,
     }

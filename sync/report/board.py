@@ -29,6 +29,7 @@ def _json(book: Book) -> Iterator[bytes]:
         "as_known_on": None if book.known is None else str(book.known),
         "open_end": book.open_end or None,
         "parameters": {"framework": book.framework, "tracker": book.tracker},
+        "left_out": book.left_out,
         "ledger": {"records": book.position, "head": book.head},
         "summary": {name.replace(" ", "_"): count for name, count in figures.summary(book).items()},
     }
@@ -52,6 +53,8 @@ def _markdown(book: Book) -> Iterator[str]:
     days, only = book.period, {"framework": book.framework, "tracker": book.tracker}
     yield f"# Compliance record, {days.first} to {days.last}\n\n"
     yield from (f"Confined to the {name} {_words(said)}.\n\n" for name, said in only.items() if said)
+    if any(only.values()):
+        yield f"{book.left_out:,} of {book.left_out + len(book.items):,} items are left out by that.\n\n"
     yield f"From the ledger up to record {book.position:,}, which has the hash `{book.head}`. "
     yield "Times are UTC. This is a copy for reading, without proofs: what counts is the ledger.\n"
     if book.known is not None:

@@ -61,7 +61,7 @@ def read(
             period,
             *head,
             items=tuple(_with_proof(items, found, accepted)),
-            controls=tuple(_controls(_register(store, framework), log, items.values())),
+            controls=tuple(_controls(_register(store, framework, items.values()), log, items.values())),
             risks=tuple(_risks(log, items.values(), {each.id: each.statement for each in store.ask(risks.everything)})),
             acceptances=accepted,
             evidence=found,
@@ -181,10 +181,10 @@ def _is_begun(ref: str, log: Log) -> bool:
     return ref.startswith(_ITEM) and any(event.action == "item.created" for event in log[ref])
 
 
-def _register(store: Known, framework: str) -> list[tuple[Control, Framework]]:
+def _register(store: Known, framework: str, items: Iterable[ItemStory]) -> list[tuple[Control, Framework]]:
     """The controls of the register that are shown, each with its framework."""
     frameworks = {each.id: each for each in store.ask(controls.frameworks)}
-    if framework and framework not in frameworks:
+    if framework and framework not in frameworks and not any(_names(framework, i.values["controls"]) for i in items):
         raise StateError(f"no framework is called {framework}; see `counterfoil framework list`")
     return [(c, frameworks[c.framework]) for c in store.ask(controls.controls, framework or None)]
 
@@ -218,10 +218,17 @@ def _naming(items: Iterable[ItemStory], field: str) -> dict[str, set[str]]:
     return found
 
 
+def _names(framework: str, names: Iterable[str]) -> bool:
+    """Whether one of these names of controls says that it is of the framework, registered or not."""
+    return any(folded(name).startswith(f"{folded(framework)}:") for name in names)
+
+
 def _confined(book: Book) -> Book:
-    """What of a book is about the framework's controls and the tracker's tickets."""
-    named = {ref for control in book.controls for ref in control.items} if book.framework else None
-    items = [each for each in book.items if named is None or each.ref in named]
+    """What of a book is about the framework's controls, by the register or by name, and the tracker's tickets."""
+    items: Sequence[ItemStory] = book.items
+    if book.framework:
+        named = {ref for control in book.controls for ref in control.items}
+        items = [i for i in items if i.ref in named or _names(book.framework, i.values["controls"])]
     if book.tracker:
         items = [each for each in items if any(t.tracker == book.tracker for t in each.tickets)]
     refs = {each.ref for each in items}
@@ -234,6 +241,13 @@ def _confined(book: Book) -> Book:
         items=tuple(items),
         risks=tuple(risks_),
         acceptances=tuple(each for each in book.acceptances if each.item in refs),
-        evidence=tuple(e for e in book.evidence if refs & set(e.items) or names & set(map(folded, e.controls))),
+        evidence=tuple(
+            e
+            for e in book.evidence
+            if refs & set(e.items)
+            or names & set(map(folded, e.controls))
+            or (book.framework and _names(book.framework, e.controls))
+        ),
         events=tuple(each for each in book.events if each.about in about),
+        left_out=len(book.items) - len(items),
     )

@@ -30,12 +30,13 @@ class Completeness:
     """The population at the end of a period, and what was read in it; fed with the records from the first on.
 
     The period begins at `since` and ends before `until`, both as records write times. Of the `strange`
-    records, by number, nothing is heard.
+    records, by number, nothing is heard. So many items are `left_out` of the tables, which are confined.
     """
 
     since: str
     until: str
     strange: Mapping[int, str] = field(default_factory=dict)
+    left_out: int = 0
     items: dict[str, _Item] = field(default_factory=dict)
     readings: dict[str, dict[str, list[dict[str, Any]]]] = field(
         default_factory=lambda: {intake.READ: {}, reading.READ: {}}
@@ -71,6 +72,7 @@ class Completeness:
             "unlinked": _group(rest, "by_reason"),
             "excluded": _group(excluded, "by_reason"),
             "by_source": Counter(item.source for item in self.items.values()),
+            "left_out": self.left_out,
         }
 
     def _read(self) -> dict[str, Any]:

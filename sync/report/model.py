@@ -327,7 +327,8 @@ class Book:
     """A period as the ledger tells it up to record `position`, whose hash is `head`.
 
     `items` are all that there were by its end, in the order of their refs. Without a `framework` or a `tracker` that it
-    is confined to, `events` are all the records of what happened by then; `later` counts those of what happened after.
+    is confined to, `events` are all the records of what happened by then; `later` counts those of what happened after,
+    and `left_out` the items that it is not confined to.
     `strange` are all records, of whatever time, that this program does not write so. `known` is the day on which the
     newest record was written, and `reads` is how each tracker was read in the period.
     """
@@ -348,6 +349,7 @@ class Book:
     tracker: str = ""
     known: date | None = None
     reads: tuple[TrackerRead, ...] = ()
+    left_out: int = 0
 
     @property
     def open_end(self) -> str:

@@ -60,14 +60,18 @@ class Proof:
     redactions: Redactions = field(default_factory=Redactions)
 
     def members(
-        self, stamp: Callable[[str], bytes | None], shown: Container[str] | None, strange: Iterable[Event]
+        self,
+        stamp: Callable[[str], bytes | None],
+        shown: Container[str] | None,
+        strange: Iterable[Event],
+        left_out: int = 0,
     ) -> Iterator[Member]:
         """All of it; `stamp` is as in `proofs`, `shown` the hashes of the files asked for, `None` for all.
 
-        `strange` are the records that this program does not write so.
+        `strange` are the records that this program does not write so, and so many items are `left_out` of the tables.
         """
         named = {each.seq: f"{each.action} of {each.about}" for each in strange}
-        whole = Completeness(self.asked.since, self.asked.until, named)
+        whole = Completeness(self.asked.since, self.asked.until, named, left_out)
         records = audit.log(lambda query: self.connection.execute(query).all())
         for page in chunks(islice(records, self.position.records), PAGE):
             self.redactions.hear(self.connection, page)

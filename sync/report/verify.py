@@ -863,6 +863,11 @@ def check_tables(pack: Pack, ledger: Ledger, say: list[str]) -> None:
         if len(seen) != most and not confined:
             raise Wrong(f"{name} shows {len(seen):,} rows, and the ledger has {most:,}")
         say.append(f"{name}: {len(seen):,} rows, as the ledger has them.")
+        left_out = pack.json("completeness.json")["items"].get("left_out", most - len(seen))
+        if name == "items.csv" and left_out != most - len(seen):
+            raise Wrong(f"completeness.json says that {left_out} items are left out, and it is {most - len(seen):,}")
+        if name == "items.csv" and confined:
+            say.append(f"Items left out of the tables, since they are confined: {left_out:,} of {most:,}.")
 
 
 def confined(manifest: dict[str, Any]) -> str:

@@ -46,6 +46,14 @@ class Auditor:
         return self.finds(name, "--checkpoints", str(self.audit.share))
 
 
+def unpacked(auditor: Auditor, name: str, *options: str) -> Path:
+    """The folder of a pack."""
+    auditor.gets(f"{name}.zip", *options)
+    with ZipFile(f"{name}.zip") as pack:
+        pack.extractall(name)
+    return auditor.line.folder / name
+
+
 @pytest.fixture
 def auditor(desk: Line) -> Auditor:
     audit = signing(desk)
@@ -205,6 +213,45 @@ def test_a_pack_has_a_page_to_open_and_shows_only_what_was_asked_for(auditor: Au
     assert auditor.anchored("part.zip").code == 0
 
 
+def test_an_item_that_names_its_framework_is_of_it_whether_or_not_the_register_has_the_control(
+    auditor: Auditor,
+) -> None:
+    line = auditor.line
+    (line.folder / "soc2.csv").write_text("code,title\nCC6.1,Access\n", encoding="utf-8")
+    assert line("framework", "add", "soc2.csv", "--id", "SOC2").code == 0
+    line.add("Encrypt the bucket", "--control", "CC6.1")
+    line.add("Watch the logs", "--control", "soc2:CC7.2")
+    line.add("Train the staff", "--control", "HIPAA:164.308")
+
+    def titles(framework: str) -> set[str]:
+        return {row["title"] for row in Tables.of(unpacked(auditor, framework, "--framework", framework)).rows["items"]}
+
+    assert titles("SOC2") == {"Encrypt the bucket", "Watch the logs"}
+    assert titles("HIPAA") == {"Train the staff"}
+    answer = line("audit", "pack", *DAYS, "--out", "none.zip", "--framework", "NIST")
+    assert (answer.code, "no framework is called NIST" in answer.err) == (2, True)
+
+
+def test_what_is_left_out_of_a_confined_pack_is_counted_on_the_page_in_the_answer_and_by_who_checks_it(
+    auditor: Auditor,
+) -> None:
+    line = auditor.line
+    line.add("Watch the logs", "--control", "SOC2:CC7.2")
+    folder = unpacked(auditor, "part", "--framework", "SOC2")
+    assert "<strong>2</strong> of\n3 items are left out by that." in (folder / "index.html").read_text(encoding="utf-8")
+    assert json.loads((folder / "completeness.json").read_bytes())["items"]["left_out"] == 2
+    assert "Items left out of the tables, since they are confined: 2 of 3." in auditor.anchored("part").out
+    for command in (("audit", "pack"), ("report", "md")):
+        asked = (*command, *DAYS, "--framework", "SOC2", "--out", f"again.{'zip' if command[0] == 'audit' else 'md'}")
+        assert "Left out, since it is confined: 2 of 3 items" in line(*asked).out
+        assert line.json(*asked)["left_out"] == 2
+    assert "2 of 3 items are left out by that." in Path("again.md").read_text(encoding="utf-8")
+    told = (folder / "completeness.json").read_text(encoding="utf-8")
+    (folder / "completeness.json").write_text(told.replace('"left_out": 2', '"left_out": 1'), encoding="utf-8")
+    answer = auditor.anchored("part")
+    assert (answer.code, "says that 1 items are left out, and it is 2" in answer.out) == (1, True), answer.out
+
+
 def test_whether_every_linked_ticket_was_there_is_answered_by_the_last_reading_that_asked_for_all(
     office: Office,
 ) -> None:
@@ -215,15 +262,11 @@ def test_whether_every_linked_ticket_was_there_is_answered_by_the_last_reading_t
     office.line("item", "edit", "AI-1", "--title", "Rotate every key")
     office.line.json("sync")
 
-    def missed(name: str) -> list[str]:
-        auditor.gets(name)
-        with ZipFile(name) as pack:
-            pack.extractall(folder := office.line.folder / name.removesuffix(".zip"))
-        return Tables.of(folder).not_read()
-
-    assert missed("before.zip") == [office.tracker.name], "nobody asked for all since there are tickets"
+    assert Tables.of(unpacked(auditor, "before")).not_read() == [office.tracker.name], (
+        "nobody asked for all since there are tickets"
+    )
     office.line.json("sync", "--full")
-    assert missed("after.zip") == []
+    assert Tables.of(unpacked(auditor, "after")).not_read() == []
     assert auditor.anchored("after.zip").code == 0
     assert office.line("report", "md", *DAYS, "--out", "board.md").code == 0
     board = re.search(
