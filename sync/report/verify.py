@@ -311,13 +311,15 @@ def commitments(value: Any) -> Iterator[str]:
 
 
 WHAT = ("at", "recorded", "object", "action", "field", "before", "after", "reason")
+FURTHER = re.compile("([;\t\r\n][\" ]*)'(?=[=+\\-@＝＋－＠])")
 WHO = {"person_kind": "kind", "account": "account", "name": "name", "system": "system"}
 
 
 def brief(values: list[Any]) -> bytes:
-    """Eight bytes for what a table says of a record in its cells, or a record of itself, beyond an apostrophe ahead."""
+    """Eight bytes for what cells say of a record, or a record of itself, but for apostrophes that ward off formulas."""
     cells = ["" if v is None else v if isinstance(v, str) else SHOWN_AS.encode(v) for v in values]
-    return hashlib.sha256(WRITE.encode([each.removeprefix("'") for each in cells]).encode()).digest()[:8]
+    cells = [FURTHER.sub(r"\1", each.removeprefix("'")) for each in cells]
+    return hashlib.sha256(WRITE.encode(cells).encode()).digest()[:8]
 
 
 def in_words(value: Any, texts: dict[bytes, str]) -> Any:

@@ -3,6 +3,7 @@
 import csv
 import hashlib
 import json
+import re
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -19,6 +20,7 @@ TOUCHES = {"comment.received": "comment", "comment.edited": "comment", "comment.
 }
 _TOLD = ("at", "recorded", "object", "action", "field", "before", "after", "reason", "account", "name")
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
+_FURTHER = re.compile('([;\t\r\n][" ]*)(?=[=+\\-@＝＋－＠])')
 MATTERS = ("title", "description", "priority", "owner", "due_date", "controls", "risks")
 
 
@@ -199,6 +201,7 @@ def _cell(value: Any) -> str:
         if value is None or isinstance(value, str)
         else json.dumps(value, ensure_ascii=False, sort_keys=True)
     )
+    text = _FURTHER.sub(r"\1'", text)
     return f"'{text}" if text.startswith(_FORMULA) else text
 
 

@@ -171,7 +171,7 @@ def test_one_byte_that_was_altered_is_told(audited: Audit, tmp_path: Path, name:
 @pytest.mark.parametrize("name", ["ledger.jsonl", "events.csv"])
 def test_what_was_altered_with_the_list_of_files_is_told(audited: Audit, tmp_path: Path, name: str) -> None:
     shutil.copytree(audited.tables.folder, tmp_path / "pack")
-    alter(file := tmp_path / "pack" / name, b'resolved",' if name.endswith("jsonl") else b",resolved,")
+    alter(file := tmp_path / "pack" / name, b'resolved",' if name.endswith("jsonl") else b',"resolved",')
     manifest = json.loads((tmp_path / "pack" / "manifest.json").read_bytes())
     manifest["files"][name]["sha256"] = sha256(file.read_bytes()).hexdigest()
     (tmp_path / "pack" / "manifest.json").write_text(json.dumps(manifest), encoding="utf-8")
