@@ -119,7 +119,7 @@ class Redactions:
 
     def hear(self, connection: Connection, page: Sequence[AuditRecord]) -> None:
         """A page of records."""
-        named = [(each.seq, hash_) for each in page for hash_ in salted.named_in(each.body)]
+        named = dict.fromkeys((each.seq, hash_) for each in page for hash_ in salted.named_in(each.body))
         here = salted.held(connection, {hash_ for _, hash_ in named})
         for seq, hash_ in named:
             if hash_ not in here:

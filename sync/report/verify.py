@@ -559,7 +559,7 @@ class Ledger:
         self.shown += brief([*(told[name] for name in WHAT), *(told["actor"][name] for name in WHO.values())])
         self.due += body["at"] < self.account.until
         self.account.hear(told)
-        for each in commitments(body) if hides else ():
+        for each in dict.fromkeys(commitments(body)) if hides else ():
             if bytes.fromhex(each) not in self._texts:
                 self.gone.setdefault(each, []).append(seq)
         recorded = datetime.fromisoformat(body["recorded"][:-1])
@@ -821,7 +821,8 @@ def check_counts(pack: Pack, ledger: Ledger, say: list[str]) -> None:
         raise Wrong("completeness.json is not as the ledger has it: the counts")
     if account.read != {"source.read": told["sources"], "tracker.read": told["trackers"]}:
         raise Wrong("completeness.json is not as the ledger has it: what was read of sources and trackers")
-    if pack.json("redactions.json") != [{"hash": each, "records": ledger.gone[each]} for each in sorted(ledger.gone)]:
+    gone = [(each["hash"], [*dict.fromkeys(each["records"])]) for each in pack.json("redactions.json")]
+    if gone != sorted(ledger.gone.items()):
         raise Wrong("redactions.json does not list the personal texts that are not here")
     if strange := sorted(told.get("strange", {}), key=int):
         say.append(f"Listed as none of the program's: {len(strange):,}, records {', '.join(strange[:SHOWN])}.")

@@ -177,6 +177,22 @@ def test_what_was_erased_is_told_of_and_what_is_gone_without_that_is_found(audit
     assert (found.code, "a personal text that is not here, and no record erased it" in found.out) == (1, True)
 
 
+def test_a_record_that_stands_twice_for_a_text_that_was_erased_is_listed_once(auditor: Auditor) -> None:
+    line = auditor.line
+    made = json.loads(raw(line.url, "SELECT body FROM audit WHERE seq = 1")[0][0])
+    twice = {"owner": made["after"]["owner"], "by": made["after"]["owner"]}
+    plant(line.url, [made | {"action": "comment.added", "object": "AI-000001", "after": twice}])
+    line("item", "edit", "AI-1", "--owner", "omar@acme.example")
+    line("person", "erase", "mia@acme.example", "--reason", "she asked for it")
+    [gone] = json.loads((unpacked(auditor, "one") / "redactions.json").read_bytes())
+    assert gone["records"] == [1, 4, 5]
+    assert auditor.anchored("one.zip").code == 0
+    folder = unpacked(auditor, "earlier")
+    told = json.dumps([gone | {"records": [1, 4, 4, 5]}])
+    (folder / "redactions.json").write_text(told, encoding="utf-8")
+    assert "redactions.json is not as it was" in auditor.anchored("earlier").out, "but for the list of files it is well"
+
+
 def test_a_pack_holds_all_that_proves_it(auditor: Auditor) -> None:
     answer = auditor.gets()
     with ZipFile("pack.zip") as pack:
