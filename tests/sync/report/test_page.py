@@ -141,6 +141,17 @@ def test_a_page_can_be_heard_and_printed(past: Past, told: Callable[[], Book]) -
     assert {(f["href"] or "")[1:] for _, f in tags.found if (f.get("href") or "").startswith("#")} <= places
 
 
+def test_in_print_refs_and_dates_are_whole_and_the_numbers_stand_under_their_heading(
+    past: Past, told: Callable[[], Book]
+) -> None:
+    year(past.store, past, 6)
+    text = drawn(told())
+    assert ".ref, td.time { overflow-wrap: normal; }" in text
+    assert re.findall(r"<t[hd][^>]*>\s*(?:AI|RA|EV)-[0-9]", re.sub(r'<th scope="row" class="ref">', "", text)) == []
+    assert re.search(r'<div class="together">\n<h2 id="summary">(?:(?!</div>).)*<ul class="summary">', text, re.DOTALL)
+    assert re.search(r"figure, tr, \.together, [^{]*\{ break-inside: avoid; \}", text)
+
+
 def test_each_item_of_the_period_has_its_story(past: Past, told: Callable[[], Book]) -> None:
     past.programme()
     ref = past.item("Close port 22")
