@@ -13,6 +13,7 @@ import pytest
 from jinja2 import Environment
 
 from state.model import Priority
+from sync.report import figures
 from sync.report.book import read
 from sync.report.charts import charts
 from sync.report.model import Book, Period, Policy, Right
@@ -150,6 +151,20 @@ def test_in_print_refs_and_dates_are_whole_and_the_numbers_stand_under_their_hea
     assert re.findall(r"<t[hd][^>]*>\s*(?:AI|RA|EV)-[0-9]", re.sub(r'<th scope="row" class="ref">', "", text)) == []
     assert re.search(r'<div class="together">\n<h2 id="summary">(?:(?!</div>).)*<ul class="summary">', text, re.DOTALL)
     assert re.search(r"figure, tr, \.together, [^{]*\{ break-inside: avoid; \}", text)
+
+
+def test_what_the_chart_counts_and_the_numbers_do_not_is_explained_beneath_it(
+    past: Past, told: Callable[[], Book]
+) -> None:
+    past.programme()
+    ref = past.item()
+    past.resolve(ref)
+    past.reopen(ref)
+    book = told()
+    closed = sum(map(sum, figures.closed(book).values.values()))
+    assert (figures.summary(book)["resolved in the period"], closed) == (0, 1)
+    whole = b"".join(next(pages(book, charts(book), proofs=True)).content).decode()
+    assert "if it is still resolved when the period ends: what was opened again later" in whole
 
 
 def test_each_item_of_the_period_has_its_story(past: Past, told: Callable[[], Book]) -> None:
