@@ -15,7 +15,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cache, partial
+from io import BytesIO
 from pathlib import Path
+from zipfile import ZipFile
 
 import httpx
 from cryptography.hazmat.primitives import serialization
@@ -23,6 +25,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 
 from connectors.sandbox.__main__ import load
 from connectors.sandbox.server import SandboxServer
+from state.checkpoint import SigningKey
 from sync.watched import CRASH_POINTS
 from tests import program
 from tests.campaigns.eavesdropper import MODES, Eavesdropper, known_of, spellings
@@ -35,17 +38,21 @@ FULL = 100
 
 _PIECE = 12
 _SQLITE = 'url = "sqlite:///counterfoil.db"'
-_LEFT_ALONE = {"counterfoil.toml", "token", "app.pem", ".netrc", "credentials", "mode"}
+_LEFT_ALONE = {"counterfoil.toml", "token", "app.pem", "audit.key", "bucket.secret", ".netrc", "credentials", "mode"}
 
 
 @dataclass(frozen=True)
 class Plant:
-    """One way in: `lines` of the tracker's table, of `[state]`, variables and files, with `{secret}` where it goes."""
+    """One way in: lines of the tracker's table, of `[state]` and `[audit]`, variables and files.
+
+    `{secret}` stands where it goes in, and `{signing}` where a key that signs does.
+    """
 
     name: str
     lines: str = 'token_file = "token"'
     kind: str = "github"
     state: str = _SQLITE
+    audit: str = ""
     variables: Mapping[str, str] = field(default_factory=dict)
     files: Mapping[str, str] = field(default_factory=dict)
     before: str = ""
@@ -58,6 +65,10 @@ _ENV, _FILE, _NONE = 'token_env = "WORK_TOKEN"', 'token_file = "token"', ""
 _GOOD = {"token": "{secret}"}
 _APP = 'app_id = 1001\ninstallation_id = 2002\nprivate_key_file = "app.pem"'
 _PG = "postgresql+psycopg://"
+_SIGNED = '[audit]\nkey_file = "audit.key"\n[[audit.anchors]]\nname = "away"\n'
+_BUCKET = _SIGNED + 'kind = "bucket"\nurl = "https://127.0.0.1:1/acme"\nretain_days = 1\naccess_key = "AKIA"\n'
+_STAMPS = _SIGNED + 'kind = "timestamp"\nurl = "https://me:{secret}@127.0.0.1:1/"\npath = "."\nroots = ["items.csv"]'
+_SIGNS = {"token": "{other}", "audit.key": "{signing}\n"}
 PLANTS = (
     Plant("token in a variable", _ENV, variables={"WORK_TOKEN": "{secret}"}),
     Plant("token in a file, a line end behind it", files={"token": "{secret}\n"}),
@@ -125,8 +136,36 @@ PLANTS = (
     ),
     Plant("password in .netrc", files={".netrc": "machine 127.0.0.1 login me password {secret}\n", "token": "{other}"}),
     Plant("a cookie that the tracker sets", files={"token": "{other}"}),
+    Plant("key that signs in a file", files=_SIGNS, audit=_SIGNED + 'kind = "log"'),
+    Plant(
+        "key that signs in a variable",
+        files={"token": "{other}"},
+        audit='[audit]\nkey_env = "SIGNING"',
+        variables={"SIGNING": "{signing}"},
+    ),
+    Plant("key that signs in key_file", files={"token": "{other}"}, audit='[audit]\nkey_file = "{signing}"'),
+    Plant("key that signs in public_keys", files={"token": "{other}"}, audit='[audit]\npublic_keys = ["{signing}"]'),
+    Plant(
+        "key that signs, cut off",
+        files={"token": "{other}", "audit.key": "{signing}{secret}"},
+        audit=_SIGNED + 'kind = "log"',
+    ),
+    Plant(
+        "secret of a bucket in a file",
+        files={**_SIGNS, "bucket.secret": "{secret}"},
+        audit=_BUCKET + 'secret_file = "bucket.secret"',
+    ),
+    Plant(
+        "secret and session of a bucket in variables",
+        files=_SIGNS,
+        audit=_BUCKET + 'secret_env = "BUCKET"\nsession_env = "SESSION"',
+        variables={"BUCKET": "{secret}", "SESSION": "{other}"},
+    ),
+    Plant("secret of a bucket in secret_env", files=_SIGNS, audit=_BUCKET + 'secret_env = "{secret}"'),
+    Plant("password in the address of a time-stamp authority", files=_SIGNS, audit=_STAMPS),
 )
 
+_PERIOD = ("--from", "2026-01-01", "--to", "2036-12-31")
 _FLAGS = ((), ("--json",), ("-v",), ("--log-format", "json", "-v"))
 _COMMANDS = (
     ("init",),
@@ -147,6 +186,12 @@ _COMMANDS = (
     ("holds", "settle", "H-1", "--take", "item", "--reason", "because"),
     ("audit", "log"),
     ("audit", "verify"),
+    ("audit", "key"),
+    ("audit", "sign"),
+    ("evidence", "add", "1", "items.csv"),
+    ("audit", "pack", *_PERIOD, "--out", "pack.zip"),
+    ("report", "json", *_PERIOD, "--out", "board.json"),
+    ("report", "html", *_PERIOD, "--out", "board.html"),
     ("state", "copy", "--to", "sqlite:///elsewhere.db", "--dry-run"),
 )
 
@@ -196,6 +241,7 @@ class Planted:
         words = {name: "".join(dice.choices(string.ascii_letters + string.digits, k=32)) for name in names}
         words |= {"secret": words["secret"] + plant.odd, "key": _key(), "port": str(port)}
         words["quoted"] = spellings(words["secret"])[1]
+        words["signing"] = SigningKey.made("acme.example/ledger", dice.randbytes(32)).written
         self = cls(plant, folder, port, dice, words)
         for name, text in plant.files.items():
             (folder / name).write_text(text.format(**words))
@@ -215,7 +261,7 @@ class Planted:
         }[self.plant.kind]
         own = '[safety]\nvisibility_wait_seconds = 0\n[[routes]]\ntracker = "work"\n'
         tracker = f'[trackers.work]\nurl = "{self.plant.url}"\n{table}\n{self.plant.lines}\n'
-        return f"{own}[state]\n{self.plant.state}\n{tracker}".format(**self.words)
+        return f"{own}[state]\n{self.plant.state}\n{tracker}\n{self.plant.audit}".format(**self.words)
 
     def server(self) -> SandboxServer:
         """The tracker, which takes each secret for a good token."""
@@ -262,6 +308,7 @@ class Planted:
     def marks(self) -> set[bytes]:
         """What must be nowhere: any spelling of what was planted, given or seen, and any piece of what is random."""
         lines = [line for line in self.words["key"].splitlines() if not line.startswith("-")]
+        lines.append(self.words["signing"].rpartition("+")[2])
         planted = [self.words[name] for name in ("secret", "other", "bought", "cookie")] + lines
         pieces = [text[at : at + _PIECE] for text in planted for at in range(0, max(1, len(text) - _PIECE), 5)]
         seen = [each for credentials in self.heard() for each in known_of(credentials)]
@@ -276,6 +323,7 @@ class Planted:
         """Where a secret was found, and how many bytes were searched."""
         kept = [path for path in self.folder.rglob("*") if path.is_file() and path.name not in _LEFT_ALONE]
         places = {str(path.relative_to(self.folder)): path.read_bytes() for path in kept}
+        places |= {f"{name}/{member}": data for name in [*places] for member, data in _packed(places[name])}
         places |= {f"{number}: {run.splitlines()[0]}": run.encode() for number, run in enumerate(said)}
         marks = self.marks()
         found = [
@@ -291,6 +339,13 @@ class Planted:
         meant = "WORK_TOKEN" in self.plant.variables or self.plant.files.get("token", "").startswith("{secret}")
         shown = " ".join(each for credentials in self.heard() for each in known_of(credentials))
         return not meant and self.words["secret"] in shown
+
+
+def _packed(data: bytes) -> Iterator[tuple[str, bytes]]:
+    """What is in a file that packs others, by name."""
+    if data.startswith(b"PK"):
+        with ZipFile(BytesIO(data)) as pack:
+            yield from ((name, pack.read(name)) for name in pack.namelist())
 
 
 def _listed() -> str:

@@ -12,7 +12,11 @@ NAMES = [plant.name for plant in PLANTS]
 
 
 @pytest.mark.parametrize(
-    "name", ["token in token_env", "database password in the query", "database password where a port stands"]
+    "name",
+    [
+        *("token in token_env", "key that signs in public_keys"),
+        *("database password in the query", "database password where a port stands"),
+    ],
 )
 def test_a_secret_in_the_wrong_place_is_not_shown(root: Path, name: str) -> None:
     number = NAMES.index(name)
