@@ -38,4 +38,5 @@ def forecast(store: Store, tracker: Tracker, count: int, now: datetime) -> Forec
     hours, last = divmod(count - 1, most)
     begun = next_at(store, tracker, min(count, most), now)
     done_at = begun + hours * _HOUR + (last + 1) * _APART
-    return Forecast(tracker.name, count, most, done_at) if begun > now or hours else None
+    takes_long = begun > now or hours or count > (tracker.caps.content_per_minute or count)
+    return Forecast(tracker.name, count, most, done_at) if takes_long else None

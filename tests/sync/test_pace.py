@@ -147,6 +147,12 @@ def test_a_plan_foretells_when_all_is_there_if_the_hours_budget_does_not_do(worl
     assert abs(rest.done_at - told.done_at) < timedelta(minutes=1)
 
 
+def test_a_plan_foretells_too_what_takes_more_than_a_minute(world: Any) -> None:
+    slow(world, minute=80, hour=500, items=100)
+    (told,) = world.plan().forecasts
+    assert timedelta(seconds=99) <= told.done_at - world.clock.now <= timedelta(minutes=2)
+
+
 def test_what_a_budget_takes_at_once_needs_no_forecast(world: Any) -> None:
     slow(world, minute=80, hour=10, items=10)
     assert world.plan().forecasts == ()
