@@ -344,10 +344,11 @@ class JiraIssues:
 
     def _relabelled(self, ident: str, patch: Patch, answer: Json) -> Json:
         """The issue, with its labels set as a whole where the server did not add and remove them one by one."""
-        answer = answer if read.mapping(answer.get("fields")) else self._read(ident)
-        there = read.labels(read.mapping(answer.get("fields")))
+        answer = answer if "labels" in read.mapping(answer.get("fields")) else self._read(ident)
+        fields = read.mapping(answer.get("fields"))
+        there = read.labels(fields)
         left = (there | {*write.added_labels(patch)}) - {*patch.remove_labels}
-        if left == there:
+        if left == there or "labels" not in fields:
             return answer
         self._client.put(f"issue/{ident}", {"fields": {"labels": sorted(left)}})
         return self._read(ident)

@@ -350,6 +350,15 @@ def test_data_center_reads_each_directly_where_its_search_refuses() -> None:
     assert len([t for t in jira.fetch(refs, known=dict.fromkeys(("10001", "10002"), "1")) if t.ref in refs]) == 2
 
 
+@pytest.mark.parametrize("read", [{"labels": ["theirs", "a"]}, {}])
+def test_labels_that_an_answer_does_not_tell_are_read_and_never_taken_for_none(read: dict[str, Any]) -> None:
+    bare = {"id": "10001", "key": "SEC-1", "fields": {"summary": "Old", "updated": "2026-11-20T10:00:00Z"}}
+    shown = bare | {"fields": bare["fields"] | read}  # type: ignore[operator]
+    jira, server = tracker({"PUT issue/10001": bare, "GET issue/10001": shown})
+    jira.update(TicketRef("eng", "10001"), Patch(add_labels=("a",)), seen="")
+    assert [sent for sent in server.sent("PUT issue/10001") if "labels" in sent.get("fields", {})] == []
+
+
 def test_adopting_plants_label_and_property() -> None:
     labels = [MARK, f"cf-{marker().key}"]
     jira, server = tracker({"PUT issue/10001": issue(1, creator={"accountId": "mia"}, labels=labels)})
