@@ -10,6 +10,7 @@ from random import Random
 from connectors.sandbox.far_side import OURS
 from connectors.sandbox.memory import CAPS
 from connectors.sandbox.memory_bench import MemoryEngineer
+from state.model import HoldKind
 from state.ticket import ActivityKind
 from tests.campaigns.sheet import Score
 from tests.campaigns.spread import Case, Crew, spread
@@ -206,6 +207,7 @@ def judged(theatre: Theatre, number: int, which: int, wanted: End, meets: str, *
     twice = sum(len(shown.said) - len(set(shown.said)) for shown in tickets)
     counted: tuple[tuple[str, float], ...] = (("runs", float(theatre.runs)), ("twice", float(twice)))
     counted += tuple((k, float(n)) for k, n in theatre.happened.items())
+    counted += (("many", float(sum(hold.kind is HoldKind.MANY_TICKETS for hold in theatre.store.holds(None)))),)
     acts = [f"  before run {n}: {', '.join(map(str, acts))}" for n, acts in enumerate(turns, 1)]
     lines = [meets, *acts, *theatre.told, *(f"  {name}: {words}" for name, words in wrong)] if wrong else []
     return Case(number, tuple(dict.fromkeys(name for name, _ in wrong)), counted, "\n".join(lines))
@@ -246,9 +248,15 @@ def scores(
 
 
 def _told(also: Counter[str]) -> dict[str, str]:
-    runs, twice = also.pop("runs"), also.pop("twice")
+    runs, twice, many = also.pop("runs"), also.pop("twice"), also.pop("many")
     kinds = {k: n for k, n in sorted(also.items()) if not k.startswith("at ")}
-    told = {"runs": runs, "comments said twice": twice, "faults": sum(kinds.values()), **kinds}
+    told = {
+        "runs": runs,
+        "comments said twice": twice,
+        "more than one ticket, and held": many,
+        "faults": sum(kinds.values()),
+        **kinds,
+    }
     if len(kinds) < len(also):
         told["kinds of fault at kinds of request"] = len(also) - len(kinds)
     return {k: f"{n:,}" for k, n in told.items()}
