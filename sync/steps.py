@@ -107,7 +107,6 @@ class _Answer:
         standing = () if archived else tuple(self._standing(over))
         asked = Asking(self.seen, self.item, self.rulings, self.rules, self.run).answer(over)
         held = tuple(h for h in (*self._holds(), *asked.held) if not _already(h, self.seen.holds))
-        heard = tuple(self._heard())
         step = Step(
             item=self.item,
             tracker=self.seen.link.ref.tracker,
@@ -118,7 +117,7 @@ class _Answer:
             pulled=pulled,
             patch=self._patch(pushes),
             pushed={**pulled, **{c.field: Agreed(c.ours, c.ours) for c in pushes}},
-            heard=heard,
+            heard=tuple(self._heard()),
             edits=tuple(edits(self.seen, {c.because.event for c in self.changes}, self.run)),
             revised=self.seen.revised,
             captured=self.seen.captured,
@@ -141,8 +140,7 @@ class _Answer:
 
     def _is_settled(self, change: Change) -> bool:
         """Whether there is nothing to write: both sides say the same, or the item says nothing, which wipes nothing."""
-        unsaid = change.field not in self.wanted.values
-        return change.flow is Flow.SETTLE or (change.flow is Flow.PUSH and unsaid)
+        return change.flow is Flow.SETTLE or (change.flow is Flow.PUSH and change.field not in self.wanted.values)
 
     def _patch(self, pushes: Sequence[Change]) -> Patch | None:
         if not pushes:

@@ -138,9 +138,7 @@ def add(
     due: Due = None,
     controls: Controls = None,
     risks: Risks = None,
-    external_ref: Annotated[
-        str | None, typer.Option(help="Another system's id of it.", metavar="ID", parser=identifier)
-    ] = None,
+    external_ref: Annotated[str | None, typer.Option(help="Its id elsewhere.", metavar="ID", parser=identifier)] = None,
 ) -> int:
     """Add an item; without a due date it gets the one its priority asks for."""
     from sync.app import items

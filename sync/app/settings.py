@@ -19,7 +19,6 @@ from pydantic import (
 from pydantic import Field as Key
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, SettingsError
 
-from connectors.settings import DAY
 from state.acceptance import Authorities
 from state.address import must_last
 from state.model import Priority, SourceKind
@@ -44,6 +43,8 @@ PREFIX = "COUNTERFOIL_"
 DEFAULT_FILE = "counterfoil.toml"
 _OTHER_VARIABLES = {"COUNTERFOIL_CONFIG", "COUNTERFOIL_USER"}
 _LITERAL_SECRETS = ("token", "password", "api_token", "private_key", "webhook_secret", "secret")
+_DAY = 86_400
+"""In seconds: the most that a new ticket may be let stay invisible."""
 _CREDENTIALS = ("token_env", "token_file", "private_key_file")
 
 
@@ -85,7 +86,7 @@ class SafetyTable(Table):
 
     max_creates: int = Key(default=200, ge=0)
     change_share: float = Key(default=0.30, gt=0, le=1)
-    visibility_wait_seconds: int = Key(default=120, ge=0, le=DAY)
+    visibility_wait_seconds: int = Key(default=120, ge=0, le=_DAY)
 
 
 class DueTable(Table):

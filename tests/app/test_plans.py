@@ -26,6 +26,7 @@ def test_a_plan_is_written_and_answered_for(begun: Line, form: str, name: str) -
         "sha256": sha256(out.read_bytes()).hexdigest(),
         "open": 1,
         "closed": 0,
+        "left_out": 0,
         "records": answer["records"],
         "strange": [],
         "complaints": [],
