@@ -27,18 +27,23 @@ class JiraRecovery:
     def ids(self, keys: Collection[str], since: datetime) -> list[str]:
         """The issues that carry one of the marker `keys`, and were created at or after `since` or little before.
 
-        Whether the marker is ours is for the caller to judge. Raises `Unavailable` where so many are newer than what
-        the search shows that not all were looked at.
+        Whether the marker is ours is for the caller to judge. Raises `Unavailable` where a key is not found, and
+        so many issues are newer than what the search shows that not all were looked at.
         """
         if _FETCH in self._client.absent:
             return []
         found: list[str] = []
+        left = {*keys}
         start, last = self._bounds(since)
         for low in range(start, max(start, last) + BLOCKS * BLOCK, BLOCK):
             block = self._block(low)
-            found += [identity(raw) for raw in block or () if _carried(raw) in keys]
+            carriers = [raw for raw in block or () if _carried(raw) in keys]
+            found += map(identity, carriers)
+            left -= {*map(_carried, carriers)}
             if block is None or (not block and low + BLOCK > last):
                 return found
+        if not left:
+            return found
         raise Unavailable(f"the search shows {self._project}-{last} as the newest of its issues, and many are newer")
 
     def _bounds(self, since: datetime) -> tuple[int, int]:

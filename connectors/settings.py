@@ -10,7 +10,7 @@ from pydantic import Field as Key
 AuthorityName = Literal["item", "ticket", "both"]
 Name = Annotated[str, StringConstraints(min_length=1)]
 
-HOUR, DAY = 3600, 86_400
+_HOUR, _DAY = 3600, 86_400
 """In seconds: the most that one request may be let take, and that a new ticket may be let stay invisible."""
 _YEAR = 8784
 """In hours: the most that deleted tickets may be let stay unnoticed."""
@@ -87,8 +87,8 @@ class TrackerSettings(BaseModel):
     token_env: str | None = None
     token_file: str | None = None
     ca_bundle: str | None = None
-    timeout_seconds: float = Key(default=60.0, gt=0, le=HOUR)
-    visibility_wait_seconds: int | None = Key(default=None, ge=0, le=DAY)
+    timeout_seconds: float = Key(default=60.0, gt=0, le=_HOUR)
+    visibility_wait_seconds: int | None = Key(default=None, ge=0, le=_DAY)
     audit_hours: float = Key(default=24.0, ge=0, le=_YEAR)
     content_per_minute: int | None = Key(default=None, ge=1)
     content_per_hour: int | None = Key(default=None, ge=1)

@@ -11,12 +11,16 @@ from state.errors import StateError
 
 _KINDS = (("sqlite", "pysqlite"), ("postgresql", "psycopg"))
 """The databases that can be used, each with its driver."""
-_SECRET = re.compile("password|secret|scram_")
-"""What the names of those settings of a connection hold that are secrets themselves."""
 _PLACING = frozenset({"host", "hostaddr", "port", "dbname", "user", "service", "servicefile", "options"})
 """The settings of a connection that say to which server, database and schema it leads."""
 _OF_THE_DRIVER = frozenset({"timeout", "isolation_level", "detect_types", "check_same_thread", "cached_statements"})
 """The settings beside a file's path that leave it that file."""
+_HARMLESS = _PLACING | {
+    *("sslmode", "sslrootcert", "sslcert", "sslkey", "sslcrl", "sslcrldir", "sslsni", "sslnegotiation", "passfile"),
+    *("channel_binding", "require_auth", "gssencmode", "krbsrvname", "application_name", "connect_timeout"),
+    *("target_session_attrs", "load_balance_hosts", "keepalives", "keepalives_idle", "tcp_user_timeout", "timeout"),
+}
+"""The settings whose values may be shown: all others may be a secret, or one that is misspelt."""
 _QUOTED = re.compile(r'[%?@&+#"\\\x00-\x1f\x7f]')
 """What means something else in a path or a setting, or in the quotes that a URL is written in."""
 
@@ -72,7 +76,7 @@ def told(url: URL) -> str:
         f"{name}={_plain(value)}"
         for name, values in url.query.items()
         for value in ([values] if isinstance(values, str) else values)
-        if not _SECRET.search(name)
+        if name in _HARMLESS
     ]
     return said + _plain(url.database or "") + ("?" + "&".join(settings) if settings else "")
 

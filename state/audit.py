@@ -281,7 +281,7 @@ def log(
 
 def reopened(connection: Connection, items: Iterable[str]) -> dict[str, datetime]:
     """When each of the items was last opened again after it had been resolved, where it happened (UTC)."""
-    status = AUDIT.c.body.like('%"before":"resolved","field":"status"%')
+    status = and_(did("item.changed"), AUDIT.c.body.like('%"before":"resolved","field":"status"%'))
     return {ref: datetime.fromisoformat(told["at"]) for ref, told in _last(connection, items, status).items()}
 
 
@@ -298,10 +298,11 @@ def events(connection: Connection, item: str, tracker: str) -> frozenset[tuple[s
     return frozenset((t["field"], t["source"]["event"]) for t in told if t["actor"]["system"] == tracker)
 
 
-def edits(connection: Connection, item: str, tracker: str) -> frozenset[str]:
-    """The tracker's own ids of what was done to an item's tickets and did not change the item."""
+def edits(connection: Connection, item: str, tracker: str) -> frozenset[tuple[str, datetime]]:
+    """The tracker's own ids of what was done to an item's tickets and did not change the item, each with its time."""
     told = (json.loads(row.body) for row in _such(connection, [item], did(EDITED)))
-    return frozenset(t["source"]["event"] for t in told if t["actor"]["system"] == tracker)
+    mine = (t for t in told if t["actor"]["system"] == tracker)
+    return frozenset((t["source"]["event"], datetime.fromisoformat(t["at"])) for t in mine)
 
 
 def comments_since_linked(connection: Connection, item: str) -> set[str]:

@@ -12,12 +12,12 @@ from tenacity import Retrying, retry_if_exception_type, stop_after_attempt
 from connectors.base import BadRow, LeftOut, Row
 from state import controls, proofs, results
 from state.effects import Because, Effects, Note
-from state.errors import SourceChanged
+from state.errors import Moved, SourceChanged
 from state.grouping import Grouping
 from state.model import ActionItem, Finding, ItemDraft, TestOutcome
 from state.proof import EvidenceDraft
 from state.results import Said
-from state.store import Batch, Moved, Store
+from state.store import Batch, Store
 from sync.verdicts import (
     DuePolicy,
     Easing,

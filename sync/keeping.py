@@ -9,7 +9,7 @@ from connectors.base import Tracker
 from connectors.errors import Denied, NotFound, RateLimited, Rejected, Unavailable
 from state.effects import Because
 from state.proof import EvidenceDraft
-from state.ticket import TicketRef
+from state.ticket import Ticket, TicketRef
 from state.vault import TooLarge, Vault
 from sync.plan import Capture
 
@@ -35,8 +35,8 @@ class Keeping:
     ) -> list[tuple[EvidenceDraft, Because]]:
         """The evidence with the hashes of its bytes, which are kept by now; raises the errors of `connectors.errors`.
 
-        What the tracker will not give is recorded without, and `warn` is told why; so is a file that is not to be had
-        for a day while its ticket is.
+        What the tracker will not give is recorded without, and `warn` is told why; so is a file that was attached a day
+        ago or earlier and is not to be had now, while its ticket is.
         """
         drafts = (self._kept(each, tracker, ref, now, warn) for each in captures)
         return [(draft.lasting(self.valid_days), each.because) for draft, each in zip(drafts, captures, strict=True)]
@@ -57,7 +57,9 @@ class Keeping:
             if isinstance(error, Unavailable):
                 if now - each.draft.captured_at < _PATIENCE:
                     raise
-                list(tracker.fetch([ref]))  # Raises where it is the tracker that does not answer, and not the file.
+                # Raises where it is the tracker that does not answer, and not the file.
+                if not any(isinstance(found, Ticket) for found in tracker.fetch([ref])):
+                    raise
             warn(f"{each.draft.item}: {each.draft.name} on {ref.key} is recorded without a hash: {error}")
             return each.draft
 

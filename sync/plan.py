@@ -61,6 +61,10 @@ class Asked:
     later: tuple[tuple[DueChange, Because], ...] = ()
     held: tuple[Hold, ...] = ()
 
+    def events(self) -> set[str]:
+        """The tracker's own ids of what asks."""
+        return {told[-1].event for some in (self.requests, self.moved, self.later) for told in some}
+
 
 @dataclass(frozen=True, slots=True)
 class Capture:
@@ -83,9 +87,8 @@ class Step:
     that the item has had in the tracker, the one to be made of `draft` included. `say` are new comments of ours
     and `waiting` those stored already; both are to be sent; `said` are found to stand in the ticket already. `standing`
     are comments about topics, as they are to say from now on. `asked` is what the ticket asks a risk owner for.
-    `released`
-    gives, by hold id, why a hold is over, and `answered` why it will be once the patch is written. `is_torn` says that
-    the two sides' status waits for a person's choice.
+    `released` gives, by hold id, why a hold is over, and `answered` why it will be once the patch is written. `is_torn`
+    says that the two sides' status waits for a person's choice.
     """
 
     item: ActionItem

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import date
+from datetime import date, datetime
 from typing import Any
 
 from mapping.claims import claim
@@ -49,7 +49,7 @@ class Sighting:
     comments already stored, `waiting` the comments yet to be sent, `said` those found to stand in the ticket already.
     `revised` are stored comments that were changed or deleted since, `captured` is evidence that the ticket gives.
     `taken` are the events that moved the item's fields before, as far as the activity may show one of them again, and
-    `noted` those of which it was written down that they moved the ticket's alone.
+    `noted` those, with their times, of which it was written down that they moved the ticket's alone.
     `reread` says that the ticket was last read by another mapping, and `still` that it shows nothing done since.
     `asked` is the request to accept the risk that nobody has decided yet, `voted` what comments made of it, and
     `doubted` why others were not taken for that. `backing` is what is at hand where the item is said to be done, and
@@ -72,7 +72,7 @@ class Sighting:
     revised: tuple[tuple[Comment, Because], ...] = ()
     captured: tuple[Capture, ...] = ()
     taken: frozenset[tuple[str, str]] = frozenset()
-    noted: frozenset[str] = frozenset()
+    noted: frozenset[tuple[str, datetime]] = frozenset()
     reread: bool = False
     still: bool = False
 

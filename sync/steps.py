@@ -118,7 +118,7 @@ class _Answer:
             patch=self._patch(pushes),
             pushed={**pulled, **{c.field: Agreed(c.ours, c.ours) for c in pushes}},
             heard=tuple(self._heard()),
-            edits=tuple(edits(self.seen, {c.because.event for c in self.changes}, self.run)),
+            edits=tuple(edits(self.seen, asked.events() | {c.because.event for c in self.changes}, self.run)),
             revised=self.seen.revised,
             captured=self.seen.captured,
             said=self.seen.said,

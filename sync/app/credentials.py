@@ -54,6 +54,8 @@ def into_keyring(entry: str, secret: str) -> None:
         if keys.get_password(*_parted(entry)) is not None:
             raise ValueError(f"the keyring has a {_shown(entry)} already; name another")
         keys.set_password(*_parted(entry), secret)
+        if keys.get_password(*_parted(entry)) != secret:
+            raise ValueError(f"the keyring did not keep {_shown(entry)}; see which one is used: keyring diagnose")
 
 
 def out_of_keyring(entry: str) -> None:

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -132,7 +133,8 @@ def rotate(shell: Shell, out: Path | None, entry: str) -> int:
             try:
                 signed = signer.rotate(new, shell.because("audit rotate"))
             except BaseException:
-                place.remove()
+                with suppress(OSError, ValueError):
+                    place.remove()
                 raise
     keys = {"public_key": str(new.public), "old_public_key": str(old)}
     told = {"records": signed.head.size, "complaints": signer.complaints}

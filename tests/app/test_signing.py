@@ -80,6 +80,13 @@ class Drawer(KeyringBackend):
         del self.kept[service, username]
 
 
+class Forgetful(dict[tuple[str, str], str]):
+    """Keeps nothing, and says nothing about it."""
+
+    def __setitem__(self, _key: tuple[str, str], _value: str) -> None:
+        pass
+
+
 @pytest.fixture
 def drawer() -> Iterator[Drawer]:
     before, drawer = keyring.get_keyring(), Drawer()
@@ -113,6 +120,9 @@ def test_what_is_wrong_with_a_keyring_is_said(desk: Line, drawer: Drawer) -> Non
     desk.config.write_text(f'{config}\n[audit]\nkey_keyring = "counterfoil/other"\n', encoding="utf-8")
     missing = desk("audit", "sign")
     assert (missing.code, "the keyring has no counterfoil/other" in missing.err) == (2, True)
+    drawer.kept = Forgetful()
+    lost = desk(*keygen, "--keyring", "counterfoil/acme-2")
+    assert (lost.code, "did not keep counterfoil/acme-2" in lost.err) == (2, True)
     drawer.locked = True
     assert "the user closed the dialogue" in desk("audit", "sign").err
 

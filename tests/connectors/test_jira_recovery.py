@@ -112,6 +112,12 @@ def test_where_the_search_lags_too_far_behind_that_is_no_answer() -> None:
     assert len(blocks(server)) == BLOCKS
 
 
+def test_what_is_found_on_the_way_counts_however_many_are_newer() -> None:
+    there = [issue(7, key=marker()), *project(*range(8, BLOCK * (BLOCKS + 5)))]
+    jira, _ = tracker(Lagging(there, {8}).routes())
+    assert keys(jira, marker()) == ["SEC-7"]
+
+
 def test_every_issue_with_a_marker_asked_for_is_an_answer_and_a_copy_is_none() -> None:
     clone = {**issue(2, key=marker()), "properties": {}}
     there = [issue(1, key=marker()), clone, issue(3, key=marker()), issue(4, key=marker(9))]

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
+from connectors.sandbox.far_side import OURS
 from state.acceptance import as_of
 from state.audit import digest, plain
 from state.model import ActionItem, Actor, Claim, HoldKind, OperationKind, Status
@@ -56,8 +57,9 @@ class Books:
     showed afterwards, and which it did not. `over` are the ends of acceptances that a run came upon, by item and
     reason: what it changed `because` of them nobody did. Of claims that a run settles by itself, `asked` says since
     when something is missing, `brought` which evidence is there and whether it was accepted, and `settled` which were.
-    `words` are what each comment on a ticket was last told to say. `tables` are those by which each run read tickets,
-    by the item's field, and `taken` names the run in which an item's field last came from its ticket.
+    `edited` is what people did to tickets alone. `words` are what each comment on a ticket was last told to say.
+    `tables` are those by which each run read tickets, by the item's field, and `taken` names the run in which an item's
+    field last came from its ticket.
     """
 
     store: Store
@@ -77,6 +79,7 @@ class Books:
     pushed: Counter[Key] = field(default_factory=Counter)
     found: Counter[Key] = field(default_factory=Counter)
     unsure: Counter[Key] = field(default_factory=Counter)
+    edited: Counter[Key] = field(default_factory=Counter)
     tickets: Counter[Key] = field(default_factory=Counter)
     comments: Counter[Key] = field(default_factory=Counter)
     perhaps: Counter[Key] = field(default_factory=Counter)
@@ -124,6 +127,10 @@ class Books:
                 self._changed(body, ref, name)
             case "ticket.changed":
                 (self.found if body["reason"] else self.pushed)[ref, name] += 1
+            case "ticket.edited":
+                self.edited[key := (ref, name, body["source"]["event"], body["at"])] += 1
+                assert self.edited[key] == 1, ("told twice", body)
+                assert body["actor"]["account"] not in ("", OURS), ("done by us", body)
             case "ticket.perhaps_changed":
                 self.unsure[ref, name] += 1
             case "ticket.created" | "ticket.linked":

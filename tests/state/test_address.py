@@ -54,3 +54,8 @@ def test_what_leads_to_another_server_database_or_schema_names_another_place(set
 @pytest.mark.parametrize("setting", ["sslmode=verify-full", "passfile=/p", "password=hunter2", "sslkey=/k"])
 def test_how_to_connect_names_no_other_place(setting: str) -> None:
     assert place(f"{HOST}?{setting}") == place(HOST) == place("postgresql+psycopg://u:hunter2@h/n")
+
+
+def test_a_setting_that_may_be_a_secret_is_not_told() -> None:
+    url = "postgresql+psycopg://me@db/c?passwd=hush&Password=hush&sslmode=verify-full"
+    assert told(make_url(url)) == "postgresql+psycopg://me@db/c?sslmode=verify-full"

@@ -1,9 +1,12 @@
 """What people do in the tracker is on record, each thing once and by whom, also where no item changes by it."""
 
 import hashlib
-from datetime import date
+from dataclasses import replace
+from datetime import date, timedelta
 from typing import Any
 
+from state import audit
+from state.effects import Effects
 from state.lease import this_process
 from state.model import Priority, Status
 
@@ -62,6 +65,30 @@ def test_one_that_changes_the_item_is_told_as_that_alone(world: Any) -> None:
     world.far.edit(world.link(item.ref).ref, assignee="tom")
     world.sync()
     assert [(action, field) for action, field, *_ in told(world, item.ref)] == [("item.changed", "owner")]
+
+
+def test_what_is_quickly_done_to_a_new_ticket_whose_time_of_making_only_we_know_is_on_record(world: Any) -> None:
+    item = world.add("Rotate the key")
+    world.sync()
+    link = world.link(item.ref)
+    late = replace(link, linked_at=link.linked_at + timedelta(seconds=5), seen_at=link.linked_at - timedelta(days=1))
+    world.far.edit(link.ref, title="nope", by="mia")
+    world.store.commit(None, Effects(touched=[late]))
+    world.sync()
+    assert ("ticket.edited", "title", "Rotate the key", "nope", "mia") in told(world, item.ref)
+
+
+def test_a_state_called_resolved_in_the_tracker_is_no_reopening_of_the_item(world: Any) -> None:
+    item = world.add()
+    world.far.workflow["resolved"] = world.far.workflow["In Progress"]
+    world.sync()
+    ref = world.link(item.ref).ref
+    for name in ("resolved", "In Progress"):
+        world.clock.sleep(10)
+        world.far.move_to(ref, name)
+    world.sync()
+    assert ("ticket.edited", "status", "To Do", "resolved", "mia") in told(world, item.ref)
+    assert world.store.ask(audit.reopened, [item.ref]) == {}
 
 
 def test_what_was_done_before_a_ticket_was_linked_is_not_the_item_s(world: Any) -> None:
