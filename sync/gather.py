@@ -51,7 +51,7 @@ def read(scope: Scope, feed: Feed) -> Reading:
     refs, sure = _refs(scope, reading)
     found = _look(scope, ((ref, known) for ref, known in refs if ref.id not in looked), reading, sure)
     if scope.extent is Extent.ALL:
-        reading.told.there = [*([len(looked)] if looked else []), *found]
+        reading.told.there = [*([len(looked) - reading.unseen] if looked else []), *found]
     if scope.extent > Extent.NEWS:
         look_again(scope, reading)
     recall(scope, reading)
@@ -101,7 +101,7 @@ def _page(scope: Scope, tickets: Sequence[Ticket], reading: Reading, looked: set
     looked |= {t.ref.id for t in fresh}
     stale = scope.tracker.caps.stale_feed
     doubtful = {t.ref.id: t.ref for t in fresh if stale or (again and not links[t.ref.id].ticket_revision)}
-    _look(scope, ((ref, None) for ref in doubtful.values()), reading, None)
+    reading.unseen += len(doubtful) - sum(_look(scope, ((ref, None) for ref in doubtful.values()), reading, None))
     _answer(scope, [t for t in fresh if t.ref.id not in doubtful], reading)
 
 

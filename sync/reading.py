@@ -49,7 +49,8 @@ class Reading:
     first time, to be looked at again. Of a ticket that was seen twice the last sight counts. `strays` hold items whose
     key stands in further tickets, by item. `unlinked` are marked tickets that no link knows, by id; `over` says by id
     which holds on such are over, and why, and `held` are those to be opened or told anew. `unread` are the items whose
-    ticket did not tell what happened to it, with what it said instead; they are looked at again.
+    ticket did not tell what happened to it, with what it said instead; they are looked at again. `unseen` counts the
+    tickets that the feed told of and a direct look did not find.
     """
 
     feed: Feed
@@ -63,6 +64,7 @@ class Reading:
     sighted: list[Sighted] = field(default_factory=list)
     lost: set[str] = field(default_factory=set)
     unread: dict[str, TrackerError] = field(default_factory=dict)
+    unseen: int = 0
     in_a_row: int = 0
 
     def calls_for(self, step: Step) -> None:

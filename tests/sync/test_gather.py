@@ -284,6 +284,21 @@ def test_a_full_reading_records_how_many_tickets_it_found_of_those_that_the_feed
     assert (told["there"], told["linked"], told["missing"]) == ([1, 2, 2, 0], 6, [items[5].ref])
 
 
+def test_a_ticket_that_the_feed_tells_of_and_a_direct_look_does_not_find_is_not_counted_as_found(world: Any) -> None:
+    world.tracker = MemoryTracker("eng", far_side=world.far, caps=replace(world.tracker.caps, stale_feed=True))
+    items = [world.add(f"Rotate key {number}") for number in range(2)]
+    world.sync()
+    gone = world.link(items[1].ref).ref
+    for item in items:
+        world.far.edit(world.link(item.ref).ref, title="Other")
+    look = world.tracker.fetch
+    world.tracker.fetch = lambda refs, **how: (
+        Missing(found.ref, Gone.NOT_FOUND, "404") if found.ref == gone else found for found in look(refs, **how)
+    )
+    world.sync(full=True)
+    assert readings(world)[-1]["there"] == [1]
+
+
 def audited(world: Any, *, hours: int = 25) -> Report:
     world.clock.sleep(hours * 3_600)
     report: Report = world.sync()
