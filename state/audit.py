@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from enum import Enum
 from types import MappingProxyType
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 import rfc8785
@@ -292,17 +292,23 @@ def claimants(connection: Connection, items: Iterable[str]) -> dict[str, Agent]:
     return {ref: Agent(Actor(a["kind"]), a["system"], a["account"], a["name"]) for ref, a in actors.items()}
 
 
-def events(connection: Connection, item: str, tracker: str) -> frozenset[tuple[str, str]]:
-    """The tracker's own ids of what changed an item, each with the field that it moved."""
-    told = (json.loads(row.body) for row in connection.execute(_EVENTS, {"item": item}))
-    return frozenset((t["field"], t["source"]["event"]) for t in told if t["actor"]["system"] == tracker)
+class Events(NamedTuple):
+    """The tracker's own ids of what is on record of it: what changed an item, each with the field that it moved
+    (`taken`), and what was done to its tickets alone, each with its time (`noted`).
+    """
+
+    taken: frozenset[tuple[str, str]] = frozenset()
+    noted: frozenset[tuple[str, datetime]] = frozenset()
 
 
-def edits(connection: Connection, item: str, tracker: str) -> frozenset[tuple[str, datetime]]:
-    """The tracker's own ids of what was done to an item's tickets and did not change the item, each with its time."""
-    told = (json.loads(row.body) for row in _such(connection, [item], did(EDITED)))
-    mine = (t for t in told if t["actor"]["system"] == tracker)
-    return frozenset((t["source"]["event"], datetime.fromisoformat(t["at"])) for t in mine)
+def events(connection: Connection, item: str, tracker: str) -> Events:
+    """What of a tracker's is on record about an item."""
+    told = [json.loads(row.body) for row in connection.execute(_EVENTS, {"item": item})]
+    mine = [(t, t["source"]["event"]) for t in told if t["actor"]["system"] == tracker]
+    return Events(
+        frozenset((t["field"], event) for t, event in mine if t["action"] != EDITED),
+        frozenset((event, datetime.fromisoformat(t["at"])) for t, event in mine if t["action"] == EDITED),
+    )
 
 
 def comments_since_linked(connection: Connection, item: str) -> set[str]:
@@ -350,7 +356,8 @@ def did(action: str) -> ColumnElement[bool]:
 
 
 _EVENTS = select(AUDIT.c.body).where(
-    AUDIT.c.object == bindparam("item"), did("item.changed"), AUDIT.c.body.not_like('%"source":{"event":"",%')
+    AUDIT.c.object == bindparam("item"),
+    or_(did(EDITED), and_(did("item.changed"), AUDIT.c.body.not_like('%"source":{"event":"",%'))),
 )
 
 

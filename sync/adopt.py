@@ -53,8 +53,8 @@ def adoption(
     heard = frozenset(store.known_comments(tracker.name, [act.id for act in told]))
     known = backing(tracker.name, item, ticket)
     asked = store.ask(acceptances.asked_for, item.ref)
-    taken = store.ask(audit.events, item.ref, tracker.name)
-    seen = Sighting(item, link, ticket, told, holds, heard, asked=asked, taken=taken, backing=known)
+    taken, noted = store.ask(audit.events, item.ref, tracker.name)
+    seen = Sighting(item, link, ticket, told, holds, heard, asked=asked, taken=taken, noted=noted, backing=known)
     step = answer(seen, rules, because.run)
     becomes = f"{ticket.ref.key} becomes its ticket"
     linking = Operation(OperationKind.LINK, item.ref, tracker.name, becomes, (), ticket.revision)

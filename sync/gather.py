@@ -291,16 +291,16 @@ def _sighting(scope: Scope, item: ActionItem, link: Link, ticket: Ticket, *, oth
     theirs = any(act.kind in (ActivityKind.FIELD, ActivityKind.LINK) and not act.by.ours for act in activity)
     reread = scope.remapped or link.missing_since is not None
     still = ticket == before and ticket.revision == link.ticket_revision
-    changed = theirs and item.revision > 1
-    taken = scope.store.ask(audit.events, item.ref, scope.tracker.name) if changed else frozenset()
+    on_record = scope.store.ask(audit.events, item.ref, scope.tracker.name) if theirs else audit.Events()
     known = scope.store.known_comments(scope.tracker.name, [a.id for a in activity])
     holds = tuple(scope.store.holds(item.ref))
     waiting, said = _spoken(scope, item, activity)
     asked = scope.asked(item.ref)
     votes = _votes(scope, item, link, asked, [act for act in activity if act.id not in known])
     seen = Sighting(item, link, ticket, activity, holds, frozenset(known), waiting, said, asked)
-    noted = scope.store.ask(audit.edits, item.ref, scope.tracker.name) if theirs else frozenset()
-    seen = replace(seen, revised=new[0], captured=new[1], taken=taken, noted=noted, reread=reread, still=still)
+    seen = replace(
+        seen, revised=new[0], captured=new[1], taken=on_record.taken, noted=on_record.noted, reread=reread, still=still
+    )
     return replace(seen, voted=votes.taken, doubted=votes.warnings)
 
 

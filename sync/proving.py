@@ -265,27 +265,33 @@ class Court:
         ]
         standing = [each for each in self.points if not any(fork.gives_up(each.head) for fork in self.forks)]
         self.since = self._later(standing) if self._ledger.may_be_old else []
-        return [each for each in standing if each not in self.since]
+        later = {*self.since}
+        return [each for each in standing if each not in later]
 
     def _later(self, points: Sequence[Point]) -> list[Point]:
         """Those kept elsewhere that go on from one that is kept elsewhere too and agrees, the smallest first.
 
         What is beside the ledger was made before it was copied, so that its end was cut off where it is over more.
         """
-        trusted = [each for each in self._elsewhere if each.head in self.agreeing]
-        epochs = [epoch(fork.after) for fork in self.forks]
+        least = max((epoch(fork.after) for fork in self.forks), default=1)
+        since: dict[PublicKey, int] = {}
+        for each in self._elsewhere:
+            if each.head in self.agreeing:
+                _trust(each, since)
         found: list[Point] = []
         for each in sorted({*points} & {*self._elsewhere}, key=lambda point: (point.head.size, point.place)):
             is_beyond = each.head.size > self._ledger.count and each.head not in self._own
-            if is_beyond and epoch(each.head.origin) >= max(epochs, default=1):
-                found += [each] if any(_goes_on(each, one) for one in (*trusted, *found)) else []
+            begun = epoch(each.head.origin)
+            if is_beyond and begun >= least and any(key in since and since[key] <= begun for key in each.signers):
+                found.append(each)
+                _trust(each, since)
         return found
 
 
-def _goes_on(later: Point, earlier: Point) -> bool:
-    """Whether the same key signed both, the later one of no earlier beginning of the ledger."""
-    is_after = epoch(later.head.origin) >= epoch(earlier.head.origin)
-    return is_after and not later.signers.isdisjoint(earlier.signers)
+def _trust(point: Point, since: dict[PublicKey, int]) -> None:
+    """Note by which keys a checkpoint was signed, and the earliest beginning of the ledger that each signed."""
+    begun = epoch(point.head.origin)
+    since.update({key: min(begun, since.get(key, begun)) for key in point.signers})
 
 
 def _records(first: int, last: int) -> str:

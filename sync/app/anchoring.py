@@ -124,8 +124,7 @@ def kept(config: Configuration, store: Store, records: int) -> list[dict[str, An
 
 def kept_words(config: Configuration, places: list[dict[str, Any]]) -> Iterator[str]:
     """The same in words, where somebody signs here."""
-    said = config.settings.audit
-    if (said.key_env or said.key_file or said.key_keyring) and not places:
+    if config.settings.audit.key and not places:
         yield "It is signed and kept nowhere else, so that it could all be written anew; [[audit.anchors]] names places"
     for each in places:
         if each["gone"]:

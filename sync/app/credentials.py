@@ -50,11 +50,12 @@ def from_keyring(entry: str) -> SecretStr:
 
 def into_keyring(entry: str, secret: str) -> None:
     """Have the system's keyring keep it as `SERVICE/NAME`; raises `ValueError`, also where something is there."""
+    place = _parted(entry)
     with _keyring(entry) as keys:
-        if keys.get_password(*_parted(entry)) is not None:
+        if keys.get_password(*place) is not None:
             raise ValueError(f"the keyring has a {_shown(entry)} already; name another")
-        keys.set_password(*_parted(entry), secret)
-        if keys.get_password(*_parted(entry)) != secret:
+        keys.set_password(*place, secret)
+        if keys.get_password(*place) != secret:
             raise ValueError(f"the keyring did not keep {_shown(entry)}; see which one is used: keyring diagnose")
 
 

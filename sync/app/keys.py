@@ -21,20 +21,19 @@ def signing_key(shell: Shell, config: Configuration) -> SigningKey | None:
     Raises `ConfigError`.
     """
     said = config.settings.audit
-    place: Place = ("audit", "key_env" if said.key_env else "key_file" if said.key_file else "key_keyring")
+    if said.key is None:
+        return None
+    kept = {
+        "key_env": from_variable,
+        "key_file": lambda name: from_file(config.path(name)),
+        "key_keyring": from_keyring,
+    }
     try:
-        if said.key_env:
-            secret = from_variable(said.key_env).get_secret_value()
-        elif said.key_file:
-            secret = from_file(config.path(said.key_file)).get_secret_value()
-        elif said.key_keyring:
-            secret = from_keyring(said.key_keyring).get_secret_value()
-        else:
-            return None
+        secret = kept[said.key](getattr(said, said.key)).get_secret_value()
         shell.redactor.learn([secret, secret.rpartition("+")[2]])
         return SigningKey.read(secret)
     except (ValueError, BadKey) as error:
-        config.refuse([(place, str(error))])
+        config.refuse([(("audit", said.key), str(error))])
         raise
 
 

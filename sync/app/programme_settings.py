@@ -125,6 +125,11 @@ class AuditTable(Table):
     public_keys: list[Name] = []
     anchors: list[AnchorTable] = []
 
+    @property
+    def key(self) -> str | None:
+        """Which of the keys of this table says where the signing key is, `None` where nobody signs."""
+        return next((name for name in ("key_env", "key_file", "key_keyring") if getattr(self, name)), None)
+
 
 class RiskOwnersTable(Table):
     """Who decides about risks, by priority."""

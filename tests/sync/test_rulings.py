@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from state.audit import events
+from state.audit import Events, events
 from state.lease import this_process
 from state.model import Authority, Field, HoldKind, Priority, Status
 from state.ticket import Category
@@ -71,8 +71,8 @@ def test_a_priority_that_only_the_mapping_reads_anew_is_put_down_to_nobody(world
         ("human", event, 'MEM-1: priority is now "high"'),
         ("schedule", "", 'MEM-1: its priority is read as "critical" now'),
     ]
-    assert world.store.ask(events, item.ref, "eng") == {("priority", event)}
-    assert world.store.ask(events, item.ref, "another tracker") == frozenset()
+    assert world.store.ask(events, item.ref, "eng").taken == {("priority", event)}
+    assert world.store.ask(events, item.ref, "another tracker") == Events()
     assert "Mia" not in report.plan.operations[0].reason
 
 
