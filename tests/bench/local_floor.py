@@ -61,6 +61,18 @@ def intake(given: argparse.Namespace) -> None:
     _write(database, "INSERT OR REPLACE INTO taken VALUES (?, ?, ?)", rows)
 
 
+def findings(given: argparse.Namespace) -> None:
+    """Parse a scan, hash each finding that failed, and write those that are new."""
+    database = opened(given.database)
+    database.execute("CREATE TABLE failing (ref TEXT PRIMARY KEY, hash TEXT, title TEXT)")
+    rows = {}
+    for one in json.loads(given.file.read_bytes()):
+        if one["status_code"] == "FAIL":
+            ref = f"{one['metadata']['event_code']} {one['resources'][0]['uid']}"
+            rows[ref] = (ref, hashlib.sha256(ref.encode()).hexdigest(), one["finding_info"]["title"])
+    _write(database, "INSERT INTO failing VALUES (?, ?, ?)", list(rows.values()))
+
+
 def ledger(given: argparse.Namespace) -> None:
     """Append hash-chained records, 50 to a transaction."""
     database = opened(given.database)
@@ -104,7 +116,7 @@ def _write(database: sqlite3.Connection, statement: str, rows: list[Any]) -> Non
 
 
 WORKS: dict[str, Callable[[argparse.Namespace], None]] = {
-    work.__name__: work for work in (start, quiet, create, intake, ledger, verify)
+    work.__name__: work for work in (start, quiet, create, intake, findings, ledger, verify)
 }
 
 if __name__ == "__main__":

@@ -1,7 +1,9 @@
 """What a mirror costs: requests, wall time, CPU and peak memory of the real command line against embedded trackers.
 
-It prints a table, beside each piece of work the least it can take (`floor.py`, on a tracker of the same kind and size),
-and judges the request counts by their limits: `python -m tests.bench.mirror 100 1000`.
+It prints a table, beside each piece of work the least it can take (`floor.py`, on a tracker of the same kind and size)
+and what a script takes that minds each ticket by itself (`naive.py`), and judges the request counts by their limits:
+`python -m tests.bench.mirror 100 1000`. Rows B5, B7 to B10 and B13 of the benchmark are those of `local.py` and of
+`tests/sync/test_pace.py`, whose clock is virtual; B14 is the column of new connections.
 """
 
 import argparse
@@ -14,7 +16,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,6 +29,7 @@ from rich.table import Table
 from connectors.sandbox.github_engineer import GithubEngineer
 from connectors.sandbox.jira_engineer import JiraEngineer
 from tests.bench.floor import Floor
+from tests.bench.naive import Naive
 from tests.bench.process import process
 
 COMMAND = Path(sys.executable).with_name("counterfoil")
@@ -37,18 +40,23 @@ LIMIT = 50
 PAUSE = 2
 """Each so many requests, one is refused as too many for so many seconds."""
 AT_ONCE = 2
+SOME = 100
+"""How many tickets the naive script minds at most; what it takes for more is reckoned from that."""
 OWN = 2
 """The connections that looking at what a run asked for takes itself."""
 NAMES = (
     "tracker",
     "items",
+    "row",
     "work",
     "requests",
     "at most",
+    "naive",
     "conns",
     "wall s",
     "floor s",
     "ratio",
+    "naive s",
     "CPU s",
     "MB",
     "by kind",
@@ -90,12 +98,16 @@ class Cost:
 
 @dataclass(frozen=True)
 class Row:
-    """One piece of work, what it cost, the most requests it may take, and seconds of the least that it can take."""
+    """One piece of work by its number in the benchmark, what it cost, the most requests that it may take, seconds of
+    the least that it can take, and requests and seconds of the script that minds each ticket by itself.
+    """
 
+    number: str
     work: str
     cost: Cost
     most: float
     floor: float = 0.0
+    naive: tuple[float, float] = (0.0, 0.0)
 
 
 @dataclass(frozen=True)
@@ -106,6 +118,7 @@ class Bench:
     url: str
     engineer: Any
     floor: Floor
+    naive: Naive
 
     def run(self, *words: str, **variables: str) -> Cost:
         httpx.delete(f"{self.url}/_sandbox/requests", timeout=60)
@@ -119,6 +132,15 @@ class Bench:
 
     def _connections(self) -> int:
         return int(httpx.get(f"{self.url}/_sandbox/connections", timeout=60).json()["made"])
+
+    def naively(self, keys: Sequence[str], work: Callable[[Sequence[str]], None], count: int) -> tuple[float, float]:
+        """Requests and seconds that a piece of work takes of the naive script, from some tickets to so many."""
+        httpx.delete(f"{self.url}/_sandbox/requests", timeout=60)
+        began = time.monotonic()
+        work(keys)
+        wall = time.monotonic() - began
+        seen = httpx.get(f"{self.url}/_sandbox/requests", timeout=60).json()
+        return len(seen) * count / len(keys), wall * count / len(keys)
 
     def forward(self, seconds: float) -> None:
         """Let time pass in the tracker."""
@@ -171,7 +193,8 @@ def installed(folder: Path, kind: str, told: dict[str, Any]) -> Bench:
     (folder / "counterfoil.toml").write_text(CONFIG.format(table=table))
     basic = base64.b64encode(f"{us.get('email')}:{us['token']}".encode()).decode()
     auth = {"authorization": f"Basic {basic}" if kind == "jira-cloud" else f"Bearer {us['token']}"}
-    return Bench(folder, told["url"], engineer, Floor(kind, told["url"], auth))
+    naive = Naive(kind, told["url"], us["token"], us.get("email", ""))
+    return Bench(folder, told["url"], engineer, Floor(kind, told["url"], auth), naive)
 
 
 def take_in(made: Bench, count: int, text: str = "As the policy says.") -> None:
@@ -192,29 +215,37 @@ def measured(kind: str, count: int, latency: float) -> Iterator[Row]:
     """Each piece of work, one after the other in one installation."""
     github, cloud = kind == "github", kind == "jira-cloud"
     batches = count if github else -(-count // 50)
+    begins = 5 if cloud or github else 6
     with bench(kind, latency) as other:
         one_by_one = other.floor.create(count)
         at_once = other.floor.create(count, AT_ONCE) if cloud else one_by_one
+        titles = [f"Encrypt volume {number}" for number in range(min(count, SOME))]
+        each = other.naively(titles, other.naive.create, count)
     with bench(kind, latency) as made:
         take_in(made, count)
-        yield Row("first mirror", made.run("sync"), batches + 5, at_once)
+        yield Row("" if github else "B1", "first mirror", made.run("sync"), batches + begins, at_once, each)
         made.run("sync")
-        yield Row("nothing changed", made.run("sync"), 1, made.floor.news())
+        every = [key for _, key in made.keys(min(count, SOME))]
+        read = made.naively(every, made.naive.read, count)
+        yield Row("B2", "nothing changed", made.run("sync"), 1, made.floor.news(), read)
         made.forward(300)
         chosen = made.keys(CHANGED)
         for _, key in chosen:
             made.engineer.start(key)
-        yield Row(f"{CHANGED} changed there", made.run("sync"), 2 if cloud else 2 + CHANGED, made.floor.news())
+        most = 2 if cloud else 2 + CHANGED
+        yield Row("B3", f"{CHANGED} changed there", made.run("sync"), most, made.floor.news(), read)
         for ref, _ in chosen:
             words = ["item", "edit", ref, "--description", "Another description of the same thing."]
             subprocess.run([COMMAND, *words], cwd=made.folder, check=True, stdout=subprocess.DEVNULL)
         here = 3 * CHANGED + 2 if github else CHANGED + 3
-        yield Row(f"{CHANGED} changed here", made.run("sync"), here, made.floor.change([key for _, key in chosen]))
+        keys = [key for _, key in chosen]
+        run, least = made.run("sync"), made.floor.change(keys)
+        yield Row("B4", f"{CHANGED} changed here", run, here, least, made.naively(keys, made.naive.change, len(keys)))
         made.run("sync")
         pages = -(-count // {"jira-cloud": 5000, "jira-datacenter": 1000, "github": 100}[kind])
         audit = made.run("sync", COUNTERFOIL_TRACKERS__WORK__AUDIT_HOURS="0")
-        yield Row("audit", audit, 2 + pages, made.floor.audit(count))
-    yield killed_at_half(kind, count, latency, batches)
+        yield Row("B6", "audit", audit, 3 + pages if github else 2 + pages, made.floor.audit(count), read)
+    yield killed_at_half(kind, count, latency, batches, 1.1 * (batches + begins))
 
 
 def limited(kind: str, latency: float) -> Iterator[Row]:
@@ -234,6 +265,7 @@ def limited(kind: str, latency: float) -> Iterator[Row]:
             httpx.delete(f"{made.url}/_sandbox/faults", timeout=60)
             asked = f"{cost.limited} times 429, {f'Retry-After {PAUSE}' if not reason else 'no Retry-After'}"
             yield Row(
+                "B11",
                 f"all edited, {asked}",
                 cost,
                 plain.requests.total() + 2 * EDITED,
@@ -247,8 +279,11 @@ def edited(made: Bench, text: str) -> Cost:
     return made.run("sync", "--force", "all of them on purpose")
 
 
-def killed_at_half(kind: str, count: int, latency: float, batches: int) -> Row:
-    """A first mirror that is killed at half, and the run that goes on: what both took together, duplicates refused."""
+def killed_at_half(kind: str, count: int, latency: float, batches: int, unhurt: float) -> Row:
+    """A first mirror that is killed at half, and the run that goes on: what both took together, duplicates refused.
+
+    Beside a tenth more than without the kill, the second run asks once for news, for what was lost, and who we are.
+    """
     with bench(kind, latency) as made:
         take_in(made, count)
         no_wait = {"COUNTERFOIL_SAFETY__VISIBILITY_WAIT_SECONDS": "0"}
@@ -267,7 +302,7 @@ def killed_at_half(kind: str, count: int, latency: float, batches: int) -> Row:
         second.code,
         first.connections + second.connections,
     )
-    return Row("killed at half, resumed", both, 1.1 * (batches + 1) + 2)
+    return Row("B12", "killed at half, resumed", both, unhurt + 3)
 
 
 def main() -> None:
@@ -276,27 +311,29 @@ def main() -> None:
     parser.add_argument("--latency-ms", nargs="*", type=float, default=[0, 100])
     parser.add_argument("--kinds", nargs="*", choices=KINDS, default=KINDS)
     options = parser.parse_args()
-    console = Console(width=170)
+    console = Console(width=190)
     over = 0
     for latency in options.latency_ms:
         table = Table(title=f"{latency:.0f} ms a request")
         for name in NAMES:
-            table.add_column(name, justify="right" if name not in ("tracker", "work", "by kind") else "left")
+            table.add_column(name, justify="right" if name not in ("tracker", "row", "work", "by kind") else "left")
         for kind in options.kinds:
             rows = [(count, row) for count in options.sizes for row in measured(kind, count, latency)]
             for count, row in (*rows, *((EDITED, row) for row in limited(kind, latency))):
                 over += row.cost.requests.total() > row.most or row.cost.code not in (0, 3)
-                table.add_row(kind, str(count), row.work, *figures(row))
+                table.add_row(kind, str(count), row.number, row.work, *figures(row))
         console.print(table)
     console.print("Every count is within its limit." if not over else f"{over} runs are over their limit or failed.")
     sys.exit(bool(over))
 
 
 def figures(row: Row) -> Iterator[str]:
-    cost = row.cost
-    yield from (f"{cost.requests.total()}", f"{row.most:.0f}", f"{cost.connections}", f"{cost.wall:.2f}")
+    cost, (requests, seconds) = row.cost, row.naive
+    yield from (f"{cost.requests.total()}", f"{row.most:.0f}", f"{requests:.0f}" if requests else "-")
+    yield from (f"{cost.connections}", f"{cost.wall:.2f}")
     yield f"{row.floor:.2f}" if row.floor else "-"
     yield f"{cost.wall / row.floor:.1f}" if row.floor else "-"
+    yield f"{seconds:.1f}" if seconds else "-"
     yield from (f"{cost.cpu:.2f}", f"{cost.memory:.0f}")
     yield ", ".join(f"{number} {name}" for name, number in cost.requests.most_common(4))
 
