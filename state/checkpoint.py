@@ -21,6 +21,7 @@ _DASH = "\N{EM DASH} "
 _PRIVATE = "PRIVATE+KEY+"
 _EPOCH = "/epoch-"
 _SUCCESSOR = "key "
+_CONTROL = re.compile(r"[\x00-\x09\x0b-\x1f]")
 _NAME = re.compile(r"[^\s+\x00-\x1f\x7f]+")
 _SIZE = re.compile(r"0|[1-9][0-9]{0,17}")
 _PROOF = "c2sp.org/tlog-proof@v1"
@@ -200,7 +201,7 @@ def unchecked(note: str) -> Head:
 
 def _parts(note: str) -> tuple[str, list[tuple[str, bytes]]]:
     """The text of a note and its signatures, by the name and the bytes of each."""
-    if len(note.encode("utf-8", "replace")) > LONGEST or any(ord(char) < 32 and char != "\n" for char in note):
+    if len(note.encode("utf-8", "replace")) > LONGEST or _CONTROL.search(note):
         raise NoCheckpoint("it is not a note: it is too long, or it has control characters")
     text, gap, rest = note.rpartition("\n\n")
     if not gap or not rest.endswith("\n"):

@@ -28,6 +28,7 @@ from rich.table import Table
 
 from connectors.sandbox.github_engineer import GithubEngineer
 from connectors.sandbox.jira_engineer import JiraEngineer
+from tests import signing
 from tests.bench.floor import Floor
 from tests.bench.naive import Naive
 from tests.bench.process import process
@@ -190,7 +191,8 @@ def installed(folder: Path, kind: str, told: dict[str, Any]) -> Bench:
         engineer = JiraEngineer(told["url"], mia["token"], mia["email"] if cloud else None)
     (folder / "token").write_text(us["token"])
     (folder / "token").chmod(0o600)
-    (folder / "counterfoil.toml").write_text(CONFIG.format(table=table))
+    (folder / "counterfoil.toml").write_text(CONFIG.format(table=table) + signing.TABLE)
+    signing.install(folder)
     basic = base64.b64encode(f"{us.get('email')}:{us['token']}".encode()).decode()
     auth = {"authorization": f"Basic {basic}" if kind == "jira-cloud" else f"Bearer {us['token']}"}
     naive = Naive(kind, told["url"], us["token"], us.get("email", ""))

@@ -20,9 +20,11 @@ from connectors.sandbox.jira_server import JiraCloudSandbox
 from connectors.sandbox.server import SandboxServer, utc_now
 from state.model import OperationKind
 from state.store import Store
+from sync.app.failures import LEDGER
+from tests import signing
 from tests.campaigns.sheet import Score
 from tests.campaigns.spread import Case, Crew, seconds, spread
-from tests.program import NOBODY, Ended, Program, is_consistent
+from tests.program import NOBODY, Ended, Program
 
 FULL = 1_000
 
@@ -78,7 +80,7 @@ class Place:
         """Run a command as a process; a bug or a traceback is wrong whatever was done to the database."""
         ended = _program[0](self.folder, *words, env=env, file_limit=file_limit, nobody=nobody)
         self.story.append(f"{' '.join(words)}: {ended.code} {ended.err.strip()}")
-        if not ended.clean and not (env and "COUNTERFOIL_CRASH" in env):
+        if not ended.clean and ended.code != LEDGER and not (env and "COUNTERFOIL_CRASH" in env):
             self.wrong.append("bug")
         return ended
 
@@ -188,8 +190,16 @@ def _damaged(place: Place, how: Callable[[bytearray, random.Random], None]) -> N
             place.wrong.append("tracker write")
         if ended.code == 2 and "damaged" not in ended.err:
             place.wrong.append("message")
-        if ended.code == 0:
-            place.story.append("unnoticed")
+    if ended.code == 0:
+        place.story.append("unnoticed")
+        _given_up(place)
+
+
+def _given_up(place: Place) -> None:
+    """An older copy was put back, and what was signed since is somewhere else: a run is refused until that is said."""
+    place.refused("sync", codes=(LEDGER,), named=False)
+    if place.run("audit", "fork", "--reason", "an older copy was put back").code != 0:
+        place.wrong.append("exit code")
 
 
 def _bits(content: bytearray, dice: random.Random) -> None:
@@ -375,7 +385,8 @@ def _begin(place: Place) -> None:
         token = users["sync"].token
     (place.folder / "token").write_text(token)
     (place.folder / "token").chmod(0o600)
-    (place.folder / "counterfoil.toml").write_text(_CONFIG.format(table=table))
+    (place.folder / "counterfoil.toml").write_text(_CONFIG.format(table=table) + signing.TABLE)
+    signing.install(place.folder)
     place.run("init")
     for count, suffix in ((_ITEMS, ""), (2 * _ITEMS, " at once")):
         rows = [
@@ -390,7 +401,10 @@ def _begin(place: Place) -> None:
 
 
 def _rests(place: Place) -> None:
-    """With the database in order again, two runs later there is one ticket per item and nothing left to do."""
+    """With the database in order again, two runs later there is one ticket per item and nothing left to do.
+
+    The ledger is vouched for to its end, unless an auditor has to know of what was given up.
+    """
     for _ in range(2):
         place.run("sync")
     last = place.run("sync", "--json")
@@ -404,7 +418,7 @@ def _rests(place: Place) -> None:
         place.wrong.append("unlinked")
     if place.tickets() > len(linked):
         place.wrong.append("duplicate")
-    if not is_consistent(place.run("audit", "verify", "--json")):
+    if place.run("audit", "verify").code != (2 if "unnoticed" in place.story else 0):
         place.wrong.append("ledger")
 
 

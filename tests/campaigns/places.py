@@ -17,7 +17,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any, NoReturn
 
-from connectors.anchors.directory import Directory
 from connectors.sandbox.__main__ import load
 from connectors.sandbox.github_engineer import GithubEngineer
 from connectors.sandbox.github_server import GithubSandbox
@@ -26,15 +25,14 @@ from connectors.sandbox.jira_server import JiraSandbox
 from connectors.sandbox.server import SandboxServer
 from state import acceptances, due_dates, proofs
 from state.acceptance import Acceptance, DueChange
-from state.checkpoint import SigningKey
 from state.model import ActionItem, Link
 from state.proof import Evidence, EvidenceKind
 from state.store import Store
-from sync.proving import Conclusion, examine
-from tests import postgresql, program
+from tests import postgresql, program, signing
 from tests.campaigns.clocks import DAY, Clock
 from tests.campaigns.schedules import compiled
 from tests.histories.matters import NUMBERED, STANDING
+from tests.histories.signing import MEMORY
 from tests.program import Ended, Process
 
 KINDS = ("jira-cloud", "jira-datacenter", "github")
@@ -46,7 +44,6 @@ PROCESSES = f"processes: forked, in each {NEW}th case newly started"
 _DAY = re.compile(r"\b\d{4}-\d\d-\d\d\b")
 _PLANTED = re.compile(r"(?<=counterfoil:c k=)\w+")
 
-_MEMORY = Path("/dev/shm")  # noqa: S108
 _ROOM = 1 << 30
 
 _TABLES = {
@@ -71,16 +68,7 @@ visibility_wait_seconds = 0
 critical = {{ pieces = 0 }}
 high = {{ pieces = 0 }}
 medium = {{ pieces = 0 }}
-
-[audit]
-key_file = "audit.key"
-
-[[audit.anchors]]
-name = "share"
-kind = "directory"
-path = "kept"
 """
-_KEY = SigningKey.made("acme.example/ledger", bytes(32))
 
 
 @dataclass(frozen=True)
@@ -107,11 +95,9 @@ class Place:
         user = load(kind).users[0]
         (folder / "token").write_text(user.token)
         (folder / "token").chmod(0o600)
-        config = _CONFIG.format(port=port, table=_TABLES[kind].format(user=user))
+        config = _CONFIG.format(port=port, table=_TABLES[kind].format(user=user)) + signing.TABLE
         (folder / "counterfoil.toml").write_text(config)
-        (folder / "audit.key").write_text(_KEY.written)
-        (folder / "audit.key").chmod(0o600)
-        (folder / "kept").mkdir()
+        signing.install(folder)
         return place
 
     def copied(self, folder: Path, url: str = "") -> "Place":
@@ -218,8 +204,8 @@ class Place:
 @contextmanager
 def workshop() -> Iterator[Path]:
     """A folder for the cases of a campaign, in memory if there is room: a process that is killed leaves the same."""
-    roomy = _MEMORY.is_dir() and shutil.disk_usage(_MEMORY).free > _ROOM
-    with tempfile.TemporaryDirectory(dir=_MEMORY if roomy else None) as folder:
+    roomy = MEMORY.is_dir() and shutil.disk_usage(MEMORY).free > _ROOM
+    with tempfile.TemporaryDirectory(dir=MEMORY if roomy else None) as folder:
         yield Path(folder)
 
 
@@ -370,7 +356,7 @@ def _ticket(body: str, values: list[Any], labels: Sequence[str], said: Sequence[
 def wrong_with(place: Place, wanted: Mapping[str, Any]) -> list[str]:
     """What is not as it would be if nothing had happened, by name, and nothing if all is well."""
     with place.store() as store:
-        found, sound = _both_sides(place, store), _is_vouched_for(place, store)
+        found, sound = _both_sides(place, store), signing.is_vouched_for(store, place.folder / signing.SHARE)
     alone = {ref: item for ref, item in found["items"].items() if item["part of"] is None}
     many = Counter(ticket["item"] for ticket in found["tickets"] if ticket["item"])
     wrong = []
@@ -386,13 +372,6 @@ def wrong_with(place: Place, wanted: Mapping[str, Any]) -> list[str]:
     if not sound:
         wrong.append("ledger unsound")
     return wrong
-
-
-def _is_vouched_for(place: Place, store: Store) -> bool:
-    """Whether the ledger is whole, and signed to its last record by what was handed out."""
-    share = Directory("share", place.folder / "kept")
-    ledger = examine(store, [*share.every()], [_KEY.public])
-    return ledger.conclusion is Conclusion.ANCHORED and ledger.anchored == ledger.records
 
 
 def _told_twice(found: Mapping[str, Any]) -> Iterator[str]:

@@ -14,6 +14,7 @@ from state.store import Store
 from sync.app.reaching import tracker_rules
 from sync.engine import Engine, Report
 from sync.plan import Safety
+from tests.histories.signing import Safe
 from tests.histories.slate import Slate
 from tests.histories.weather import Clock, Far, Kind, Tracker
 
@@ -52,6 +53,7 @@ class Installation:
     clock: Clock
     fars: Mapping[str, Far]
     trackers: Mapping[str, Tracker]
+    safe: Safe
     config: Configuration = field(default_factory=Configuration)
     runs: int = 0
     tables: dict[str, Mapping[str, object]] = field(default_factory=dict)
@@ -63,7 +65,7 @@ class Installation:
         slate.wipe(clock)
         fars = {name: Far(clock, kind) for name, kind in kinds.items()}
         trackers = {name: Tracker(name, far_side=far, caps=_caps(far.kind), page_size=2) for name, far in fars.items()}
-        return Installation(slate.store, clock, fars, trackers)
+        return Installation(slate.store, clock, fars, trackers, slate.safe)
 
     def rules(self) -> Rules:
         """The tables as they are configured now."""
@@ -103,7 +105,9 @@ class Installation:
         """One run."""
         self.runs += 1
         self.tables[f"run-{self.runs}"] = self.config.tables()
-        return self.engine(crash).sync(f"run-{self.runs}", holder=holder, agent=CRON, full=full, force="histories")
+        with self.safe.signing(self.store, self.clock, crash) as notary:
+            engine = replace(self.engine(crash), recorded=notary.watch)
+            return engine.sync(f"run-{self.runs}", holder=holder, agent=CRON, full=full, force="histories")
 
     def because(self, reason: str = "") -> Because:
         """A person on our side acts."""

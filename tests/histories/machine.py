@@ -12,10 +12,10 @@ from connectors.base import MARK
 from mapping.rules import Route
 from state.model import Authority, Field, ItemDraft, Link, Person, Priority, Status
 from state.ticket import ActivityKind, Gone, TicketState
+from sync import notary, watched
 from sync.intake import take_in
 from sync.settle import Side
 from sync.verdicts import DuePolicy
-from sync.watched import CRASH_POINTS
 from tests.histories.history import History
 from tests.histories.installation import BY_PRIORITY, PEOPLE
 from tests.histories.order import comes_to_rest
@@ -54,6 +54,7 @@ CREW = (PEOPLE, PEOPLE[:1], (*PEOPLE, Person("sam@acme.example", {"memory": "str
 ROUTES = (BY_PRIORITY, (Route("eng"),), (Route("ops"),), (Route("eng", {"priority": ("high", "critical")}),))
 SPANS = (timedelta(seconds=90), timedelta(hours=1), timedelta(days=1))
 
+CRASH_POINTS = (*watched.CRASH_POINTS, *notary.CRASH_POINTS)
 PROOFS = ("claim", "bring", "bring", "accept", "accept", "reject")
 VERDICTS = ("ask", "approve", "approve", "approve too", "reject", "revoke", "renew")
 

@@ -13,6 +13,7 @@ from state.lifecycle import UNFINISHED
 from state.model import Authority, Field, Hold, HoldKind, Link, Status
 from state.ticket import ActivityKind
 from tests.histories.history import History, around
+from tests.histories.signing import newest
 
 _APART = frozenset({HoldKind.REJECTED, HoldKind.CONFLICT, HoldKind.NO_WAY, HoldKind.ARCHIVED})
 
@@ -36,13 +37,13 @@ def _quiet(h: History, reads: Sequence[str]) -> None:
     """A run that writes nothing anywhere; what our last write left unclear is read once more by the first one."""
     store, fars = h.world.store, h.world.fars.values()
     h.world.clock.sleep(600)
-    records, tickets = _newest(h), [far.tickets() for far in fars]
+    records, tickets = newest(store), [far.tickets() for far in fars]
     for far in fars:
         far.asked.clear()
     report = h.sync()
     assert report is not None
     assert report.plan.operations == ()
-    assert _newest(h) == records
+    assert newest(store) == records
     assert [far.tickets() for far in fars] == tickets
     asked = {call for far in fars for call in far.asked}
     allowed = {*reads, *({"activity"} if store.open_intents(None) else ())}
@@ -50,14 +51,10 @@ def _quiet(h: History, reads: Sequence[str]) -> None:
     assert asked <= allowed or (looks_on and asked <= {"changes", "fetch", "activity"}), asked
 
 
-def _newest(h: History) -> int:
-    return next((record.seq for record in h.world.store.log(newest=1)), 0)
-
-
 def in_order(h: History) -> None:
     """One ticket per item, both sides agreed or held, and nothing of either side lost."""
     store = h.world.store
-    assert store.verify().ok
+    assert h.world.safe.vouches_for(store)
     assert [each.words for each in store.apart()] == []
     held: dict[str, list[Hold]] = {}
     for hold in store.holds(None):

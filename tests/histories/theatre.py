@@ -72,7 +72,9 @@ class Theatre(Stage):
         self.runs += 1
         mortal = replace(self._holder, started=f"life {self.runs}")
         try:
-            report = self.engine.sync(f"run-{self.runs}", holder=mortal, agent=CRON)
+            with self._slate.safe.signing(self.store, self.clock, self._crash) as notary:
+                engine = replace(self.engine, recorded=notary.watch)
+                report = engine.sync(f"run-{self.runs}", holder=mortal, agent=CRON)
         except Killed:
             self.dead = False
             self.tell("the run was killed")
@@ -83,6 +85,9 @@ class Theatre(Stage):
     def calm(self) -> None:
         self.tell("from now on nothing goes wrong")
         self.rate = self.dies = 0.0
+
+    def is_vouched_for(self) -> bool:
+        return self._slate.safe.vouches_for(self.store)
 
     def goes_wrong(self) -> bool:
         """Whether the next call does."""

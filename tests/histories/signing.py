@@ -1,0 +1,65 @@
+"""A ledger that every run signs as the program does, and a folder elsewhere that keeps what was signed."""
+
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+from weakref import finalize
+
+from connectors.anchors.directory import Directory
+from state.checkpoints import LEDGER
+from state.effects import Because
+from state.model import Actor, Agent
+from state.store import Store
+from sync.notary import Notary
+from tests.histories.weather import Killed
+from tests.signing import KEY, is_vouched_for
+
+MEMORY = Path("/dev/shm")  # noqa: S108
+"""Where files are kept that no loss of power is to survive, if the machine has that."""
+
+_BECAUSE = Because(Agent(Actor.SCHEDULE, "counterfoil", "cron"), reason="nothing was recorded today")
+_AFTER = 10
+"""More records than a history adds only because of the day."""
+
+
+class Safe:
+    """The folder, and who signs; each run signs anew, as a process of its own does."""
+
+    def __init__(self) -> None:
+        self._folder = Path(tempfile.mkdtemp(dir=MEMORY if MEMORY.is_dir() else None))
+        finalize(self, shutil.rmtree, self._folder)
+
+    def empty(self) -> None:
+        """Forget what was kept."""
+        for file in self._folder.iterdir():
+            file.unlink()
+
+    @contextmanager
+    def signing(self, store: Store, clock: Callable[[], datetime], crash: Callable[[str], None]) -> Iterator[Notary]:
+        """What a run recorded is signed however it ends, unless it is killed. Raises `Tampered`."""
+        notary = Notary(store, [KEY], [Directory("share", self._folder)], clock, crash=crash)
+        notary.check()
+        try:
+            yield notary
+        except Killed:
+            raise
+        except BaseException:
+            self._close(notary)
+            raise
+        self._close(notary)
+
+    def _close(self, notary: Notary) -> None:
+        if complaints := notary.close(_BECAUSE):
+            raise AssertionError(complaints)
+
+    def vouches_for(self, store: Store) -> bool:
+        """Whether the ledger is whole, and signed to its end."""
+        return is_vouched_for(store, self._folder)
+
+
+def newest(store: Store) -> int:
+    """The number of the newest record that tells of more than that the ledger was looked at."""
+    return max((record.seq for record in store.log(newest=_AFTER) if record.told["object"] != LEDGER), default=0)
