@@ -183,9 +183,9 @@ def _play(stage: _Stage, folder: Path, places: tuple[Place, Place]) -> bool:
     stage.say("The third sync tells the trackers: tickets are resolved, one is accepted for a time, one open again")
     stage.command("sync")
     _regress(stage, folder)
-    stage.say("The last sync has nothing left to do")
+    stage.say("The last sync looks for every ticket once more, and has nothing left to do")
     last = stage.ask("plan")
-    stage.command("sync")
+    stage.command("sync", "--full")
     stage.command("audit", "verify")
     _wait(stage)
     return not last["operations"]

@@ -18,6 +18,7 @@ from state.series import chunks
 from sync.report import figures, remarks, words
 from sync.report.members import Member
 from sync.report.model import Book, status_at
+from sync.report.prose import prose
 from sync.report.sheets import csv_members
 from sync.report.workbook import workbook
 
@@ -95,6 +96,7 @@ def _environment() -> Environment:
         finalize=_shown,
     )
     environment.filters |= {"minute": _minute, "address": _address, "plain": words.plain, "value": words.value}
+    environment.filters["prose"] = _prose
     return environment
 
 
@@ -128,6 +130,10 @@ def _shown(value: Any) -> Any:
     if isinstance(value, Markup) or not isinstance(value, str):
         return "" if value is None else value
     return _OBEYED.sub("\N{REPLACEMENT CHARACTER}", value)
+
+
+def _prose(text: str) -> Markup:
+    return Markup(_shown(prose(text)))  # noqa: S704
 
 
 def _minute(at: datetime | None) -> str:

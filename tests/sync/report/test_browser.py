@@ -28,6 +28,17 @@ QUIET = (
 )
 _LONGEST = 100
 A4 = {(595, 842), (596, 842)}
+WIDE = 687
+"""How many pixels of CSS a line of the page has in print, between its margins."""
+BEYOND = """[...document.querySelectorAll("main :not(svg *)")].filter(e =>
+    e.getBoundingClientRect().right > innerWidth + 1 ||
+    e.scrollWidth > e.clientWidth + 1 && getComputedStyle(e).display == "block").map(e => e.outerHTML.slice(0, 90))"""
+BROKEN = """[...document.querySelectorAll(".ref, td.time")].filter(e => {
+    const part = document.createRange(), text = document.createTreeWalker(e, NodeFilter.SHOW_TEXT).nextNode();
+    part.selectNodeContents(text ?? e);
+    if (text && e.matches("td.time")) part.setEnd(text, Math.min(10, text.length));
+    return new Set([...part.getClientRects()].map(r => r.top)).size > 1;
+}).map(e => e.textContent)"""
 
 
 class Browser:
@@ -121,9 +132,13 @@ def test_in_a_browser_a_story_opens_by_a_click_nothing_leaves_the_page_and_it_pr
         assert "What happened" in tab.asks(f"document.getElementById({first.ref!r}).innerText")
         tab.clicks(f"section[aria-labelledby=late] a[href='#{named.ref}']")
         assert tab.asks(shown.format(named.ref)) is True
+        tab("Emulation.setEmulatedMedia", media="print")
+        tab("Emulation.setDeviceMetricsOverride", width=WIDE, height=1000, deviceScaleFactor=1, mobile=False)
+        beyond, broken = tab.asks(BEYOND), tab.asks(BROKEN)
         print_ = tab("Page.printToPDF", preferCSSPageSize=True)
         loaded = [each["request"]["url"].partition("#")[0] for each in tab.of("Network.requestWillBeSent")]
         said = [*tab.of("Log.entryAdded"), *tab.of("Runtime.consoleAPICalled"), *tab.of("Runtime.exceptionThrown")]
+    assert (beyond, broken) == ([], [])
     assert (set(loaded), said) == ({file.as_uri()}, [])
     boxes = re.findall(rb"/MediaBox ?\[0 0 ([\d.]+) ([\d.]+)\]", b64decode(print_["data"]))
     assert {(round(float(wide)), round(float(high))) for wide, high in boxes} <= A4

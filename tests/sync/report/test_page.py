@@ -123,6 +123,31 @@ def test_what_a_tracker_says_is_shown_and_never_obeyed(past: Past, told: Callabl
     assert not {"\u202e", "\x1b"}.intersection(text)
 
 
+def test_a_description_reads_as_it_was_meant_and_leads_nowhere(past: Past, told: Callable[[], Book]) -> None:
+    ref = past.item()
+    plain = drawn(told())
+    text = """# What **to do**
+
+1. Turn on [MFA](https://docs.example/mfa), see <https://docs.example>
+2. ![x](https://e.example)
+
+|a|b|
+|:-:|-|
+|`c`|&#x202e;[d](javascript:alert&#40;1&#41;)|
+
+<img src=x>"""
+    past.edit(ref, description=text)
+    tags = Tags(page := drawn(told()))
+    assert "<p><strong>What <strong>to do</strong></strong></p>" in page
+    assert "<li>Turn on MFA (https://docs.example/mfa), see https://docs.example</li>" in page
+    assert "<code>c</code>" in page
+    assert "&lt;img src=x&gt;" in page
+    assert "\u202e" not in page
+    assert [found for tag, found in tags.found if (tag == "th" and "scope" not in found) or "style" in found] == []
+    assert {tag for tag, _ in tags.found} <= TAGS
+    assert (page.count("<a "), page.count("<h"), page.count("<img")) == (plain.count("<a "), plain.count("<h"), 0)
+
+
 def test_the_page_may_load_nothing_but_its_own_style(past: Past, told: Callable[[], Book]) -> None:
     past.item()
     [rule] = [found["content"] for tag, found in Tags(drawn(told())).found if "http-equiv" in found and tag == "meta"]
@@ -147,10 +172,10 @@ def test_in_print_refs_and_dates_are_whole_and_the_numbers_stand_under_their_hea
 ) -> None:
     year(past.store, past, 6)
     text = drawn(told())
-    assert ".ref, td.time { overflow-wrap: normal; }" in text
+    assert ".ref, td.time { overflow-wrap: normal; white-space: nowrap; }" in text
     assert re.findall(r"<t[hd][^>]*>\s*(?:AI|RA|EV)-[0-9]", re.sub(r'<th scope="row" class="ref">', "", text)) == []
     assert re.search(r'<div class="together">\n<h2 id="summary">(?:(?!</div>).)*<ul class="summary">', text, re.DOTALL)
-    assert re.search(r"figure, tr, \.together, [^{]*\{ break-inside: avoid; \}", text)
+    assert re.search(r"figure, tr, summary, \.together, [^{]*\{ break-inside: avoid; \}", text)
 
 
 def test_what_the_chart_counts_and_the_numbers_do_not_is_explained_beneath_it(
