@@ -223,6 +223,10 @@ class Program:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Have that process end."""
         assert self._server.stdin is not None
         assert self._server.stdout is not None
         self._server.stdin.close()

@@ -1,5 +1,6 @@
 """Broken disks and databases: whatever happens to the file, a run says so and writes nothing, or is made good later."""
 
+import atexit
 import json
 import os
 import random
@@ -11,7 +12,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 
 from connectors.sandbox.calls import Sandbox
@@ -53,7 +54,14 @@ _READS = ("/search/jql", "/search", "/issue/bulkfetch")
 _ITEMS = 8
 _PAGE = 4096
 _ENOUGH = 1_000 * _PAGE
-_program: list[Program] = []
+
+
+@cache
+def _program() -> Program:
+    """What this process runs commands with, until it ends."""
+    running = Program()
+    atexit.register(running.close)
+    return running
 
 
 @dataclass
@@ -78,7 +86,7 @@ class Place:
         self, *words: str, env: dict[str, str] | None = None, file_limit: int | None = None, nobody: bool = False
     ) -> Ended:
         """Run a command as a process; a bug or a traceback is wrong whatever was done to the database."""
-        ended = _program[0](self.folder, *words, env=env, file_limit=file_limit, nobody=nobody)
+        ended = _program()(self.folder, *words, env=env, file_limit=file_limit, nobody=nobody)
         self.story.append(f"{' '.join(words)}: {ended.code} {ended.err.strip()}")
         if not ended.clean and ended.code != LEDGER and not (env and "COUNTERFOIL_CRASH" in env):
             self.wrong.append("bug")
@@ -359,8 +367,6 @@ def attempt(number: int, seed: int) -> Case:
     kind = _ORDER[number % len(_ORDER)]
     dice = random.Random(f"{seed}/{number}")  # noqa: S311
     sandbox: Sandbox = dice.choice((GithubSandbox, JiraCloudSandbox))()
-    if not _program:
-        _program.append(Program())
     with tempfile.TemporaryDirectory() as made, SandboxServer(sandbox) as server:
         folder = Path(made)
         folder.chmod(0o755)

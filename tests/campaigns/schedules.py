@@ -30,6 +30,7 @@ _TIME = ("revoked", "slow before", "slow after")
 WRITE_FAULTS = (*(f for f in weather.WRITE_FAULTS if f != "refused"), *_TIME)
 READ_FAULTS = (*weather.READ_FAULTS, *_TIME)
 SECONDS = (2, 20, 45, LATE)
+DECADE = 10
 
 ROWS = {
     "R5": "fault schedules on a virtual clock",
@@ -55,7 +56,7 @@ WRONG = (
 
 def row_of(number: int) -> str:
     """Of ten schedules six have no lag, three a lag that the wait covers, and one a wait that is too short."""
-    return "R5" if number % 10 < 6 else "R6" if number % 10 < 9 else "R6, wait too short"
+    return "R5" if number % DECADE < 6 else "R6" if number % DECADE < 9 else "R6, wait too short"
 
 
 @dataclass(frozen=True)
@@ -180,18 +181,14 @@ def without_faults(theatre: Theatre, number: int) -> End:
 
 
 def story_of(seed: int, number: int) -> int:
-    """The number of the story that a schedule tells."""
-    return _chance(seed, number).randrange(STORIES)
-
-
-def _chance(seed: int, number: int) -> Random:
-    return Random(seed * 1_000_000_007 + number)  # noqa: S311
+    """The number of the story that a schedule tells: the same for those of a decade, which has a share of each row."""
+    return (seed + number // DECADE) % STORIES
 
 
 def schedule(seed: int, number: int) -> Case:
     """One schedule, told by its seed and its number."""
-    chance = _chance(seed, number)
-    which = chance.randrange(STORIES)
+    chance = Random(seed * 1_000_000_007 + number)  # noqa: S311
+    which = story_of(seed, number)
     wanted = fine_end(which)
     meets = climate(number, chance)
     stage().set(meets, chance)

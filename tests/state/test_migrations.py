@@ -27,7 +27,7 @@ from state.model import Actor, Agent, ItemDraft, Priority
 from state.register import ControlStatus, Exemption, Score, ScoreKind
 from state.schema import HEAD, METADATA
 from state.store import Store
-from tests.databases import WHEN, Databases, raw
+from tests.databases import WHEN, Databases, listening, raw
 from tests.state.dumped import config_of, dumped, left_behind
 
 KILLED = -signal.SIGKILL
@@ -47,11 +47,8 @@ def _steps(url: str) -> int:
     def step(*what: Any) -> None:
         told.append(what)
 
-    for kind in _KINDS:
-        event.listen(Engine, kind, step)
-    Store.create(url, clock=lambda: WHEN, entropy=os.urandom).close()
-    for kind in _KINDS:
-        event.remove(Engine, kind, step)
+    with listening(_KINDS, step):
+        Store.create(url, clock=lambda: WHEN, entropy=os.urandom).close()
     return len(told)
 
 
