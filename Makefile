@@ -26,6 +26,9 @@ demo: $(STAMP)  ## run the main job on embedded trackers, and leave a folder to 
 test: $(STAMP)  ## run the tests
 	@$(BIN)/python -m pytest -q -n auto --dist worksteal
 
+browser:  ## install Debian's Chromium, for the test that looks at pages in one (as root; skipped where there is one)
+	@command -v chromium >/dev/null || { apt-get update -qq && apt-get install -qq -y --no-install-recommends chromium; }
+
 test-postgresql: $(STAMP)  ## run those tests that use PostgreSQL
 	@$(BIN)/python -m pytest -q -n auto --dist worksteal -m postgresql
 
