@@ -61,4 +61,4 @@ lock:  ## resolve the dependencies anew into requirements.lock
 clean:  ## remove .venv and what tools left behind
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache build dist
 
-.PHONY: help setup demo test test-postgresql check types wheel bench campaign picture lock clean
+.PHONY: help setup demo test browser test-postgresql check types wheel bench campaign picture lock clean
