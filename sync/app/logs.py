@@ -12,7 +12,7 @@ from connectors.redaction import spellings
 
 _OURS = ("counterfoil", "connectors", "mapping", "state", "sync")
 _CREDENTIALS = re.compile(r"\b(bearer|basic|token)\s+(?=[^\s'\"]*\d)[\w.~+/=%-]{16,}", re.IGNORECASE)
-_CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+_CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 
 
 def printable(text: str) -> str:

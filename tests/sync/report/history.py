@@ -54,6 +54,8 @@ TITLES = (
     "Sign the processor agreement with the mail provider",
     "Write down how incidents are escalated",
 )
+FOUND = f"as the scanner found it.\n\n1. `arn:aws:{'s3' * 90}`\n\n```\n{'key' * 90}\n```\n\n|{'-' * 190}|{'a|' * 90}"
+"""The end of a description, in which much does not fit a line."""
 
 
 @dataclass
@@ -109,7 +111,7 @@ class Past:
         """Identified by a scanner, and given a ticket."""
         draft = ItemDraft(
             title,
-            f"{title}: as the scanner found it.",
+            f"{title}: {FOUND}",
             priority,
             "mia@acme.example",
             controls=(code,),
