@@ -30,7 +30,8 @@ _TIME = ("revoked", "slow before", "slow after")
 WRITE_FAULTS = (*(f for f in weather.WRITE_FAULTS if f != "refused"), *_TIME)
 READ_FAULTS = (*weather.READ_FAULTS, *_TIME)
 SECONDS = (2, 20, 45, LATE)
-DECADE = 10
+TELLINGS = 5
+"""So many schedules after each other tell one story, which has to be told once more without faults for them."""
 
 ROWS = {
     "R5": "fault schedules on a virtual clock",
@@ -56,7 +57,7 @@ WRONG = (
 
 def row_of(number: int) -> str:
     """Of ten schedules six have no lag, three a lag that the wait covers, and one a wait that is too short."""
-    return "R5" if number % DECADE < 6 else "R6" if number % DECADE < 9 else "R6, wait too short"
+    return "R5" if number % 10 < 6 else "R6" if number % 10 < 9 else "R6, wait too short"
 
 
 @dataclass(frozen=True)
@@ -181,8 +182,8 @@ def without_faults(theatre: Theatre, number: int) -> End:
 
 
 def story_of(seed: int, number: int) -> int:
-    """The number of the story that a schedule tells: the same for those of a decade, which has a share of each row."""
-    return (seed + number // DECADE) % STORIES
+    """The number of the story that a schedule tells."""
+    return (seed + number // TELLINGS) % STORIES
 
 
 def schedule(seed: int, number: int) -> Case:

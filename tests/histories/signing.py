@@ -5,11 +5,12 @@ import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
+from itertools import pairwise
 from pathlib import Path
 from weakref import finalize
 
 from connectors.anchors.directory import Directory
-from state.checkpoints import LEDGER
+from state.audit import AuditRecord
 from state.effects import Because
 from state.model import Actor, Agent
 from state.store import Store
@@ -22,7 +23,7 @@ MEMORY = Path("/dev/shm")  # noqa: S108
 
 _BECAUSE = Because(Agent(Actor.SCHEDULE, "counterfoil", "cron"), reason="nothing was recorded today")
 _AFTER = 10
-"""More records than a history adds only because of the day."""
+"""So many records are looked at: more than a run adds that has nothing to do."""
 
 
 class Safe:
@@ -60,6 +61,15 @@ class Safe:
         return is_vouched_for(store, self._folder)
 
 
-def newest(store: Store) -> int:
-    """The number of the newest record that tells of more than that the ledger was looked at."""
-    return max((record.seq for record in store.log(newest=_AFTER) if record.told["object"] != LEDGER), default=0)
+def beyond(store: Store, seq: int) -> list[str]:
+    """What was recorded after this number, but for that a day has begun of which nothing else is on record."""
+    last = sorted(store.log(newest=_AFTER), key=lambda record: record.seq)
+    return [
+        f"{new.told['action']} of {new.told['object']}"
+        for before, new in pairwise(last)
+        if new.seq > seq and (new.told["action"] != "ledger.checked" or _day(before) == _day(new))
+    ]
+
+
+def _day(record: AuditRecord) -> str:
+    return str(record.told["recorded"])[:10]

@@ -9,7 +9,7 @@ from random import Random
 from typing import Any
 
 from connectors.sandbox.engineer import Engineer
-from state import acceptances, proofs
+from state import acceptances, audit, proofs
 from state.acceptance import AcceptanceState
 from state.effects import Because, Effects, ItemChange
 from state.model import Actor, Agent, HoldKind, ItemDraft, Link, Priority
@@ -17,7 +17,7 @@ from state.store import Store
 from state.ticket import Ticket
 from sync.engine import Report
 from tests.histories.matters import MATTERS, NUMBERED, STANDING, URL, Office, found
-from tests.histories.signing import newest
+from tests.histories.signing import beyond
 from tests.histories.weather import Clock
 
 STORIES = 150
@@ -246,7 +246,7 @@ def wrongs(
     if covered and holds:
         yield "held", "; ".join(h.detail for h in holds)
     if not stage.is_vouched_for():
-        yield "ledger unsound", str(store.verify().first_bad)
+        yield "ledger unsound", str(store.verify().first_bad or "nothing kept elsewhere vouches for all of it")
     yield from (("not as recorded", each.words) for each in store.apart())
     if open_ := store.open_intents(None):
         yield "still in doubt", "; ".join(f"{i.kind} of {i.item}" for i in open_)
@@ -317,12 +317,12 @@ def _rest(stage: Stage) -> None:
 
 def _quiet(stage: Stage) -> Iterator[tuple[str, str]]:
     stage.sleep(600)
-    records, writes = newest(stage.store), stage.writes()
+    seq, writes = stage.store.ask(audit.head)[0], stage.writes()
     report = stage.run()
     if report is None or report.plan.operations:
         yield "a further run had work", "nothing" if report is None else "; ".join(map(str, report.plan.operations))
-    if newest(stage.store) != records or stage.writes() != writes:
-        yield "a further run wrote", f"{newest(stage.store) - records} records, {stage.writes() - writes} requests"
+    if (records := beyond(stage.store, seq)) or stage.writes() != writes:
+        yield "a further run wrote", f"{', '.join(records)}; {stage.writes() - writes} requests"
 
 
 def _linked(link: Link | None, there: Sequence[Ticket]) -> bool:
