@@ -1,4 +1,4 @@
-# Everything goes into .venv from the lock files, with hashes; nothing else on the machine is touched.
+# Everything goes into .venv from the lock files, with hashes; only `make browser` touches anything else on the machine.
 PYTHON ?= python3
 BIN := .venv/bin
 STAMP := .venv/.up-to-date
@@ -26,8 +26,8 @@ demo: $(STAMP)  ## run the main job on embedded trackers, and leave a folder to 
 test: $(STAMP)  ## run the tests
 	@$(BIN)/python -m pytest -q -n auto --dist worksteal
 
-browser:  ## install Debian's Chromium, for the test that looks at pages in one (as root; skipped where there is one)
-	@command -v chromium >/dev/null || { apt-get update -qq && apt-get install -qq -y --no-install-recommends chromium; }
+browser:  ## install Debian's Chromium, as root, for the test that looks at a page in one; left alone where there is one
+	@command -v chromium || command -v chromium-browser || command -v google-chrome || { apt-get update -qq && apt-get install -qq -y --no-install-recommends chromium; }
 
 test-postgresql: $(STAMP)  ## run those tests that use PostgreSQL
 	@$(BIN)/python -m pytest -q -n auto --dist worksteal -m postgresql

@@ -1,4 +1,4 @@
-"""An installation whose ledger is signed, and kept in a folder that nobody who runs it can change."""
+"""An installation whose ledger is signed, and a folder beside it that keeps what was signed."""
 
 from pathlib import Path
 

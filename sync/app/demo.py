@@ -156,7 +156,7 @@ def _set_up(folder: Path, places: tuple[Place, Place], shell: Shell) -> None:
 
 
 def _play(stage: _Stage, folder: Path, places: tuple[Place, Place]) -> bool:
-    """Everything in order; whether the third sync had nothing to write."""
+    """Everything in order; whether the last sync had nothing to write."""
     tracker, host = places
     products = f"a {tracker.product} and a {host.product}"
     stage.say(f"Two trackers of our own: {products} on loopback, in {folder}")
@@ -184,7 +184,7 @@ def _play(stage: _Stage, folder: Path, places: tuple[Place, Place]) -> bool:
     stage.command("sync")
     _regress(stage, folder)
     stage.say("The last sync looks for every ticket once more, and has nothing left to do")
-    last = stage.ask("plan")
+    last = stage.ask("plan", "--full")
     stage.command("sync", "--full")
     stage.command("audit", "verify")
     _wait(stage)

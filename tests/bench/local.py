@@ -140,7 +140,7 @@ def quiet(options: argparse.Namespace) -> Iterator[Row]:
                 )
                 one = one or used
                 more = f"{used.cpu / one.cpu:.2f} x the CPU and {used.memory / one.memory:.2f} x the memory of 1 linked"
-                reach = f"0.8 s, 120 MB; 1.2 x, now {more}" if size > 1 else "0.8 s, 120 MB"
+                reach = f"0.8 s, 100 MB; 1.2 x, now {more}" if size > 1 else "0.8 s, 100 MB"
                 yield Row("B7", f"{kind}: nothing changed, {size:,} linked", used, least, reach)
 
 

@@ -62,7 +62,7 @@ def intake(given: argparse.Namespace) -> None:
 
 
 def findings(given: argparse.Namespace) -> None:
-    """Parse a scan, hash each finding that failed, and write those that are new."""
+    """Parse a scan, hash each finding that failed, and write them all."""
     database = opened(given.database)
     database.execute("CREATE TABLE failing (ref TEXT PRIMARY KEY, hash TEXT, title TEXT)")
     rows = {}

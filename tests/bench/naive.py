@@ -1,4 +1,4 @@
-"""What most integrations do: each ticket by itself, with the vendor's SDK as it comes, and everything read anew."""
+"""A script that minds each ticket by itself, with the vendor's SDK as it comes, and reads everything anew."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ class Naive:
     email: str
 
     def create(self, titles: Sequence[str]) -> None:
-        """Look for each title on Jira, and create a ticket for it, which its library reads once more."""
+        """Create a ticket for each title; on Jira one is looked for first, and its library reads what it made."""
         if self.kind == "github":
             repository = self._github()
             for title in titles:

@@ -99,3 +99,19 @@ def test_what_was_done_before_a_ticket_was_linked_is_not_the_item_s(world: Any) 
     engine.link(item.ref, "eng", key, holder=this_process(), because=world.because())
     world.sync()
     assert not [one for one in told(world, item.ref) if one[0] == "ticket.edited"]
+
+
+def test_what_is_on_record_of_a_ticket_is_not_told_again_when_it_is_linked_anew(world: Any) -> None:
+    item = world.add("Rotate the key")
+    world.sync()
+    ref = world.link(item.ref).ref
+    world.far.edit(ref, title="nope", by="mia")
+    world.sync()
+    once = told(world, item.ref)
+    assert [field for action, field, *_ in once] == ["title"]
+    world.store.unlink(item.ref, world.because())
+    key = world.far.ticket(ref).ref.key
+    world.engine().link(item.ref, "eng", key, holder=this_process(), because=world.because())
+    world.sync()
+    world.sync(full=True)
+    assert told(world, item.ref) == once
