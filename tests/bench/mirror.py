@@ -2,7 +2,7 @@
 
 It prints a table, beside each piece of work the least it can take (`floor.py`, on a tracker of the same kind and size)
 and what a script takes that minds each ticket by itself (`naive.py`), and judges the request counts by their limits:
-`python -m tests.bench.mirror 100 1000`. What each row is, and why it may take what it may, is in the README beside this.
+`python -m tests.bench.mirror 100 1000`. What each row is, and why it may take that, is in the README beside this.
 """
 
 import argparse
