@@ -3,6 +3,8 @@ PYTHON ?= python3
 BIN := .venv/bin
 STAMP := .venv/.up-to-date
 N ?= 100 1000 10000
+# One worker more than there are processors, since tests wait for servers and clocks now and then.
+WORKERS ?= $(shell expr $$(nproc 2>/dev/null || echo 2) + 1)
 
 .DEFAULT_GOAL := help
 
@@ -24,13 +26,13 @@ demo: $(STAMP)  ## run the main job on embedded trackers, and leave a folder to 
 	@$(BIN)/counterfoil demo
 
 test: $(STAMP)  ## run the tests
-	@$(BIN)/python -m pytest -q -n auto --dist worksteal
+	@$(BIN)/python -m pytest -q -n $(WORKERS) --dist worksteal
 
 browser:  ## install Debian's Chromium, as root, for the test that looks at a page in one; left alone where there is one
 	@command -v chromium || command -v chromium-browser || command -v google-chrome || { apt-get update -qq && apt-get install -qq -y --no-install-recommends chromium; }
 
 test-postgresql: $(STAMP)  ## run those tests that use PostgreSQL
-	@$(BIN)/python -m pytest -q -n auto --dist worksteal -m postgresql
+	@$(BIN)/python -m pytest -q -n $(WORKERS) --dist worksteal -m postgresql
 
 check: $(STAMP)  ## lint, types, import rules, and the wheel in a clean environment
 	@$(BIN)/ruff check .

@@ -19,7 +19,7 @@ def test_whatever_happens_it_comes_to_rest() -> None:
     run_state_machine_as_test(
         Histories,
         settings=settings(
-            max_examples=60,
+            max_examples=45,
             stateful_step_count=25,
             derandomize=True,
             database=None,
