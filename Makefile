@@ -50,8 +50,9 @@ bench: $(STAMP)  ## measure requests, wall time, CPU and memory (N="100 1000" fo
 	@$(BIN)/python -m tests.bench.mirror $(N)
 	@$(BIN)/python -m tests.bench.local
 
-campaign: $(STAMP)  ## break it on purpose, long and often, and write docs/reliability.md (NAME=crashes SIZE=100 SEED=7)
-	@$(BIN)/python -m tests.campaigns $(NAME) $(if $(SIZE),--size $(SIZE)) $(if $(SEED),--seed $(SEED))
+campaign: $(STAMP)  ## break it on purpose, long and often, and write docs/reliability.md (NAME=crashes SIZE=100 SEED=7 WITHIN=60)
+	@$(BIN)/python -m tests.campaigns $(NAME) $(if $(SIZE),--size $(SIZE)) $(if $(SEED),--seed $(SEED)) \
+		$(if $(WITHIN),--within $(WITHIN))
 
 picture: $(STAMP)  ## draw docs/demo.svg, the picture of the demo in the README
 	@$(BIN)/counterfoil demo --picture docs/demo.svg

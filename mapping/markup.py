@@ -8,13 +8,15 @@ from typing import TypeVar
 
 from markdown_it import MarkdownIt
 
+from mapping.direction import TURNING
+
 T = TypeVar("T")
 
 ZERO_WIDTH_SPACE = "\u200b"
 
 _PARSER = MarkdownIt("commonmark", {"html": False}).enable("table")
 _CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff\ufff9-\uffff]")
-_BIDI = re.compile("[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+_TURNING = re.compile(f"[{TURNING}]")
 _SUSPECT = re.compile(r"[@#<&]|gh-|://|counterfoil:|[0-9a-f]{40}", re.IGNORECASE)
 _ENTITY = re.compile(r"&(?=(#[0-9]{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z][A-Za-z0-9]{1,31});)")
 _AUTOLINK = re.compile(r"<(https?://[^\s<>`]+)>", re.IGNORECASE)
@@ -33,12 +35,12 @@ _TICKS = re.compile(r"\\.|(`+)")
 
 def clean(text: str) -> str:
     """The text with plain newlines, and without control characters and those that change the reading direction."""
-    return _BIDI.sub("", _CONTROL.sub("", text.replace("\r\n", "\n").replace("\r", "\n")))
+    return _TURNING.sub("", _CONTROL.sub("", text.replace("\r\n", "\n").replace("\r", "\n")))
 
 
 def clean_title(title: str) -> str:
     """The title as one line of visible text."""
-    return " ".join(_BIDI.sub("", _CONTROL.sub(" ", title)).replace(ZERO_WIDTH_SPACE, "").split())
+    return " ".join(_TURNING.sub("", _CONTROL.sub(" ", title)).replace(ZERO_WIDTH_SPACE, "").split())
 
 
 def cut_title(title: str, limit: int) -> str:

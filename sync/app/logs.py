@@ -9,15 +9,16 @@ from copy import copy
 from typing import TextIO
 
 from connectors.redaction import spellings
+from mapping.direction import TURNING
 
 _OURS = ("counterfoil", "connectors", "mapping", "state", "sync")
 _CREDENTIALS = re.compile(r"\b(bearer|basic|token)\s+(?=[^\s'\"]*\d)[\w.~+/=%-]{16,}", re.IGNORECASE)
-_CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+_OBEYED = re.compile(rf"[\x00-\x08\x0b-\x1f\x7f-\x9f{TURNING}]")
 
 
 def printable(text: str) -> str:
     """The text without what a terminal would obey instead of show."""
-    return _CONTROLS.sub("\N{REPLACEMENT CHARACTER}", text)
+    return _OBEYED.sub("\N{REPLACEMENT CHARACTER}", text)
 
 
 class Redactor:

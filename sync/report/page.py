@@ -14,6 +14,7 @@ from urllib.parse import quote, urlsplit
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
+from mapping.direction import TURNING
 from state.series import chunks
 from sync.report import figures, remarks, words
 from sync.report.members import Member
@@ -23,7 +24,7 @@ from sync.report.sheets import csv_members
 from sync.report.workbook import workbook
 
 PAGE = "index.html"
-_OBEYED = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ufff9-\ufffb]")
+_OBEYED = re.compile(f"[\x00-\x08\x0b-\x1f\x7f-\x9f{TURNING}\ufff9-\ufffb]")
 """What a page would obey instead of show: control characters, and those that turn the direction of writing."""
 _PIECES = 200
 MOST = 1000

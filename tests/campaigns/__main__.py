@@ -7,7 +7,9 @@ import importlib
 import os
 import sys
 from dataclasses import replace
+from math import inf
 from pathlib import Path
+from time import monotonic
 
 from tests.campaigns.sheet import CHANGED, ROOT, commit, publish
 from tests.campaigns.spread import Crew
@@ -28,6 +30,8 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
     parser.add_argument("--only", type=int, help="one case again, by its number; nothing is published")
+    in_time = "begin no case later than that; nothing is published, and what was tried is not tried again"
+    parser.add_argument("--within", type=float, metavar="SECONDS", help=in_time)
     asked = parser.parse_args()
     if unknown := set(asked.names) - set(NAMES):
         parser.error(f"no campaign is called {', '.join(sorted(unknown))}; there are {', '.join(NAMES)}")
@@ -37,14 +41,15 @@ def main() -> int:
     failed, begun = False, commit()
     # Only what is committed is the same program again, so only its cases are kept for a campaign that is stopped.
     again = asked.only is None and not begun.endswith(CHANGED)
-    crew = Crew(asked.jobs, ROOT / "build" / "campaigns" / f"{begun}-seed-{asked.seed}" if again else None)
+    kept = ROOT / "build" / "campaigns" / f"{begun}-seed-{asked.seed}" if again else None
+    crew = Crew(asked.jobs, kept, inf if asked.within is None else monotonic() + asked.within)
     for name in asked.names or NAMES:
         module = importlib.import_module(f"tests.campaigns.{name}")
         size = asked.size or module.FULL
         for score in module.campaign(size, asked.seed, crew, asked.only):
             failed |= not score.passed
             print(score)
-            if asked.only is None:
+            if asked.only is None and asked.within is None:
                 publish([replace(score, full=score.full or score.cases * module.FULL // size)], begun)
     return int(failed)
 

@@ -97,13 +97,16 @@ def page(rows: Mapping[str, Any]) -> str:
 
 
 def commit() -> str:
-    """The commit that is checked out, marked if anything else than this page was changed since."""
+    """The commit that is checked out, marked if anything else than this page was changed since, or none is known."""
     asked = ["git", "-C", str(ROOT)]
-    head = subprocess.run([*asked, "rev-parse", "--short=10", "HEAD"], capture_output=True, text=True, check=True)
     ours = [f":!{path.relative_to(ROOT)}" for path in (DATA, PAGE)]
-    changed = subprocess.run(
-        [*asked, "status", "--porcelain", "--", ".", *ours], capture_output=True, text=True, check=True
-    )
+    try:
+        head = subprocess.run([*asked, "rev-parse", "--short=10", "HEAD"], capture_output=True, text=True, check=True)
+        changed = subprocess.run(
+            [*asked, "status", "--porcelain", "--", ".", *ours], capture_output=True, text=True, check=True
+        )
+    except (OSError, subprocess.CalledProcessError):
+        return f"unknown{CHANGED}"
     return head.stdout.strip() + (CHANGED if changed.stdout.strip() else "")
 
 

@@ -6,7 +6,10 @@ import os
 import sys
 import traceback
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack
 from dataclasses import asdict, dataclass, replace
+from functools import partial
+from math import inf
 from pathlib import Path
 from time import monotonic
 
@@ -34,11 +37,13 @@ class Case:
 class Crew:
     """So many processes, and the folder where they keep what became of each case, so that others can go on later.
 
-    The folder is of one commit and one seed: there a row's name and a number tell the same case again.
+    The folder is of one commit and one seed: there a row's name and a number tell the same case again. No case is begun
+    after `until`, a time of `monotonic`.
     """
 
     jobs: int = 1
     kept: Path | None = None
+    until: float = inf
 
 
 def spread(
@@ -63,7 +68,7 @@ def spread(
 
 def _kept(name: str, try_one: Callable[[int], Case], wanted: list[int], crew: Crew, chunk: int) -> Iterator[Case]:
     if crew.kept is None:
-        yield from _timed(_cases([(try_one, number) for number in wanted], crew.jobs, chunk))
+        yield from _timed(_cases(try_one, wanted, crew, chunk))
         return
     crew.kept.mkdir(parents=True, exist_ok=True)
     left = dict.fromkeys(wanted)
@@ -77,8 +82,7 @@ def _kept(name: str, try_one: Callable[[int], Case], wanted: list[int], crew: Cr
                 yield case
         if not line.endswith("\n"):
             file.write("\n")
-        todo = [(try_one, number) for number in left]
-        for case in _timed(_cases(todo, crew.jobs, chunk)):
+        for case in _timed(_cases(try_one, left, crew, chunk)):
             file.write(json.dumps(asdict(case)) + "\n")
             yield case
 
@@ -105,16 +109,20 @@ def _timed(cases: Iterator[Case]) -> Iterator[Case]:
         since = now
 
 
-def _cases(asked: list[tuple[Callable[[int], Case], int]], jobs: int, chunk: int) -> Iterator[Case]:
-    if jobs <= 1:
-        yield from map(_guarded, asked)
-        return
-    with multiprocessing.get_context("fork").Pool(jobs, end_with, (os.getpid(),)) as pool:
-        yield from pool.imap_unordered(_guarded, asked, chunk)
+def _cases(try_one: Callable[[int], Case], numbers: Iterable[int], crew: Crew, chunk: int) -> Iterator[Case]:
+    try_in_time = partial(_in_time, try_one, crew.until)
+    with ExitStack() as stack:
+        tried = map(try_in_time, numbers)
+        if crew.jobs > 1:
+            pool = stack.enter_context(multiprocessing.get_context("fork").Pool(crew.jobs, end_with, (os.getpid(),)))
+            tried = pool.imap_unordered(try_in_time, numbers, chunk)
+        yield from (case for case in tried if case is not None)
 
 
-def _guarded(asked: tuple[Callable[[int], Case], int]) -> Case:
-    try_one, number = asked
+def _in_time(try_one: Callable[[int], Case], until: float, number: int) -> Case | None:
+    """What became of a case; nothing if it is too late to try it."""
+    if monotonic() >= until:
+        return None
     try:
         return try_one(number)
     except Exception:  # noqa: BLE001

@@ -1,8 +1,10 @@
 """The score sheet publishes what a campaign found, in order, and replaces only that campaign's rows."""
 
 import json
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from time import monotonic
 
 import pytest
 
@@ -87,3 +89,11 @@ def test_a_campaign_that_was_stopped_goes_on_where_it_was(tmp_path: Path) -> Non
     assert notes.read_text() == "0 1 2 2 3 4 5 "
     assert list(spread("R1", partial(_tried, notes), range(6), crew)) == cases
     assert notes.read_text() == "0 1 2 2 3 4 5 "
+
+
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_a_case_whose_time_is_over_is_left_for_the_next_time(jobs: int, tmp_path: Path) -> None:
+    notes, crew = tmp_path / "notes", Crew(jobs, tmp_path / "kept")
+    assert not list(spread("R1", partial(_tried, notes), range(6), replace(crew, until=monotonic())))
+    assert not notes.exists()
+    assert len(list(spread("R1", partial(_tried, notes), range(6), replace(crew, until=monotonic() + 600)))) == 6
