@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from collections import deque
 from collections.abc import Collection, Iterator
 from contextlib import closing, contextmanager, suppress
 from select import select
@@ -17,28 +18,35 @@ from state.errors import StateError
 from state.stored import PAGE, Heard, InDatabase
 from state.verifying import Second, Share, share
 
-_PAGES = 10
-"""How many pages are looked at by one of two that share the work."""
+_OURS = 6
+"""How many pages are looked at here between two shares of the second process."""
+_MORE = 1.15
+"""So much larger are its shares, since the tree is grown here over all of them."""
 _LONG = 5
-"""From so many shares on a second process is worth its start."""
+"""From so many times `_OURS` on a second process is worth its start."""
 _AHEAD = 3
-"""So many shares before the first that it is asked for: that is how long it takes to start."""
+"""So many times `_OURS` before its first share it is asked for that: that is how long it takes to start."""
+_ROOM = 1 << 20
+"""A pipe holds a whole share where the system allows it, so that the next is begun before somebody reads it."""
+_FEW = 2000
+"""So many numbers fit into any pipe."""
 _PATIENCE = 30
 """For so many seconds nothing may come of it before it is given up."""
 _HASH = 64
 
 
 @contextmanager
-def second(connection: Connection, pages: int = _PAGES) -> Iterator[Second | None]:
+def second(connection: Connection, ours: int = _OURS) -> Iterator[Second | None]:
     """Somebody who looks at shares of a ledger, if it has many of them and there is a processor for it; else `None`.
 
     It has a connection of its own, and is given up once it cannot vouch for a share, for whatever reason. On a server
     it sees the moment that this connection sees; in a file, what stands there by then of the same records.
     """
     count = audit.head(connection)[0]
-    if not isinstance(count, int) or count < _LONG * pages * PAGE or processors() < 2 or not sys.executable:
+    if not isinstance(count, int) or count < _LONG * ours * PAGE or processors() < 2 or not sys.executable:
         yield None
         return
+    _give_room(connection)
     moment = None
     if connection.dialect.name == "postgresql":
         moment = connection.exec_driver_sql("SELECT pg_export_snapshot()").scalar_one()
@@ -48,9 +56,10 @@ def second(connection: Connection, pages: int = _PAGES) -> Iterator[Second | Non
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
+        pipesize=_ROOM,
     ) as process:
         try:
-            yield _Process(process, there, count, pages)
+            yield _Process(process, there, count, ours)
         finally:
             process.kill()
             with suppress(OSError):  # of what it did not take
@@ -65,43 +74,55 @@ def processors() -> int:
 class _Process:
     """One that was started for this; it ends once nobody can ask it any more."""
 
-    def __init__(self, process: "subprocess.Popen[bytes]", there: list[Any], count: int, pages: int) -> None:
-        self.pages = pages
+    def __init__(self, process: "subprocess.Popen[bytes]", there: list[Any], count: int, ours: int) -> None:
+        self.ours, self.pages = ours, round(ours * _MORE)
         self._process = process
         self._there, self._count = there, count
-        self._asked: int | None = None
-        self._begun = False
+        self._asked = deque[int]()
+        self._next: int | None = None
+        self._more = b""
 
     def share(self, after: int, wanted: Collection[int]) -> Share | None:
-        """The share after this number, which it is asked for two shares before, once it has started."""
-        if not self._begun:
-            self._begun = True
-            self._ask(after + _AHEAD * self.pages * PAGE, wanted)
-        if after != self._asked:
+        """The share after this number; it was asked for that before, and has another to go on with meanwhile."""
+        if self._next is None:
+            self._next = after + _AHEAD * self.ours * PAGE
+            self._ask(wanted)
+            self._ask(wanted)
+        if not self._asked or after != self._asked[0]:
             return None
-        answer, self._asked = _read(self._line()), None
-        if answer is not None:
-            self._ask(after + 2 * self.pages * PAGE, wanted)
+        answer = _read(self._line())
+        self._asked.popleft()
+        if answer is None:
+            self._asked.clear()
+            self._next = self._count
+        self._ask(wanted)
         return answer
 
-    def _ask(self, after: int, wanted: Collection[int]) -> None:
-        if after >= self._count:
+    def _ask(self, wanted: Collection[int]) -> None:
+        """Ask for the next share, if there is one; not so much at once that nobody may take it yet."""
+        after = self._next
+        if after is None or after >= self._count:
             return
         some = [number for number in wanted if after <= number < after + self.pages * PAGE]
+        if self._asked and len(some) > _FEW:
+            return
         with suppress(OSError):
             _say(self._process.stdin, [*self._there, after, self._count, self.pages, some])
-            self._asked = after
+            self._asked.append(after)
+            self._next = after + (self.pages + self.ours) * PAGE
 
     def _line(self) -> bytes:
         """What it says next, all of it; else nothing."""
-        said, pipe = bytearray(), self._process.stdout.fileno()  # type: ignore[union-attr]
-        while not said.endswith(b"\n"):
+        pipe = self._process.stdout.fileno()  # type: ignore[union-attr]
+        said, some = [self._more], self._more
+        while b"\n" not in some:
             come, _, _ = select([pipe], [], [], _PATIENCE)
-            some = os.read(pipe, 1 << 20) if come else b""
+            some = os.read(pipe, _ROOM) if come else b""
             if not some:
                 return b""
-            said += some
-        return bytes(said)
+            said.append(some)
+        line, _, self._more = b"".join(said).partition(b"\n")
+        return line
 
 
 def _read(line: bytes) -> Share | None:
@@ -130,10 +151,17 @@ def _look(program: str, url: str, moment: str | None, *asked: Any) -> list[Any] 
         if moment is not None:
             connection.exec_driver_sql(f"SET TRANSACTION SNAPSHOT '{moment}'")
             connection.exec_driver_sql(f"SET LOCAL lock_timeout = '{_PATIENCE // 2}s'")
+        _give_room(connection)
         if found := share(InDatabase(connection), after, upto, many, frozenset(wanted)):
             first, told, last, backdated = found.heard
             return [found.prev, "".join(found.hashes), first, [*told.items()], last, backdated, [*found.redacted]]
     return None
+
+
+def _give_room(connection: Connection) -> None:
+    """Have SQLite keep the inner pages of a table of a million texts, which are looked up in no order."""
+    if connection.dialect.name == "sqlite":
+        connection.exec_driver_sql("PRAGMA cache_size = -8000")
 
 
 def main() -> None:

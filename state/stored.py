@@ -17,6 +17,7 @@ PAGE = 2000
 """How many records are read at once."""
 TOLERANCE = timedelta(minutes=5)
 """So far a clock may go back between two records before that is told."""
+_AS = ("utf-8", "surrogateescape")
 _RECORDED = ',"recorded":"'
 _MOMENT = len("2026-11-22T12:00:00.000000Z")
 
@@ -180,12 +181,18 @@ def _pages(connection: Connection, after: int) -> Iterator[list[Stored]]:
     columns = as_stored(connection, *(AUDIT.c[name] for name in names))
     query = select(AUDIT.c.seq, *columns).order_by(AUDIT.c.seq).limit(PAGE)
     first = query.where(AUDIT.c.seq > after) if after else query
-    found = pages(
+    found: Iterator[Sequence[Any]] = pages(
         lambda some: connection.execute(some).all(), first, lambda last: query.where(AUDIT.c.seq > last.seq), PAGE
     )
     for page in found:
-        yield [Stored(row[0], *map(_text, row[1:])) for row in page]
+        try:
+            yield [
+                Stored(seq, str(prev, *_AS), str(hash_, *_AS), str(about, *_AS), str(body, *_AS))
+                for seq, prev, hash_, about, body in page
+            ]
+        except TypeError:
+            yield [Stored(row[0], *map(_text, row[1:])) for row in page]
 
 
 def _text(value: str | bytes | None) -> str:
-    return value.decode("utf-8", "surrogateescape") if isinstance(value, bytes) else value or ""
+    return str(value, *_AS) if isinstance(value, bytes) else value or ""

@@ -84,9 +84,13 @@ class Share:
 
 
 class Second(Protocol):
-    """Somebody who looks at other shares of the same records meanwhile, each of so many `pages`."""
+    """Somebody who looks at other shares of the same records meanwhile, each of so many `pages`.
+
+    Between two of them `ours` are left to whoever asks, who has the tree to grow over all of them too.
+    """
 
     pages: int
+    ours: int
 
     def share(self, after: int, wanted: Collection[int]) -> Share | None:
         """The share after this number; `None` where all is not in order in it, or it was not looked at.
@@ -171,7 +175,8 @@ class _Check:
         self._before = start
         self._texts = Texts()
         self._times = Times({start.tree.size, *wanted})
-        self._keep()
+        if self.tree.size in wanted:
+            self.roots[self.tree.size] = self.tree.root
 
     def run(self, records: Records, second: Second | None) -> tuple[int, str] | None:
         """The first record that is bad by itself, or does not follow the one before it."""
@@ -182,29 +187,34 @@ class _Check:
                 self._grow(share.hashes)
                 self._times.follow(share.heard)
                 continue
-            for page in islice(records.pages(begun), second.pages if second else None):
+            for page in islice(records.pages(begun), second.ours if second else None):
                 if (wrong := self._look(page) or self._texts.fault(records, page)) is not None:
                     return wrong
-            if second is None or self.tree.size < begun + second.pages * PAGE:
+            if second is None or self.tree.size < begun + second.ours * PAGE:
                 return None
 
     def _look(self, page: Sequence[Stored]) -> tuple[int, str] | None:
         quick = self.tree.size - self._first >= _MANY
-        for stored in page:
-            if (wrong := fault(stored, self.tree.size, self._head, quick=quick)) is not None:
-                return wrong
-            self._grow((stored.hash,), last=stored is page[-1])
+        hashes, prev = list[str](), self._head
+        wrong = None
+        for seq, stored in enumerate(page, self.tree.size):
+            if (wrong := fault(stored, seq, prev, quick=quick)) is not None:
+                break
+            hashes.append(prev := stored.hash)
             self._times.hear(stored)
-        return None
+        self._grow(hashes)
+        return wrong
 
-    def _grow(self, hashes: Sequence[str], *, last: bool = True) -> None:
-        """Take in records that are in order, and keep where it stood before the very last."""
+    def _grow(self, hashes: Sequence[str]) -> None:
+        """Take in records that are in order, and keep where it stood before the last of them."""
+        tree, wanted = self.tree, self._wanted
         for place, hash_ in enumerate(hashes, 1):
-            if last and place == len(hashes):
-                self._before = Start(self._head, Tree(self.tree.size, self.tree.edge))
-            self.tree.push(bytes.fromhex(hash_))
+            if place == len(hashes):
+                self._before = Start(self._head, Tree(tree.size, tree.edge))
+            tree.push(bytes.fromhex(hash_))
             self._head = hash_
-            self._keep()
+            if tree.size in wanted:
+                self.roots[tree.size] = tree.root
 
     def verdict(self, wrong: tuple[int, str] | None, points: Iterable[Point]) -> Verdict:
         """What there is to say: what is wrong first, a record or what a checkpoint was made over."""
@@ -214,10 +224,6 @@ class _Check:
         records = self.tree.size - self._first
         found = (self.tree, agreed, len(self._texts.redacted), self._before, self._texts.erasing, *self._times.told())
         return Verdict(wrong is None, records, self._head, wrong, *found)
-
-    def _keep(self) -> None:
-        if self.tree.size in self._wanted:
-            self.roots[self.tree.size] = self.tree.root
 
     def _against(self, points: Iterable[Point], *, ended: bool) -> tuple[int, tuple[int, str, int] | None]:
         """Over how many records the newest checkpoint agrees, and what the first says that does not, and at which size.

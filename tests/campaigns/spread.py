@@ -112,7 +112,7 @@ def _timed(cases: Iterator[Case]) -> Iterator[Case]:
 def _cases(try_one: Callable[[int], Case], numbers: Iterable[int], crew: Crew, chunk: int) -> Iterator[Case]:
     try_in_time = partial(_in_time, try_one, crew.until)
     with ExitStack() as stack:
-        tried = map(try_in_time, numbers)
+        tried: Iterator[Case | None] = map(try_in_time, numbers)
         if crew.jobs > 1:
             pool = stack.enter_context(multiprocessing.get_context("fork").Pool(crew.jobs, end_with, (os.getpid(),)))
             tried = pool.imap_unordered(try_in_time, numbers, chunk)

@@ -26,7 +26,7 @@ from state.verifying import Point, Start, Verdict, verify
 from sync import proving
 from tests.databases import Databases, disarm, on_postgresql, on_sqlite, raw, statements
 
-RECORDS = 5 * PAGE + 900
+RECORDS = 6 * PAGE + 900
 WHEN = datetime(2026, 11, 22, 12, tzinfo=UTC)
 KIM = Because(Agent(Actor.HUMAN, "counterfoil", "kim@acme.example", "Kim"), run="run-1")
 MIA = Because(Agent(Actor.HUMAN, "counterfoil", "mia@acme.example", "Mia"), run="run-2")
@@ -124,7 +124,7 @@ def test_two_find_what_one_finds_while_each_reads_fewer_pages(ledger: tuple[str,
     )
     with statements() as said:
         assert whole(by_two(url, points)) == whole(one)
-    assert read_later(said) == len(("second", "third", "fifth", "whether there are more"))
+    assert read_later(said) == len(("second", "third", "fifth", "seventh"))
 
 
 @on_sqlite
@@ -174,7 +174,7 @@ def test_a_text_that_was_erased_on_record_is_no_fault_to_two_either(ledger: tupl
     assert (one.ok, one.redacted > 0) == (True, True)
     with statements() as said:
         assert whole(by_two(url, points)) == whole(one)
-    assert read_later(said) == len(("second", "third", "fifth", "whether there are more"))
+    assert read_later(said) == len(("second", "third", "fifth", "seventh"))
 
 
 @on_sqlite
@@ -208,6 +208,21 @@ def test_one_does_it_alone_where_the_second_says_nothing_that_can_be_read(
     assert whole(by_two(url, points)) == whole(alone(url, points))
 
 
+@on_sqlite
+def test_what_the_second_says_at_once_of_two_shares_is_heard_as_two(
+    ledger: tuple[str, list[Point]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    url, points = ledger
+    both = f"said=$(head -n 2 | '{sys.executable}' \"$@\")\nprintf '%s\\n' \"$said\"\n"
+    (tmp_path / "python").write_text(f"#!/bin/sh\n{both}")
+    (tmp_path / "python").chmod(0o700)
+    monkeypatch.setattr(sys, "executable", str(tmp_path / "python"))
+    one = alone(url, points)
+    with statements() as said:
+        assert whole(by_two(url, points)) == whole(one)
+    assert read_later(said) == len(("second", "third", "fifth", "seventh"))
+
+
 @on_postgresql
 def test_on_a_server_both_see_one_moment(ledger: tuple[str, list[Point]]) -> None:
     url, points = ledger
@@ -225,7 +240,7 @@ def test_on_a_server_both_see_one_moment(ledger: tuple[str, list[Point]]) -> Non
 def test_the_program_has_two_look_where_it_examines_a_ledger(
     ledger: tuple[str, list[Point]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(proving, "second", partial(second, pages=1))
+    monkeypatch.setattr(proving, "second", partial(second, ours=1))
     with Store.open(ledger[0], clock=lambda: WHEN) as store, statements() as said:
         assert proving.examine(store, (), ()).verdict.records == RECORDS
     assert read_later(said) == 4
