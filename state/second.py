@@ -18,10 +18,10 @@ from state.errors import StateError
 from state.stored import PAGE, Heard, InDatabase
 from state.verifying import Second, Share, share
 
-_OURS = 6
+_OURS = 5
 """How many pages are looked at here between two shares of the second process."""
-_MORE = 1.15
-"""So much larger are its shares, since the tree is grown here over all of them."""
+_MORE = 1.4
+"""So much larger are its shares, since the tree is grown here over all of them, and what was signed is read here."""
 _LONG = 5
 """From so many times `_OURS` on a second process is worth its start."""
 _AHEAD = 3

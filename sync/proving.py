@@ -5,6 +5,7 @@ from contextlib import suppress
 from dataclasses import astuple, dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
+from functools import cache, partial
 from math import inf
 
 from sqlalchemy import Connection
@@ -228,8 +229,8 @@ class Court:
 
     def __init__(self, ledger: Books, kept: Sequence[Kept], known: Sequence[PublicKey]) -> None:
         keys = _believed(known, [each.note for each in (*kept, *ledger.own)], ledger.told)
-        self.away = _read([each for each in kept if each.vouches], keys)
-        near, own = _read([each for each in kept if not each.vouches], keys), _read(ledger.own, keys)
+        there = [each for each in kept if each.vouches], [each for each in kept if not each.vouches], ledger.own
+        self.away, near, own = _read(keys, *there)
         self.not_counted = (*self.away.not_counted, *near.not_counted, *own.not_counted)
         self.points = [*self.away.points, *near.points, *own.points]
         self.agreeing: set[Head] = set()
@@ -342,12 +343,22 @@ def _hands_over(note: str, before: PublicKey, after: PublicKey, size: int) -> bo
     return (head.size, head.successor, {*by}) == (size, str(after), {before, after})
 
 
-def _read(kept: Iterable[Kept], keys: Mapping[PublicKey, float]) -> _Read:
-    """What notes state that one of the keys signed as checkpoints of its ledger, and why others do not count."""
+def _read(keys: Mapping[PublicKey, float], *kept: Iterable[Kept]) -> list[_Read]:
+    """What notes state that one of the keys signed as checkpoints of its ledger, and why others do not count.
+
+    One that is kept in many places is read once.
+    """
+    read = cache(partial(checkpoint.read, known=tuple(keys)))
+    return [_understood(some, read, keys) for some in kept]
+
+
+def _understood(
+    kept: Iterable[Kept], read: Callable[[str], tuple[Head, tuple[PublicKey, ...]]], keys: Mapping[PublicKey, float]
+) -> _Read:
     found = _Read()
     for each in kept:
         try:
-            head, by = checkpoint.read(each.note, keys)
+            head, by = read(each.note)
         except NoCheckpoint as error:
             found.not_counted.append(f"{each.place}: {error}")
             continue
@@ -372,7 +383,7 @@ def proof(store: Store, seq: int, kept: Iterable[Kept], known: Sequence[PublicKe
         every = [*_own(connection), *kept]
         records, _ = audit.head(connection)
         keys = dict.fromkeys(known, inf)
-        heads = {point.head: each.note for each in every for point in _read([each], keys).points}
+        heads = {point.head: each.note for each in every for point in _read(keys, [each])[0].points}
         fitting = [head for head in heads if seq <= head.size <= records]
         if not 0 < seq <= records or not fitting:
             raise StateError(
