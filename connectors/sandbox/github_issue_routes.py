@@ -245,7 +245,11 @@ def list_all_events(visit: Visit) -> Answer:
 
 def timeline(visit: Visit) -> Answer:
     """What happened to an issue, oldest first, with comments and references."""
-    return visit.paged(visit.show.timeline(visit.issue()), lambda told: told)
+    issue = visit.issue()
+    rows = [(one.at, one.id, one) for one in issue.events]
+    said = [visit.state.comments[key] for key in issue.comments]
+    every = sorted([*rows, *((one.created_at, one.id, one) for one in said)], key=lambda row: row[:2])
+    return visit.paged(every, lambda row: visit.show.told(issue, row[2]))
 
 
 TABLE: Table = (

@@ -328,21 +328,11 @@ class Payloads:
             "event": "cross-referenced",
         }
 
-    def timeline(self, issue: Issue) -> list[Json]:
-        """Everything that happened to an issue, oldest first."""
-        rows = [
-            (
-                event.at,
-                event.id,
-                self.reference(event) if event.kind == "cross-referenced" else self.event(issue, event),
-            )
-            for event in issue.events
-        ]
-        for key in issue.comments:
-            comment = self.state.comments[key]
-            told = self.comment(comment) | {"event": "commented", "actor": self.account(comment.author)}
-            rows.append((comment.created_at, comment.id, told))
-        return [told for _, _, told in sorted(rows, key=lambda row: row[:2])]
+    def told(self, issue: Issue, one: Event | Comment) -> Json:
+        """An event or a comment as the timeline of its issue tells it."""
+        if isinstance(one, Comment):
+            return self.comment(one) | {"event": "commented", "actor": self.account(one.author)}
+        return self.reference(one) if one.kind == "cross-referenced" else self.event(issue, one)
 
     def hook(self, repository: Repository, hook: Hook) -> Json:
         """A webhook; its secret is not shown."""
