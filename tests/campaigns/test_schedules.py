@@ -1,12 +1,10 @@
 """A slice of the fault schedules: whatever goes wrong, all comes to rest as if nothing had."""
 
-import os
-
 import pytest
 
 from tests.campaigns.schedules import ROWS, row_of, schedule, story_of
 
-SIZE = int(os.environ.get("COUNTERFOIL_SCHEDULES", "0")) or 200
+SIZE = 200
 PARTS = 8
 
 

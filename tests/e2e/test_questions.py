@@ -62,7 +62,7 @@ def on_postgresql(request: pytest.FixtureRequest, folder: Path) -> None:
     server = request.getfixturevalue("postgresql")
     url = server.empty()
     try:
-        spend(folder, url, 40)
+        spend(folder, url, 300)
     finally:
         server.drop(url)
 
