@@ -3,7 +3,6 @@
 import sys
 from collections.abc import Callable, Mapping
 from datetime import date, timedelta
-from functools import cache
 
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
@@ -19,7 +18,7 @@ from sync.verdicts import DuePolicy
 from tests.histories.history import History
 from tests.histories.installation import BY_PRIORITY, PEOPLE
 from tests.histories.order import comes_to_rest
-from tests.histories.slate import Slate
+from tests.histories.slate import Slate, in_memory
 from tests.histories.weather import ASKING, READ_FAULTS, READS, START, WRITE_FAULTS, WRITES, Far, Killed, Kind, fault
 
 WORDS = ("Alpha", "Bravo", "Charlie", "Delta")
@@ -72,18 +71,17 @@ kinds = st.builds(
 ).filter(lambda k: not k.coarse or k.counts)
 
 
-@cache
-def slate() -> Slate:
-    """This process's database."""
-    return Slate()
-
-
 class Histories(RuleBasedStateMachine):
     """What may happen, one thing after another."""
 
+    @property
+    def slate(self) -> Slate:
+        """The database that a history is written on."""
+        return in_memory()
+
     @initialize(eng=kinds, ops=kinds, items=st.integers(1, 3))
     def start(self, eng: Kind, ops: Kind, items: int) -> None:
-        self.h = History.begin(slate(), eng, ops)
+        self.h = History.begin(self.slate, eng, ops)
         self.world, self.serial = self.h.world, 0
         for number in range(items):
             priority = (Priority.HIGH, Priority.CRITICAL)[number % 2]

@@ -5,6 +5,7 @@ A slice with a fixed seed; `make campaign NAME=histories` runs many more, and pr
 
 from datetime import UTC, datetime, timedelta
 
+import pytest
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis.stateful import run_state_machine_as_test
 
@@ -12,23 +13,36 @@ from connectors.sandbox.memory import CAPS
 from state.model import Authority, Field, Priority
 from state.ticket import Patch, Ticket
 from tests.histories.machine import Histories
+from tests.histories.slate import ServerSlate
 from tests.histories.weather import Clock, Far, Kind, Tracker
+from tests.postgresql import Server
+
+
+def told(many: int) -> settings:
+    return settings(
+        max_examples=many,
+        stateful_step_count=25,
+        derandomize=True,
+        database=None,
+        phases=(Phase.generate,),
+        deadline=None,
+        report_multiple_bugs=False,
+        suppress_health_check=list(HealthCheck),
+    )
 
 
 def test_whatever_happens_it_comes_to_rest() -> None:
-    run_state_machine_as_test(
-        Histories,
-        settings=settings(
-            max_examples=45,
-            stateful_step_count=25,
-            derandomize=True,
-            database=None,
-            phases=(Phase.generate,),
-            deadline=None,
-            report_multiple_bugs=False,
-            suppress_health_check=list(HealthCheck),
-        ),
-    )
+    run_state_machine_as_test(Histories, settings=told(45))
+
+
+@pytest.mark.postgresql
+def test_whatever_happens_it_comes_to_rest_on_a_server_too(postgresql: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    slate = ServerSlate(Server(postgresql.url))
+    monkeypatch.setattr(Histories, "slate", slate)
+    try:
+        run_state_machine_as_test(Histories, settings=told(5))
+    finally:
+        slate.close()
 
 
 def test_a_change_that_the_history_does_not_tell_is_not_told_as_the_reading_of_another_mapping() -> None:
