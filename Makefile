@@ -50,7 +50,7 @@ bench: $(STAMP)  ## measure requests, wall time, CPU and memory (N="100 1000" fo
 	@$(BIN)/python -m tests.bench.mirror $(N)
 	@$(BIN)/python -m tests.bench.local
 
-campaign: $(STAMP)  ## break it on purpose, long and often, and write docs/reliability.md (NAME=crashes SIZE=100 SEED=7 WITHIN=60)
+campaign: $(STAMP)  ## break it on purpose, long and often, and write docs/reliability.md (NAME=crashes SIZE=100 SEED=7; WITHIN=SECONDS writes nothing)
 	@$(BIN)/python -m tests.campaigns $(NAME) $(if $(SIZE),--size $(SIZE)) $(if $(SEED),--seed $(SEED)) \
 		$(if $(WITHIN),--within $(WITHIN))
 

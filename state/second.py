@@ -15,7 +15,7 @@ from sqlalchemy import Connection
 from state import audit
 from state.database import Database
 from state.errors import StateError
-from state.stored import PAGE, Heard, InDatabase
+from state.stored import PAGE, Heard, InDatabase, make_room
 from state.verifying import Second, Share, share
 
 _OURS = 5
@@ -28,8 +28,8 @@ _AHEAD = 3
 """So many times `_OURS` before its first share it is asked for that: that is how long it takes to start."""
 _ROOM = 1 << 20
 """A pipe holds a whole share where the system allows it, so that the next is begun before somebody reads it."""
-_FEW = 2000
-"""So many numbers fit into any pipe."""
+_FEW = 300
+"""So many numbers fit into any pipe, however small."""
 _PATIENCE = 30
 """For so many seconds nothing may come of it before it is given up."""
 _HASH = 64
@@ -46,7 +46,6 @@ def second(connection: Connection, ours: int = _OURS) -> Iterator[Second | None]
     if not isinstance(count, int) or count < _LONG * ours * PAGE or processors() < 2 or not sys.executable:
         yield None
         return
-    _give_room(connection)
     moment = None
     if connection.dialect.name == "postgresql":
         moment = connection.exec_driver_sql("SELECT pg_export_snapshot()").scalar_one()
@@ -56,8 +55,8 @@ def second(connection: Connection, ours: int = _OURS) -> Iterator[Second | None]
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
-        pipesize=_ROOM,
     ) as process:
+        _widen(process.stdout)
         try:
             yield _Process(process, there, count, ours)
         finally:
@@ -151,17 +150,19 @@ def _look(program: str, url: str, moment: str | None, *asked: Any) -> list[Any] 
         if moment is not None:
             connection.exec_driver_sql(f"SET TRANSACTION SNAPSHOT '{moment}'")
             connection.exec_driver_sql(f"SET LOCAL lock_timeout = '{_PATIENCE // 2}s'")
-        _give_room(connection)
+        make_room(connection)
         if found := share(InDatabase(connection), after, upto, many, frozenset(wanted)):
             first, told, last, backdated = found.heard
             return [found.prev, "".join(found.hashes), first, [*told.items()], last, backdated, [*found.redacted]]
     return None
 
 
-def _give_room(connection: Connection) -> None:
-    """Have SQLite keep the inner pages of a table of a million texts, which are looked up in no order."""
-    if connection.dialect.name == "sqlite":
-        connection.exec_driver_sql("PRAGMA cache_size = -8000")
+def _widen(pipe: IO[bytes] | None) -> None:
+    """Have a pipe hold as much as a whole share, if the system knows how to and lets us."""
+    with suppress(OSError, AttributeError, ImportError):
+        import fcntl
+
+        fcntl.fcntl(pipe, fcntl.F_SETPIPE_SZ, _ROOM)  # type: ignore[arg-type]
 
 
 def main() -> None:

@@ -181,16 +181,18 @@ class _Check:
     def run(self, records: Records, second: Second | None) -> tuple[int, str] | None:
         """The first record that is bad by itself, or does not follow the one before it."""
         while True:
-            begun = self.tree.size
+            begun, many = self.tree.size, second.ours if second else None
             share = second.share(begun, self._wanted) if second else None
-            if share is not None and share.prev == self._head and self._texts.follow(records, share.redacted):
-                self._grow(share.hashes)
-                self._times.follow(share.heard)
-                continue
-            for page in islice(records.pages(begun), second.ours if second else None):
+            if second and share is not None:
+                if share.prev == self._head and self._texts.follow(records, share.redacted):
+                    self._grow(share.hashes)
+                    self._times.follow(share.heard)
+                    continue
+                many = second.pages
+            for page in islice(records.pages(begun), many):
                 if (wrong := self._look(page) or self._texts.fault(records, page)) is not None:
                     return wrong
-            if second is None or self.tree.size < begun + second.ours * PAGE:
+            if many is None or self.tree.size < begun + many * PAGE:
                 return None
 
     def _look(self, page: Sequence[Stored]) -> tuple[int, str] | None:

@@ -17,6 +17,7 @@ from state.checkpoints import FORKED, LEDGER, ROTATED
 from state.errors import StateError
 from state.second import second
 from state.store import Store
+from state.stored import make_room
 from state.verifying import Point, Second, Standing, Verdict, verify
 
 _HERE = "this database"
@@ -135,6 +136,7 @@ def examine(store: Store, kept: Iterable[Kept], known: Sequence[PublicKey], know
     """
     elsewhere = list(kept)
     with store.moment() as now, now.reading() as connection:
+        make_room(connection)
         with second(connection) as helper:
             found = concluded(books(connection, helper), elsewhere, known, known_epoch)
         apart = tuple(each.words for each in now.apart()) if found.verdict.ok else ()
@@ -229,8 +231,9 @@ class Court:
 
     def __init__(self, ledger: Books, kept: Sequence[Kept], known: Sequence[PublicKey]) -> None:
         keys = _believed(known, [each.note for each in (*kept, *ledger.own)], ledger.told)
-        there = [each for each in kept if each.vouches], [each for each in kept if not each.vouches], ledger.own
-        self.away, near, own = _read(keys, *there)
+        read = _reader(keys)
+        self.away = _read([each for each in kept if each.vouches], keys, read)
+        near, own = _read([each for each in kept if not each.vouches], keys, read), _read(ledger.own, keys, read)
         self.not_counted = (*self.away.not_counted, *near.not_counted, *own.not_counted)
         self.points = [*self.away.points, *near.points, *own.points]
         self.agreeing: set[Head] = set()
@@ -343,18 +346,16 @@ def _hands_over(note: str, before: PublicKey, after: PublicKey, size: int) -> bo
     return (head.size, head.successor, {*by}) == (size, str(after), {before, after})
 
 
-def _read(keys: Mapping[PublicKey, float], *kept: Iterable[Kept]) -> list[_Read]:
-    """What notes state that one of the keys signed as checkpoints of its ledger, and why others do not count.
-
-    One that is kept in many places is read once.
-    """
-    read = cache(partial(checkpoint.read, known=tuple(keys)))
-    return [_understood(some, read, keys) for some in kept]
+_Reader = Callable[[str], tuple[Head, tuple[PublicKey, ...]]]
 
 
-def _understood(
-    kept: Iterable[Kept], read: Callable[[str], tuple[Head, tuple[PublicKey, ...]]], keys: Mapping[PublicKey, float]
-) -> _Read:
+def _reader(keys: Iterable[PublicKey]) -> _Reader:
+    """Reads a checkpoint, one that is kept in many places only once."""
+    return cache(partial(checkpoint.read, known=tuple(keys)))
+
+
+def _read(kept: Iterable[Kept], keys: Mapping[PublicKey, float], read: _Reader) -> _Read:
+    """What notes state that one of the keys signed as checkpoints of its ledger, and why others do not count."""
     found = _Read()
     for each in kept:
         try:
@@ -383,7 +384,8 @@ def proof(store: Store, seq: int, kept: Iterable[Kept], known: Sequence[PublicKe
         every = [*_own(connection), *kept]
         records, _ = audit.head(connection)
         keys = dict.fromkeys(known, inf)
-        heads = {point.head: each.note for each in every for point in _read(keys, [each])[0].points}
+        read = _reader(keys)
+        heads = {point.head: each.note for each in every for point in _read([each], keys, read).points}
         fitting = [head for head in heads if seq <= head.size <= records]
         if not 0 < seq <= records or not fitting:
             raise StateError(

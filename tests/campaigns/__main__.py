@@ -30,7 +30,7 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
     parser.add_argument("--only", type=int, help="one case again, by its number; nothing is published")
-    in_time = "begin no case later than that; nothing is published, and what was tried is not tried again"
+    in_time = "begin nothing later than that; nothing is published, and what was tried is not tried again"
     parser.add_argument("--within", type=float, metavar="SECONDS", help=in_time)
     asked = parser.parse_args()
     if unknown := set(asked.names) - set(NAMES):
@@ -44,9 +44,15 @@ def main() -> int:
     kept = ROOT / "build" / "campaigns" / f"{begun}-seed-{asked.seed}" if again else None
     crew = Crew(asked.jobs, kept, inf if asked.within is None else monotonic() + asked.within)
     for name in asked.names or NAMES:
+        if monotonic() >= crew.until:
+            print(f"{name}: not begun, no time was left")
+            continue
         module = importlib.import_module(f"tests.campaigns.{name}")
         size = asked.size or module.FULL
         for score in module.campaign(size, asked.seed, crew, asked.only):
+            if asked.within is not None and not score.cases:
+                print(f"{score.row}: not tried, no time was left")
+                continue
             failed |= not score.passed
             print(score)
             if asked.only is None and asked.within is None:

@@ -60,7 +60,7 @@ def campaign(size: int, seed: int, crew: Crew, only: int | None) -> Iterator[Sco
             on_server = partial(histories, seed, server=url)
             yield _row("R7, PostgreSQL", on_server, -(-size // _FEWER), FULL // _FEWER, seed, crew, only)
     except Absent as absent:
-        print(f"no row for PostgreSQL: {absent}", file=sys.stderr)
+        print(f"no row for PostgreSQL, for which a server of our own is needed: {absent}", file=sys.stderr)
 
 
 def _row(

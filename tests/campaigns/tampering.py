@@ -418,12 +418,12 @@ def campaign(size: int, seed: int, crew: Crew, only: int | None) -> Iterator[Sco
     cases = list(spread("flipped", flipped, range(count), crew))
     bits = sum(value for case in cases for _, value in case.also)
     wrong = _counts(cases, *(f"missed in the {name}" for name in ("link", "hash", "object", "text")))
-    what = f"every single bit of {count} records flipped"
-    yield Score("A2", what, count, wrong, seed, seconds(cases), again, {"bits": f"{int(bits):,}"}, full=FLIPPED)
+    what = f"every single bit of {len(cases)} records flipped"
+    yield Score("A2", what, len(cases), wrong, seed, seconds(cases), again, {"bits": f"{int(bits):,}"}, full=FLIPPED)
     count = min(THIEVES, size)
     cases = list(spread("robbed", partial(robbed, seed=seed), range(count), crew, chunk=10))
     what = "all of it written anew and signed with the stolen key, but for the copies of the checkpoints"
-    yield Score("A3", what, count, _counts(cases, "not found"), seed, seconds(cases), again, full=THIEVES)
+    yield Score("A3", what, len(cases), _counts(cases, "not found"), seed, seconds(cases), again, full=THIEVES)
     yield from _tables(seed, crew, again)
 
 

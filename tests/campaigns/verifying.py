@@ -3,7 +3,7 @@
 import time
 from collections.abc import Iterator
 
-from tests.bench.local import MEMORY, RATE, installed, record, verified
+from tests.bench.local import MEMORY, RATE, record, signed, verified
 from tests.campaigns.sheet import Score
 from tests.campaigns.spread import Crew
 
@@ -17,21 +17,24 @@ def campaign(size: int, seed: int, crew: Crew, only: int | None) -> Iterator[Sco
     Nothing is random. Ends the program where it does not find all of them anchored.
     """
     began = time.monotonic()
-    with installed() as folder:
+    with signed() as folder:
         record(folder, size)
         used = [verified(folder, size) for _ in range(_TIMES)]
     rate = size / min(each.wall for each in used)
     memory = max(each.memory for each in used)
+    wrong = {f"over {MEMORY} MB": int(memory > MEMORY)}
+    if size >= FULL:  # The start of the command is most of what a short ledger takes.
+        wrong[f"slower than {RATE:,} a second"] = int(rate < RATE)
     yield Score(
         row="A6",
         what="records checked by `audit verify`, signed all along, by checkpoints that are kept elsewhere too",
         cases=size,
-        wrong={f"slower than {RATE:,} a second": int(rate < RATE), f"over {MEMORY} MB": int(memory > MEMORY)},
+        wrong=wrong,
         seed=seed,
         seconds=time.monotonic() - began,
         again=f"make campaign NAME=verifying SIZE={size}",
         also={
             "a second, from the start of the command to its end": f"{rate:,.0f}",
-            "memory of the larger of its two processes": f"{memory:.0f} MB",
+            "memory of the larger of its processes": f"{memory:.0f} MB",
         },
     )

@@ -1,5 +1,6 @@
-"""A database that is wiped clean for each history, which takes far less time than a new one."""
+"""The database that one history after another is written on, each of which begins with an empty one."""
 
+from abc import ABC, abstractmethod
 from datetime import datetime
 from functools import cache
 from sqlite3 import Connection, connect
@@ -12,27 +13,43 @@ from tests.histories.weather import Clock
 from tests.postgresql import Server
 
 
-class Slate:
-    """A store in memory whose ledger is signed; `clock` is that of the history that is written on it."""
+class Slate(ABC):
+    """A `store` whose ledger is signed, and the `safe` that keeps what was signed; `clock` is that of the history."""
+
+    store: Store
 
     def __init__(self) -> None:
         self.clock = Clock()
         self.safe = Safe()
-        self.store = self._made("sqlite://")
-        self._empty = connect(":memory:")
-        self._ours().backup(self._empty)
 
     def wipe(self, clock: Clock) -> None:
         """Begin anew, at another time."""
         self.clock = clock
-        self._empty.backup(self._ours())
+        self._empty()
         self.safe.empty()
 
+    @abstractmethod
+    def _empty(self) -> None:
+        """Have nothing in the store."""
+
     def _made(self, url: str) -> Store:
-        return Store.create(url, clock=self._now, entropy=lambda n: b"\x07" * n)
+        return Store.create(url, clock=self._now, entropy=_entropy)
 
     def _now(self) -> datetime:
         return self.clock()
+
+
+class MemorySlate(Slate):
+    """In memory, where it is put back to what it was when it was made, which takes far less time than a new one."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.store = self._made("sqlite://")
+        self._nothing = connect(":memory:")
+        self._ours().backup(self._nothing)
+
+    def _empty(self) -> None:
+        self._nothing.backup(self._ours())
 
     def _ours(self) -> Connection:
         with self.store.reading() as connection:
@@ -42,22 +59,14 @@ class Slate:
 
 
 class ServerSlate(Slate):
-    """The same on a PostgreSQL server, where each history begins with a new copy of an empty database."""
+    """On a PostgreSQL server, where each history begins with a new copy of an empty database."""
 
     def __init__(self, server: Server) -> None:
-        self.clock = Clock()
-        self.safe = Safe()
+        super().__init__()
         self._server = server
         self._template = server.empty()
         self._made(self._template).close()
         self._open()
-
-    def wipe(self, clock: Clock) -> None:
-        self.clock = clock
-        self.store.close()
-        self._server.drop(self._url)
-        self._open()
-        self.safe.empty()
 
     def close(self) -> None:
         """Leave nothing on the server."""
@@ -66,15 +75,24 @@ class ServerSlate(Slate):
         self._server.drop(self._template)
         self._server.leave()
 
+    def _empty(self) -> None:
+        self.store.close()
+        self._server.drop(self._url)
+        self._open()
+
     def _open(self) -> None:
         self._url = self._server.copy(self._template)
-        self.store = Store.open(self._url, clock=self._now)
+        self.store = Store.open(self._url, clock=self._now, entropy=_entropy)
+
+
+def _entropy(size: int) -> bytes:
+    return b"\x07" * size
 
 
 @cache
 def in_memory() -> Slate:
     """This process's database in memory."""
-    return Slate()
+    return MemorySlate()
 
 
 @cache

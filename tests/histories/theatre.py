@@ -12,7 +12,7 @@ from state.model import Actor, Agent, Person
 from sync.app.reaching import tracker_rules
 from sync.engine import Engine, Report
 from sync.plan import Safety
-from tests.histories.slate import Slate
+from tests.histories.slate import MemorySlate
 from tests.histories.story import Stage
 from tests.histories.weather import Clock, Killed
 
@@ -29,7 +29,7 @@ class Theatre(Stage):
     engine: Engine
 
     def __init__(self) -> None:
-        self._slate = Slate()
+        self._slate = MemorySlate()
         self.store = self._slate.store
         self._holder = this_process()
 

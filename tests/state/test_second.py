@@ -64,18 +64,16 @@ def ledger(databases: Databases, kept: dict[str, list[Point]]) -> tuple[str, lis
     return databases.made(lambda _: LONG), kept[databases.kind]
 
 
-def fill(url: str) -> list[Point]:
+def fill(url: str, many: int = RECORDS) -> list[Point]:
     steps = count()
     with Store.open(url, clock=lambda: WHEN + timedelta(hours=next(steps) % 2)) as store:
-        for start in range(0, RECORDS, 1000):
-            told = [
-                replace(KIM, reason=f"since {number // 500}") for number in range(start, min(start + 1000, RECORDS))
-            ]
+        for start in range(0, many, 1000):
+            told = [replace(KIM, reason=f"since {number // 500}") for number in range(start, min(start + 1000, many))]
             store.commit(None, Effects(notes=[Note("ticket.changed", "AI-1", why, "title", "a", "b") for why in told]))
         tree, points = Tree(), []
         for record in store.log():
             tree.push(bytes.fromhex(record.hash))
-            if record.seq in (700, 3 * PAGE, 3 * PAGE + 300, RECORDS):
+            if record.seq in (700, 3 * PAGE, 3 * PAGE + 300, many):
                 points.append(Point(Head("acme.example/ledger", record.seq, tree.root), "elsewhere"))
     return points
 
@@ -91,8 +89,8 @@ def alone(url: str, points: Sequence[Point]) -> Verdict:
         return verify(connection, points)
 
 
-def by_two(url: str, points: Sequence[Point]) -> Verdict:
-    with opened(url) as connection, second(connection, 1) as helper:
+def by_two(url: str, points: Sequence[Point], ours: int = 1) -> Verdict:
+    with opened(url) as connection, second(connection, ours) as helper:
         assert helper is not None
         return verify(connection, points, second=helper)
 
@@ -194,6 +192,31 @@ def test_what_is_written_meanwhile_is_not_looked_at(ledger: tuple[str, list[Poin
         with Store.open(url, clock=lambda: WHEN) as store:
             store.commit(None, Effects(notes=[Note("ticket.changed", "AI-1", KIM, "title", "b", "c")]))
         assert verify(connection, points, second=helper).records == RECORDS
+
+
+@on_sqlite
+@pytest.mark.parametrize("then", ["", "echo null"])
+def test_one_does_the_rest_alone_where_the_second_is_gone_after_its_first_share(
+    then: str, ledger: tuple[str, list[Point]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    url, points = ledger
+    (tmp_path / "python").write_text(f"#!/bin/sh\nhead -n 1 | '{sys.executable}' \"$@\"\n{then}\n")
+    (tmp_path / "python").chmod(0o700)
+    monkeypatch.setattr(sys, "executable", str(tmp_path / "python"))
+    one = alone(url, points)
+    with statements() as said:
+        assert whole(by_two(url, points)) == whole(one)
+    assert read_later(said) == len(("second", "third", "fifth", "sixth", "seventh"))
+
+
+@on_sqlite
+def test_the_second_looks_at_longer_shares_and_is_met_again_after_each(databases: Databases) -> None:
+    url = databases.made()
+    points = fill(url, 12 * PAGE + 900)
+    one = alone(url, points)
+    with statements() as said:
+        assert whole(by_two(url, points, ours=2)) == whole(one)
+    assert read_later(said) == len((*range(2, 7), "tenth", "eleventh", "whether there are more"))
 
 
 @on_sqlite
