@@ -1,5 +1,6 @@
 """A second process that looks at shares of a long ledger, so that checking it takes less time."""
 
+import fcntl
 import json
 import os
 import subprocess
@@ -160,8 +161,6 @@ def _look(program: str, url: str, moment: str | None, *asked: Any) -> list[Any] 
 def _widen(pipe: IO[bytes] | None) -> None:
     """Have a pipe hold as much as a whole share, if the system knows how to and lets us."""
     with suppress(OSError, AttributeError, ImportError):
-        import fcntl
-
         fcntl.fcntl(pipe, fcntl.F_SETPIPE_SZ, _ROOM)  # type: ignore[arg-type]
 
 

@@ -2,23 +2,23 @@
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import astuple, dataclass, field, replace
+from dataclasses import astuple, dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
-from functools import cache, partial
 from math import inf
 
 from sqlalchemy import Connection
 
 from connectors.anchors.base import Kept
 from state import audit, checkpoint, checkpoints, merkle
-from state.checkpoint import BadKey, Head, NoCheckpoint, PublicKey, epoch, is_of
-from state.checkpoints import FORKED, LEDGER, ROTATED
+from state.checkpoint import Head, PublicKey, epoch
+from state.checkpoints import FORKED, LEDGER
 from state.errors import StateError
 from state.second import second
 from state.store import Store
 from state.stored import make_room
 from state.verifying import Point, Second, Standing, Verdict, verify
+from sync.vouching import believed, reader, understood
 
 _HERE = "this database"
 EVERY = 100
@@ -36,15 +36,6 @@ class Conclusion(StrEnum):
     ANCHORED = "anchored"
     TAMPERED = "tampered"
     UNDECIDED = "consistent, not anchored"
-
-
-@dataclass(slots=True)
-class _Read:
-    """Notes that were read: what they state, what keys signed that were handed over by then, and which do not count."""
-
-    points: list[Point] = field(default_factory=list)
-    late: list[Point] = field(default_factory=list)
-    not_counted: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
@@ -230,10 +221,11 @@ class Court:
     """
 
     def __init__(self, ledger: Books, kept: Sequence[Kept], known: Sequence[PublicKey]) -> None:
-        keys = _believed(known, [each.note for each in (*kept, *ledger.own)], ledger.told)
-        read = _reader(keys)
-        self.away = _read([each for each in kept if each.vouches], keys, read)
-        near, own = _read([each for each in kept if not each.vouches], keys, read), _read(ledger.own, keys, read)
+        keys = believed(known, [each.note for each in (*kept, *ledger.own)], ledger.told)
+        read = reader(keys)
+        self.away = understood([each for each in kept if each.vouches], keys, read)
+        near = understood([each for each in kept if not each.vouches], keys, read)
+        own = understood(ledger.own, keys, read)
         self.not_counted = (*self.away.not_counted, *near.not_counted, *own.not_counted)
         self.points = [*self.away.points, *near.points, *own.points]
         self.agreeing: set[Head] = set()
@@ -318,62 +310,6 @@ def _forks(told: Iterable[audit.Told]) -> list[Fork]:
     return found
 
 
-def _believed(known: Sequence[PublicKey], notes: Sequence[str], told: Iterable[audit.Told]) -> dict[PublicKey, float]:
-    """The known keys, and each to which one of them handed over, with how many records each may vouch for.
-
-    A record says so, and both signed a checkpoint that ends with it and that names the new key.
-    """
-    found = dict.fromkeys(known, inf)
-    rotations = [each for each in told if each.get("action") == ROTATED]
-    ending: dict[str, list[str]] = {str(each.get("seq")): [] for each in rotations}
-    for note in dict.fromkeys(notes) if rotations else ():
-        ending.get("".join(note.split("\n", 2)[1:2]), []).append(note)
-    for each in rotations:
-        with suppress(BadKey, KeyError, TypeError, ValueError, AttributeError):
-            before, after = (PublicKey.read(each[side]["key"]) for side in ("before", "after"))
-            seq = each["seq"]
-            if before in found and any(_hands_over(note, before, after, seq) for note in ending[str(seq)]):
-                found[before] = min(found[before], seq)
-                found.setdefault(after, inf)
-    return found
-
-
-def _hands_over(note: str, before: PublicKey, after: PublicKey, size: int) -> bool:
-    try:
-        head, by = checkpoint.read(note, (before, after))
-    except NoCheckpoint:
-        return False
-    return (head.size, head.successor, {*by}) == (size, str(after), {before, after})
-
-
-_Reader = Callable[[str], tuple[Head, tuple[PublicKey, ...]]]
-
-
-def _reader(keys: Iterable[PublicKey]) -> _Reader:
-    """Reads a checkpoint, one that is kept in many places only once."""
-    return cache(partial(checkpoint.read, known=tuple(keys)))
-
-
-def _read(kept: Iterable[Kept], keys: Mapping[PublicKey, float], read: _Reader) -> _Read:
-    """What notes state that one of the keys signed as checkpoints of its ledger, and why others do not count."""
-    found = _Read()
-    for each in kept:
-        try:
-            head, by = read(each.note)
-        except NoCheckpoint as error:
-            found.not_counted.append(f"{each.place}: {error}")
-            continue
-        limits = [keys[key] for key in by if is_of(key.name, head.origin)]
-        if not limits:
-            found.not_counted.append(f"{each.place}: it is about {head.origin}")
-        elif head.size > max(limits):
-            found.late.append(Point(head, each.place, frozenset(by)))
-            found.not_counted.append(f"{each.place}: its key was handed over in record {max(limits)}")
-        else:
-            found.points.append(Point(head, each.place, frozenset(by)))
-    return found
-
-
 def proof(store: Store, seq: int, kept: Iterable[Kept], known: Sequence[PublicKey]) -> str:
     """That record `seq` is part of the ledger, as a C2SP proof under the newest checkpoint that there is.
 
@@ -384,8 +320,8 @@ def proof(store: Store, seq: int, kept: Iterable[Kept], known: Sequence[PublicKe
         every = [*_own(connection), *kept]
         records, _ = audit.head(connection)
         keys = dict.fromkeys(known, inf)
-        read = _reader(keys)
-        heads = {point.head: each.note for each in every for point in _read([each], keys, read).points}
+        read = reader(keys)
+        heads = {point.head: each.note for each in every for point in understood([each], keys, read).points}
         fitting = [head for head in heads if seq <= head.size <= records]
         if not 0 < seq <= records or not fitting:
             raise StateError(
