@@ -29,7 +29,7 @@ _MOST = 64
 """So many signatures are looked at; a note that carries more is refused."""
 LONGEST = 16_000
 """So many bytes a note has at most."""
-_CACHED, _SIGNATURE = 4096, 64
+_CACHED, _SIGNATURE = 50_000, 64
 
 
 class NoCheckpoint(StateError):

@@ -18,7 +18,7 @@ from state.second import second
 from state.store import Store
 from state.stored import make_room
 from state.verifying import Point, Second, Standing, Verdict, verify
-from sync.vouching import believed, reader, understood
+from sync.vouching import believed, understood
 
 _HERE = "this database"
 EVERY = 100
@@ -222,10 +222,8 @@ class Court:
 
     def __init__(self, ledger: Books, kept: Sequence[Kept], known: Sequence[PublicKey]) -> None:
         keys = believed(known, [each.note for each in (*kept, *ledger.own)], ledger.told)
-        read = reader(keys)
-        self.away = understood([each for each in kept if each.vouches], keys, read)
-        near = understood([each for each in kept if not each.vouches], keys, read)
-        own = understood(ledger.own, keys, read)
+        self.away = understood([each for each in kept if each.vouches], keys)
+        near, own = understood([each for each in kept if not each.vouches], keys), understood(ledger.own, keys)
         self.not_counted = (*self.away.not_counted, *near.not_counted, *own.not_counted)
         self.points = [*self.away.points, *near.points, *own.points]
         self.agreeing: set[Head] = set()
@@ -320,8 +318,7 @@ def proof(store: Store, seq: int, kept: Iterable[Kept], known: Sequence[PublicKe
         every = [*_own(connection), *kept]
         records, _ = audit.head(connection)
         keys = dict.fromkeys(known, inf)
-        read = reader(keys)
-        heads = {point.head: each.note for each in every for point in understood([each], keys, read).points}
+        heads = {point.head: each.note for each in every for point in understood([each], keys).points}
         fitting = [head for head in heads if seq <= head.size <= records]
         if not 0 < seq <= records or not fitting:
             raise StateError(

@@ -1,19 +1,15 @@
 """Which notes count as checkpoints of a ledger: those that keys signed which are believed, for as long as they are."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from functools import cache, partial
 from math import inf
 
 from connectors.anchors.base import Kept
 from state import audit, checkpoint
-from state.checkpoint import BadKey, Head, NoCheckpoint, PublicKey, is_of
+from state.checkpoint import BadKey, NoCheckpoint, PublicKey, is_of
 from state.checkpoints import ROTATED
 from state.verifying import Point
-
-Reader = Callable[[str], tuple[Head, tuple[PublicKey, ...]]]
-"""Gives what a note states and which keys signed it; raises `NoCheckpoint`."""
 
 
 @dataclass(slots=True)
@@ -53,17 +49,12 @@ def _hands_over(note: str, before: PublicKey, after: PublicKey, size: int) -> bo
     return (head.size, head.successor, {*by}) == (size, str(after), {before, after})
 
 
-def reader(keys: Iterable[PublicKey]) -> Reader:
-    """Reads a checkpoint, one that is kept in many places only once."""
-    return cache(partial(checkpoint.read, known=tuple(keys)))
-
-
-def understood(kept: Iterable[Kept], keys: Mapping[PublicKey, float], read: Reader) -> Notes:
+def understood(kept: Iterable[Kept], keys: Mapping[PublicKey, float]) -> Notes:
     """What notes state that one of the keys signed as checkpoints of its ledger, and why others do not count."""
     found = Notes()
     for each in kept:
         try:
-            head, by = read(each.note)
+            head, by = checkpoint.read(each.note, keys)
         except NoCheckpoint as error:
             found.not_counted.append(f"{each.place}: {error}")
             continue
