@@ -4,7 +4,7 @@ import pytest
 
 from tests.campaigns.schedules import ROWS, row_of, schedule, story_of
 
-SIZE = 200
+SIZE = 120
 PARTS = 8
 
 
