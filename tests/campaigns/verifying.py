@@ -8,7 +8,7 @@ from tests.campaigns.sheet import Score
 from tests.campaigns.spread import Crew
 
 FULL = 1_000_000
-_TIMES = 3
+TIMES = 3
 
 
 def campaign(size: int, seed: int, crew: Crew, only: int | None) -> Iterator[Score]:
@@ -19,7 +19,7 @@ def campaign(size: int, seed: int, crew: Crew, only: int | None) -> Iterator[Sco
     began = time.monotonic()
     with signed() as folder:
         record(folder, size)
-        used = [verified(folder, size) for _ in range(_TIMES)]
+        used = [verified(folder, size) for _ in range(TIMES)]
     rate = size / min(each.wall for each in used)
     memory = max(each.memory for each in used)
     wrong = {f"over {MEMORY} MB": int(memory > MEMORY)}

@@ -32,7 +32,7 @@ def told(many: int) -> settings:
 
 
 def test_whatever_happens_it_comes_to_rest() -> None:
-    run_state_machine_as_test(Histories, settings=told(45))
+    run_state_machine_as_test(Histories, settings=told(36))
 
 
 @pytest.mark.postgresql
