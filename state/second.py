@@ -161,7 +161,7 @@ def _look(program: str, url: str, moment: str | None, *asked: Any) -> list[Any] 
 
 def _widen(pipe: IO[bytes] | None) -> None:
     """Have a pipe hold as much as a whole share, if the system knows how to and lets us."""
-    with suppress(OSError, AttributeError, ImportError):
+    with suppress(OSError, AttributeError):
         fcntl.fcntl(pipe, fcntl.F_SETPIPE_SZ, _ROOM)  # type: ignore[arg-type]
 
 

@@ -168,15 +168,13 @@ class _Check:
 
     def __init__(self, start: Start, wanted: Collection[int]) -> None:
         self.tree = Tree(start.tree.size, start.tree.edge)
-        self.roots: dict[int, bytes] = {}
+        self.roots = {self.tree.size: self.tree.root} if self.tree.size in wanted else {}
         self._wanted = wanted
         self._head = start.head
         self._first = start.tree.size
         self._before = start
         self._texts = Texts()
         self._times = Times({start.tree.size, *wanted})
-        if self.tree.size in wanted:
-            self.roots[self.tree.size] = self.tree.root
 
     def run(self, records: Records, second: Second | None) -> tuple[int, str] | None:
         """The first record that is bad by itself, or does not follow the one before it."""

@@ -57,8 +57,8 @@ def campaign(size: int, seed: int, crew: Crew, only: int | None) -> Iterator[Sco
     try:
         with own() as server:
             url = server.url.render_as_string(hide_password=False)
-            on_server = partial(histories, seed, server=url)
-            yield _row("R7, PostgreSQL", on_server, -(-size // _FEWER), FULL // _FEWER, seed, crew, only)
+            try_one = partial(histories, seed, server=url)
+            yield _row("R7, PostgreSQL", try_one, -(-size // _FEWER), FULL // _FEWER, seed, crew, only)
     except Absent as absent:
         print(f"no row for PostgreSQL, for which a server of our own is needed: {absent}", file=sys.stderr)
 

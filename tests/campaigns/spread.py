@@ -6,7 +6,6 @@ import os
 import sys
 import traceback
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import ExitStack
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 from math import inf
@@ -111,12 +110,11 @@ def _timed(cases: Iterator[Case]) -> Iterator[Case]:
 
 def _cases(try_one: Callable[[int], Case], numbers: Iterable[int], crew: Crew, chunk: int) -> Iterator[Case]:
     try_in_time = partial(_in_time, try_one, crew.until)
-    with ExitStack() as stack:
-        tried: Iterator[Case | None] = map(try_in_time, numbers)
-        if crew.jobs > 1:
-            pool = stack.enter_context(multiprocessing.get_context("fork").Pool(crew.jobs, end_with, (os.getpid(),)))
-            tried = pool.imap_unordered(try_in_time, numbers, chunk)
-        yield from (case for case in tried if case is not None)
+    if crew.jobs <= 1:
+        yield from filter(None, map(try_in_time, numbers))
+        return
+    with multiprocessing.get_context("fork").Pool(crew.jobs, end_with, (os.getpid(),)) as pool:
+        yield from filter(None, pool.imap_unordered(try_in_time, numbers, chunk))
 
 
 def _in_time(try_one: Callable[[int], Case], until: float, number: int) -> Case | None:

@@ -73,7 +73,6 @@ class ServerSlate(Slate):
         self.store.close()
         self._server.drop(self._url)
         self._server.drop(self._template)
-        self._server.leave()
 
     def _empty(self) -> None:
         self.store.close()

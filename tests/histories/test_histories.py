@@ -18,7 +18,7 @@ from tests.histories.weather import Clock, Far, Kind, Tracker
 from tests.postgresql import Server
 
 
-def told(many: int) -> settings:
+def examples(many: int) -> settings:
     return settings(
         max_examples=many,
         stateful_step_count=25,
@@ -32,15 +32,15 @@ def told(many: int) -> settings:
 
 
 def test_whatever_happens_it_comes_to_rest() -> None:
-    run_state_machine_as_test(Histories, settings=told(36))
+    run_state_machine_as_test(Histories, settings=examples(36))
 
 
 @pytest.mark.postgresql
 def test_whatever_happens_it_comes_to_rest_on_a_server_too(postgresql: Server, monkeypatch: pytest.MonkeyPatch) -> None:
-    slate = ServerSlate(Server(postgresql.url))
+    slate = ServerSlate(postgresql)
     monkeypatch.setattr(Histories, "slate", slate)
     try:
-        run_state_machine_as_test(Histories, settings=told(5))
+        run_state_machine_as_test(Histories, settings=examples(5))
     finally:
         slate.close()
 

@@ -95,6 +95,14 @@ def by_two(url: str, points: Sequence[Point], ours: int = 1) -> Verdict:
         return verify(connection, points, second=helper)
 
 
+def second_is(script: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have this script started in the place of a second Python."""
+    program = folder / "python"
+    program.write_text(f"#!/bin/sh\n{script}")
+    program.chmod(0o700)
+    monkeypatch.setattr(sys, "executable", str(program))
+
+
 def erase(url: str) -> None:
     with Store.open(url, clock=lambda: WHEN) as store:
         store.erase_person(Person(["kim@acme.example"]), Holder("h1", 1), MIA, words=True)
@@ -200,9 +208,7 @@ def test_one_does_the_rest_alone_where_the_second_is_gone_after_its_first_share(
     then: str, ledger: tuple[str, list[Point]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     url, points = ledger
-    (tmp_path / "python").write_text(f"#!/bin/sh\nhead -n 1 | '{sys.executable}' \"$@\"\n{then}\n")
-    (tmp_path / "python").chmod(0o700)
-    monkeypatch.setattr(sys, "executable", str(tmp_path / "python"))
+    second_is(f"head -n 1 | '{sys.executable}' \"$@\"\n{then}\n", tmp_path, monkeypatch)
     one = alone(url, points)
     with statements() as said:
         assert whole(by_two(url, points)) == whole(one)
@@ -225,9 +231,7 @@ def test_one_does_it_alone_where_the_second_says_nothing_that_can_be_read(
     said: str, ledger: tuple[str, list[Point]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     url, points = ledger
-    (tmp_path / "python").write_text(f"#!/bin/sh\nread line\nprintf '%s' '{said}'\n")
-    (tmp_path / "python").chmod(0o700)
-    monkeypatch.setattr(sys, "executable", str(tmp_path / "python"))
+    second_is(f"read line\nprintf '%s' '{said}'\n", tmp_path, monkeypatch)
     assert whole(by_two(url, points)) == whole(alone(url, points))
 
 
@@ -237,9 +241,7 @@ def test_what_the_second_says_at_once_of_two_shares_is_heard_as_two(
 ) -> None:
     url, points = ledger
     both = f"said=$(head -n 2 | '{sys.executable}' \"$@\")\nprintf '%s\\n' \"$said\"\n"
-    (tmp_path / "python").write_text(f"#!/bin/sh\n{both}")
-    (tmp_path / "python").chmod(0o700)
-    monkeypatch.setattr(sys, "executable", str(tmp_path / "python"))
+    second_is(both, tmp_path, monkeypatch)
     one = alone(url, points)
     with statements() as said:
         assert whole(by_two(url, points)) == whole(one)
