@@ -132,12 +132,12 @@ def _is_stale(ticket: Ticket, link: Link) -> bool:
 def _has_news(link: Link, ticket: Ticket) -> bool:
     """Whether somebody else did something that perhaps only the ticket's history tells.
 
-    The revision that our own last write left may be unknown; then only what does not show otherwise counts. Where
-    there are comments their number shows nothing, as one may have come while another went.
+    The revision that our own last write left may be unknown; then anything counts that was done since the ticket was
+    made. Where there are comments their number shows nothing, as one may have come while another went.
     """
     if link.ticket_revision:
         return ticket.revision != link.ticket_revision
-    return ticket.comments != 0 or _as_known(link, ticket) != ticket
+    return ticket.comments != 0 or ticket.updated != ticket.created
 
 
 def _moves(scope: Scope, item: ActionItem, link: Link, ticket: Ticket) -> tuple[Change, ...]:

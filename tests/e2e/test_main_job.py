@@ -66,6 +66,19 @@ def test_changes_here_reach_the_ticket(installation: Any) -> None:
     assert installation.run("item", "show", ref)["status"] == "in_progress"
 
 
+def test_what_is_changed_and_changed_back_after_a_first_mirror_is_on_record(installation: Any) -> None:
+    ref = add(installation, "Encrypt the backup bucket of billing")
+    installation.run("sync")
+    key = titles(installation)[ref]
+    installation.server.advance(2)
+    installation.engineer.edit_title(key, "FYI only")
+    installation.engineer.edit_title(key, "Encrypt the backup bucket of billing")
+    installation.run("sync")
+    edits = [e for e in installation.run("audit", "log", "--item", ref) if e["action"] == "ticket.edited"]
+    assert [e["after"] for e in edits] == ["FYI only", "Encrypt the backup bucket of billing"]
+    assert installation.run("sync")["operations"] == []
+
+
 def test_an_open_pull_request_begins_work(github: Any) -> None:
     ref = add(github, "Encrypt the backup bucket of billing")
     github.run("sync")
