@@ -135,17 +135,28 @@ def erase(connection: Connection, hashes: Iterable[str]) -> None:
 
 def held(connection: Connection, wanted: Iterable[str]) -> dict[str, bool]:
     """Those of the hashes whose text is still here, and whether each was made of it."""
+    left = dict.fromkeys(wanted)
     found: dict[str, bool] = {}
+
+    def take(rows: Iterable[Sequence[str]]) -> None:
+        for hash_, salt, text in rows:
+            if hash_ in left:
+                found[hash_] = _is_whole(hash_, salt, text)
+                del left[hash_]
+
+    if left and connection.dialect.name == "sqlite":
+        take(connection.exec_driver_sql(f"{_HELD} {_BESIDE}", (next(reversed(left)), len(left))).all())
     mark = "%s" if connection.dialect.name == "postgresql" else "?"
-    for some in chunks(wanted):
+    for some in chunks([*left]):
         marks = ", ".join([mark] * len(some))
-        rows = connection.exec_driver_sql(f"{_HELD} IN ({marks})", tuple(some)).all()
-        found.update((hash_, _is_whole(hash_, salt, text)) for hash_, salt, text in rows)
+        take(connection.exec_driver_sql(f"{_HELD} hash IN ({marks})", tuple(some)).all())
     return found
 
 
-_HELD = "SELECT hash, salt, text FROM salted WHERE hash"
+_HELD = "SELECT hash, salt, text FROM salted WHERE"
 """Said to the driver itself, which is told each hash at less cost."""
+_BESIDE = "rowid <= (SELECT rowid FROM salted WHERE hash = ?) ORDER BY rowid DESC LIMIT ?"
+"""What a file keeps before a text, where those lie that were recorded before it, so that few are to be looked up."""
 
 
 def _is_whole(hash_: str, salt: str, text: str) -> bool:

@@ -22,7 +22,7 @@ from state.verifying import Second, Share, share
 
 _OURS = 5
 """How many pages are looked at here between two shares of the second process."""
-_MORE = 1.4
+_MORE = 1.2
 """So much larger are its shares, since the tree is grown here over all of them, and what was signed is read here."""
 _LONG = 5
 """From so many times `_OURS` on a second process is worth its start."""

@@ -9,7 +9,7 @@ import pytest
 from state.effects import Because, Effects, Note
 from state.errors import AuditError
 from state.model import Actor, Agent
-from state.salted import commitment, named_in
+from state.salted import commitment, held, named_in
 
 if TYPE_CHECKING:
     from tests.state.conftest import Book
@@ -78,6 +78,17 @@ def test_a_personal_text_may_hold_any_character(book: "Book") -> None:
     [record] = book.store.log()
     assert record.told["reason"] == said
     assert book.store.verify().ok
+
+
+@pytest.mark.parametrize("absent", ["first", "last", "none"])
+def test_texts_are_found_in_whatever_order_they_were_kept(book: "Book", absent: str) -> None:
+    for number in range(40):
+        book.item(owner=f"person{number}@acme.example")
+    kept = [hash_ for record in book.store.log() for hash_ in named_in(record.body)]
+    strange = {"first": ["0" * 64, *kept], "last": [*kept, "0" * 64], "none": kept}[absent]
+    with book.store.reading() as connection:
+        for wanted in (strange, strange[::-1], strange[1::3] + strange[::3], strange[7:9], []):
+            assert held(connection, wanted) == dict.fromkeys({*wanted} - {"0" * 64}, True)
 
 
 def test_a_salt_that_was_changed_is_found(book: "Book") -> None:
