@@ -22,12 +22,17 @@ FOUND = ("killed", "timeout", "caught by type check", "segfault")
 
 
 def campaign(size: int, seed: int, crew: Crew, only: int | None) -> Iterator[Score]:
-    """Let mutmut try every mutant; there is no case by number, and nothing is random."""
+    """Let mutmut try every mutant; there is no case by number, and nothing is random.
+
+    Ends the program where mutmut cannot begin, as it cannot while a test fails without any change.
+    """
     began = time.monotonic()
     command = [sys.executable, "-m", "mutmut", "run", "--max-children", str(crew.jobs)]
-    subprocess.run(command, cwd=ROOT, stdout=sys.stderr, check=False)
+    ended = subprocess.run(command, cwd=ROOT, stdout=sys.stderr, check=False)
     modules = tally(ROOT / "mutants")
     every = sum(modules.values(), Counter[str]())
+    if ended.returncode and every["not checked"] == every.total():
+        raise SystemExit("mutmut tried nothing; what it says above tells why")
     yield Score(
         row="S8, mutation",
         what="a small change of the core (mutmut), all tests of the rooms concerned",
