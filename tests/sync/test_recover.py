@@ -9,9 +9,10 @@ import pytest
 
 from connectors.errors import NoWay, RateLimited, Rejected, TrackerError, Unavailable
 from connectors.sandbox.memory import OURS, MemoryTracker
+from state import journal
 from state.errors import LeaseLost
 from state.lease import Holder, this_process
-from state.model import Authority, Field, HoldKind, OperationKind, Priority, Status
+from state.model import Authority, Field, HoldKind, OperationKind, Outcome, Priority, Status
 from state.ticket import Category, Marker, Patch, Ticket, TicketRef, TransitionTo
 from sync.recover import Recovery
 from sync.settle import settle
@@ -19,6 +20,12 @@ from sync.settle import settle
 
 def said(world: Any, ref: Any) -> list[str]:
     return [a.text for a in world.far.activity(ref) if a.kind == "comment" and a.by.ours]
+
+
+def how_it_ended(world: Any, item: str) -> Outcome:
+    """How the last write ended that did not end well."""
+    _, outcome, _ = world.store.ask(journal.last_failure, item)
+    return outcome
 
 
 def later(world: Any, *, full: bool = False) -> None:
@@ -126,7 +133,9 @@ def test_two_tickets_with_one_marker_are_named_to_a_person_and_asked_about_no_mo
     assert hold.detail == (
         f"{first}, {second} all carry the marker of {item.ref}; delete all but one, then link that one"
     )
-    assert (hold.kind, hold.item, hold.tracker) == (HoldKind.MANY_TICKETS, item.ref, "eng")
+    assert (hold.kind, hold.item, hold.tracker, hold.ours) == (HoldKind.MANY_TICKETS, item.ref, "eng", "1")
+    assert (hold.theirs or "").split() == [each.ref.id for each in sorted(world.far.tickets(), key=lambda t: t.ref.key)]
+    assert how_it_ended(world, item.ref) == Outcome("refused", hold.detail)
     assert world.store.open_intents(None) == []
 
 
@@ -221,6 +230,7 @@ def test_what_an_update_wrote_before_it_failed_is_recorded(halfway: Any) -> None
 
 @pytest.mark.parametrize("somebody", [False, True])
 def test_a_status_that_we_alone_left_on_its_way_is_brought_there_and_asks_nobody(halfway: Any, somebody: bool) -> None:
+    """What else is done to the ticket meanwhile has no say in that."""
     halfway.edit("AI-000001", status=Status.RESOLVED)
     halfway.tracker.first = Patch(state=TransitionTo(Category.INDETERMINATE))
     halfway.sync()
@@ -228,6 +238,7 @@ def test_a_status_that_we_alone_left_on_its_way_is_brought_there_and_asks_nobody
     if somebody:
         halfway.far.move_to(ref, "To Do", by="mia")
         halfway.far.move_to(ref, "In Progress", by="mia")
+    halfway.far.edit(ref, priority="Highest", by="mia")
     later(halfway)
     held = [h.kind for h in halfway.store.holds(None)]
     there = halfway.far.ticket(ref).state.category
@@ -328,7 +339,9 @@ def test_a_comment_in_doubt_on_a_ticket_that_is_the_items_no_more_is_recorded_as
     later(world)
     told = [r.told for r in world.store.log([lost.ref]) if r.told["action"].startswith("comment.")]
     assert [each["action"] for each in told] == ["comment.added", "comment.perhaps_sent", "comment.sent"]
-    assert told[1]["after"]["ticket"] == former.id
+    assert told[1]["after"] == {"id": "C-000001", "tracker": "eng", "ticket": former.id, "remote_id": ""}
+    assert told[1]["reason"] == "its answer was lost, and then the item was parted from the ticket"
+    assert how_it_ended(world, lost.ref) == Outcome("deferred", "nothing to say any more")
 
 
 @pytest.mark.parametrize("take", ["ticket", "item"])
