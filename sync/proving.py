@@ -16,7 +16,7 @@ from state.checkpoints import FORKED, LEDGER
 from state.errors import StateError
 from state.second import second
 from state.store import Store
-from state.stored import make_room
+from state.stored import InDatabase, Records, Stored, make_room
 from state.verifying import Point, Second, Standing, Verdict, verify
 from sync.vouching import believed, understood
 
@@ -73,7 +73,8 @@ class Finding:
     newest checkpoint that agrees, wherever it is kept; `checked` so many that are kept elsewhere agree, and `doubts`
     say why it is not called anchored all the same; `remarks` decide nothing. `not_counted` says where notes are that
     do not count, and why, and `given_up` what was given up when the ledger was begun anew. `apart` says which items,
-    acceptances and pieces of evidence do not stand as their records tell.
+    acceptances and pieces of evidence do not stand as their records tell. `around` are the first record that cannot be
+    trusted and those beside it, as far as they are there.
     """
 
     conclusion: Conclusion
@@ -87,6 +88,7 @@ class Finding:
     doubts: tuple[str, ...] = ()
     remarks: tuple[str, ...] = ()
     apart: tuple[str, ...] = ()
+    around: tuple[Stored, ...] = ()
 
 
 Check = Callable[[Iterable[Point], Standing], Verdict]
@@ -103,6 +105,7 @@ class Books:
     told: Sequence[audit.Told]
     count: int
     own: Sequence[Kept]
+    records: Records
     check: Check
     may_be_old: bool = False
 
@@ -113,6 +116,7 @@ def books(connection: Connection, helper: Second | None = None) -> Books:
         audit.told_of(connection, LEDGER),
         audit.head(connection)[0],
         _own(connection),
+        InDatabase(connection),
         lambda points, standing: verify(connection, points, standing=standing, second=helper),
     )
 
@@ -169,7 +173,14 @@ def concluded(ledger: Books, kept: Sequence[Kept], known: Sequence[PublicKey], k
         tuple(court.forks),
         tuple(doubts),
         (*(why for size, why in late if size < anchored), *_went_on(court.since)),
+        around=() if verdict.first_bad is None else _around(ledger.records, verdict.first_bad[0]),
     )
+
+
+def _around(records: Records, seq: int) -> tuple[Stored, ...]:
+    """The record of this number, the one before it and the one after it, whatever stands in them."""
+    found = next(iter(records.pages(max(seq - 2, 0))), ())
+    return tuple(stored for stored in found if stored.seq <= seq + 1)
 
 
 def _went_on(since: Sequence[Point]) -> Iterator[str]:
@@ -320,9 +331,11 @@ def proof(store: Store, seq: int, kept: Iterable[Kept], known: Sequence[PublicKe
         keys = dict.fromkeys(known, inf)
         heads = {point.head: each.note for each in every for point in understood([each], keys).points}
         fitting = [head for head in heads if seq <= head.size <= records]
-        if not 0 < seq <= records or not fitting:
+        if not 0 < seq <= records:
+            raise StateError(f"there is no record {seq}: the ledger has {records:,}; see `counterfoil audit log`")
+        if not fitting:
             raise StateError(
-                f"there is no record {seq} under a checkpoint yet; `counterfoil audit sign` makes one over all of them"
+                f"no checkpoint is over record {seq} yet; `counterfoil audit sign` makes one over all of them"
             )
         head = max(fitting, key=lambda each: (epoch(each.origin), each.size))
         body, siblings = _path(audit.bodies(connection), seq, head)

@@ -110,10 +110,16 @@ def every_name(config: Configuration, who: Acting) -> frozenset[str]:
     return frozenset().union(who.names, *(each.names for each in known))
 
 
+def by_hand(shell: Shell, config: Configuration, reason: str = "") -> Because:
+    """Why somebody changes something by a command of theirs: the person at the machine, else whoever is said to be."""
+    who = _at_the_machine(config)
+    return shell.because(reason) if who is None else who.because(shell, reason)
+
+
 def bringer(shell: Shell, config: Configuration) -> tuple[str, Because]:
     """By which name evidence is brought, and why it is written."""
     who = _at_the_machine(config)
-    return (system_user(), shell.because()) if who is None else (who.email, who.because(shell, ""))
+    return system_user() if who is None else who.email, by_hand(shell, config)
 
 
 def author(shell: Shell, config: Configuration) -> Because:
@@ -122,7 +128,7 @@ def author(shell: Shell, config: Configuration) -> Because:
     who = _at_the_machine(config) if authors is None else acting(config)
     if who is not None and authors is not None and not _among(who.email, authors):
         raise Mistaken(f"{who.email} may not write items; who may is named by author under [roles]")
-    return shell.because() if who is None else who.because(shell, "")
+    return by_hand(shell, config)
 
 
 def _at_the_machine(config: Configuration) -> Acting | None:

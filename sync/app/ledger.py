@@ -1,6 +1,6 @@
 """The ledger as people read and check it."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -102,6 +102,8 @@ def _told(found: Finding, kept: Sequence[Kept], silent: Sequence[str]) -> Iterat
     verdict = found.verdict
     if verdict.first_bad is not None:
         yield f"TAMPERED: {verdict.first_bad[1]}"
+        if found.around:
+            yield show.bullets(_in_words(shapes.as_it_stands(each)) for each in found.around)
         size = 0 if found.last_good is None else found.last_good.size
         yield f"The last good checkpoint is over {show.counted(size, 'record')}" if size else "No checkpoint is good"
     elif found.apart:
@@ -130,6 +132,14 @@ def _told(found: Finding, kept: Sequence[Kept], silent: Sequence[str]) -> Iterat
         if some:
             yield show.heading(title)
             yield show.bullets(some[:_LISTED])
+
+
+def _in_words(record: Mapping[str, Any]) -> str:
+    """What a record that may be no sound one says, on a line."""
+    what = " ".join(record[name] for name in ("action", "object", "field") if record[name])
+    return (
+        f"record {record['seq']:,} says: {record['at']} {what}" if what else f"record {record['seq']:,} cannot be read"
+    )
 
 
 def _only(pack: Path | None) -> list[str]:

@@ -18,7 +18,7 @@ from sync.app.programme_settings import DemandTable
 from sync.app.settings import Configuration, Settings
 from sync.app.shell import Shell
 from sync.proving import Finding, examined
-from sync.report.book import read
+from sync.report.book import read, registered
 from sync.report.model import Book, Period, Policy, Right
 from sync.report.pack import Asked
 from sync.report.slice import Position
@@ -75,7 +75,7 @@ def verified(shell: Shell, asked: Asked) -> Iterator[Told]:
         if found.verdict.first_bad is not None or tree is None:
             raise Untrusted(f"{found.verdict.first_bad and found.verdict.first_bad[1]}. Nothing was written")
         position = Position(tree.size, found.verdict.head, tree.root.hex())
-        only = {"framework": asked.framework, "tracker": asked.tracker}
+        only = {"framework": registered(now, asked.framework), "tracker": asked.tracker}
         trackers = config.settings.trackers
         book = read(now, days, policy(config), position=position.records, trackers=trackers, **only)
         try:

@@ -9,6 +9,7 @@ from state.lease import this_process
 from state.persons import Person, Traces
 from sync.app import show
 from sync.app.failures import IN_ORDER, LATER, Mistaken
+from sync.app.identity import by_hand
 from sync.app.opening import configuration, open_store
 from sync.app.shell import Shell
 
@@ -21,12 +22,13 @@ def erase(shell: Shell, names: Sequence[str], reason: str, *, words: bool, decis
     if not all(len(name) > 1 for name in named):
         raise Mistaken("name the person as they are recorded: by an e-mail address, an account or a name")
     person, scrubbed = Person(named), True
-    with open_store(shell, configuration(shell), writes=not dry_run) as store:
+    config = configuration(shell)
+    with open_store(shell, config, writes=not dry_run) as store:
         if dry_run:
             with store.reading() as connection:
                 found = persons.traces(connection, person, words=words)
         else:
-            why = shell.because(reason)
+            why = by_hand(shell, config, reason)
             found = store.erase_person(person, this_process(), why, words=words, decisions=decisions)
             scrubbed = store.scrub()
     answer: dict[str, Any] = {"erased": not dry_run, "scrubbed": scrubbed} | asdict(found)

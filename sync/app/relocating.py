@@ -8,6 +8,7 @@ from state.moving import Contents
 from state.store import this_process
 from sync.app import show
 from sync.app.failures import IN_ORDER, LATER, Mistaken
+from sync.app.identity import by_hand
 from sync.app.opening import configuration, open_store, passwords, recording
 from sync.app.progress import progress
 from sync.app.shell import Shell
@@ -37,7 +38,7 @@ def copy(shell: Shell, to: str, *, dry_run: bool) -> int:
             moving.must_be_free(store, url)
             there = moving.contents(store)
         else:
-            because = shell.because(f"state copy --to {to}")
+            because = by_hand(shell, config, f"state copy --to {to}")
             there = moving.move(store, url, holder=this_process(), because=because, tell=tell)
     answer = {"to": url, "copied": not dry_run, "rows": dict(there.rows), "head": there.head}
     shell.answer(answer, lambda: _words(there, to, dry_run=dry_run))
@@ -69,11 +70,11 @@ def reclaim(shell: Shell, reason: str) -> int:
         signed = True
         try:
             with recording(shell, config, store):
-                store.reclaim(shell.because(reason))
+                store.reclaim(by_hand(shell, config, reason))
         except Tampered:
             if not store.verify().ok:
                 raise
-            store.reclaim(shell.because(reason))
+            store.reclaim(by_hand(shell, config, reason))
             signed = False
     answer: dict[str, Any] = {"reclaimed_from": was, "reason": reason, "signed": signed}
     words = f"This database is in use again. Never use {was} again: it would make tickets twice."

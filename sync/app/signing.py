@@ -10,6 +10,7 @@ from state.checkpoint import BadKey, SigningKey
 from sync.app import show
 from sync.app.credentials import into_keyring, out_of_keyring
 from sync.app.failures import IN_ORDER, LATER, Mistaken
+from sync.app.identity import by_hand
 from sync.app.keys import notary, public_keys, signing_key
 from sync.app.opening import configuration, must_be_ours, open_store, recording
 from sync.app.shell import Shell
@@ -131,7 +132,7 @@ def rotate(shell: Shell, out: Path | None, entry: str) -> int:
             old = signer.keys[0].public
             new = _made(shell, place, old.name)
             try:
-                signed = signer.rotate(new, shell.because("audit rotate"))
+                signed = signer.rotate(new, by_hand(shell, config, "audit rotate"))
             except BaseException:
                 with suppress(OSError, ValueError):
                     place.remove()
@@ -168,7 +169,7 @@ def fork(shell: Shell, reason: str, without: Sequence[str]) -> int:
         signer = _must(notary(shell, config, store))
         if odd := sorted({*without} - {each.name for each in signer.anchors}):
             raise Mistaken(f"--without {odd[0]}: no place of this name is under [[audit.anchors]]")
-        signed = signer.fork(shell.because(reason), without)
+        signed = signer.fork(by_hand(shell, config, reason), without)
         complaints = signer.hand_out(signed, at_once=True)
     answer = {"origin": signed.head.origin, "records": signed.head.size, "complaints": complaints}
     words = f"The ledger goes on as {signed.head.origin}, signed over {show.counted(signed.head.size, 'record')}"

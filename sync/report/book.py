@@ -181,6 +181,13 @@ def _is_begun(ref: str, log: Log) -> bool:
     return ref.startswith(_ITEM) and any(event.action == "item.created" for event in log[ref])
 
 
+def registered(store: Known, framework: str) -> str:
+    """The framework as the register calls it, where that is the same as names are compared; else as it was called."""
+    known = [each.id for each in store.ask(controls.frameworks)] if framework else []
+    same = (id_ for id_ in known if folded(id_) == folded(framework))
+    return framework if framework in known else next(same, framework)
+
+
 def _register(store: Known, framework: str, items: Iterable[ItemStory]) -> list[tuple[Control, Framework]]:
     """The controls of the register that are shown, each with its framework."""
     frameworks = {each.id: each for each in store.ask(controls.frameworks)}

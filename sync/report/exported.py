@@ -89,6 +89,7 @@ def conclude(pack: Exported, kept: Sequence[Kept], known: Sequence[PublicKey], k
         pack.told_of(LEDGER),
         pack.count,
         pack.notes(),
+        pack,
         lambda points, standing: check(pack, points, standing=standing),
         may_be_old=True,
     )

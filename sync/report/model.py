@@ -94,11 +94,12 @@ class Span:
     why: str = ""
     seq: int = 0
 
-    def days_in(self, period: Period) -> int:
-        """How many days of a period it touches."""
+    def days(self, period: Period) -> range:
+        """The days of a period that it touches, as ordinals."""
         until = period.end if self.until is None else min(self.until, period.end)
         since = max(self.since, period.begin)
-        return (until.date() - since.date()).days + (until.time() != time()) if since < until else 0
+        end = until.date().toordinal() + (until.time() != time())
+        return range(since.date().toordinal(), end) if since < until else range(0)
 
 
 def status_at(spans: tuple[Span, ...], at: datetime) -> str:
@@ -257,7 +258,7 @@ class ControlStory:
 
     def days_as(self, status: str, period: Period) -> int:
         """How many days of a period it had a status, in whole or in part."""
-        return min(sum(s.days_in(period) for s in self.spans if s.status == status), period.days)
+        return len({day for span in self.spans if span.status == status for day in span.days(period)})
 
 
 @dataclass(frozen=True, slots=True)

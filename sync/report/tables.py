@@ -172,7 +172,7 @@ def _control(control: ControlStory, book: Book) -> Iterator[Row]:
     for span in control.spans:
         yield (
             *(control.id, control.framework, control.code, control.title, control.owner, span.status),
-            *(moment(span.since), _time(span.until), span.days_in(book.period), span.why),
+            *(moment(span.since), _time(span.until), len(span.days(book.period)), span.why),
             *((exempted.said("by"), exempted.said("reason")) if exempted else ("", "")),
             *(_joined(control.items), span.seq),
         )

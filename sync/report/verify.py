@@ -43,6 +43,7 @@ COMPARED = re.compile(
     r"(ledger|texts)\.jsonl|checkpoints/.*\.note|evidence/.*|(evidence|completeness|redactions|manifest)\.json"
     r"|(items|events)\.csv|manifest\.sig"
 )
+ALWAYS = ["index.html", "items.csv", "events.csv", "evidence.csv", "acceptances.csv", "risks.csv", "controls.csv"]
 
 
 class Wrong(Exception):
@@ -762,6 +763,8 @@ def check_files(pack: Pack, keys: list[Key]) -> list[str]:
     for name, told in listed.items():
         if pack.sha256(name) != told["sha256"]:
             raise Wrong(f"{name} is not as it was when the pack was made")
+    if lacking := [name for name in ALWAYS if name not in listed]:
+        raise Wrong(f"{lacking[0]} is missing")
     if more := Counter(pack.names) - Counter([*listed, MANIFEST, SIGNED]):
         raise Wrong(f"{', '.join(sorted(more))} was not in the pack when it was made")
     if SIGNED not in pack.names:
@@ -850,8 +853,6 @@ def check_tables(pack: Pack, ledger: Ledger, say: list[str]) -> None:
     confined = any(pack.json(MANIFEST)["parameters"].values())
     born = ledger.account.items
     for name, column, most in (("items.csv", "item", len(born)), ("events.csv", "record", ledger.due)):
-        if name not in pack.names:
-            continue
         seen = set()
         for row in rows(pack, name):
             cell = row[column]
@@ -883,7 +884,6 @@ def covered(pack: Pack, signers: list[str]) -> str:
     rest = [name for name in pack.names if not COMPARED.fullmatch(name)]
     stamps = " (a .tsr: `openssl ts -verify -data X.note -in X.tsr -CAfile FILE`)"
     columns = f", columns of items.csv but item, status, {', '.join(TOLD)}, what events.csv says in words of its own"
-    columns = columns if "items.csv" in pack.names else ""
     words = f"Not compared with the records: {', '.join(rest)}{stamps if any('.tsr' in name for name in rest) else ''}"
     who = f"They are as {signers[0]} signed them" if signers else "Nobody whose key you named vouches for them"
     return f"{words}{columns}, and the reasons in completeness.json and evidence.json. {who}."

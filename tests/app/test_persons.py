@@ -76,3 +76,26 @@ def test_no_variable_that_any_program_sets_says_who_somebody_is(desk: Line, monk
         monkeypatch.setenv(name, "auditor@acme.example")
     desk.add("Rotate the keys")
     assert desk("audit", "log", "--json").json[-1]["actor"]["account"] == system_user()
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_what_somebody_does_whom_people_know_by_login_is_theirs_whatever_a_variable_says(
+    desk: Line, monkeypatch: pytest.MonkeyPatch, known: bool
+) -> None:
+    desk.add("Rotate the keys")
+    assert desk("audit", "keygen", "--name", "acme.example/ledger", "--out", "audit.key").code == 0
+    login = f'login = "{system_user()}"\n' if known else ""
+    signed = '[audit]\nkey_file = "audit.key"\n[[audit.anchors]]\nname = "log"\nkind = "log"\n'
+    told = f'{desk.config.read_text(encoding="utf-8")}\n[[people]]\nemail = "olga@acme.example"\n{login}'
+    desk.config.write_text(f"{signed}{told}", encoding="utf-8")
+    monkeypatch.setenv("COUNTERFOIL_USER", "ceo@acme.example")
+    ends = [
+        desk("person", "erase", "vera", "--reason", "request 12"),
+        desk("audit", "rotate", "--out", "audit-2.key"),
+        desk("state", "copy", "--to", f"sqlite:///{desk.folder / 'other.db'}"),
+        desk("state", "reclaim", "--reason", "the copy was a trial"),
+    ]
+    done = {"person.erased", "key.rotated", "state.moved", "state.reclaimed"}
+    by = {r["action"]: r["actor"]["account"] for r in desk("audit", "log", "--json", "--limit", "0").json}
+    who = "olga@acme.example" if known else "ceo@acme.example"
+    assert {action: by.get(action) for action in done} == dict.fromkeys(done, who), ends

@@ -206,7 +206,26 @@ def test_a_record_that_was_changed_is_named_with_the_last_good_checkpoint(audit:
     answer = audit.verify()
     assert (answer.code, answer.json["conclusion"], answer.json["first_bad"]["seq"]) == (1, "tampered", 2)
     assert answer.json["last_good"]["size"] == 1
-    assert audit.line("audit", "verify").out.startswith("TAMPERED: record 2 does not match its hash")
+    around = [(each["seq"], each["action"], each["object"]) for each in answer.json["around"]]
+    assert around == [(1, "item.created", "AI-000001"), (2, "item.created", "AI-000002")]
+    said = audit.line("audit", "verify").out
+    assert said.startswith("TAMPERED: record 2 does not match its hash")
+    assert "record 1 says: 20" in said
+    assert "item.created AI-000002" in said
+
+
+def test_what_stands_beside_a_record_that_is_gone_or_cannot_be_read_is_shown(audit: Audit) -> None:
+    for title in ("Close the port", "Rotate the keys", "Patch the server", "Renew the certificate"):
+        audit.line.add(title)
+    audit.line("audit", "sign")
+    disarm(audit.line.url)
+    raw(audit.line.url, "UPDATE audit SET body = '[1' WHERE seq = 4", "DELETE FROM audit WHERE seq = 3")
+    answer = audit.verify()
+    around = [(each["seq"], each["object"]) for each in answer.json["around"]]
+    assert (answer.json["first_bad"]["seq"], around) == (3, [(2, "AI-000002"), (4, None)])
+    assert "record 4 cannot be read" in audit.line("audit", "verify").out
+    raw(audit.line.url, "UPDATE audit SET body = '{\"action\":7}', prev = 'x' WHERE seq = 1")
+    assert [each["action"] for each in audit.verify().json["around"]] == [None, "item.created"]
 
 
 def test_an_item_that_was_changed_beside_its_records_is_named(audit: Audit) -> None:

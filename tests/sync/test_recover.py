@@ -24,8 +24,9 @@ def said(world: Any, ref: Any) -> list[str]:
 
 def how_it_ended(world: Any, item: str) -> Outcome:
     """How the last write ended that did not end well."""
-    _, outcome, _ = world.store.ask(journal.last_failure, item)
-    return outcome
+    failed = world.store.ask(journal.last_failure, item)
+    assert failed is not None
+    return Outcome(failed[1].kind, failed[1].reason)
 
 
 def later(world: Any, *, full: bool = False) -> None:

@@ -1,5 +1,6 @@
 import io
 import json
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
@@ -66,8 +67,17 @@ def test_an_acceptance_is_remarked_on_from_the_day_on_which_it_was_over(half_yea
 def test_a_span_touches_the_days_on_which_it_began_and_ended() -> None:
     july = Period(midnight(datetime(2026, 7, 1, tzinfo=UTC)).date(), midnight(datetime(2026, 7, 31, tzinfo=UTC)).date())
     span = Span("failing", datetime(2026, 7, 3, 12, tzinfo=UTC), datetime(2026, 7, 5, 1, tzinfo=UTC))
-    assert span.days_in(july) == 3
-    assert Span("failing", datetime(2026, 6, 1, tzinfo=UTC), None).days_in(july) == 31
+    assert len(span.days(july)) == 3
+    assert len(Span("failing", datetime(2026, 6, 1, tzinfo=UTC), None).days(july)) == 31
+
+
+def test_a_day_on_which_a_control_failed_twice_is_one_day(half_year: Book) -> None:
+    def failing(begin: int, end: int) -> Span:
+        return Span("failing", datetime(2026, 8, 3, begin, tzinfo=UTC), datetime(2026, 8, 3, end, tzinfo=UTC))
+
+    control = replace(half_year.controls[0], spans=(failing(8, 9), failing(10, 12), failing(22, 23)))
+    assert control.days_as("failing", half_year.period) == 1
+    assert control.days_as("implemented", half_year.period) == 0
 
 
 @pytest.mark.parametrize(

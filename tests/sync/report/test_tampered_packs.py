@@ -56,20 +56,21 @@ class Bench:
         kept = [Kept(each.read_text(encoding="utf-8"), each.name) for each in sorted(self.share.iterdir())]
         return theirs, conclude(Exported(pack), kept, [KEY.public]).conclusion
 
-    def listed_anew(self, files: Files) -> Files:
-        """The files with a manifest that fits them, signed by who has the key."""
-        manifest = json.loads(files["manifest.json"])
-        lines = files["ledger.jsonl"].splitlines()
-        head = hashlib.sha256(b"\0" + lines[-1]).hexdigest() if lines else "0" * 64
-        manifest["ledger"] |= {"records": len(lines), "head": head}
-        manifest["files"] = {
-            name: {"sha256": hashlib.sha256(content).hexdigest(), "size": len(content)}
-            for name, content in files.items()
-            if name not in (bundle.MANIFEST, bundle.SIGNED)
-        }
-        made = json.dumps(manifest).encode()
-        text = f"counterfoil audit pack\nmanifest.json {hashlib.sha256(made).hexdigest()}\n"
-        return files | {bundle.MANIFEST: made, bundle.SIGNED: f"{text}\n{KEY.line(text)}".encode()}
+
+def listed_anew(files: Files) -> Files:
+    """The files with a manifest that fits them, signed by who has the key."""
+    manifest = json.loads(files["manifest.json"])
+    lines = files["ledger.jsonl"].splitlines()
+    head = hashlib.sha256(b"\0" + lines[-1]).hexdigest() if lines else "0" * 64
+    manifest["ledger"] |= {"records": len(lines), "head": head}
+    manifest["files"] = {
+        name: {"sha256": hashlib.sha256(content).hexdigest(), "size": len(content)}
+        for name, content in files.items()
+        if name not in (bundle.MANIFEST, bundle.SIGNED)
+    }
+    made = json.dumps(manifest).encode()
+    text = f"counterfoil audit pack\nmanifest.json {hashlib.sha256(made).hexdigest()}\n"
+    return files | {bundle.MANIFEST: made, bundle.SIGNED: f"{text}\n{KEY.line(text)}".encode()}
 
 
 @pytest.fixture(scope="module")
@@ -84,7 +85,8 @@ def sound(tmp_path_factory: pytest.TempPathFactory) -> Files:
         with (folder / "pack.zip").open("w+b") as file:
             bundle.write(file, members, ASKED.about(position, "counterfoil"), KEY, lambda *_: None)
     with ZipFile(folder / "pack.zip") as pack:
-        return {name: pack.read(name) for name in pack.namelist()}
+        files = {name: pack.read(name) for name in pack.namelist()}
+    return listed_anew(tables(files | dict.fromkeys(verify.ALWAYS, b"as it was made")))
 
 
 @pytest.fixture
@@ -115,14 +117,14 @@ def test_both_checks_find_a_pack_sound_that_is(bench: Bench) -> None:
 def test_both_checks_find_what_was_done_to_the_records(bench: Bench, kind: str, number: int) -> None:
     rows = rows_of(bench.files)
     KINDS[kind](rows, random.Random(f"{kind}/{number}"))  # noqa: S311
-    assert bench.judged(bench.listed_anew(with_rows(bench.files, rows))) == (1, Conclusion.TAMPERED)
+    assert bench.judged(listed_anew(with_rows(bench.files, rows))) == (1, Conclusion.TAMPERED)
 
 
 @pytest.mark.parametrize("kind", ["bit flipped in a text", "deleted", "swapped", "duplicated"])
 def test_a_broken_chain_is_found_with_no_checkpoint_at_hand(bench: Bench, kind: str) -> None:
     rows = rows_of(bench.files)
     KINDS[kind](rows[:-1] if kind == "bit flipped in a text" else rows, random.Random(kind))  # noqa: S311
-    files = bench.listed_anew(with_rows(bench.files, rows))
+    files = listed_anew(with_rows(bench.files, rows))
     bench.judged({name: content for name, content in files.items() if not name.endswith(".note")})
     assert bench.say().startswith("ALTERED: record ")
 
@@ -154,11 +156,11 @@ BOTH: dict[str, Callable[[Files], Files]] = {
 
 @pytest.mark.parametrize("kind", BOTH)
 def test_both_checks_find_what_was_done_beside_the_records(bench: Bench, kind: str) -> None:
-    assert bench.judged(bench.listed_anew(BOTH[kind](bench.files))) == (1, Conclusion.TAMPERED)
+    assert bench.judged(listed_anew(BOTH[kind](bench.files))) == (1, Conclusion.TAMPERED)
 
 
 def test_a_personal_text_that_was_changed_is_named(bench: Bench) -> None:
-    bench.judged(bench.listed_anew(BOTH["a personal text changed"](bench.files)))
+    bench.judged(listed_anew(BOTH["a personal text changed"](bench.files)))
     assert re.match("ALTERED: the personal text [0-9a-f]{64} was changed", bench.say())
 
 
@@ -174,7 +176,7 @@ COUNTED: dict[str, tuple[Callable[[Files], Files], str]] = {
 @pytest.mark.parametrize("kind", COUNTED)
 def test_the_auditor_s_check_compares_what_else_is_there_with_the_records(bench: Bench, kind: str) -> None:
     altered, words = COUNTED[kind]
-    code, _ = bench.judged(bench.listed_anew(altered(bench.files)))
+    code, _ = bench.judged(listed_anew(altered(bench.files)))
     assert (code, words in bench.say()) == (1, True)
 
 
@@ -228,39 +230,39 @@ def _table(rows: list[dict[str, Any]], without: int) -> bytes:
 
 @pytest.mark.parametrize("column", ["at", "action", "before", "after", "reason", "account", "name", "person_kind"])
 def test_a_table_of_events_that_tells_anything_else_than_the_ledger_is_found(bench: Bench, column: str) -> None:
-    assert bench.judged(bench.listed_anew(tables(bench.files, forged=column)))[0] == 1
+    assert bench.judged(listed_anew(tables(bench.files, forged=column)))[0] == 1
     assert "events.csv does not show 4 as the ledger has it" in bench.say()
 
 
 @pytest.mark.parametrize("column", ["status", *verify.TOLD])
 def test_a_table_of_items_that_tells_anything_else_than_the_ledger_is_found(bench: Bench, column: str) -> None:
-    assert bench.judged(bench.listed_anew(tables(bench.files, of_item=column)))[0] == 1
+    assert bench.judged(listed_anew(tables(bench.files, of_item=column)))[0] == 1
     assert "items.csv does not show AI-000004 as the ledger has it" in bench.say()
 
 
 def test_what_the_tables_say_beyond_the_records_is_named(bench: Bench) -> None:
-    assert bench.judged(bench.listed_anew(tables(bench.files)))[0] == 0
+    assert bench.judged(listed_anew(tables(bench.files)))[0] == 0
     assert "columns of items.csv but item, status, title, priority, owner, due_date" in bench.say()
 
 
 def test_the_tables_are_compared_with_the_records_row_by_row(bench: Bench) -> None:
-    assert bench.judged(bench.listed_anew(tables(bench.files)))[0] == 0
+    assert bench.judged(listed_anew(tables(bench.files)))[0] == 0
     assert f"events.csv: {RECORDS} rows, as the ledger has them." in bench.say()
-    assert bench.judged(bench.listed_anew(tables(bench.files, without=1)))[0] == 1
+    assert bench.judged(listed_anew(tables(bench.files, without=1)))[0] == 1
     assert "items.csv shows 19 rows, and the ledger has 20" in bench.say()
     confined = tables(bench.files, without=1, framework="SOC2")
-    assert bench.judged(bench.listed_anew(confined))[0] == 1
+    assert bench.judged(listed_anew(confined))[0] == 1
     assert "completeness.json says that 0 items are left out, and it is 1" in bench.say()
     confined |= change("completeness.json", b'"left_out": 0', b'"left_out": 1')(confined)
-    assert bench.judged(bench.listed_anew(confined))[0] == 0
-    assert bench.judged(bench.listed_anew(tables(bench.files, forged="action", framework="SOC2")))[0] == 1
+    assert bench.judged(listed_anew(confined))[0] == 0
+    assert bench.judged(listed_anew(tables(bench.files, forged="action", framework="SOC2")))[0] == 1
     assert "events.csv does not show 4 as the ledger has it" in bench.say()
 
 
 def test_the_exit_code_is_the_verdict_where_nobody_reads_on_and_where_some_letters_cannot_be_shown(
     bench: Bench,
 ) -> None:
-    assert bench.judged(bench.listed_anew(tables(bench.files, framework="Übersicht")))[0] == 0
+    assert bench.judged(listed_anew(tables(bench.files, framework="Übersicht")))[0] == 0
     program = [sys.executable, verify.__file__, str(bench.folder / "pack.zip"), "--pubkey", str(KEY.public)]
     shut, nobody = os.pipe()
     os.close(shut)
@@ -280,8 +282,14 @@ def test_the_exit_code_is_the_verdict_where_nobody_reads_on_and_where_some_lette
 def test_any_file_that_is_not_as_it_was_is_found_by_the_list(bench: Bench) -> None:
     for name in sorted({*bench.files} - {"manifest.json", "verify.py"})[:8]:
         assert bench.judged(bench.files | {name: bench.files[name] + b" "})[0] == 1, name
-    more = bench.judged(bench.files | {"index.html": b"<h1>All is well</h1>"})
-    assert (more[0], "index.html was not in the pack" in bench.say()) == (1, True)
+    more = bench.judged(bench.files | {"more.html": b"<h1>All is well</h1>"})
+    assert (more[0], "more.html was not in the pack" in bench.say()) == (1, True)
+
+
+@pytest.mark.parametrize("name", verify.ALWAYS)
+def test_a_pack_from_which_a_file_was_left_out_before_it_was_signed_is_not_sound(bench: Bench, name: str) -> None:
+    assert bench.judged(listed_anew(without(name)(bench.files)))[0] == 1
+    assert f"{name} is missing" in bench.say()
 
 
 @pytest.mark.parametrize("seed", range(40))
@@ -304,7 +312,7 @@ def test_a_pack_that_ends_before_the_only_checkpoint_of_the_auditor_s_is_not_sou
     kept.mkdir()
     (kept / "newest.note").write_bytes(files.pop(last))
     asked = Bench(bench.files, kept, bench.folder, bench.say)
-    assert asked.judged(bench.listed_anew(files)) == (1, Conclusion.TAMPERED)
+    assert asked.judged(listed_anew(files)) == (1, Conclusion.TAMPERED)
     assert "its end was cut off" in bench.say()
 
 
@@ -314,19 +322,20 @@ def test_a_pack_that_ends_before_its_own_newest_checkpoint_is_not_sound_though_o
     notes = sorted(name for name in bench.files if name.endswith(".note"))
     files = {name: content for name, content in bench.files.items() if name not in notes[-1:]}
     cut = with_rows(files, rows_of(files)[: RECORDS - EVERY - 5])
-    assert bench.judged(bench.listed_anew(cut)) == (1, Conclusion.TAMPERED)
+    assert bench.judged(listed_anew(cut)) == (1, Conclusion.TAMPERED)
     for name in [each for each in notes if int(each.split(".")[-2]) > RECORDS - EVERY - 5]:
         cut.pop(name, None)
-    assert bench.judged(bench.listed_anew(cut))[1] is not Conclusion.TAMPERED, "it is as an older pack"
+    assert bench.judged(listed_anew(cut))[1] is not Conclusion.TAMPERED, "it is as an older pack"
 
 
 def test_of_a_pack_that_nobody_signed_or_whose_signature_is_another_s_nothing_but_the_ledger_is_sound(
     bench: Bench,
 ) -> None:
     more = bench.files | {"index.html": b"<h1>All is well</h1>"}
-    signed = bench.listed_anew(more)
+    signed = listed_anew(more)
     assert bench.judged(signed)[0] == 0
-    assert "Not compared with the records: index.html, verify.py, and the reasons in" in (said := bench.say())
+    rest = "acceptances.csv, controls.csv, evidence.csv, index.html, risks.csv, verify.py"
+    assert f"Not compared with the records: {rest}, columns of items.csv but" in (said := bench.say())
     assert f"They are as {KEY.name} signed them." in said
     assert bench.judged(without(bundle.SIGNED)(signed))[0] == 2
     assert bench.say().startswith("SOUND LEDGER, UNSIGNED PACK: 60 records, 60 of them vouched for")
@@ -365,13 +374,13 @@ TOLD: dict[str, tuple[Callable[[Files], Files], str]] = {
 @pytest.mark.parametrize("kind", TOLD)
 def test_what_the_maker_of_a_pack_tells_and_signs_is_what_the_records_say(bench: Bench, kind: str) -> None:
     altered, words = TOLD[kind]
-    assert bench.judged(bench.listed_anew(altered(bench.files)))[0] == 1
+    assert bench.judged(listed_anew(altered(bench.files)))[0] == 1
     assert words in bench.say()
 
 
 def test_the_days_in_the_manifest_are_told_and_decide_when_they_end(bench: Bench) -> None:
     moved = retold("manifest.json", lambda told: told["period"].update(until="2020-01-01T00:00:00.000000Z"))
-    assert bench.judged(bench.listed_anew(moved(bench.files)))[0] == 0
+    assert bench.judged(listed_anew(moved(bench.files)))[0] == 0
     assert "It is about 2026-01-01 to 2026-12-31." in (said := bench.say())
     assert "Items: 20 = " in said
 
@@ -380,7 +389,7 @@ def test_a_text_that_stands_there_twice_must_be_right_both_times(bench: Bench) -
     first, rest = bench.files["texts.jsonl"].split(b"\n", 1)
     forged = json.dumps(json.loads(first) | {"text": "approved by the CISO"}).encode()
     files = bench.files | {"texts.jsonl": b"\n".join((forged, first, rest))}
-    assert bench.judged(bench.listed_anew(files)) == (1, Conclusion.TAMPERED)
+    assert bench.judged(listed_anew(files)) == (1, Conclusion.TAMPERED)
 
 
 def test_a_pack_that_was_unpacked_and_packed_again_is_sound_and_a_file_more_in_its_folder_is_found(
