@@ -135,11 +135,10 @@ def _told(found: Finding, kept: Sequence[Kept], silent: Sequence[str]) -> Iterat
 
 
 def _in_words(record: Mapping[str, Any]) -> str:
-    """What a record that may be no sound one says, on a line."""
+    """What a record that may be no sound one says, on a line whatever it says."""
     what = " ".join(record[name] for name in ("action", "object", "field") if record[name])
-    return (
-        f"record {record['seq']:,} says: {record['at']} {what}" if what else f"record {record['seq']:,} cannot be read"
-    )
+    said = " ".join(f"says: {record['at'] or ''} {what}".split()) if what else "cannot be read"
+    return f"record {record['seq']:,} {said}"
 
 
 def _only(pack: Path | None) -> list[str]:

@@ -224,8 +224,9 @@ def test_what_stands_beside_a_record_that_is_gone_or_cannot_be_read_is_shown(aud
     around = [(each["seq"], each["object"]) for each in answer.json["around"]]
     assert (answer.json["first_bad"]["seq"], around) == (3, [(2, "AI-000002"), (4, None)])
     assert "record 4 cannot be read" in audit.line("audit", "verify").out
-    raw(audit.line.url, "UPDATE audit SET body = '{\"action\":7}', prev = 'x' WHERE seq = 1")
+    raw(audit.line.url, 'UPDATE audit SET body = \'{"action":7,"field":"a\\nOK"}\', prev = \'x\' WHERE seq = 1')
     assert [each["action"] for each in audit.verify().json["around"]] == [None, "item.created"]
+    assert "record 1 says: a OK" in audit.line("audit", "verify").out
 
 
 def test_an_item_that_was_changed_beside_its_records_is_named(audit: Audit) -> None:
