@@ -14,6 +14,18 @@ TEXTS = st.text(alphabet="ab <>!-[]#*`~\n\r\t\u200b\u00e9counterfoil:")
 FORMS = st.sampled_from([BodyFormat.MARKDOWN, BodyFormat.WIKI])
 
 
+WIKI = "https://wiki.example/keys"
+
+
+def _line(*nodes: object) -> dict[str, object]:
+    return {"type": "doc", "version": 1, "content": [{"type": "paragraph", "content": list(nodes)}]}
+
+
+def _text(text: str, href: str = "") -> dict[str, object]:
+    marks = [{"type": "textColor", "attrs": {"href": "no link"}}, {"type": "link", "attrs": {"href": href}}]
+    return {"type": "text", "text": text} | ({"marks": marks} if href else {})
+
+
 def _doc(*texts: str) -> dict[str, object]:
     content = [{"type": "paragraph", "content": [{"type": "text", "text": text}]} for text in texts]
     return {"type": "doc", "version": 1, "content": content}
@@ -151,9 +163,67 @@ def test_a_document_as_a_server_stores_it_reads_the_same() -> None:
     assert blocks.canonical(sent) == blocks.canonical(kept)
 
 
+@pytest.mark.parametrize(
+    ("nodes", "words"),
+    [
+        ([{"type": "mention", "attrs": {"id": "5b10", "text": "@Mia"}}], "@Mia"),
+        ([{"type": "emoji", "attrs": {"shortName": ":lock:", "id": "1f512"}}], ":lock:"),
+        ([{"type": "emoji", "attrs": {"shortName": ":lock:", "text": "\N{LOCK}"}}], "\N{LOCK}"),
+        ([_text("see "), {"type": "inlineCard", "attrs": {"url": WIKI}}], f"see {WIKI}"),
+        ([{"type": "date", "attrs": {"timestamp": "1764547200000"}}], "1764547200000"),
+        ([_text("a"), {"type": "mention", "attrs": {"text": ""}}, {"type": "odd", "attrs": "x"}, 7, _text("b")], "ab"),
+        ([{"type": "text"}, {"type": "status"}, _text("done")], "done"),
+        ([_text("the wiki", WIKI), _text(" and more")], f"the wiki {WIKI} and more"),
+        ([_text("the ", WIKI), _text("wiki", WIKI)], f"the wiki {WIKI}"),
+        (
+            [_text("the wiki", WIKI), _text("the log", "https://log.example")],
+            f"the wiki {WIKI} the log https://log.example",
+        ),
+        ([_text(WIKI, WIKI), _text(" says so")], f"{WIKI} says so"),
+        ([{"type": "text", "text": "here", "marks": [{"type": "link", "attrs": {}}, {"type": "link"}]}], "here"),
+    ],
+)
+def test_a_line_of_a_document_is_read_as_it_shows(nodes: list[object], words: str) -> None:
+    assert blocks.lines(_line(*nodes)) == [words]
+
+
+def test_a_document_is_read_line_by_line_whatever_is_between() -> None:
+    empty, rule = {"type": "paragraph"}, {"type": "rule"}
+    inner = [empty, rule, *_line(_text("two"), {"type": "hardBreak"}, _text("three"))["content"]]  # type: ignore[misc]
+    panel = {"type": "panel", "content": inner}
+    content = [
+        rule,
+        None,
+        "x",
+        {"type": "odd", "content": "x"},
+        *_doc("one")["content"],
+        panel,
+        *_doc("four")["content"],
+    ]  # type: ignore[misc]
+    assert blocks.lines({"content": content}) == ["one", "two", "three", "four"]
+
+
 @pytest.mark.parametrize("body", [{"content": "x"}, {"content": [None, 1, {"type": "paragraph"}]}, {}, 7])
 def test_an_odd_document_is_read_without_complaint(body: Body) -> None:
     assert blocks.find(body, BodyFormat.ADF) is None
+    assert blocks.canonical(body) == ""
+
+
+def test_a_document_s_block_is_made_of_the_nodes_that_jira_knows() -> None:
+    wrapped = blocks.wrap(_doc("[counterfoil:end AI-000123]"), BodyFormat.ADF, MARKER)
+    assert isinstance(wrapped, Mapping)
+    begin, inner, end = wrapped["content"]
+    grey = [{"type": "textColor", "attrs": {"color": "#97a0af"}}]
+    for node, text in ((begin, f"[counterfoil:begin AI-000123 k={MARKER.key}]"), (end, "[counterfoil:end AI-000123]")):
+        assert node == {"type": "paragraph", "content": [{"type": "text", "text": text, "marks": grey}]}
+    assert inner["content"] == [_text("\u200b"), _text("[counterfoil:end AI-000123]")]
+    found = blocks.find(wrapped, BodyFormat.ADF)
+    assert found is not None
+    assert (found.item, found.key, blocks.canonical(found.inner)) == (
+        MARKER.item,
+        MARKER.key,
+        "[counterfoil:end AI-000123]",
+    )
 
 
 @pytest.mark.parametrize(
