@@ -222,10 +222,9 @@ def left_over(
     claimed = carrying(store, rules, tracker, tickets, holds)
     here = store.items(claimed)
     for ref, mine in claimed.items():
-        if ref in but or _is_twin(store, ref):
-            continue
-        open_ = [h for h in holds if h.item == ref and h.tracker == tracker]
-        yield from _left_over(ref, tracker, open_, mine, is_here=ref in here)
+        if ref not in but:
+            open_ = [h for h in holds if h.item == ref and h.tracker == tracker]
+            yield from _left_over(ref, tracker, open_, mine, is_here=ref in here)
 
 
 def _left_over(item: str, tracker: str, holds: Sequence[Hold], mine: Carrying, *, is_here: bool) -> Iterator[Hold]:
@@ -289,11 +288,6 @@ def overtaken(store: Store, rules: Rules, ticket: Ticket, link: Link) -> Hold | 
         return None
     words = f"but is the ticket of {link.item} here; if it is that no more, `counterfoil item unlink {link.item}`"
     return _hold(ref, ticket, number, words)
-
-
-def _is_twin(store: Store, item: str) -> bool:
-    holds = store.holds(item, open_only=False)
-    return any(h.kind is HoldKind.MANY_TICKETS and h.ours is None for h in holds)
 
 
 def _hold(item: str, ticket: Ticket, generation: int, words: str) -> Hold:

@@ -6,15 +6,17 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
+from sqlalchemy import select
 
 from connectors.errors import NoWay, RateLimited, Rejected, TrackerError, Unavailable
 from connectors.sandbox.memory import OURS, MemoryTracker
 from state import journal
 from state.errors import LeaseLost
+from state.journal import INTENT
 from state.lease import Holder, this_process
 from state.model import Authority, Field, HoldKind, OperationKind, Outcome, Priority, Status
 from state.ticket import Category, Marker, Patch, Ticket, TicketRef, TransitionTo
-from sync.recover import Recovery
+from sync.recover import FOUND, Recovery
 from sync.settle import settle
 
 
@@ -207,6 +209,39 @@ class HalfDone(MemoryTracker):
         super().update(ref, half, seen=seen)
         self.error.partly = True
         raise self.error
+
+
+@pytest.mark.parametrize(
+    ("write", "ended", "record"),
+    [
+        ("create", ("done", FOUND), "ticket.created"),
+        ("comment", ("done", FOUND), "comment.sent"),
+        ("update", ("deferred", "may have been written; both sides are compared again"), "ticket.changed"),
+    ],
+)
+def test_how_a_write_in_doubt_ended_is_in_the_journal_and_on_record(
+    world: Any, write: str, ended: tuple[str, str], record: str
+) -> None:
+    world.wait = 120
+    item = world.add()
+    if write != "create":
+        world.sync()
+        world.edit(item.ref, priority=Priority.LOW)
+        world.sync()
+    if write == "comment":
+        world.store.add_comment(item.ref, "olga@acme.example", "Before the audit, please", world.because())
+    if write == "update":
+        world.edit(item.ref, title="Rotate the keys")
+    world.far.lose_answer(write)
+    world.sync()
+    later(world)
+    asked = select(INTENT.c.outcome, INTENT.c.reason).where(INTENT.c.kind == write).order_by(INTENT.c.begun_at.desc())
+    with world.store.reading() as connection:
+        assert tuple(connection.execute(asked).first()) == ended
+    told = [r.told["reason"] for r in world.store.log([item.ref]) if r.told["action"] == record]
+    assert told[-1] == (
+        FOUND if write != "update" else "what came of it was not known, and then the ticket was looked at"
+    )
 
 
 @pytest.fixture
