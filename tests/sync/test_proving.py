@@ -13,13 +13,12 @@ from state import checkpoint
 from state.checkpoint import Head, SigningKey
 from state.effects import Effects, Note
 from state.errors import StateError, Tampered
-from state.vault import Vault
 from sync.notary import Notary
 from sync.proving import Conclusion, Finding, examine
-from sync.report import bundle, verify
-from sync.report.pack import Asked, Proof
-from sync.report.slice import Position
+from sync.report import verify
+from sync.report.pack import Asked
 from tests.databases import Databases, raw
+from tests.packing import packed
 from tests.sync.test_notary import BECAUSE, KEY, OTHER, Full, Office, rotated
 
 CODES = {Conclusion.ANCHORED: 0, Conclusion.TAMPERED: 1, Conclusion.UNDECIDED: 2}
@@ -33,16 +32,7 @@ class Desk(Office):
     def judged(self, *known: SigningKey, epoch: int = 1, signer: SigningKey = KEY) -> Finding:
         """What our own check finds, and that the auditor's comes to the same."""
         found = self.examined(*known, known_epoch=epoch)
-        pack = self.folder.parent / "pack.zip"
-        with self.store.reading() as connection:
-            whole = self.store.verify()
-            assert whole.tree is not None
-            position = Position(whole.records, whole.head, whole.tree.root.hex())
-            members = Proof(connection, position, ASKED, Vault(pack.parent / "vault", largest=1)).members(
-                lambda _: None, None, ()
-            )
-            with (pack).open("w+b") as file:
-                bundle.write(file, members, ASKED.about(position, "counterfoil"), signer, lambda *_: None)
+        pack = packed(self.store, ASKED, self.folder.parent, signer)
         keys = [word for key in known or (KEY,) for word in ("--pubkey", str(key.public))]
         code = verify.main([str(pack), *keys, "--checkpoints", str(self.folder), "--epoch", str(epoch)])
         assert code == CODES[found.conclusion], found

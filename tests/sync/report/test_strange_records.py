@@ -6,7 +6,6 @@ import random
 import shutil
 from collections.abc import Iterable
 from datetime import UTC, date, datetime
-from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -18,19 +17,15 @@ from state.audit import GENESIS, canonical, leaf
 from state.errors import Tampered
 from state.store import Store
 from state.stored import Stored
-from state.vault import Vault
 from state.verifying import fault
 from sync.notary import Notary
 from sync.proving import Conclusion, examine, examined
-from sync.report import bundle, verify
-from sync.report.book import read
+from sync.report import verify
 from sync.report.exported import Exported, conclude
-from sync.report.model import Period, Policy
-from sync.report.pack import Asked, Proof
-from sync.report.page import members as readable
-from sync.report.slice import Position
+from sync.report.pack import Asked
 from tests.campaigns.tampering import KEY, KIM, RECORDS, site
 from tests.databases import plant
+from tests.packing import packed
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 ASKED = Asked(date(2026, 1, 1), date(2026, 12, 31))
@@ -184,17 +179,7 @@ class Desk:
         notary.close(KIM)
 
     def pack(self) -> Path:
-        tree = (found := self.store.verify()).tree
-        assert tree is not None
-        position = Position(found.records, found.head, tree.root.hex())
-        with self.store.moment() as now, now.reading() as connection:
-            self.book = read(now, Period(ASKED.first, ASKED.last), Policy())
-            proof = Proof(connection, position, ASKED, Vault(self.folder / "vault", largest=1))
-            members = chain(proof.members(lambda _: None, None, self.book.strange), readable(self.book, {}))
-            about = ASKED.about(position, "counterfoil")
-            with (self.folder / "pack.zip").open("w+b") as file:
-                bundle.write(file, members, about, KEY, lambda *_: None)
-        return self.folder / "pack.zip"
+        return packed(self.store, ASKED, self.folder, KEY)
 
 
 @pytest.fixture
