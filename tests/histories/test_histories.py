@@ -32,7 +32,7 @@ def examples(many: int) -> settings:
 
 
 def test_whatever_happens_it_comes_to_rest() -> None:
-    run_state_machine_as_test(Histories, settings=examples(36))
+    run_state_machine_as_test(Histories, settings=examples(24))
 
 
 @pytest.mark.postgresql
@@ -40,7 +40,7 @@ def test_whatever_happens_it_comes_to_rest_on_a_server_too(postgresql: Server, m
     slate = ServerSlate(postgresql)
     monkeypatch.setattr(Histories, "slate", slate)
     try:
-        run_state_machine_as_test(Histories, settings=examples(5))
+        run_state_machine_as_test(Histories, settings=examples(3))
     finally:
         slate.close()
 
