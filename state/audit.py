@@ -365,11 +365,11 @@ def _records(rows: Rows, page: Iterable[Row[Any]]) -> Iterator[AuditRecord]:
     some = list(page)
     told = salted.told(rows, (row.body for row in some))
     for row in some:
-        yield AuditRecord(row.seq, row.prev, row.hash, row.body, _read(row.body, told))
+        yield AuditRecord(row.seq, row.prev, row.hash, row.body, said(row.body, told))
 
 
-def _read(body: str, told: Callable[[str], Any]) -> Mapping[str, Any]:
-    """What a body says, nothing if it says nothing that can be read."""
+def said(body: str | bytes, told: Callable[[Any], Any] = json.loads) -> Mapping[str, Any]:
+    """What a body says that may be no sound one, read as it is `told`; nothing if it says nothing that can be read."""
     try:
         found = told(body)
     except (ValueError, RecursionError):

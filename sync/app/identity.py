@@ -112,14 +112,13 @@ def every_name(config: Configuration, who: Acting) -> frozenset[str]:
 
 def by_hand(shell: Shell, config: Configuration, reason: str = "") -> Because:
     """Why somebody changes something by a command of theirs: the person at the machine, else whoever is said to be."""
-    who = _at_the_machine(config)
-    return shell.because(reason) if who is None else who.because(shell, reason)
+    return _because(shell, _at_the_machine(config), reason)
 
 
 def bringer(shell: Shell, config: Configuration) -> tuple[str, Because]:
     """By which name evidence is brought, and why it is written."""
     who = _at_the_machine(config)
-    return system_user() if who is None else who.email, by_hand(shell, config)
+    return system_user() if who is None else who.email, _because(shell, who)
 
 
 def author(shell: Shell, config: Configuration) -> Because:
@@ -128,7 +127,11 @@ def author(shell: Shell, config: Configuration) -> Because:
     who = _at_the_machine(config) if authors is None else acting(config)
     if who is not None and authors is not None and not _among(who.email, authors):
         raise Mistaken(f"{who.email} may not write items; who may is named by author under [roles]")
-    return by_hand(shell, config)
+    return _because(shell, who)
+
+
+def _because(shell: Shell, who: Acting | None, reason: str = "") -> Because:
+    return shell.because(reason) if who is None else who.because(shell, reason)
 
 
 def _at_the_machine(config: Configuration) -> Acting | None:

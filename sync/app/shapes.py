@@ -1,12 +1,11 @@
 """The JSON that commands answer with, as documented in docs/json.md."""
 
-import json
 from collections.abc import Iterable, Sequence
 from datetime import UTC, date, datetime
 from typing import Any
 
 from state.acceptance import Acceptance, Decision, DueChange, Questioned
-from state.audit import AuditRecord
+from state.audit import AuditRecord, said
 from state.checkpoint import epoch
 from state.model import ActionItem, Comment, Hold, Link
 from state.stored import Stored
@@ -150,13 +149,9 @@ def finding(each: Finding) -> dict[str, Any]:
 
 def as_it_stands(stored: Stored) -> dict[str, Any]:
     """What a record says that may be no sound one; of what is no text, nothing."""
-    try:
-        body = json.loads(stored.body)
-    except (ValueError, RecursionError):
-        body = None
-    told = body if isinstance(body, dict) else {}
-    said = {name: told.get(name) for name in ("at", "action", "object", "field")}
-    return {"seq": stored.seq, **{name: value if isinstance(value, str) else None for name, value in said.items()}}
+    told = said(stored.body)
+    parts = {name: told.get(name) for name in ("at", "action", "object", "field")}
+    return {"seq": stored.seq, **{name: value if isinstance(value, str) else None for name, value in parts.items()}}
 
 
 def _given_up(fork: Fork) -> dict[str, Any]:

@@ -1,6 +1,5 @@
 """A ledger as a pack holds it, to be checked in place of the one in the database."""
 
-import json
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
@@ -58,7 +57,7 @@ class Exported:
     def told_of(self, about: str) -> list[Mapping[str, Any]]:
         """What the records of one object say, in their order, as far as they can be read."""
         such = (line for line in self._lines() if f'"object":"{about}"'.encode() in line)
-        found = (_body(line) for line in such)
+        found = (audit.said(line) for line in such)
         return [body for body in found if body.get("object") == about]
 
     def notes(self) -> list[Kept]:
@@ -76,7 +75,7 @@ class Exported:
     def _read_texts(self) -> Iterator[tuple[str, bool]]:
         with (self._place / _TEXTS).open("rb") as file:
             for line in file:
-                told = _body(line)
+                told = audit.said(line)
                 yield str(told.get("hash")), _is_whole(told)
 
 
@@ -98,17 +97,9 @@ def conclude(pack: Exported, kept: Sequence[Kept], known: Sequence[PublicKey], k
 
 def _stored(number: int, line: bytes) -> Stored:
     """A record as it would be stored; what cannot be read is none, under the number of its line."""
-    body, text = _body(line), line.decode("utf-8", "surrogateescape")
+    body, text = audit.said(line), line.decode("utf-8", "surrogateescape")
     seq, prev, about = body.get("seq"), body.get("prev"), body.get("object")
     return Stored(seq if isinstance(seq, int) else number, str(prev), audit.leaf(line), str(about), text)
-
-
-def _body(line: bytes) -> dict[str, Any]:
-    try:
-        found = json.loads(line)
-    except (ValueError, RecursionError):
-        return {}
-    return found if isinstance(found, dict) else {}
 
 
 def _is_whole(told: Mapping[str, Any]) -> bool:

@@ -21,13 +21,12 @@ import pytest
 from connectors.anchors.base import Kept
 from state.checkpoint import SigningKey
 from state.store import Store
-from state.vault import Vault
 from sync.proving import Conclusion
 from sync.report import bundle, verify
 from sync.report.exported import Exported, conclude
-from sync.report.pack import Asked, Proof
-from sync.report.slice import Position
+from sync.report.pack import Asked
 from tests.campaigns.tampering import EVERY, KEY, KINDS, RECORDS, Row, site
+from tests.packing import packed
 
 NOW = datetime(2026, 11, 22, tzinfo=UTC)
 ASKED = Asked(date(2026, 1, 1), date(2026, 12, 31))
@@ -75,18 +74,10 @@ def listed_anew(files: Files) -> Files:
 
 @pytest.fixture(scope="module")
 def sound(tmp_path_factory: pytest.TempPathFactory) -> Files:
-    whole, folder = site(RECORDS), tmp_path_factory.mktemp("packs")
-    with Store.open(whole.url, clock=lambda: NOW) as store, store.reading() as connection:
-        tree = (found := store.verify()).tree
-        assert tree is not None
-        position = Position(found.records, found.head, tree.root.hex())
-        proof = Proof(connection, position, ASKED, Vault(folder / "vault", largest=1))
-        members = proof.members(lambda _: None, None, ())
-        with (folder / "pack.zip").open("w+b") as file:
-            bundle.write(file, members, ASKED.about(position, "counterfoil"), KEY, lambda *_: None)
-    with ZipFile(folder / "pack.zip") as pack:
-        files = {name: pack.read(name) for name in pack.namelist()}
-    return listed_anew(tables(files | dict.fromkeys(verify.ALWAYS, b"as it was made")))
+    with Store.open(site(RECORDS).url, clock=lambda: NOW) as store:
+        made = packed(store, ASKED, tmp_path_factory.mktemp("packs"), KEY)
+    with ZipFile(made) as pack:
+        return {name: pack.read(name) for name in pack.namelist()}
 
 
 @pytest.fixture
@@ -334,7 +325,7 @@ def test_of_a_pack_that_nobody_signed_or_whose_signature_is_another_s_nothing_bu
     more = bench.files | {"index.html": b"<h1>All is well</h1>"}
     signed = listed_anew(more)
     assert bench.judged(signed)[0] == 0
-    rest = "acceptances.csv, controls.csv, evidence.csv, index.html, risks.csv, verify.py"
+    rest = "acceptances.csv, controls.csv, evidence.csv, index.html, report.xlsx, risks.csv, verify.py"
     assert f"Not compared with the records: {rest}, columns of items.csv but" in (said := bench.say())
     assert f"They are as {KEY.name} signed them." in said
     assert bench.judged(without(bundle.SIGNED)(signed))[0] == 2
