@@ -21,29 +21,46 @@ import hmac
 import io
 import json
 import re
+import shutil
 import sys
 import zipfile
 import zlib
 from collections import Counter, deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from datetime import date, datetime, timedelta
-from functools import lru_cache
+from functools import lru_cache, partial
+from itertools import groupby
 from math import inf
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import IO, Any, NamedTuple, NoReturn
+from xml.etree import ElementTree
 
 SOUND, ALTERED, UNDECIDED, USAGE = 0, 1, 2, 3
 NEWER = 100  # so many records may be newer than the checkpoint that vouches for the rest
 SHOWN = 10
+WORDS = {
+    "events": ("what", "source"),
+    "evidence": ("what the policy asks for",),
+    "acceptances": ("requested_in",),
+    "controls": ("title", "owner"),
+}
+"""What the tables say in words of their own, or by what is in no record."""
 LONGEST = 16_000  # so many bytes a checkpoint has at most
 TOLERANCE = timedelta(minutes=5)  # so far a clock may go back between two records before that is told
 MANIFEST, SIGNED = "manifest.json", "manifest.sig"
+TABLES = ("items", "events", "evidence", "acceptances", "risks", "controls")
+COUNTED = {"evidence": "versions of evidence"}
+WORKBOOK, LONGEST_CELL, LAST_ROW = "report.xlsx", 32_767, 1_048_576
+COLUMNS = [f"{one}{two}".strip() for one in " A" for two in "ABCDEFGHIJKLMNOPQRSTUVWXYZ"]
+ESCAPED = re.compile("_x([0-9A-Fa-f]{4})_")
+SPREADSHEET = "{http://schemas.openxmlformats.org/spreadsheetml/2006/main}"
 COMPARED = re.compile(
     r"(ledger|texts)\.jsonl|checkpoints/.*\.note|evidence/.*|(evidence|completeness|redactions|manifest)\.json"
-    r"|(items|events)\.csv|manifest\.sig"
+    rf"|({'|'.join(TABLES)})\.csv|{re.escape(WORKBOOK)}|manifest\.sig"
 )
-ALWAYS = ["index.html", "items.csv", "events.csv", "evidence.csv", "acceptances.csv", "risks.csv", "controls.csv"]
+ALWAYS = ["index.html", *(f"{name}.csv" for name in TABLES), WORKBOOK]
 
 
 class Wrong(Exception):
@@ -314,13 +331,31 @@ def commitments(value: Any) -> Iterator[str]:
 WHAT = ("at", "recorded", "object", "action", "field", "before", "after", "reason")
 FURTHER = re.compile("([;\t\r\n][\" ]*)'(?=[=+\\-@＝＋－＠])")
 WHO = {"person_kind": "kind", "account": "account", "name": "name", "system": "system"}
+FROM = {"run": "run", "tracker_event": "event"}
+SHOWS = (*WHAT, *WHO, *FROM, "words", "in_period")
+
+
+def cell(value: Any) -> str:
+    """What a cell says, or is to say, but for apostrophes that ward off formulas."""
+    text = "" if value is None else value if isinstance(value, str) else SHOWN_AS.encode(value)
+    return FURTHER.sub(r"\1", text.removeprefix("'"))
 
 
 def brief(values: list[Any]) -> bytes:
-    """Eight bytes for what cells say of a record, or a record of itself, but for apostrophes that ward off formulas."""
-    cells = ["" if v is None else v if isinstance(v, str) else SHOWN_AS.encode(v) for v in values]
-    cells = [FURTHER.sub(r"\1", each.removeprefix("'")) for each in cells]
-    return hashlib.sha256(WRITE.encode(cells).encode()).digest()[:8]
+    """Eight bytes for what cells say of a record, or a record of itself."""
+    return hashlib.sha256(WRITE.encode([*map(cell, values)]).encode()).digest()[:8]
+
+
+def digest(text: str) -> str:
+    """What a record holds of a text that is not in it."""
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def quoted(told: dict[str, Any]) -> str:
+    """The words that somebody used in a record, if there are any."""
+    said_by_name = (said(told["after"], name) for name in ("text", "justification", "reason", "shows", "detail", "why"))
+    text = next((str(each) for each in said_by_name if each), "")
+    return "\n".join(dict.fromkeys(filter(None, (text, told["reason"]))))
 
 
 def in_words(value: Any, texts: dict[bytes, str]) -> Any:
@@ -387,12 +422,42 @@ def as_cell(name: str, value: Any) -> bytes:
     return brief([value]) if well else UNTOLD
 
 
+MIDNIGHT = "T00:00:00.000000Z"
+
+
+def day(moment: str) -> date:
+    """The day of a time as records write it."""
+    return date.fromisoformat(moment[:10])
+
+
+class Days(NamedTuple):
+    """The days of a pack: the last of them, when the first begins, and when the day after the last does."""
+
+    last: str
+    begin: str
+    end: str
+
+    @staticmethod
+    def of(period: dict[str, Any]) -> Days:
+        """Those that a manifest names."""
+        first, last = (date.fromisoformat(period[name]) for name in ("from", "to"))
+        return Days(str(last), f"{first}{MIDNIGHT}", f"{last + timedelta(days=1)}{MIDNIGHT}")
+
+    def has(self, at: str) -> bool:
+        """Whether a time lies in them."""
+        return self.begin <= at < self.end
+
+    def touched(self, since: str, until: str) -> int:
+        """On how many of them something was so."""
+        first, end = max(since, self.begin), min(until or self.end, self.end)
+        return (day(end) - day(first)).days + (not end.endswith(MIDNIGHT)) if first < end else 0
+
+
 class Account:
     """What the records make of each item and each file of evidence, and of what was read, in the days of a pack."""
 
-    def __init__(self, period: dict[str, Any]) -> None:
-        last = date.fromisoformat(period["to"]) + timedelta(days=1)
-        self.since, self.until = (f"{day}T00:00:00.000000Z" for day in (period["from"], last))
+    def __init__(self, days: Days) -> None:
+        self.since, self.until = days.begin, days.end
         self.items: dict[str, dict[str, Any]] = {}
         self.begun: set[str] = set()
         self.read: dict[str, dict[str, list[Any]]] = {"source.read": {}, "tracker.read": {}}
@@ -460,6 +525,344 @@ class Account:
         return found
 
 
+# --- What the tables are to show --------------------------------------------------------------------------------------
+
+LAPSED = "its acceptance has lapsed"
+ENDS = {"rejected", "withdrawn", "revoked", "voided", "lapsed", "renewed"}
+ENHANCED = re.compile(r"\((\d+)\)")
+SCORES, RATES = ("inherent", "current", "target"), ("likelihood", "impact")
+Row = dict[str, Any]
+
+
+def yes(so: bool) -> str:
+    """A truth in a cell."""
+    return "yes" if so else "no"
+
+
+def joined(some: Iterable[str]) -> str:
+    """Texts in one cell."""
+    return "; ".join(filter(None, some))
+
+
+def same_name(name: str) -> str:
+    """The name of a control or a risk as names are compared."""
+    return ENHANCED.sub(r".\1", "".join(name.split())).replace("/", ":").casefold()
+
+
+def in_order(refs: Iterable[str]) -> list[str]:
+    """Items in the order of their numbers."""
+    return sorted(set(refs), key=lambda ref: (int(ref[3:]) if ref[3:].isdecimal() else 0, ref))
+
+
+class Item:
+    """What became of an item: its statuses with the time since when, its ticket, and what else its row shows."""
+
+    def __init__(self, told: dict[str, Any]) -> None:
+        after = told["after"]
+        self.values = {name: after.get(name) for name in ("due_date", "accepted", "controls", "risks")}
+        self.made, self.spans = told["at"], [(str(after["status"]), str(told["at"]), "")]
+        self.resolved, self.delays = "", 0
+        self.opened_again: list[str] = []
+        self.ticket: dict[str, str] = {}
+
+    def change(self, told: dict[str, Any], end: str) -> None:
+        """One more record that it was changed."""
+        field, at, after = told["field"], told["at"], told["after"]
+        self.delays += field == "due_date"
+        if field in self.values:
+            self.values[field] = after
+        if field != "status":
+            return
+        since = max(at, self.spans[-1][1])
+        self.lapse(min(since, end))
+        if (self.spans[-1][0], self.spans[-1][2]) != (after, LAPSED):
+            self.spans.append((after, since, ""))
+        self.resolved = at if after == "resolved" else ""
+        if told["before"] == "resolved":
+            self.opened_again.append(at)
+
+    def lapse(self, before: str) -> None:
+        """Open it on the day after the last one of the acceptance that binds it, if that was before a time."""
+        (status, since, _), until = self.spans[-1], said(self.values["accepted"], "until")
+        if status == "accepted_as_risk" and until and until < before[:10]:
+            over = f"{date.fromisoformat(until) + timedelta(days=1)}{MIDNIGHT}"
+            if since <= over < before:
+                self.spans.append(("open", over, LAPSED))
+
+    def row(self, days: Days, *, touched: bool) -> Row:
+        """What a table says of it, but for what `Account` compares."""
+        statuses = [status for status, _, _ in self.spans]
+        due, late = self.values["due_date"], self.resolved[:10] > self.values["due_date"]
+        if not self.resolved:
+            late = statuses[-1] in ("open", "in_progress") and due < days.last
+        early = [status for status, since, _ in self.spans if since <= days.begin][-1:]
+        begun = [status for status, since, _ in self.spans if since < days.begin][-1:]
+        none = dict.fromkeys(("tracker", "ticket", "ticket_url", "ticket_missing"), "")
+        return {
+            **none,
+            **self.ticket,
+            "status": statuses[-1],
+            "late": yes(late),
+            "created_at": self.made,
+            "resolved_at": self.resolved,
+            "due_date_changes": self.delays,
+            "reopened": sum(a == "resolved" != b for a, b in zip(statuses, statuses[1:])),
+            "in_period": yes(touched or early not in ([], ["resolved"])),
+            "status_at_start": "".join(begun),
+        }
+
+
+def row_of(table: str, row: dict[str, str]) -> Any:
+    """What a row of a table is of."""
+    if table == "evidence":
+        return row["evidence"], int(row["version"])
+    return row[{"items": "item", "acceptances": "acceptance", "risks": "risk", "controls": "control"}[table]]
+
+
+class Rows:
+    """What the records make of the rows of the tables, but for those that are listed as none of the program's."""
+
+    def __init__(self, days: Days, strange: Iterable[str]) -> None:
+        self.days = days
+        self.strange = {int(each) for each in strange}
+        self.items: dict[str, Item] = {}
+        self.frameworks: dict[str, tuple[str, int]] = {}
+        self.controls: dict[str, list[dict[str, Any]]] = {}
+        self.acceptances: dict[str, dict[str, Any]] = {}
+        self.pieces: dict[tuple[str, int], dict[str, Any]] = {}
+        self.risks: dict[str, dict[str, Any]] = {}
+        self.scores: dict[str, list[dict[str, Any]]] = {}
+        self._all: dict[str, dict[Any, Any]] = {"items": self.items, "evidence": self.pieces}
+        self._all |= {"acceptances": self.acceptances, "risks": self.risks}
+        self._touched: set[str] = set()
+        self._naming: dict[str, list[str]] = {}
+        self._proof: dict[tuple[str, str], dict[str, None]] = {}
+
+    def hear(self, told: dict[str, Any]) -> None:
+        """One more record."""
+        if told["seq"] in self.strange or told["at"] >= self.days.end:
+            return
+        kind, about = told["action"].partition(".")[0], told["object"]
+        if told["action"] == "item.created":
+            self.items[about] = Item(told)
+        elif told["action"] == "item.changed" and about in self.items:
+            self.items[about].change(told, self.days.end)
+        elif kind in HEARD:
+            HEARD[kind](self, told)
+        if told["at"] >= self.days.begin:
+            self._touched.add(about)
+
+    def _ticket(self, told: dict[str, Any]) -> None:
+        item, action, after = self.items.get(told["object"]), told["action"].partition(".")[2], told["after"]
+        if item is not None and action in ("created", "linked", "moved"):
+            one = {name: str(said(after, name) or "") for name in ("tracker", "key", "id", "url")}
+            name = one["key"] or one["id"]
+            item.ticket = {"tracker": one["tracker"], "ticket": name, "ticket_url": one["url"], "ticket_missing": "no"}
+        elif item is not None and item.ticket and action in ("missing", "found"):
+            item.ticket["ticket_missing"] = yes(action == "missing")
+
+    def _framework(self, told: dict[str, Any]) -> None:
+        self.frameworks.setdefault(told["object"], (told["at"], told["seq"]))
+
+    def _control(self, told: dict[str, Any]) -> None:
+        self.controls.setdefault(told["object"], []).append(told)
+
+    def _risk(self, told: dict[str, Any]) -> None:
+        about, after = told["object"], told["after"]
+        if told["action"] == "risk.added":
+            self.risks[about] = {name: after.get(name) for name in ("statement", "owner", "treatment", "next_review")}
+        elif told["action"] == "risk.changed" and about in self.risks:
+            self.risks[about][told["field"]] = after
+        elif told["action"] == "risk.scored":
+            self.scores.setdefault(about, []).append({**after, "kind": told["field"], "at": told["at"]})
+
+    def _acceptance(self, told: dict[str, Any]) -> None:
+        action, after = told["action"].partition(".")[2], told["after"]
+        one = self.acceptances.get(after["ref"])
+        if one is None:
+            if action == "requested":
+                start = {"asked": told, "terms": after, "state": action, "decided": [], "began": "", "ended": ""}
+                self.acceptances[after["ref"]] = start
+        elif action == "decided":
+            one["decided"].append({**after, "at": told["at"], "comment": ""})
+        elif action == "questioned":
+            for each in one["decided"]:
+                if (each.get("event") or "") == (after.get("event") or ""):
+                    each["comment"] = after["comment"]
+        elif action in {"active", "amended"} | ENDS:
+            one["terms"] = after
+            if action != "amended":
+                one["state"] = action
+                one["began" if action == "active" else "ended"] = told["at"]
+
+    def _evidence(self, told: dict[str, Any]) -> None:
+        action, about, after = told["action"].partition(".")[2], told["object"], told["after"]
+        which = (after["id"], after["version"])
+        if action == "added":
+            new = {"told": told, "items": [], "controls": [], "stored": after["stored"], "review": {}, "check": {}}
+            one = self.pieces.setdefault(which, new)
+            one["items" if about.startswith("AI-") else "controls"].append(about)
+        elif which in self.pieces and about == (*(one := self.pieces[which])["items"], *one["controls"])[0]:
+            if action == "stored":
+                one["stored"] = True
+            else:
+                one["review" if action == "reviewed" else "check"] = {**after, "at": told["at"]}
+
+    def close(self) -> None:
+        """Find out what is named by what, once every record was heard."""
+        for ref, item in self.items.items():
+            item.lapse(self.days.end)
+            for name in {same_name(each) for field in ("controls", "risks") for each in item.values[field]}:
+                self._naming.setdefault(name, []).append(ref)
+        for (id_, _), one in sorted(self.pieces.items()):
+            for ref in one["items"]:
+                self._proof.setdefault(("evidence", ref), {})[id_] = None
+        for id_, one in sorted(self.acceptances.items()):
+            self._proof.setdefault(("acceptances", one["asked"]["object"]), {})[id_] = None
+
+    def due(self, table: str) -> set[Any]:
+        """What has rows in a table that is not confined; of controls those of which something was recorded."""
+        if table != "controls":
+            return {*self._all[table]}
+        return {each for each in self.controls if any(each.startswith(f"{one}:") for one in self.frameworks)}
+
+    def of(self, table: str, row: dict[str, str]) -> list[Row]:
+        """All rows that are to stand there of what this one is of, compared in the columns that these have."""
+        which = row_of(table, row)
+        if table == "controls":
+            known = which == f"{row['framework']}:{row['code']}" and row["framework"] in self.frameworks
+            return [*self._of_control(which, row["framework"], row["code"])] if known else []
+        made: dict[str, Callable[[Any, dict[str, str]], Row]] = {
+            "items": self._of_item,
+            "evidence": self._of_piece,
+            "acceptances": self._of_acceptance,
+            "risks": self._of_risk,
+        }
+        return [made[table](which, row)] if which in self._all[table] else []
+
+    def _of_item(self, ref: str, _: dict[str, str]) -> Row:
+        shown = {name: joined(self._proof.get((name, ref), ())) for name in ("evidence", "acceptances")}
+        return self.items[ref].row(self.days, touched=ref in self._touched) | shown
+
+    def _of_piece(self, which: tuple[str, int], row: dict[str, str]) -> Row:
+        one = self.pieces[which]
+        after, at, review, check = one["told"]["after"], one["told"]["at"], one["review"], one["check"]
+        why_not = self._why_not(which, one)
+        policy = not why_not and row["counts"] == "no" and row["why_not"] != ""  # The policy is in no record.
+        same = ("kind", "shows", "captured_at", "origin", "remote_id", "url", "sha256", "size", "expires_on")
+        return {
+            **{name: after.get(name) for name in (*same, "period_start", "period_end")},
+            **({} if policy else {"counts": yes(not why_not), "why_not": why_not}),
+            "items": joined(one["items"]),
+            "controls": joined(one["controls"]),
+            "brought_by": after.get("by"),
+            "stored": yes(one["stored"]),
+            "review": review.get("verdict"),
+            "reviewed_by": review.get("by"),
+            "reviewed_at": review.get("at"),
+            "review_reason": review.get("reason"),
+            "link": check.get("health"),
+            "link_seen_at": check.get("at"),
+            "in_period": yes(self.days.has(at)),
+            "record": one["told"]["seq"],
+        }
+
+    def _why_not(self, which: tuple[str, int], one: dict[str, Any]) -> str:
+        """Why a piece of evidence did not count any more on the last day, by what was recorded."""
+        review, check, expires = one["review"], one["check"], one["told"]["after"].get("expires_on")
+        if any(id_ == which[0] and version > which[1] for id_, version in self.pieces):
+            return "replaced by a later version"
+        if review.get("verdict") == "rejected":
+            return f"rejected: {review.get('reason') or ''}".rstrip(": ")
+        if expires and expires < self.days.last:
+            return f"expired on {expires}"
+        if check.get("health") in ("changed", "gone", "refused") and review.get("at", "") <= check["at"]:
+            return f"its link is {check['health']}"
+        again = [at for ref in one["items"] if ref in self.items for at in self.items[ref].opened_again]
+        newest = max(again, default="")
+        return f"from before its item was opened again on {newest[:10]}" if newest > one["told"]["at"] else ""
+
+    def _of_acceptance(self, ref: str, _: dict[str, str]) -> Row:
+        one = self.acceptances[ref]
+        asked, terms, decided = one["asked"], one["terms"], one["decided"]
+        by = [each for each in decided if each["verdict"] == "approve"]
+        askers = {each.casefold() for each in (terms["requester"], *terms["editors"])}
+        itself = any(str(each.get(who) or "").casefold() in askers for each in by for who in ("by", "typed_by"))
+        over = one["state"] == "active" and (terms.get("until") or "~") < self.days.last
+        same = ("justification", "compensating", "conditions", "likelihood", "impact", "until", "renewal_of")
+        words = (
+            "{} by {} at {}: {}".format(*(e.get(n) or "" for n in ("verdict", "by", "at", "reason"))) for e in decided
+        )
+        shown = {"approved_by": "by", "approved_at": "at", "approval_channel": "channel", "authority": "authority"}
+        shown |= {"typed_by": "typed_by", "approval_comment": "comment"}
+        return {
+            **{name: terms.get(name) for name in same},
+            **{column: joined(each.get(name) or "" for each in by) for column, name in shown.items()},
+            "item": asked["object"],
+            "state": "lapsed" if over else one["state"],
+            "requester": terms["requester"],
+            "requested_at": asked["at"],
+            "decisions": "; ".join(words),
+            "approver_asked_for_it": yes(itself),
+            "active_from": one["began"],
+            "ended_at": one["ended"],
+            "ended_why": terms.get("why"),
+            "record": asked["seq"],
+        }
+
+    def _of_risk(self, id_: str, row: dict[str, str]) -> Row:
+        values, scores = self.risks[id_], self.scores.get(id_, [])
+        text, rated = values["statement"]["sha256"], {kind: [e for e in scores if e["kind"] == kind] for kind in SCORES}
+        early = [each for each in rated["current"] if each["at"] < self.days.begin]
+        last = {kind: some[-1:] for kind, some in rated.items()}
+        last |= {"before": last["inherent"] or rated["current"][:1], "current_at_start": early[-1:]}
+        words = ("{at} {kind} {likelihood}x{impact} by {by}: ".format(**e) + (e.get("reason") or "") for e in scores)
+        told = cell(row["statement"])  # Its own text is in no record, only the hash of that.
+        fits = not told or text in map(digest, (told, row["statement"]))
+        return {
+            **{f"{kind}_{what}": some[0][what] if some else "" for kind, some in last.items() for what in RATES},
+            **({} if fits else {"statement": None}),
+            **{name: values[name] for name in ("owner", "treatment", "next_review")},
+            "items": joined(in_order(self._naming.get(same_name(id_), ()))),
+            "scores": "; ".join(words),
+            "statement_sha256": text,
+        }
+
+    def _of_control(self, id_: str, framework: str, code: str) -> Iterator[Row]:
+        since, seq = self.frameworks[framework]
+        spans: list[list[Any]] = [["not_started", since, "", "no evidence", seq]]
+        exempted = None
+        for told in self.controls.get(id_, ()):
+            if told["action"] == "control.exempted":
+                exempted = told["after"]
+            elif told["action"] == "control.status":
+                spans[-1][2] = since = max(told["at"], spans[-1][1])
+                spans.append([told["after"]["status"], since, "", told["after"]["why"], told["seq"]])
+        naming = (*self._naming.get(same_name(id_), ()), *self._naming.get(same_name(code), ()))
+        for status, since, until, why, seq in [s for s in spans if not s[2] or s[1] < s[2]] or spans[-1:]:
+            yield {
+                "status": status,
+                "since": since,
+                "until": until,
+                "days_in_period": self.days.touched(since, until),
+                "why": why,
+                "exempted_by": said(exempted, "by"),
+                "exempted_why": said(exempted, "reason"),
+                "items": joined(in_order(naming)),
+                "record": seq,
+            }
+
+
+HEARD = {
+    "ticket": Rows._ticket,
+    "framework": Rows._framework,
+    "control": Rows._control,
+    "risk": Rows._risk,
+    "acceptance": Rows._acceptance,
+    "evidence": Rows._evidence,
+}
+
+
 class Tree:
     """The Merkle tree of RFC 6962 over leaves: every full subtree, by its height."""
 
@@ -505,8 +908,9 @@ class Fork(NamedTuple):
 class Ledger:
     """The records of a pack, checked one after the other up to the first that cannot be trusted."""
 
-    def __init__(self, texts: dict[bytes, str], account: Account) -> None:
+    def __init__(self, texts: dict[bytes, str], account: Account, rows: Rows) -> None:
         self.account = account
+        self.rows = rows
         self.shown = bytearray()
         self.due = 0
         self.leaves = bytearray()
@@ -557,9 +961,10 @@ class Ledger:
         """Keep what is compared later; a record that `hides` something stands for personal texts."""
         seq, action, after = self.size + 1, body["action"], body["after"]
         told = in_words(body, self._texts) if hides else body
-        self.shown += brief([*(told[name] for name in WHAT), *(told["actor"][name] for name in WHO.values())])
+        self.shown += brief(self._row(told))
         self.due += body["at"] < self.account.until
         self.account.hear(told)
+        self.rows.hear(told)
         for each in dict.fromkeys(commitments(body)) if hides else ():
             if bytes.fromhex(each) not in self._texts:
                 self.gone.setdefault(each, []).append(seq)
@@ -575,6 +980,13 @@ class Ledger:
             self._learn_fork(seq, body["before"], said(after, "origin"), str(told["reason"]))
         elif action == "key.rotated" and body["object"] == "ledger":
             self._learn_key(seq, said(body["before"], "key"), said(after, "key"))
+
+    def _row(self, told: dict[str, Any]) -> list[Any]:
+        """What a table says of a record, in the order of `SHOWS`."""
+        who, source = (
+            [told[part][name] for name in some.values()] for part, some in (("actor", WHO), ("source", FROM))
+        )
+        return [*(told[name] for name in WHAT), *who, *source, quoted(told), yes(self.rows.days.has(told["at"]))]
 
     def _learn_fork(self, seq: int, before: Any, after: Any, reason: str) -> None:
         """Where the ledger was begun anew; a record that says it in another way than the program is passed over."""
@@ -660,7 +1072,7 @@ def doubts(ledger: Ledger, found: Found, late: list[Checkpoint], known_epoch: in
 # --- The pack ---------------------------------------------------------------------------------------------------------
 
 
-BROKEN = (zipfile.BadZipFile, zlib.error, EOFError)
+BROKEN = (zipfile.BadZipFile, zlib.error, EOFError, ElementTree.ParseError)
 
 
 class Pack:
@@ -827,8 +1239,11 @@ def check_counts(pack: Pack, ledger: Ledger, say: list[str]) -> None:
     gone = [(each["hash"], [*dict.fromkeys(each["records"])]) for each in pack.json("redactions.json")]
     if gone != sorted(ledger.gone.items()):
         raise Wrong("redactions.json does not list the personal texts that are not here")
-    if strange := sorted(told.get("strange", {}), key=int):
-        say.append(f"Listed as none of the program's: {len(strange):,}, records {', '.join(strange[:SHOWN])}.")
+    if strange := told.get("strange", {}):
+        first = ", ".join(f"{seq} ({strange[seq]})" for seq in sorted(strange, key=int)[:SHOWN])
+        say.append(
+            f"Listed as none of the program's, so that the tables tell nothing by them: {len(strange):,}, {first}."
+        )
     counts = [len(refs) for refs in found.values()]
     say.append("Items: {:,} = {:,} linked + {:,} unlinked + {:,} excluded.".format(len(account.items), *counts))
 
@@ -848,30 +1263,109 @@ def stands(row: dict[str, str], item: dict[str, Any]) -> bool:
     return status and all(each in (UNTOLD, brief([row[name]])) for name, each in zip(TOLD, told))
 
 
+def check_events(pack: Pack, ledger: Ledger) -> set[int]:
+    """Which records the table of events shows, each as it is."""
+    seen: set[int] = set()
+    for row in rows(pack, "events.csv"):
+        number = int(row["record"])
+        told = ledger.shown[number * 8 - 8 : number * 8] if number > 0 else b""
+        if told != brief([row[name] for name in SHOWS]) or number in seen:
+            raise Wrong(f"events.csv does not show {number} as the ledger has it")
+        seen.add(number)
+    return seen
+
+
+def check_table(pack: Pack, table: str, ledger: Ledger) -> set[Any]:
+    """What one of the other tables has rows of, each of them as the records have it."""
+    seen: set[Any] = set()
+    for which, some in groupby(rows(pack, f"{table}.csv"), partial(row_of, table)):
+        shown = [*some]
+        wanted = ledger.rows.of(table, shown[0])
+        well = len(shown) == len(wanted) and which not in seen
+        for row, want in zip(shown, wanted):
+            well = well and all(cell(row[name]) == cell(value) for name, value in want.items())
+            well = well and (table != "items" or stands(row, ledger.account.items[which]))
+        if not well:
+            raise Wrong(f"{table}.csv does not show {next(iter(shown[0].values()))} as the ledger has it")
+        seen.add(which)
+    return seen
+
+
 def check_tables(pack: Pack, ledger: Ledger, say: list[str]) -> None:
     """What the tables show is what the records say, and where nothing was to be left out of them, all of it."""
-    confined = any(pack.json(MANIFEST)["parameters"].values())
-    born = ledger.account.items
-    for name, column, most in (("items.csv", "item", len(born)), ("events.csv", "record", ledger.due)):
-        seen = set()
-        for row in rows(pack, name):
-            cell = row[column]
-            if column == "record":
-                at, shown = int(cell) * 8, brief([row[name] for name in (*WHAT, *WHO)])
-                odd = not 0 < at <= len(ledger.shown) or ledger.shown[at - 8 : at] != shown
-            else:
-                odd = cell not in born or not stands(row, born[cell])
-            if odd or cell in seen:
-                raise Wrong(f"{name} does not show {cell} as the ledger has it")
-            seen.add(cell)
-        if len(seen) != most and not confined:
-            raise Wrong(f"{name} shows {len(seen):,} rows, and the ledger has {most:,}")
-        say.append(f"{name}: {len(seen):,} rows, as the ledger has them.")
-        left_out = pack.json("completeness.json")["items"].get("left_out", most - len(seen))
-        if name == "items.csv" and left_out != most - len(seen):
-            raise Wrong(f"completeness.json says that {left_out} items are left out, and it is {most - len(seen):,}")
-        if name == "items.csv" and confined:
-            say.append(f"Items left out of the tables, since they are confined: {left_out:,} of {most:,}.")
+    confined, left_out = any(pack.json(MANIFEST)["parameters"].values()), 0
+    ledger.rows.close()
+    for table in TABLES:
+        if table == "events":
+            seen, due = len(check_events(pack, ledger)), ledger.due
+        else:
+            here = check_table(pack, table, ledger)
+            seen, due = len(here), len(here | ledger.rows.due(table))
+        if seen < due and not confined:
+            raise Wrong(f"{table}.csv shows {seen:,} {table}, and the ledger has {due:,}")
+        left_out = due - seen if table == "items" else left_out
+        say.append(f"{table}.csv: {seen:,} {COUNTED.get(table, table)}, as the ledger has them.")
+    told = pack.json("completeness.json")["items"].get("left_out", left_out)
+    if told != left_out:
+        raise Wrong(f"completeness.json says that {told} items are left out, and it is {left_out:,}")
+    if confined:
+        many = len(ledger.account.items)
+        say.append(f"Items left out of the tables, since they are confined: {left_out:,} of {many:,}.")
+
+
+def cells(sheet: IO[bytes]) -> Iterator[dict[str, str]]:
+    """The texts and numbers in each row of a sheet, by the letters of their columns."""
+    whole: Any = None
+    for event, element in ElementTree.iterparse(sheet, ("start", "end")):  # noqa: S314 - expat limits entities itself
+        if (event, element.tag) == ("start", f"{SPREADSHEET}sheetData"):
+            whole = element
+        elif (event, element.tag) == ("end", f"{SPREADSHEET}row"):
+            if any(
+                each.get("t") not in (None, "inlineStr") or each.find(f"{SPREADSHEET}f") is not None for each in element
+            ):
+                raise Wrong(f"{WORKBOOK} has cells that are neither texts nor numbers")
+            yield {str(each.get("r")).rstrip("0123456789"): "".join(each.itertext()) for each in element}
+            whole.clear()
+
+
+def check_workbook(pack: Pack, say: list[str]) -> None:
+    """Each sheet of the workbook shows what the table of its name does; what stands above the heading may be words."""
+    with TemporaryFile() as copy, pack.open(WORKBOOK) as file:
+        shutil.copyfileobj(file, copy)
+        with zipfile.ZipFile(copy) as book:
+            there = re.findall('<sheet name="([^"]*)"', book.read("xl/workbook.xml").decode())
+            if there != [*TABLES]:
+                raise Wrong(f"{WORKBOOK} has other sheets than there are tables")
+            for number, table in enumerate(TABLES, 1):
+                with book.open(f"xl/worksheets/sheet{number}.xml") as sheet:
+                    check_sheet(pack, table, cells(sheet))
+    say.append(f"{WORKBOOK} shows what the tables do.")
+
+
+def check_sheet(pack: Pack, table: str, sheet: Iterator[dict[str, str]]) -> None:
+    """A sheet shows the rows of a table, as many as it can hold."""
+    csv.field_size_limit(1 << 30)
+    with pack.open(f"{table}.csv") as file, io.TextIOWrapper(file, "utf-8-sig", newline="") as text:
+        for number, row in enumerate(csv.reader(text)):
+            shown = next(sheet, {})
+            if not number and [*shown.values()] != row:
+                shown = next(sheet, {})
+            if number == LAST_ROW - 2 and [*shown] == ["A"]:
+                return
+            if not alike(row, shown):
+                raise Wrong(f"{WORKBOOK} does not show row {number + 1:,} of {table}.csv as it is there")
+    if next(sheet, None) is not None:
+        raise Wrong(f"{WORKBOOK} shows more rows than {table}.csv")
+
+
+def alike(row: list[str], shown: dict[str, str]) -> bool:
+    """Whether the row of a sheet shows that of a table, but for what is too long for a cell."""
+    wanted = {COLUMNS[at]: cell(text) for at, text in enumerate(row) if text}
+    found = {name: cell(ESCAPED.sub(lambda each: chr(int(each[1], 16)), text)) for name, text in shown.items()}
+    return wanted.keys() == found.keys() and all(
+        found[name] == text or (len(text) >= LONGEST_CELL - 2 and text.startswith(found[name][:-1]))
+        for name, text in wanted.items()
+    )
 
 
 def confined(manifest: dict[str, Any]) -> str:
@@ -883,7 +1377,7 @@ def covered(pack: Pack, signers: list[str]) -> str:
     """What was not compared with the records, and who stands in for it."""
     rest = [name for name in pack.names if not COMPARED.fullmatch(name)]
     stamps = " (a .tsr: `openssl ts -verify -data X.note -in X.tsr -CAfile FILE`)"
-    columns = f", columns of items.csv but item, status, {', '.join(TOLD)}, what events.csv says in words of its own"
+    columns = "".join(f", {', '.join(some)} in {table}.csv" for table, some in WORDS.items())
     words = f"Not compared with the records: {', '.join(rest)}{stamps if any('.tsr' in name for name in rest) else ''}"
     who = f"They are as {signers[0]} signed them" if signers else "Nobody whose key you named vouches for them"
     return f"{words}{columns}, and the reasons in completeness.json and evidence.json. {who}."
@@ -892,7 +1386,8 @@ def covered(pack: Pack, signers: list[str]) -> str:
 def examine(pack: Pack, keys: list[Key], mine: list[Note], known_epoch: int, say: list[str]) -> tuple[int, str]:
     """The exit code and the verdict."""
     manifest = pack.json(MANIFEST)
-    ledger = Ledger(texts(pack), Account(manifest["period"]))
+    days, strange = Days.of(manifest["period"]), pack.json("completeness.json").get("strange", {})
+    ledger = Ledger(texts(pack), Account(days), Rows(days, strange))
     with pack.open("ledger.jsonl") as lines:
         ledger.read(lines)
     if ledger.bad:
@@ -910,6 +1405,7 @@ def examine(pack: Pack, keys: list[Key], mine: list[Note], known_epoch: int, say
     check_evidence(pack, ledger.account, say)
     check_counts(pack, ledger, say)
     check_tables(pack, ledger, say)
+    check_workbook(pack, say)
     if ledger.backdated:
         which = ", ".join(f"{seq:,}" for seq in ledger.backdated[:SHOWN])
         say.append(f"The clock went back by more than 5 minutes before {len(ledger.backdated):,} records: {which}.")

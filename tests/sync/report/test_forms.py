@@ -126,7 +126,7 @@ def _spoil(inside: Any, name: Any, dice: random.Random) -> None:
 def counted(store: Store, book: Book) -> dict[str, Any]:
     """What the pack says of where each item is, which is what its verifier makes of the same records."""
     ours = Completeness("2026-01-01T00:00:00.000000Z", "2027-01-01T00:00:00.000000Z", {e.seq: "" for e in book.strange})
-    theirs = verify.Account({"from": "2026-01-01", "to": "2026-12-31"})
+    theirs = verify.Account(verify.Days.of({"from": "2026-01-01", "to": "2026-12-31"}))
     for record in store.log():
         ours.hear(record.told)
         theirs.hear(dict(record.told))

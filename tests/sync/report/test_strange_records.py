@@ -136,9 +136,8 @@ def taken(text: bytes) -> tuple[bool, bool]:
     told = json.loads(text)
     about = told.get("object")
     ours = fault(Stored(1, GENESIS, leaf(text), about if isinstance(about, str) else "x", text.decode()), 0, GENESIS)
-    theirs = verify.Ledger(
-        {bytes.fromhex("ab" * 32): "Kim"}, verify.Account({"from": str(ASKED.first), "to": str(ASKED.last)})
-    )
+    days = verify.Days.of({"from": str(ASKED.first), "to": str(ASKED.last)})
+    theirs = verify.Ledger({bytes.fromhex("ab" * 32): "Kim"}, verify.Account(days), verify.Rows(days, ["1"]))
     theirs.read(io.BytesIO(text + b"\n"))
     return ours is None, not theirs.bad
 
