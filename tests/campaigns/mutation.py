@@ -5,11 +5,13 @@ are kept in `mutants/`, so that a second campaign tries only what changed since.
 """
 
 import json
+import resource
 import subprocess
 import sys
 import time
 from collections import Counter
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 from mutmut.stats import status_by_exit_code
@@ -18,6 +20,8 @@ from tests.campaigns.sheet import ROOT, Score
 from tests.campaigns.spread import Crew
 
 FULL = 85
+MEMORY = 3 << 30
+"""So many bytes a process may take: of mutants that never end some take all that there is, long before their time."""
 FOUND = ("killed", "timeout", "caught by type check", "segfault")
 
 
@@ -28,7 +32,8 @@ def campaign(size: int, seed: int, crew: Crew, only: int | None) -> Iterator[Sco
     """
     began = time.monotonic()
     command = [sys.executable, "-m", "mutmut", "run", "--max-children", str(crew.jobs)]
-    ended = subprocess.run(command, cwd=ROOT, stdout=sys.stderr, check=False)
+    limited = partial(resource.setrlimit, resource.RLIMIT_AS, (MEMORY, MEMORY))
+    ended = subprocess.run(command, cwd=ROOT, stdout=sys.stderr, check=False, preexec_fn=limited)
     modules = tally(ROOT / "mutants")
     every = sum(modules.values(), Counter[str]())
     if ended.returncode and every["not checked"] == every.total():
