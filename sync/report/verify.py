@@ -391,7 +391,8 @@ def is_item(told: dict[str, Any]) -> bool:
             and says(after, (), ("owner", "source_ref", "external_ref", "fingerprint", "predecessor"))
             and all(after[name] in some for name, some in CHOICES.items())
             and HASH.fullmatch(after["description"]["sha256"]) is not None
-            and None not in (ITEM.fullmatch(told["object"]), DAY.fullmatch(due), date.fromisoformat(due))
+            and ITEM.fullmatch(told["object"]) is not None
+            and is_day(due)
         )
     except (KeyError, TypeError, ValueError):
         return False
@@ -416,10 +417,23 @@ UNTOLD = bytes(8)
 
 def as_cell(name: str, value: Any) -> bytes:
     """Eight bytes for what a table says of an item under a name, by what a record says."""
-    if isinstance(value, list) and all(type(each) is str for each in value):
-        value = "; ".join(filter(None, value))
-    well = value in CHOICES[name] if name in CHOICES else value is None or type(value) is str
+    if name in CHOICES:
+        well = value in CHOICES[name]
+    elif name in ("controls", "risks"):
+        well = type(value) is list and all(type(each) is str for each in value)
+        value = joined(value) if well else value
+    elif name in ("title", "due_date"):
+        well = type(value) is str and (name == "title" or is_day(value))
+    else:
+        well = value is None or type(value) is str
     return brief([value]) if well else UNTOLD
+
+
+def is_day(text: str) -> bool:
+    """Whether this is a date as records write it."""
+    with suppress(ValueError):
+        return DAY.fullmatch(text) is not None and date.fromisoformat(text) is not None
+    return False
 
 
 MIDNIGHT = "T00:00:00.000000Z"
@@ -625,6 +639,7 @@ class Rows:
     def __init__(self, days: Days, strange: Iterable[str]) -> None:
         self.days = days
         self.strange = {int(each) for each in strange}
+        self.passed_over: list[str] = []
         self.items: dict[str, Item] = {}
         self.frameworks: dict[str, tuple[str, int]] = {}
         self.controls: dict[str, list[dict[str, Any]]] = {}
@@ -640,6 +655,8 @@ class Rows:
 
     def hear(self, told: dict[str, Any]) -> None:
         """One more record."""
+        if told["seq"] in self.strange:
+            self.passed_over.append(f"{told['seq']:,} ({told['action']})")
         if told["seq"] in self.strange or told["at"] >= self.days.end:
             return
         kind, about = told["action"].partition(".")[0], told["object"]
@@ -841,6 +858,8 @@ class Rows:
         naming = (*self._naming.get(same_name(id_), ()), *self._naming.get(same_name(code), ()))
         for status, since, until, why, seq in [s for s in spans if not s[2] or s[1] < s[2]] or spans[-1:]:
             yield {
+                "framework": framework,
+                "code": code,
                 "status": status,
                 "since": since,
                 "until": until,
@@ -1239,11 +1258,10 @@ def check_counts(pack: Pack, ledger: Ledger, say: list[str]) -> None:
     gone = [(each["hash"], [*dict.fromkeys(each["records"])]) for each in pack.json("redactions.json")]
     if gone != sorted(ledger.gone.items()):
         raise Wrong("redactions.json does not list the personal texts that are not here")
-    if strange := told.get("strange", {}):
-        first = ", ".join(f"{seq} ({strange[seq]})" for seq in sorted(strange, key=int)[:SHOWN])
-        say.append(
-            f"Listed as none of the program's, so that the tables tell nothing by them: {len(strange):,}, {first}."
-        )
+    if odd_ones := ledger.rows.passed_over:
+        few = ", ".join(odd_ones[:SHOWN])
+        what = "Listed as none of the program's, so that the tables but events.csv pass over them"
+        say.append(f"{what}: {len(odd_ones):,}, records {few}.")
     counts = [len(refs) for refs in found.values()]
     say.append("Items: {:,} = {:,} linked + {:,} unlinked + {:,} excluded.".format(len(account.items), *counts))
 

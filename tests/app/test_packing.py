@@ -440,7 +440,7 @@ def test_a_record_that_the_program_does_not_write_is_told_by_all_and_makes_no_it
     assert f"In no story, since this program cannot have written it: 1 record, {size + 1}" in words
     answer = auditor.anchored("two.zip")
     assert (answer.code, answer.out.split(":")[0]) == (0, "SOUND")
-    assert f"Listed as none of the program's: 1, records {size + 1}." in answer.out
+    assert f"pass over them: 1, records {size + 1} (item.created)." in answer.out
     assert "Items: 2 = " in answer.out
     with ZipFile("two.zip") as pack:
         page, items = (pack.read(name).decode() for name in ("index.html", "items.csv"))

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from state import risks
+from state.audit import canonical
 from state.effects import Because, Effects, ItemChange
 from state.store import Store
 from sync.report import fedramp, poam, verify
@@ -22,9 +23,12 @@ from sync.report.book import read
 from sync.report.completeness import Completeness
 from sync.report.forms import FORMS, Reader
 from sync.report.model import Book, Period, Policy
+from sync.report.pack import Asked
 from sync.report.page import members
 from sync.report.remarks import remarks
+from tests.campaigns.tampering import KEY
 from tests.databases import WHEN, plant
+from tests.packing import packed
 from tests.state.dumped import left_behind
 from tests.sync.report.history import BEGIN, MIA, OLGA, Past, year
 
@@ -157,6 +161,26 @@ def test_whatever_is_appended_every_report_is_made_and_both_programs_count_the_s
     assert len(book.strange) > 100
     make_all(archive.store, book)
     assert counted(archive.store, book)["items"]["count"] == len(book.items)
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_whatever_a_sound_ledger_says_both_programs_make_the_same_tables_of_it(
+    archive: Archive, seed: int, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    dice = random.Random(seed)  # noqa: S311
+    known = {each for told in archive.own for each in verify.commitments(told)}
+    wild = (changed(dice.choice(archive.own), dice) for _ in range(400))
+    archive.plant(
+        *(
+            each
+            for each in wild
+            if verify.whole_record(each, canonical(each)) and known.issuperset(verify.commitments(each))
+        )
+    )
+    pack = packed(archive.store, Asked(date(2026, 1, 1), date(2026, 12, 31)), tmp_path, KEY)
+    code, said = verify.main([str(pack)]), capsys.readouterr().out
+    assert (code, said.split(":")[0]) == (2, "CONSISTENT, NOT ANCHORED")
+    assert re.search("the tables but events.csv pass over them: [0-9]{2,}, records", said)
 
 
 def test_nothing_that_the_program_writes_is_strange(archive: Archive, half_year: Book) -> None:
