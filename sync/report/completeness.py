@@ -101,4 +101,4 @@ def _why(item: _Item) -> str:
 
 
 def _group(items: Mapping[str, Any], by: str) -> dict[str, Any]:
-    return {"count": len(items), "items": sorted(items), by: Counter(items.values())}
+    return {"count": len(items), "items": dict(sorted(items.items())), by: Counter(items.values())}

@@ -490,8 +490,9 @@ class Account:
                     about_it = {"description_sha256": after["description"]["sha256"], "record": str(body["seq"])}
                     about_it |= {name: after[first] for name, first in AT_FIRST.items()}
                     told = b"".join(as_cell(name, (after | about_it).get(name)) for name in TOLD)
+                    none: dict[str, Any] = {"tracker": None, "part_of": None, "holds": {}}
                     one = {"status": after["status"], "source": after["source_kind"], "told": bytearray(told)}
-                    self.items[about] = one
+                    self.items[about] = one | none
         elif action in self.read and self.since <= at < self.until:
             if isinstance(after, dict) and (about in self.begun or not about.startswith("AI-")):
                 self.read[action].setdefault(about, []).append({"record": body["seq"], "at": at, **after})
@@ -516,6 +517,10 @@ class Account:
             item["tracker"] = after["tracker"]
         elif action == "ticket.unlinked" and ticket[0]:
             item["tracker"] = None
+        elif action == "hold.opened" and says(after, ("id", "kind"), ()):
+            item["holds"][after["id"]] = after["kind"]
+        elif action == "hold.settled" and says(before, ("id",), ()) and (after is None or isinstance(after, dict)):
+            item["holds"].pop(before["id"], None)
 
     def _show(self, seq: int, about: str, stored: bool, after: Any) -> None:
         sha256 = said(after, "sha256")
@@ -529,13 +534,19 @@ class Account:
             one = (str(after.get("id")), str(after.get("version")))
             told.setdefault(one, {**piece, "supports": [], "record": seq})["supports"].append(about)
 
-    def sorted_out(self) -> dict[str, list[str]]:
-        """The items by whether they have a ticket, are to have one, or are to have none."""
-        found: dict[str, list[str]] = {"linked": [], "unlinked": [], "excluded": []}
-        for ref in sorted(self.items):
-            item = self.items[ref]
-            due = item["status"] in ("open", "in_progress") and item.get("part_of") is None
-            found["linked" if item.get("tracker") is not None else "unlinked" if due else "excluded"].append(ref)
+    def sorted_out(self) -> dict[str, dict[str, str]]:
+        """Which items have a ticket, and in which tracker, are to have one, and are to have none, and why."""
+        found: dict[str, dict[str, str]] = {"linked": {}, "unlinked": {}, "excluded": {}}
+        for ref, item in self.items.items():
+            if item["tracker"] is not None:
+                found["linked"][ref] = item["tracker"]
+            elif item["status"] not in ("open", "in_progress"):
+                found["excluded"][ref] = "the item is finished and needs no ticket"
+            elif item["part_of"] is not None:
+                found["excluded"][ref] = f"the ticket of {item['part_of']} lists it"
+            else:
+                held = ", ".join(f"held: {kind}" for kind in sorted({*item["holds"].values()}))
+                found["unlinked"][ref] = held or "the next sync is to make one"
         return found
 
 
@@ -1243,15 +1254,15 @@ def check_evidence(pack: Pack, account: Account, say: list[str]) -> None:
 def check_counts(pack: Pack, ledger: Ledger, say: list[str]) -> None:
     """What the pack counts and lists is what comes of the records."""
     told, found, account = pack.json("completeness.json"), ledger.account.sorted_out(), ledger.account
+    ways = {"linked": "by_tracker", "unlinked": "by_reason", "excluded": "by_reason"}
     for name, refs in found.items():
         each = told["items"][name]
-        if each["items"] != refs or each["count"] != len(refs):
-            odd = sorted(set(each["items"]) ^ set(refs))[:SHOWN]
-            raise Wrong(f"completeness.json is not as the ledger has it: {name} items, {', '.join(odd) or 'the count'}")
-    here = [account.items[ref]["tracker"] for ref in found["linked"]]
+        if odd := sorted(dict(each["items"].items() ^ refs.items()))[:SHOWN]:
+            raise Wrong(f"completeness.json is not as the ledger has it: {name} items, {', '.join(odd)}")
+        if (each["count"], each[ways[name]]) != (len(refs), Counter(refs.values())):
+            raise Wrong(f"completeness.json is not as the ledger has it: the counts of {name} items")
     sources = Counter(item["source"] for item in account.items.values())
-    counted = (len(account.items), Counter(here), sources)
-    if counted != (told["items"]["count"], told["items"]["linked"]["by_tracker"], told["items"]["by_source"]):
+    if (len(account.items), sources) != (told["items"]["count"], told["items"]["by_source"]):
         raise Wrong("completeness.json is not as the ledger has it: the counts")
     if account.read != {"source.read": told["sources"], "tracker.read": told["trackers"]}:
         raise Wrong("completeness.json is not as the ledger has it: what was read of sources and trackers")
@@ -1398,7 +1409,7 @@ def covered(pack: Pack, signers: list[str]) -> str:
     columns = "".join(f", {', '.join(some)} in {table}.csv" for table, some in WORDS.items())
     words = f"Not compared with the records: {', '.join(rest)}{stamps if any('.tsr' in name for name in rest) else ''}"
     who = f"They are as {signers[0]} signed them" if signers else "Nobody whose key you named vouches for them"
-    return f"{words}{columns}, and the reasons in completeness.json and evidence.json. {who}."
+    return f"{words}{columns}, and why files of evidence are not here. {who}."
 
 
 def examine(pack: Pack, keys: list[Key], mine: list[Note], known_epoch: int, say: list[str]) -> tuple[int, str]:

@@ -465,11 +465,11 @@ def test_a_pack_accounts_for_every_item_and_says_what_was_read_when(office: Offi
     assert items["linked"]["by_tracker"] == {"platform": 1, "eng-jira": 1}
     assert items["excluded"] == {
         "count": 1,
-        "items": [done],
+        "items": {done: "the item is finished and needs no ticket"},
         "by_reason": {"the item is finished and needs no ticket": 1},
     }
     assert (items["unlinked"]["items"], items["unlinked"]["by_reason"]) == (
-        [left],
+        {left: "the next sync is to make one"},
         {"the next sync is to make one": 1},
     )
     [read] = told["sources"]["csv"]

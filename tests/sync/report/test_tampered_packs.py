@@ -154,7 +154,7 @@ def test_a_personal_text_that_was_changed_is_named(bench: Bench) -> None:
 
 
 COUNTED: dict[str, tuple[Callable[[Files], Files], str]] = {
-    "an item left out": (change("completeness.json", b'"AI-000001",', b""), "AI-000001"),
+    "an item left out": (change("completeness.json", b'"AI-000001": "the', b'"AI-0": "the'), "AI-000001"),
     "a count changed": (change("completeness.json", b'"count": 20', b'"count": 19'), "completeness.json is not as the"),
     "evidence from nowhere": (lambda files: files | {"evidence/" + "0" * 64: b""}, "is not the file that was recorded"),
     "a list taken out": (without("completeness.json"), "completeness.json is missing"),
@@ -268,11 +268,16 @@ def retold(name: str, change: Callable[[Any], Any]) -> Callable[[Files], Files]:
 
 def excluded(told: Any) -> None:
     items = told["items"]
-    items["excluded"], items["unlinked"] = items["unlinked"], {"count": 0, "items": [], "by_reason": {}}
+    items["excluded"], items["unlinked"] = items["unlinked"], {"count": 0, "items": {}, "by_reason": {}}
+
+
+def elsewhere(told: Any) -> None:
+    told["items"]["unlinked"]["items"]["AI-000002"] = "held: conflict"
 
 
 TOLD: dict[str, tuple[Callable[[Files], Files], str]] = {
     "an item as excluded": (retold("completeness.json", excluded), "unlinked items, AI-000001"),
+    "another reason": (retold("completeness.json", elsewhere), "unlinked items, AI-000002"),
     "another source": (retold("completeness.json", lambda told: told["items"].update(by_source={})), "the counts"),
     "a tracker read": (retold("completeness.json", lambda told: told["trackers"].update(eng=[{}])), "what was read of"),
     "a text as erased": (retold("redactions.json", lambda _: [{"hash": "0" * 64, "records": [1]}]), "redactions.json"),
