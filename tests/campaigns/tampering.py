@@ -23,11 +23,12 @@ from state.effects import Because, Effects, ItemChange, Note
 from state.merkle import Tree
 from state.model import Actor, Agent, ItemDraft, Priority
 from state.salted import named_in
+from state.second import second
 from state.store import Store
 from state.stored import Stored
 from state.verifying import fault
 from sync.notary import Notary
-from sync.proving import Conclusion, Finding, examined
+from sync.proving import Conclusion, Finding, books, concluded
 from tests.campaigns import statements
 from tests.campaigns.crashes import postgresql
 from tests.campaigns.sheet import Score
@@ -38,6 +39,11 @@ FULL = 13_000
 RECORDS = 60
 EVERY = 10
 """After so many records there is a checkpoint."""
+
+LONG = 12_000
+"""How long a ledger is that is looked at in the quick way, and by a second process too."""
+TRIED = 130
+"""How often one of those is tampered with."""
 
 FLIPPED = 200
 """How long the ledger is of which every single bit is flipped."""
@@ -72,12 +78,16 @@ class Site:
 
     def examined(self, *planted: str) -> Finding:
         """What an auditor concludes of the ledger alone who has the folder, with what somebody else put there, and the
-        key.
+        key; a second process takes part where the ledger is long.
         """
         kept = [Kept(each.read_text(encoding="utf-8"), each.name) for each in sorted(self.share.iterdir())]
         kept += [Kept(note, "planted") for note in planted]
-        with Store.open(self.url, clock=_now) as store, store.reading() as connection:
-            return examined(connection, kept, [KEY.public])
+        with (
+            Store.open(self.url, clock=_now) as store,
+            store.reading() as connection,
+            second(connection, ours=1) as helper,
+        ):
+            return concluded(books(connection, helper), kept, [KEY.public])
 
 
 def _now() -> datetime:
@@ -274,26 +284,26 @@ _CHAINED = frozenset(
 """What only a checkpoint tells, so that it is found between two of them."""
 
 
-def attempt(number: int, seed: int) -> Case:
-    """Tamper in one way with a copy of the ledger, and see what an auditor finds."""
+def attempt(number: int, seed: int, records: int = RECORDS) -> Case:
+    """Tamper in one way with a copy of a ledger of so many records, and see what an auditor finds."""
     dice = random.Random(f"{seed}/{number}")  # noqa: S311
     kind = list(KINDS)[number % len(KINDS)]
-    with _copy() as place:
+    with _copy(records) as place:
         rows = _rows(place)
         first = KINDS[kind](rows, dice) + 1
         _put(place, rows, checkpoints=dice.random() < 0.5)
         found = place.examined(*(_planted(rows) if KINDS[kind] is _hand_over else ()))
     bad = found.verdict.first_bad
     wrong = [] if found.conclusion is Conclusion.TAMPERED else ["not found"]
-    if bad is not None and not _names(kind, bad[0], first):
+    if bad is not None and not _names(kind, bad[0], first, records):
         wrong.append("another place named")
     return Case(number, tuple(wrong), story=f"{kind} at {first}: {bad}")
 
 
-def _names(kind: str, said: int, first: int) -> bool:
+def _names(kind: str, said: int, first: int, records: int) -> bool:
     """Whether what is said to be the first bad record is it, or is as near as the checkpoints tell."""
-    if kind in _CHAINED or (kind == "edited and hashed" and first == RECORDS):
-        ends = kind == "deleted and chained anew" and first > RECORDS - EVERY and said == RECORDS
+    if kind in _CHAINED or (kind == "edited and hashed" and first == records):
+        ends = kind == "deleted and chained anew" and first > records - EVERY and said == records
         return said <= first <= said + EVERY - 1 or ends
     return said in (first - 1, first, first + 1)
 
@@ -372,9 +382,9 @@ def flipped(number: int) -> Case:
 
 
 @contextmanager
-def _copy() -> Iterator[Site]:
-    """A copy of the ledger to tamper with."""
-    whole = site(RECORDS)
+def _copy(records: int = RECORDS) -> Iterator[Site]:
+    """A copy of a ledger to tamper with."""
+    whole = site(records)
     with tempfile.TemporaryDirectory(dir=whole.file.parent) as folder:
         shutil.copy(whole.file, Path(folder) / whole.file.name)
         yield Site(Path(folder) / whole.file.name, whole.share)
@@ -410,6 +420,12 @@ def campaign(size: int, seed: int, crew: Crew, only: int | None) -> Iterator[Sco
     yield Score("A1", what, len(cases), _counts(cases, "not found", "another place named"), seed, seconds(cases), again)
     if only is not None:
         return
+    site(LONG)
+    count = min(TRIED, size)
+    cases = list(spread("tampering-long", partial(attempt, seed=seed, records=LONG), range(count), crew, chunk=13))
+    what = f"the same with ledgers of {LONG:,} records, which a second process looks at too"
+    wrong = _counts(cases, "not found", "another place named")
+    yield Score("A1, long ledgers", what, len(cases), wrong, seed, seconds(cases), again, full=TRIED)
     cases = list(spread("erased", partial(erased, seed=seed), range(min(ERASED, size)), crew, chunk=50))
     what = "a personal text taken or changed without a record of that"
     wrong = _counts(cases, "not found", "another place named")
