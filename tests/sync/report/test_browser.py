@@ -41,6 +41,35 @@ BROKEN = """[...document.querySelectorAll(".ref, td.time")].filter(e => {
 }).map(e => e.textContent)"""
 
 
+PALE = """(() => {
+    const parts = color => color.match(/[\\d.]+/g).map(Number);
+    const light = color => parts(color).slice(0, 3).map(v => v / 255)
+        .map(v => v <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4)
+        .reduce((sum, v, at) => sum + v * [0.2126, 0.7152, 0.0722][at], 0);
+    const opaque = color => /^rgb/.test(color) && (parts(color)[3] ?? 1) > 0.99;
+    const drawn = e => e instanceof SVGGeometryElement || e instanceof SVGUseElement;
+    const paint = e => drawn(e) ? getComputedStyle(e).fill : getComputedStyle(e).backgroundColor;
+    const found = [];
+    for (const e of document.querySelectorAll("body *")) {
+        const text = [...e.childNodes].filter(n => n.nodeType == 3 && n.data.trim());
+        if (!text.length || !e.checkVisibility({contentVisibilityAuto: true})) continue;
+        e.scrollIntoView({block: "center"});
+        const where = document.createRange();
+        where.selectNodeContents(text[0]);
+        const box = where.getClientRects()[0], style = getComputedStyle(e);
+        const behind = document.elementsFromPoint(box.x + box.width / 2, box.y + box.height / 2).map(paint).find(opaque);
+        const ink = e instanceof SVGElement ? style.fill : style.color;
+        const [high, low] = [light(ink), light(behind)].sort((a, b) => b - a);
+        const size = parseFloat(style.fontSize), bold = Number(style.fontWeight) >= 700;
+        const least = size >= 24 || size >= 18.66 && bold ? 3 : 4.5;
+        const ratio = (high + 0.05) / (low + 0.05);
+        found.push([ratio >= least, `${ratio.toFixed(2)} ${text[0].data.trim().slice(0, 40)}: ${behind}`]);
+    }
+    return {pale: found.filter(each => !each[0]).map(each => each[1]), many: found.length};
+})()"""
+"""Which words stand out too little from what is behind them (https://www.w3.org/TR/WCAG22/#contrast-minimum)."""
+
+
 class Browser:
     """A tab of a browser that was told to tell all: what it loads, and what it has to say against a page."""
 
@@ -132,12 +161,14 @@ def test_in_a_browser_a_story_opens_by_a_click_nothing_leaves_the_page_and_it_pr
         assert "What happened" in tab.asks(f"document.getElementById({first.ref!r}).innerText")
         tab.clicks(f"section[aria-labelledby=late] a[href='#{named.ref}']")
         assert tab.asks(shown.format(named.ref)) is True
+        contrast = tab.asks(PALE)
         tab("Emulation.setEmulatedMedia", media="print")
         tab("Emulation.setDeviceMetricsOverride", width=WIDE, height=1000, deviceScaleFactor=1, mobile=False)
         beyond, broken = tab.asks(BEYOND), tab.asks(BROKEN)
         print_ = tab("Page.printToPDF", preferCSSPageSize=True)
         loaded = [each["request"]["url"].partition("#")[0] for each in tab.of("Network.requestWillBeSent")]
         said = [*tab.of("Log.entryAdded"), *tab.of("Runtime.consoleAPICalled"), *tab.of("Runtime.exceptionThrown")]
+    assert (contrast["pale"], contrast["many"] > 500) == ([], True)
     assert (beyond, broken) == ([], [])
     assert (set(loaded), said) == ({file.as_uri()}, [])
     boxes = re.findall(rb"/MediaBox ?\[0 0 ([\d.]+) ([\d.]+)\]", b64decode(print_["data"]))
