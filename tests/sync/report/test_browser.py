@@ -57,7 +57,8 @@ PALE = """(() => {
         const where = document.createRange();
         where.selectNodeContents(text[0]);
         const box = where.getClientRects()[0], style = getComputedStyle(e);
-        const behind = document.elementsFromPoint(box.x + box.width / 2, box.y + box.height / 2).map(paint).find(opaque);
+        const [x, y] = [box.x + box.width / 2, box.y + box.height / 2];
+        const behind = document.elementsFromPoint(x, y).map(paint).find(opaque);
         const ink = e instanceof SVGElement ? style.fill : style.color;
         const [high, low] = [light(ink), light(behind)].sort((a, b) => b - a);
         const size = parseFloat(style.fontSize), bold = Number(style.fontWeight) >= 700;
