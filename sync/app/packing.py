@@ -38,7 +38,7 @@ def pack(shell: Shell, asked: Asked, out: Path) -> int:
         proof = Proof(told.connection, position, asked, vault(config))
         book, found = told.book, told.found
         proofs = proof.members(_stamps(config), _shown(book), book.strange, book.left_out)
-        members = chain(proofs, readable(book, drawn(book)))
+        members = chain(proofs, readable(book, charts := drawn(book)))
         with whole(out, OWNER) as file:
             made = bundle.write(file, members, about, key, lambda done, total: tell("writing", done, total))
     answer = {
@@ -53,6 +53,7 @@ def pack(shell: Shell, asked: Asked, out: Path) -> int:
         "redacted": len(proof.redactions.gone),
         "left_out": book.left_out,
         "strange": [each.seq for each in book.strange],
+        "charts": bool(charts),
         "complaints": told.silent,
     }
     shell.answer(answer, lambda: show.rendered(*_words(answer, told.doubts)))
@@ -100,6 +101,8 @@ def _words(made: Mapping[str, Any], doubts: Iterable[str]) -> Iterator[object]:
         yield f"Erased by now, as redactions.json lists: {show.counted(made['redacted'], 'personal text')}"
     if made["signer"] is None:
         yield "Nobody signed what is in it beside the ledger: make it where the signing key is"
+    if not made["charts"]:
+        yield "Its page has no charts: they need an extra that is not installed; run: pip install 'counterfoil[report]'"
     yield from doubts
     if made["missing"]:
         yield show.heading("Evidence that is not in it")

@@ -81,7 +81,8 @@ def charts(book: Book) -> Mapping[str, str]:
 
 def _told(book: Book) -> str:
     last = {name: values[-1] for name, values in figures.still_open(book).values.items()}
-    return "Open on the last day: " + ", ".join(f"{count} {name}" for name, count in last.items()) + "."
+    open_ = ", ".join(f"{count} {name}" for name, count in last.items())
+    return f"Open on the last day: {open_}. The table below has the numbers of each day."
 
 
 def _drawn(

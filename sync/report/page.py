@@ -105,6 +105,8 @@ def _told(book: Book) -> Mapping[str, Any]:
     return {
         "summary": figures.summary(book),
         "durations": figures.to_resolve(book),
+        "still_open": figures.still_open(book),
+        "closed": figures.closed(book),
         "standing": remarks.standing(book),
         "over": remarks.over(book),
         "overdue": remarks.overdue(book),

@@ -1230,6 +1230,20 @@ def texts(pack: Pack) -> dict[bytes, str]:
     return found
 
 
+def is_about(stamp: bytes, note: bytes) -> bool:
+    """Whether a time stamp (RFC 3161) holds the SHA-256 of a note; who made it, and when, is not looked at."""
+    return hashlib.sha256(note).digest() in stamp
+
+
+def check_stamps(pack: Pack) -> None:
+    """Every time stamp is about the checkpoint beside it."""
+    for name in pack.names:
+        if name.endswith(".tsr"):
+            with pack.open(name) as stamp, pack.open(f"{name[:-4]}.note") as note:
+                if not is_about(stamp.read(), note.read()):
+                    raise Wrong(f"{name} is no time stamp of the checkpoint beside it")
+
+
 def check_evidence(pack: Pack, account: Account, say: list[str]) -> None:
     """Every file of evidence is what its name and the ledger say, and what is not here is told of."""
     here = {name.split("/", 1)[1] for name in pack.names if name.startswith("evidence/")}
@@ -1405,7 +1419,8 @@ def confined(manifest: dict[str, Any]) -> str:
 def covered(pack: Pack, signers: list[str]) -> str:
     """What was not compared with the records, and who stands in for it."""
     rest = [name for name in pack.names if not COMPARED.fullmatch(name)]
-    stamps = " (a .tsr: `openssl ts -verify -data X.note -in X.tsr -CAfile FILE`)"
+    asked = "`openssl ts -verify -data X.note -in X.tsr -CAfile FILE`"
+    stamps = f" (a .tsr is about its checkpoint; who stamped that, and when, tells {asked})"
     columns = "".join(f", {', '.join(some)} in {table}.csv" for table, some in WORDS.items())
     words = f"Not compared with the records: {', '.join(rest)}{stamps if any('.tsr' in name for name in rest) else ''}"
     who = f"They are as {signers[0]} signed them" if signers else "Nobody whose key you named vouches for them"
@@ -1431,6 +1446,7 @@ def examine(pack: Pack, keys: list[Key], mine: list[Note], known_epoch: int, say
     if (manifest["ledger"]["records"], manifest["ledger"]["head"]) != (ledger.size, ledger.head):
         raise Wrong("the manifest is about another ledger")
     say.append("It is about {from} to {to}{}.".format(confined(manifest), **manifest["period"]))
+    check_stamps(pack)
     check_evidence(pack, ledger.account, say)
     check_counts(pack, ledger, say)
     check_tables(pack, ledger, say)

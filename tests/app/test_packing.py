@@ -73,6 +73,17 @@ def test_the_same_ledger_gives_the_same_pack_byte_for_byte(auditor: Auditor) -> 
     assert [each.name for each in Path().glob(".*part")] == []
 
 
+def test_a_pack_without_charts_is_told_of_with_what_to_do_about_it(
+    auditor: Auditor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert auditor.gets()["charts"] is True
+    monkeypatch.setattr("sync.app.reporting.find_spec", lambda _: None)
+    answer = auditor.line("audit", "pack", *DAYS, "--out", "plain.zip")
+    assert "Its page has no charts" in answer.out
+    assert "pip install 'counterfoil[report]'" in answer.out
+    assert auditor.gets("again.zip")["charts"] is False
+
+
 def test_a_checkpoint_of_ones_own_vouches_for_a_pack_and_without_one_nothing_does(auditor: Auditor) -> None:
     auditor.gets()
     answer = auditor.anchored()

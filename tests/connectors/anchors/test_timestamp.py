@@ -10,6 +10,7 @@ import pytest
 from connectors.anchors.base import AnchorError
 from connectors.anchors.timestamp import TimeStamps
 from state.checkpoint import Head, SigningKey, signed
+from sync.report import verify
 from tests.connectors.anchors.authority import Authority
 
 KEY = SigningKey.made("acme.example/ledger", bytes(range(32)))
@@ -49,6 +50,8 @@ def test_a_stamp_stands_beside_its_checkpoint_and_openssl_takes_it(folder: Path,
     assert (folder / f"{FILE}.note").read_text() == note(7)[1]
     words = ["openssl", "ts", "-verify", "-data", f"{FILE}.note", "-in", f"{FILE}.tsr", "-CAfile", str(authority.root)]
     assert subprocess.run(words, cwd=folder, check=True, capture_output=True).stdout == b"Verification: OK\n"
+    stamp, checkpoint = (folder / f"{FILE}.tsr").read_bytes(), (folder / f"{FILE}.note").read_bytes()
+    assert (verify.is_about(stamp, checkpoint), verify.is_about(stamp, checkpoint + b" ")) == (True, False)
 
 
 def test_a_checkpoint_is_stamped_once(folder: Path, authority: Authority) -> None:

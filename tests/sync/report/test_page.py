@@ -195,6 +195,21 @@ def test_what_the_chart_counts_and_the_numbers_do_not_is_explained_beneath_it(
     assert "if it is still resolved when the period ends: what was opened again later" in whole
 
 
+def test_what_is_open_and_closed_over_time_stands_there_in_numbers_too(past: Past, told: Callable[[], Book]) -> None:
+    past.programme()
+    past.item(priority=Priority.CRITICAL)
+    ref = past.item()
+    past.later(14)
+    past.resolve(ref)
+    text = drawn(told())
+    days = dict(re.findall(r'<th scope="row">([\d-]{10})</th>\s*((?:<td class="number">\d+</td>)+)', text))
+    rows = {day: [int(each) for each in re.findall(r"\d+", cells)] for day, cells in days.items()}
+    assert len(rows) == 53
+    assert (rows["2026-01-01"], rows["2026-12-31"]) == ([0] * 8, [1, 0, 0, 0, 0, 0, 0, 0])
+    assert [day for day, row in rows.items() if row[1]] == ["2026-01-08", "2026-01-15"]
+    assert [day for day, row in rows.items() if row[4:] == [0, 1, 0, 0]] == ["2026-01-22"]
+
+
 def test_each_item_of_the_period_has_its_story(past: Past, told: Callable[[], Book]) -> None:
     past.programme()
     ref = past.item("Close port 22")

@@ -300,6 +300,16 @@ def test_the_days_in_the_manifest_are_told_and_decide_when_they_end(bench: Bench
     assert "Items: 20 = " in said
 
 
+def test_a_time_stamp_that_is_about_another_checkpoint_is_found(bench: Bench) -> None:
+    first, other = sorted(name for name in bench.files if name.endswith(".note"))[:2]
+    stamp = b"0\x82" + hashlib.sha256(bench.files[first]).digest() + b"\x02\x01"
+    assert bench.judged(listed_anew(bench.files | {first.replace(".note", ".tsr"): stamp}))[0] == 0
+    assert "tells `openssl ts -verify" in bench.say()
+    assert bench.judged(listed_anew(bench.files | {other.replace(".note", ".tsr"): stamp}))[0] == 1
+    assert f"{other[:-5]}.tsr is no time stamp of the checkpoint beside it" in bench.say()
+    assert bench.judged(listed_anew(bench.files | {"checkpoints/more.tsr": stamp}))[0] == 1
+
+
 def test_a_text_that_stands_there_twice_must_be_right_both_times(bench: Bench) -> None:
     first, rest = bench.files["texts.jsonl"].split(b"\n", 1)
     forged = json.dumps(json.loads(first) | {"text": "approved by the CISO"}).encode()
