@@ -42,6 +42,9 @@ _ALL_GONE = select(AUDIT.c.object.label("id"), _KIND).where(or_(*_GONE.values())
 _UNREADABLE = (Damaged, AuditError, ValueError, TypeError, AttributeError, LookupError)
 """What is raised where somebody wrote what the program does not write."""
 
+_SHOWN = frozenset({"item", "ticket", "comment", "acceptance"})
+"""What of an item a ticket shows, or is found by."""
+
 _NO_TEXT = "decode to UTF-8"
 """What a file says of a text that is none."""
 
@@ -67,6 +70,13 @@ class Apart:
         return f"{what} is {self.stands} in the database, and {self.told} in its records"
 
 
+def apart_of(rows: Rows, ask: _Ask, refs: list[str]) -> Iterator[Apart]:
+    """Yield what differs of these items and of what a ticket shows of them, as `apart` does of all there is."""
+    both = _items(rows, ask, {}, refs, is_erased=_is_erased(rows)), told(rows, refs)
+    stands, said = ({thing: has for thing, has in each.items() if thing.kind in _SHOWN} for each in both)
+    yield from _differing(stands, said)
+
+
 def apart(rows: Rows, ask: _Ask) -> Iterator[Apart]:
     """Yield what differs, read page by page but for what is gone. The ledger must be sound.
 
@@ -75,7 +85,7 @@ def apart(rows: Rows, ask: _Ask) -> Iterator[Apart]:
     words of holds and what a date or a priority was at first. Nobody can tell of what was erased since, nor of what was
     first recorded in the form that records had at first.
     """
-    is_erased = bool(rows(select(AUDIT.c.seq).where(AUDIT.c.object == PERSON).limit(1)))
+    is_erased = _is_erased(rows)
     by_control: dict[str, Values] | None = None
     try:
         by_control = _by_control(ask(proofs.of_controls))
@@ -98,6 +108,10 @@ def apart(rows: Rows, ask: _Ask) -> Iterator[Apart]:
     yield from _of_holds(rows, ask, gone.get("hold", []))
     for kind in _KEPT:
         yield from (Apart(str(Thing(kind, id_)), "", "nowhere", "there") for id_ in gone.get(kind, []))
+
+
+def _is_erased(rows: Rows) -> bool:
+    return bool(rows(select(AUDIT.c.seq).where(AUDIT.c.object == PERSON).limit(1)))
 
 
 def _gone(rows: Rows) -> dict[str, list[str]]:

@@ -18,6 +18,7 @@ from state.effects import Feed, Intent
 from state.errors import StateError, UnknownRef
 from state.items import Wanted
 from state.model import ActionItem, Comment, Hold, Link
+from state.series import chunks
 from state.tables import Meta
 from state.ticket import TicketRef
 from state.verifying import Point, Verdict
@@ -183,6 +184,12 @@ class Known:
     def apart(self) -> Iterator[Apart]:
         """Yield what does not stand in the database as the ledger tells, page by page."""
         return agreement.apart(self._rows, self.ask)
+
+    def apart_of(self, refs: Iterable[str]) -> Iterator[Apart]:
+        """Yield what of these items, and of what a ticket shows of them, does not stand as the ledger tells."""
+        for some in chunks(refs):
+            with self.moment() as now:
+                yield from agreement.apart_of(now._rows, now.ask, some)
 
     @contextmanager
     def moment(self) -> Iterator["Known"]:

@@ -1,6 +1,6 @@
 """One run, top to bottom: lease, recover, pull, compare, plan, apply, record."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
@@ -9,6 +9,7 @@ from connectors.errors import Denied, TrackerError
 from mapping.rules import Rules
 from state.acceptance import AcceptancePolicy
 from state.effects import Because, Effects, Feed, Lease, Note
+from state.errors import Tampered
 from state.lease import Holder
 from state.model import ActionItem, Agent
 from state.proof import ResolutionPolicy
@@ -20,7 +21,7 @@ from sync.apply import Apply
 from sync.backing import Backing, backings
 from sync.findings import Findings, Inquiry, told
 from sync.keeping import Keeping
-from sync.plan import Brake, Plan, Safety
+from sync.plan import Brake, Plan, Safety, Step
 from sync.position import advanced
 from sync.recover import Recovery
 from sync.work import AtOnce, Tally, Work, in_turn, leased
@@ -193,6 +194,7 @@ class Engine:
                 yield reading.note(work.trackers[name], self.store.link_count(name), work.because)
 
     def _carry_out(self, work: Work, found: Findings) -> None:
+        self._refuse_unrecorded(found.plan.steps)
         apply = Apply(work)
         apply.fall_due(found.fallen)
         steps = apply.end(found.endings, found.plan.steps)
@@ -200,6 +202,14 @@ class Engine:
             apply.refresh(list(reading.touched.values()), sorted({*reading.lost, *reading.unread}))
             apply.unknown([h for h in found.unknown if h.tracker == reading.feed.tracker], reading.over)
         apply.run(steps)
+
+    def _refuse_unrecorded(self, steps: Iterable[Step]) -> None:
+        """Raise `Tampered` where something that is to be carried to a ticket, or from it, is in no record."""
+        for each in self.store.apart_of(dict.fromkeys(step.item.ref for step in steps)):
+            raise Tampered(
+                f"{each.words}: it was changed past the program, so nothing was carried to or from its ticket; "
+                "put it back as its records tell. `counterfoil audit verify` lists whatever else differs"
+            )
 
     def _again(self, work: Work, found: Findings, force: str | None) -> None:
         """Plan once more for the items whose ticket moved while we wrote; what moves again waits for the next run."""

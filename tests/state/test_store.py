@@ -49,6 +49,7 @@ READING = {
         "log",
         "verify",
         "apart",
+        "apart_of",
         "reading",
         "moment",
         "marker_key",

@@ -10,14 +10,14 @@ from connectors.errors import Ambiguous, Denied, Rejected, Stale, Unavailable
 from connectors.sandbox.memory import MemoryTracker
 from mapping.rules import Route, Rules
 from state.effects import Effects
-from state.errors import LeaseHeld
+from state.errors import LeaseHeld, Tampered
 from state.lease import Holder, this_process
 from state.model import Authority, Field, HoldKind, OperationKind, Priority, Status
 from state.ticket import Category, Created, Draft, Gone, NotCreated, Ticket
 from sync.engine import ExpectationFailed
 from sync.plan import Safety
 from sync.settle import Side, Undecidable, settle
-from tests.databases import statements
+from tests.databases import raw, statements
 
 
 class Killed(BaseException):
@@ -53,6 +53,28 @@ def test_a_new_item_becomes_one_ticket_and_then_nothing_is_written(world: Any) -
     assert world.ticket(item.ref).title == item.title
     assert world.ticket(item.ref).assignee == "mia"
     comes_to_rest(world, 1)
+
+
+PAST = {
+    "a title": ("UPDATE item SET title = 'Leave it open' WHERE ref = ?", "title of AI-000001 is 'Leave it open'"),
+    "a status": ("UPDATE item SET status = 'resolved' WHERE ref = ?", "status of AI-000001 is 'resolved'"),
+    "a comment": ("UPDATE comment SET text = 'Never mind' WHERE item = ?", "text of "),
+    "a ticket": ("DELETE FROM link WHERE item = ?", "the ticket of AI-000001 is nowhere in the database"),
+}
+
+
+@pytest.mark.parametrize("what", PAST)
+def test_what_was_changed_past_the_program_is_not_carried_to_a_ticket(world: Any, what: str) -> None:
+    item = world.add()
+    world.sync()
+    world.clock.sleep(600)
+    world.store.add_comment(item.ref, "olga@acme.example", "Patched.", world.because())
+    statement, words = PAST[what]
+    raw(world.url, (statement, (item.ref,)), "UPDATE item SET dirty = 1")
+    shown, records = world.far.tickets(), world.records()
+    with pytest.raises(Tampered, match=words):
+        world.sync()
+    assert (world.far.tickets(), world.records()) == (shown, records)
 
 
 def test_planning_writes_nothing_not_even_cursors(world: Any) -> None:
