@@ -1,6 +1,7 @@
 """A risk that is to be lived with, from "won't do" to its end, over HTTP on each embedded tracker."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -8,7 +9,7 @@ import pytest
 
 from connectors.sandbox.github_engineer import GithubEngineer
 from connectors.sandbox.jira_engineer import JiraEngineer
-from tests.databases import raw
+from sync.app.shell import AHEAD
 
 RULES = """
 [[people]]
@@ -40,19 +41,14 @@ def filed(login: Callable[[str], None]) -> Filed:
     return file
 
 
-def state_url(installation: Any) -> str:
-    text = (installation.folder / "counterfoil.toml").read_text(encoding="utf-8")
-    return str(text.split('url = "', 1)[1].split('"', 1)[0])
-
-
-def pass_the_end(installation: Any) -> None:
-    """Let the day after the last one come, in so far as that is what two dates say."""
-    gone = (datetime.now(UTC) - timedelta(days=1)).date().isoformat()
-    raw(
-        state_url(installation),
-        ("UPDATE acceptance SET until = ?", [gone]),
-        ("UPDATE item SET accepted_until = ? WHERE accepted_ref IS NOT NULL", [gone]),
-    )
+@contextmanager
+def ahead(days: int) -> Iterator[None]:
+    """Have commands look so many days ahead of the clock."""
+    before = AHEAD.set(timedelta(days=days))
+    try:
+        yield
+    finally:
+        AHEAD.reset(before)
 
 
 def is_closed(installation: Any, key: str) -> bool:
@@ -88,10 +84,10 @@ def test_wont_do_is_asked_for_approved_and_open_again_once_after_its_end(install
     assert "risk-accepted" in installation.engineer.labels(key)
     assert until in str(installation.engineer.body(key))
     assert installation.run("sync")["operations"] == []
-    pass_the_end(installation)
-    assert [each["status"] for each in installation.run("item", "list")] == ["open"]
-    assert installation.run("status")["items"]["accepted_as_risk"]["medium"] == 0
-    lapsed = installation.run("sync")
+    with ahead(days=31):
+        assert [each["status"] for each in installation.run("item", "list")] == ["open"]
+        assert installation.run("status")["items"]["accepted_as_risk"]["medium"] == 0
+        lapsed = installation.run("sync")
     assert (lapsed["updated"], lapsed["commented"]) == (1, 1)
     assert not is_closed(installation, key)
     assert "risk-accepted" not in installation.engineer.labels(key)
