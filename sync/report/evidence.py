@@ -7,10 +7,10 @@ from datetime import date
 
 from state.model import URGENCY, Priority
 from state.proof import UNTRUSTED, Demand, Evidence, EvidenceDraft, EvidenceKind, EvidencePolicy, Review, Verdict, unmet
-from sync.report.forms import OF_EVIDENCE
+from sync.report.forms import ITEM, OF_EVIDENCE
 from sync.report.model import Event, ItemStory, Piece
 
-_ITEM, _ADDED = "AI-", "evidence.added"
+_ADDED = "evidence.added"
 
 
 def pieces(
@@ -41,7 +41,7 @@ def pieces(
 def _told(piece: Piece, event: Event) -> Piece:
     """What is known with one more record; each is there once for everything that the piece supports."""
     if event.action == _ADDED:
-        if event.about.startswith(_ITEM):
+        if ITEM.fullmatch(event.about):
             return replace(piece, items=(*piece.items, event.about))
         return replace(piece, controls=(*piece.controls, event.about))
     if event.about != (*piece.items, *piece.controls)[0]:

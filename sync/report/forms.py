@@ -14,7 +14,8 @@ from state.register import ControlStatus, ScoreKind, Treatment
 
 Check = Callable[[Any], bool]
 
-_ITEM = re.compile(r"AI-[0-9]{6,}")
+ITEM = re.compile(r"AI-[0-9]{6,}")
+"""What items are called; a framework may be called `AI-` and something else."""
 _DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _HASH = re.compile(r"[0-9a-f]{64}")
 _HIGHEST = 5
@@ -36,9 +37,9 @@ class Reader:
         if form is None or not form.before(told["before"]) or not form.after(told["after"]):
             return False
         thing = _thing(action, about, told["after"])
-        if action == "item.created" and (thing in self._begun or not _ITEM.fullmatch(about)):
+        if action == "item.created" and (thing in self._begun or not ITEM.fullmatch(about)):
             return False
-        named = about.startswith("AI-") and not action.startswith(_OF_TICKETS)
+        named = ITEM.fullmatch(about) and not action.startswith(_OF_TICKETS)
         needed = {thing, ("item", about) if named else ()} - {()}
         begins = {thing} if action in _BEGINNINGS else set()
         if not needed - begins <= self._begun:

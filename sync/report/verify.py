@@ -21,7 +21,6 @@ import hmac
 import io
 import json
 import re
-import shutil
 import sys
 import zipfile
 import zlib
@@ -30,12 +29,10 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from datetime import date, datetime, timedelta
 from functools import lru_cache, partial
-from itertools import groupby
+from itertools import groupby, product
 from math import inf
 from pathlib import Path
-from tempfile import TemporaryFile
 from typing import IO, Any, NamedTuple, NoReturn
-from xml.etree import ElementTree
 
 SOUND, ALTERED, UNDECIDED, USAGE = 0, 1, 2, 3
 NEWER = 100  # so many records may be newer than the checkpoint that vouches for the rest
@@ -44,23 +41,51 @@ WORDS = {
     "events": ("what", "source"),
     "evidence": ("what the policy asks for",),
     "acceptances": ("requested_in",),
-    "controls": ("title", "owner"),
+    "risks": ("a statement that is empty",),
+    "controls": ("which a framework has", "title", "owner"),
 }
 """What the tables say in words of their own, or by what is in no record."""
 LONGEST = 16_000  # so many bytes a checkpoint has at most
 TOLERANCE = timedelta(minutes=5)  # so far a clock may go back between two records before that is told
 MANIFEST, SIGNED = "manifest.json", "manifest.sig"
-TABLES = ("items", "events", "evidence", "acceptances", "risks", "controls")
+HEADINGS = {
+    "items": (
+        "item title priority original_priority status owner original_due_date due_date due_date_changes late "
+        "created_at resolved_at reopened controls risks source_kind source_ref external_ref predecessor "
+        "part_of tracker ticket ticket_url ticket_missing evidence acceptances in_period status_at_start "
+        "description_sha256 record"
+    ),
+    "events": (
+        "record at recorded object action field what before after words reason person_kind account name "
+        "system source run tracker_event in_period"
+    ),
+    "evidence": (
+        "evidence version items controls kind shows brought_by captured_at origin remote_id url sha256 size "
+        "stored period_start period_end expires_on counts why_not review reviewed_by reviewed_at "
+        "review_reason link link_seen_at in_period record"
+    ),
+    "acceptances": (
+        "acceptance item state requester requested_at requested_in justification compensating conditions "
+        "likelihood impact until approved_by approved_at approval_channel authority typed_by approval_comment "
+        "decisions approver_asked_for_it active_from ended_at ended_why renewal_of record"
+    ),
+    "risks": (
+        "risk statement owner treatment next_review items before_likelihood before_impact inherent_likelihood "
+        "inherent_impact current_likelihood current_impact target_likelihood target_impact "
+        "current_at_start_likelihood current_at_start_impact scores statement_sha256"
+    ),
+    "controls": (
+        "control framework code title owner status since until days_in_period why exempted_by exempted_why items record"
+    ),
+}
+"""The columns of each table."""
+TABLES = tuple(HEADINGS)
 COUNTED = {"evidence": "versions of evidence"}
-WORKBOOK, LONGEST_CELL, LAST_ROW = "report.xlsx", 32_767, 1_048_576
-COLUMNS = [f"{one}{two}".strip() for one in " A" for two in "ABCDEFGHIJKLMNOPQRSTUVWXYZ"]
-ESCAPED = re.compile("_x([0-9A-Fa-f]{4})_")
-SPREADSHEET = "{http://schemas.openxmlformats.org/spreadsheetml/2006/main}"
 COMPARED = re.compile(
     r"(ledger|texts)\.jsonl|checkpoints/.*\.note|evidence/.*|(evidence|completeness|redactions|manifest)\.json"
-    rf"|({'|'.join(TABLES)})\.csv|{re.escape(WORKBOOK)}|manifest\.sig"
+    rf"|({'|'.join(TABLES)})\.csv|manifest\.sig"
 )
-ALWAYS = ["index.html", *(f"{name}.csv" for name in TABLES), WORKBOOK]
+ALWAYS = ["index.html", "report.xlsx", *(f"{name}.csv" for name in TABLES)]
 
 
 class Wrong(Exception):
@@ -329,21 +354,38 @@ def commitments(value: Any) -> Iterator[str]:
 
 
 WHAT = ("at", "recorded", "object", "action", "field", "before", "after", "reason")
-FURTHER = re.compile("([;\t\r\n][\" ]*)'(?=[=+\\-@＝＋－＠])")
+FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
+FURTHER = re.compile('([;\t\r\n][" ]*)(?=[=+\\-@＝＋－＠])')
+GUARD = re.compile("(?<=[;\t\r\n\" ])'(?=[=+\\-@＝＋－＠])")
 WHO = {"person_kind": "kind", "account": "account", "name": "name", "system": "system"}
 FROM = {"run": "run", "tracker_event": "event"}
 SHOWS = (*WHAT, *WHO, *FROM, "words", "in_period")
 
 
 def cell(value: Any) -> str:
-    """What a cell says, or is to say, but for apostrophes that ward off formulas."""
+    """What a cell is to say, with an apostrophe before what a spreadsheet would take for a formula."""
     text = "" if value is None else value if isinstance(value, str) else SHOWN_AS.encode(value)
-    return FURTHER.sub(r"\1", text.removeprefix("'"))
+    text = FURTHER.sub(r"\1'", text)
+    return f"'{text}" if text.startswith(FORMULA) else text
 
 
-def brief(values: list[Any]) -> bytes:
-    """Eight bytes for what cells say of a record, or a record of itself."""
-    return hashlib.sha256(WRITE.encode([*map(cell, values)]).encode()).digest()[:8]
+def originals(shown: str) -> Iterator[str]:
+    """The texts of which a cell may be: an apostrophe in it may be theirs, or ward off a formula."""
+    guards = [found.start() for found in GUARD.finditer(shown)]
+    guards = ([0] if shown.startswith("'") else []) + guards
+    for left in product((True, False), repeat=len(guards)) if len(guards) < 10 else ((True,) * len(guards),):
+        without = {at for at, gone in zip(guards, left) if gone}
+        text = "".join(each for at, each in enumerate(shown) if at not in without)
+        if cell(text) == shown:
+            yield text
+
+
+SIZE = 16
+
+
+def brief(cells: list[str]) -> bytes:
+    """So many bytes as `SIZE` for what cells say, or are to say."""
+    return hashlib.sha256(WRITE.encode(cells).encode("utf-8", "surrogatepass")).digest()[:SIZE]
 
 
 def digest(text: str) -> str:
@@ -411,12 +453,12 @@ TOLD = (
     *("predecessor", "part_of", "description_sha256", "record", *AT_FIRST),
 )
 """What a table says of an item that is compared with its records, beside its status."""
-UNTOLD = bytes(8)
+UNTOLD = bytes(SIZE)
 """For what a record says in another way than the program."""
 
 
 def as_cell(name: str, value: Any) -> bytes:
-    """Eight bytes for what a table says of an item under a name, by what a record says."""
+    """What a table is to say of an item under a name, by what a record says."""
     if name in CHOICES:
         well = value in CHOICES[name]
     elif name in ("controls", "risks"):
@@ -426,7 +468,7 @@ def as_cell(name: str, value: Any) -> bytes:
         well = type(value) is str and (name == "title" or is_day(value))
     else:
         well = value is None or type(value) is str
-    return brief([value]) if well else UNTOLD
+    return brief([cell(value)]) if well else UNTOLD
 
 
 def is_day(text: str) -> bool:
@@ -506,8 +548,8 @@ class Account:
         name = "description_sha256" if field == "description" else field
         if action == "item.changed" and name in TOLD:
             both_told = [as_cell(name, said(each, "sha256") if field == "description" else each) for each in both]
-            at = TOLD.index(name) * 8
-            item["told"][at : at + 8] = both_told[1] if UNTOLD not in both_told else UNTOLD
+            at = TOLD.index(name) * SIZE
+            item["told"][at : at + SIZE] = both_told[1] if UNTOLD not in both_told else UNTOLD
         ticket = [each is None or says(each, ("tracker", "id"), ("key", "url")) for each in both]
         if where == "item.changed status" and all(each in CHOICES["status"] for each in both):
             item["status"] = after
@@ -553,8 +595,11 @@ class Account:
 # --- What the tables are to show --------------------------------------------------------------------------------------
 
 LAPSED = "its acceptance has lapsed"
+BY_POLICY = {
+    ("no", why) for why in ("the policy asks for none of its kind", "the review that the policy asks for is missing")
+}
 ENDS = {"rejected", "withdrawn", "revoked", "voided", "lapsed", "renewed"}
-ENHANCED = re.compile(r"\((\d+)\)")
+ENHANCED = re.compile(r"\((\w+)\)")
 SCORES, RATES = ("inherent", "current", "target"), ("likelihood", "impact")
 Row = dict[str, Any]
 
@@ -637,10 +682,17 @@ class Item:
         }
 
 
+def number(text: str) -> int:
+    """A number as tables write it."""
+    if not re.fullmatch("0|-?[1-9][0-9]{0,17}", text, re.ASCII):
+        raise Wrong(f"{text} is no number as tables write it")
+    return int(text)
+
+
 def row_of(table: str, row: dict[str, str]) -> Any:
     """What a row of a table is of."""
     if table == "evidence":
-        return row["evidence"], int(row["version"])
+        return row["evidence"], number(row["version"])
     return row[{"items": "item", "acceptances": "acceptance", "risks": "risk", "controls": "control"}[table]]
 
 
@@ -650,7 +702,8 @@ class Rows:
     def __init__(self, days: Days, strange: Iterable[str]) -> None:
         self.days = days
         self.strange = {int(each) for each in strange}
-        self.passed_over: list[str] = []
+        self.passed_over: dict[str, str] = {}
+        self.counts: dict[str, list[Any]] = {}
         self.items: dict[str, Item] = {}
         self.frameworks: dict[str, tuple[str, int]] = {}
         self.controls: dict[str, list[dict[str, Any]]] = {}
@@ -661,13 +714,16 @@ class Rows:
         self._all: dict[str, dict[Any, Any]] = {"items": self.items, "evidence": self.pieces}
         self._all |= {"acceptances": self.acceptances, "risks": self.risks}
         self._touched: set[str] = set()
-        self._naming: dict[str, list[str]] = {}
+        self._naming: dict[tuple[str, str], list[str]] = {}
+        self._newest: dict[str, int] = {}
         self._proof: dict[tuple[str, str], dict[str, None]] = {}
 
     def hear(self, told: dict[str, Any]) -> None:
         """One more record."""
         if told["seq"] in self.strange:
-            self.passed_over.append(f"{told['seq']:,} ({told['action']})")
+            self.passed_over[str(told["seq"])] = f"{told['action']} of {told['object']}"
+        elif told["action"] == "framework.added":
+            self.counts.setdefault(told["object"], []).append(said(told["after"], "controls"))
         if told["seq"] in self.strange or told["at"] >= self.days.end:
             return
         kind, about = told["action"].partition(".")[0], told["object"]
@@ -729,7 +785,7 @@ class Rows:
         if action == "added":
             new = {"told": told, "items": [], "controls": [], "stored": after["stored"], "review": {}, "check": {}}
             one = self.pieces.setdefault(which, new)
-            one["items" if about.startswith("AI-") else "controls"].append(about)
+            one["items" if ITEM.fullmatch(about) else "controls"].append(about)
         elif which in self.pieces and about == (*(one := self.pieces[which])["items"], *one["controls"])[0]:
             if action == "stored":
                 one["stored"] = True
@@ -740,19 +796,32 @@ class Rows:
         """Find out what is named by what, once every record was heard."""
         for ref, item in self.items.items():
             item.lapse(self.days.end)
-            for name in {same_name(each) for field in ("controls", "risks") for each in item.values[field]}:
-                self._naming.setdefault(name, []).append(ref)
-        for (id_, _), one in sorted(self.pieces.items()):
+            for named in {(field, same_name(each)) for field in ("controls", "risks") for each in item.values[field]}:
+                self._naming.setdefault(named, []).append(ref)
+        for (id_, version), one in sorted(self.pieces.items()):
+            self._newest[id_] = version
             for ref in one["items"]:
                 self._proof.setdefault(("evidence", ref), {})[id_] = None
         for id_, one in sorted(self.acceptances.items()):
             self._proof.setdefault(("acceptances", one["asked"]["object"]), {})[id_] = None
 
-    def due(self, table: str) -> set[Any]:
-        """What has rows in a table that is not confined; of controls those of which something was recorded."""
-        if table != "controls":
-            return {*self._all[table]}
-        return {each for each in self.controls if any(each.startswith(f"{one}:") for one in self.frameworks)}
+    def due(self, table: str, shown: set[str] | None, framework: str) -> set[Any]:
+        """What must have rows in a table; of controls those of which something was recorded.
+
+        Where the tables are confined to the items that are `shown`, that is what is theirs, and controls of the
+        framework, if it is one that they are confined to.
+        """
+        if table == "controls":
+            some = [each for each in self.frameworks if framework in ("", each)]
+            return {each for each in self.controls if any(each.startswith(f"{one}:") for one in some)}
+        every = {*self._all[table]}
+        if shown is None or table == "items":
+            return every if shown is None else set()
+        if table == "evidence":
+            return {which for which in every if shown & {*self.pieces[which]["items"]}}
+        if table == "acceptances":
+            return {ref for ref in every if self.acceptances[ref]["asked"]["object"] in shown}
+        return {id_ for id_ in every if shown & {*self._naming.get(("risks", same_name(id_)), ())}}
 
     def of(self, table: str, row: dict[str, str]) -> list[Row]:
         """All rows that are to stand there of what this one is of, compared in the columns that these have."""
@@ -776,7 +845,7 @@ class Rows:
         one = self.pieces[which]
         after, at, review, check = one["told"]["after"], one["told"]["at"], one["review"], one["check"]
         why_not = self._why_not(which, one)
-        policy = not why_not and row["counts"] == "no" and row["why_not"] != ""  # The policy is in no record.
+        policy = not why_not and (row["counts"], row["why_not"]) in BY_POLICY  # The policy is in no record.
         same = ("kind", "shows", "captured_at", "origin", "remote_id", "url", "sha256", "size", "expires_on")
         return {
             **{name: after.get(name) for name in (*same, "period_start", "period_end")},
@@ -798,7 +867,7 @@ class Rows:
     def _why_not(self, which: tuple[str, int], one: dict[str, Any]) -> str:
         """Why a piece of evidence did not count any more on the last day, by what was recorded."""
         review, check, expires = one["review"], one["check"], one["told"]["after"].get("expires_on")
-        if any(id_ == which[0] and version > which[1] for id_, version in self.pieces):
+        if which[1] < self._newest[which[0]]:
             return "replaced by a later version"
         if review.get("verdict") == "rejected":
             return f"rejected: {review.get('reason') or ''}".rstrip(": ")
@@ -845,13 +914,13 @@ class Rows:
         last = {kind: some[-1:] for kind, some in rated.items()}
         last |= {"before": last["inherent"] or rated["current"][:1], "current_at_start": early[-1:]}
         words = ("{at} {kind} {likelihood}x{impact} by {by}: ".format(**e) + (e.get("reason") or "") for e in scores)
-        told = cell(row["statement"])  # Its own text is in no record, only the hash of that.
-        fits = not told or text in map(digest, (told, row["statement"]))
+        # Its own text is in no record, only the hash of that.
+        fits = not row["statement"] or any(digest(each) == text for each in originals(row["statement"]))
         return {
             **{f"{kind}_{what}": some[0][what] if some else "" for kind, some in last.items() for what in RATES},
             **({} if fits else {"statement": None}),
             **{name: values[name] for name in ("owner", "treatment", "next_review")},
-            "items": joined(in_order(self._naming.get(same_name(id_), ()))),
+            "items": joined(in_order(self._naming.get(("risks", same_name(id_)), ()))),
             "scores": "; ".join(words),
             "statement_sha256": text,
         }
@@ -866,7 +935,7 @@ class Rows:
             elif told["action"] == "control.status":
                 spans[-1][2] = since = max(told["at"], spans[-1][1])
                 spans.append([told["after"]["status"], since, "", told["after"]["why"], told["seq"]])
-        naming = (*self._naming.get(same_name(id_), ()), *self._naming.get(same_name(code), ()))
+        naming = [ref for name in (id_, code) for ref in self._naming.get(("controls", same_name(name)), ())]
         for status, since, until, why, seq in [s for s in spans if not s[2] or s[1] < s[2]] or spans[-1:]:
             yield {
                 "framework": framework,
@@ -942,7 +1011,8 @@ class Ledger:
         self.account = account
         self.rows = rows
         self.shown = bytearray()
-        self.due = 0
+        self.due = bytearray()
+        self.about: Counter[str] = Counter()
         self.leaves = bytearray()
         self.size = 0
         self.head = "0" * 64
@@ -991,8 +1061,9 @@ class Ledger:
         """Keep what is compared later; a record that `hides` something stands for personal texts."""
         seq, action, after = self.size + 1, body["action"], body["after"]
         told = in_words(body, self._texts) if hides else body
-        self.shown += brief(self._row(told))
-        self.due += body["at"] < self.account.until
+        self.shown += brief([*map(cell, self._row(told))])
+        self.due.append(body["at"] < self.account.until)
+        self.about[body["object"]] += self.due[-1]
         self.account.hear(told)
         self.rows.hear(told)
         for each in dict.fromkeys(commitments(body)) if hides else ():
@@ -1102,7 +1173,12 @@ def doubts(ledger: Ledger, found: Found, late: list[Checkpoint], known_epoch: in
 # --- The pack ---------------------------------------------------------------------------------------------------------
 
 
-BROKEN = (zipfile.BadZipFile, zlib.error, EOFError, ElementTree.ParseError)
+BROKEN = (zipfile.BadZipFile, zlib.error, EOFError, csv.Error)
+
+
+def single(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """An object in which each name stands once."""
+    return dict(pairs) if len({name for name, _ in pairs}) == len(pairs) else unfit("a name stands there twice")
 
 
 class Pack:
@@ -1136,7 +1212,7 @@ class Pack:
     def json(self, name: str) -> Any:
         """A file as JSON."""
         try:
-            return json.loads(self.text(name))
+            return json.loads(self.text(name), object_pairs_hook=single)
         except (ValueError, RecursionError):
             raise Wrong(f"{name} is not JSON") from None
 
@@ -1222,9 +1298,9 @@ def texts(pack: Pack) -> dict[bytes, str]:
     found = {}
     with pack.open("texts.jsonl") as lines:
         for line in lines:
-            told = json.loads(line)
+            told = json.loads(line, object_pairs_hook=single)
             made = hmac.new(bytes.fromhex(told["salt"]), told["text"].encode(), "sha256")
-            if len(told["salt"]) != 32 or made.hexdigest() != told["hash"]:
+            if len(told) != 3 or len(told["salt"]) != 32 or made.hexdigest() != told["hash"]:
                 raise Wrong(f"the personal text {told['hash']} was changed")
             found[made.digest()] = told["text"]
     return found
@@ -1252,10 +1328,10 @@ def check_evidence(pack: Pack, account: Account, say: list[str]) -> None:
             raise Wrong(f"evidence/{sha256} is not the file that was recorded")
         if sha256 not in account.files:
             raise Wrong(f"evidence/{sha256} is in no record")
-    told = pack.json("evidence.json")
-    if told["files"] != {sha256: list(pieces.values()) for sha256, pieces in account.files.items()}:
+    lacking = pack.json("evidence.json")["missing"]
+    files = {sha256: [*pieces.values()] for sha256, pieces in account.files.items()}
+    if not same(pack.json("evidence.json"), {"files": files, "missing": lacking}) or lacking.keys() - files.keys():
         raise Wrong("evidence.json does not list what the records say")
-    lacking = told["missing"]
     for sha256, seq in account.kept.items():
         if sha256 not in here | set(lacking):
             raise Wrong(f"the file of record {seq:,} is neither here nor said to be missing")
@@ -1278,55 +1354,76 @@ def check_counts(pack: Pack, ledger: Ledger, say: list[str]) -> None:
     sources = Counter(item["source"] for item in account.items.values())
     if (len(account.items), sources) != (told["items"]["count"], told["items"]["by_source"]):
         raise Wrong("completeness.json is not as the ledger has it: the counts")
-    if account.read != {"source.read": told["sources"], "tracker.read": told["trackers"]}:
+    read, passed_over = account.read, ledger.rows.passed_over
+    if not same(read, {"source.read": told["sources"], "tracker.read": told["trackers"]}):
         raise Wrong("completeness.json is not as the ledger has it: what was read of sources and trackers")
-    gone = [(each["hash"], [*dict.fromkeys(each["records"])]) for each in pack.json("redactions.json")]
-    if gone != sorted(ledger.gone.items()):
+    groups: dict[str, Any] = {
+        name: {"count": len(refs), "items": refs, ways[name]: Counter(refs.values())} for name, refs in found.items()
+    }
+    groups |= {"count": len(account.items), "by_source": sources, "left_out": told["items"]["left_out"]}
+    whole = {"sources": read["source.read"], "trackers": read["tracker.read"], "strange": passed_over, "items": groups}
+    if not same(told, whole):
+        raise Wrong("completeness.json says something else than the records, or more")
+    gone = [{"hash": each, "records": seqs} for each, seqs in sorted(ledger.gone.items())]
+    listed = [{**each, "records": [*dict.fromkeys(each["records"])]} for each in pack.json("redactions.json")]
+    if not same(listed, gone):
         raise Wrong("redactions.json does not list the personal texts that are not here")
-    if odd_ones := ledger.rows.passed_over:
-        few = ", ".join(odd_ones[:SHOWN])
+    if passed_over:
         what = "Listed as none of the program's, so that the tables but events.csv pass over them"
-        say.append(f"{what}: {len(odd_ones):,}, records {few}.")
+        say.append(f"{what}: {', '.join(f'{seq} ({passed_over[seq]})' for seq in passed_over)}.")
     counts = [len(refs) for refs in found.values()]
     say.append("Items: {:,} = {:,} linked + {:,} unlinked + {:,} excluded.".format(len(account.items), *counts))
 
 
-def rows(pack: Pack, name: str) -> Iterator[dict[str, str]]:
-    """The rows of a table, however long a cell is."""
+def same(told: Any, meant: Any) -> bool:
+    """Whether two values of JSON are the same, also by their types."""
+    return SHOWN_AS.encode(told) == SHOWN_AS.encode(meant)
+
+
+def rows(pack: Pack, table: str) -> Iterator[dict[str, str]]:
+    """The rows of a table, however long a cell is; raises `Wrong` unless they have the columns that it is to have."""
     csv.field_size_limit(1 << 30)
-    with pack.open(name) as file, io.TextIOWrapper(file, "utf-8-sig", newline="") as text:
-        for row in csv.DictReader(text):
-            yield {str(column): str(cell) for column, cell in row.items()}
+    heading = HEADINGS[table].split()
+    with pack.open(f"{table}.csv") as file, io.TextIOWrapper(file, "utf-8", newline="") as text:
+        lines = csv.reader(text)
+        if next(lines, None) != heading:
+            raise Wrong(f"{table}.csv has other columns than it is to have")
+        for row in lines:
+            if len(row) != len(heading):
+                raise Wrong(f"{table}.csv has a row that is longer or shorter than its heading")
+            yield dict(zip(heading, row))
 
 
 def stands(row: dict[str, str], item: dict[str, Any]) -> bool:
     """Whether a table says of an item what its records do; an acceptance that has lapsed leaves it open."""
     status = row["status"] == item["status"] or (row["status"], item["status"]) == ("open", "accepted_as_risk")
-    told = (bytes(item["told"][at * 8 : at * 8 + 8]) for at in range(len(TOLD)))
+    told = (bytes(item["told"][at * SIZE : (at + 1) * SIZE]) for at in range(len(TOLD)))
     return status and all(each in (UNTOLD, brief([row[name]])) for name, each in zip(TOLD, told))
 
 
-def check_events(pack: Pack, ledger: Ledger) -> set[int]:
-    """Which records the table of events shows, each as it is."""
-    seen: set[int] = set()
-    for row in rows(pack, "events.csv"):
-        number = int(row["record"])
-        told = ledger.shown[number * 8 - 8 : number * 8] if number > 0 else b""
-        if told != brief([row[name] for name in SHOWS]) or number in seen:
-            raise Wrong(f"events.csv does not show {number} as the ledger has it")
-        seen.add(number)
+def check_events(pack: Pack, ledger: Ledger) -> Counter[str]:
+    """Of what the table of events shows how many records, each of them of the days that it is about, as it is."""
+    seen: Counter[str] = Counter()
+    last = 0
+    for row in rows(pack, "events"):
+        this = number(row["record"])
+        told = ledger.shown[this * SIZE - SIZE : this * SIZE] if this > last else b""
+        if told != brief([row[name] for name in SHOWS]) or not ledger.due[this - 1]:
+            raise Wrong(f"events.csv does not show {this} as the ledger has it")
+        seen[row["object"]] += 1
+        last = this
     return seen
 
 
 def check_table(pack: Pack, table: str, ledger: Ledger) -> set[Any]:
     """What one of the other tables has rows of, each of them as the records have it."""
     seen: set[Any] = set()
-    for which, some in groupby(rows(pack, f"{table}.csv"), partial(row_of, table)):
+    for which, some in groupby(rows(pack, table), partial(row_of, table)):
         shown = [*some]
         wanted = ledger.rows.of(table, shown[0])
         well = len(shown) == len(wanted) and which not in seen
         for row, want in zip(shown, wanted):
-            well = well and all(cell(row[name]) == cell(value) for name, value in want.items())
+            well = well and all(row[name] == (str(v) if type(v) is int else cell(v)) for name, v in want.items())
             well = well and (table != "items" or stands(row, ledger.account.items[which]))
         if not well:
             raise Wrong(f"{table}.csv does not show {next(iter(shown[0].values()))} as the ledger has it")
@@ -1335,80 +1432,41 @@ def check_table(pack: Pack, table: str, ledger: Ledger) -> set[Any]:
 
 
 def check_tables(pack: Pack, ledger: Ledger, say: list[str]) -> None:
-    """What the tables show is what the records say, and where nothing was to be left out of them, all of it."""
-    confined, left_out = any(pack.json(MANIFEST)["parameters"].values()), 0
+    """What the tables show is what the records say, and all of it that they are not confined to leave out."""
+    only = pack.json(MANIFEST)["parameters"]
     ledger.rows.close()
-    for table in TABLES:
-        if table == "events":
-            seen, due = len(check_events(pack, ledger)), ledger.due
-        else:
-            here = check_table(pack, table, ledger)
-            seen, due = len(here), len(here | ledger.rows.due(table))
-        if seen < due and not confined:
-            raise Wrong(f"{table}.csv shows {seen:,} {table}, and the ledger has {due:,}")
-        left_out = due - seen if table == "items" else left_out
-        say.append(f"{table}.csv: {seen:,} {COUNTED.get(table, table)}, as the ledger has them.")
-    told = pack.json("completeness.json")["items"].get("left_out", left_out)
-    if told != left_out:
+    items, every = check_table(pack, "items", ledger), len(ledger.account.items)
+    say.append(f"items.csv: {len(items):,} items, as the ledger has them.")
+    shown = items if any(only.values()) else None
+    left_out = every - len(items)
+    if left_out and shown is None:
+        raise Wrong(f"items.csv shows {len(items):,} items, and the ledger has {every:,}")
+    if (told := pack.json("completeness.json")["items"]["left_out"]) != left_out:
         raise Wrong(f"completeness.json says that {told} items are left out, and it is {left_out:,}")
-    if confined:
-        many = len(ledger.account.items)
-        say.append(f"Items left out of the tables, since they are confined: {left_out:,} of {many:,}.")
+    events = check_events(pack, ledger)
+    if lacking := [
+        each for each in (ledger.about if shown is None else shown) if events[cell(each)] != ledger.about[each]
+    ]:
+        raise Wrong(f"events.csv does not show all records about {', '.join(sorted(lacking)[:SHOWN])}")
+    say.append(f"events.csv: {sum(events.values()):,} events, as the ledger has them.")
+    for table in ("evidence", "acceptances", "risks", "controls"):
+        here = check_table(pack, table, ledger)
+        if missed := ledger.rows.due(table, shown, only["framework"]) - here:
+            raise Wrong(f"{table}.csv does not show {', '.join(sorted(map(str, missed))[:SHOWN])}")
+        say.append(f"{table}.csv: {len(here):,} {COUNTED.get(table, table)}, as the ledger has them.")
+        if table == "controls":
+            check_frameworks(ledger.rows, here, only["framework"])
+    if shown is not None:
+        say.append(f"Items left out of the tables, since they are confined: {left_out:,} of {every:,}.")
 
 
-def cells(sheet: IO[bytes]) -> Iterator[dict[str, str]]:
-    """The texts and numbers in each row of a sheet, by the letters of their columns."""
-    whole: Any = None
-    for event, element in ElementTree.iterparse(sheet, ("start", "end")):  # noqa: S314 - expat limits entities itself
-        if (event, element.tag) == ("start", f"{SPREADSHEET}sheetData"):
-            whole = element
-        elif (event, element.tag) == ("end", f"{SPREADSHEET}row"):
-            if any(
-                each.get("t") not in (None, "inlineStr") or each.find(f"{SPREADSHEET}f") is not None for each in element
-            ):
-                raise Wrong(f"{WORKBOOK} has cells that are neither texts nor numbers")
-            yield {str(each.get("r")).rstrip("0123456789"): "".join(each.itertext()) for each in element}
-            whole.clear()
-
-
-def check_workbook(pack: Pack, say: list[str]) -> None:
-    """Each sheet of the workbook shows what the table of its name does; what stands above the heading may be words."""
-    with TemporaryFile() as copy, pack.open(WORKBOOK) as file:
-        shutil.copyfileobj(file, copy)
-        with zipfile.ZipFile(copy) as book:
-            there = re.findall('<sheet name="([^"]*)"', book.read("xl/workbook.xml").decode())
-            if there != [*TABLES]:
-                raise Wrong(f"{WORKBOOK} has other sheets than there are tables")
-            for number, table in enumerate(TABLES, 1):
-                with book.open(f"xl/worksheets/sheet{number}.xml") as sheet:
-                    check_sheet(pack, table, cells(sheet))
-    say.append(f"{WORKBOOK} shows what the tables do.")
-
-
-def check_sheet(pack: Pack, table: str, sheet: Iterator[dict[str, str]]) -> None:
-    """A sheet shows the rows of a table, as many as it can hold."""
-    csv.field_size_limit(1 << 30)
-    with pack.open(f"{table}.csv") as file, io.TextIOWrapper(file, "utf-8-sig", newline="") as text:
-        for number, row in enumerate(csv.reader(text)):
-            shown = next(sheet, {})
-            if not number and [*shown.values()] != row:
-                shown = next(sheet, {})
-            if number == LAST_ROW - 2 and [*shown] == ["A"]:
-                return
-            if not alike(row, shown):
-                raise Wrong(f"{WORKBOOK} does not show row {number + 1:,} of {table}.csv as it is there")
-    if next(sheet, None) is not None:
-        raise Wrong(f"{WORKBOOK} shows more rows than {table}.csv")
-
-
-def alike(row: list[str], shown: dict[str, str]) -> bool:
-    """Whether the row of a sheet shows that of a table, but for what is too long for a cell."""
-    wanted = {COLUMNS[at]: cell(text) for at, text in enumerate(row) if text}
-    found = {name: cell(ESCAPED.sub(lambda each: chr(int(each[1], 16)), text)) for name, text in shown.items()}
-    return wanted.keys() == found.keys() and all(
-        found[name] == text or (len(text) >= LONGEST_CELL - 2 and text.startswith(found[name][:-1]))
-        for name, text in wanted.items()
-    )
+def check_frameworks(known: Rows, controls: set[str], only: str) -> None:
+    """As many controls of each framework are shown as were recorded of it; a later file of it may have brought more."""
+    for name in known.frameworks:
+        count = sum(each.startswith(f"{name}:") for each in controls)
+        first, *later = known.counts[name]
+        if only in ("", name) and type(first) is int and (count < first if later else count != first):
+            raise Wrong(f"controls.csv shows {count:,} controls of {name}, and the ledger has {first:,}")
 
 
 def confined(manifest: dict[str, Any]) -> str:
@@ -1431,6 +1489,8 @@ def examine(pack: Pack, keys: list[Key], mine: list[Note], known_epoch: int, say
     """The exit code and the verdict."""
     manifest = pack.json(MANIFEST)
     days, strange = Days.of(manifest["period"]), pack.json("completeness.json").get("strange", {})
+    if not all(isinstance(each, str) and re.fullmatch("[1-9][0-9]{0,17}", each) for each in strange):
+        raise Wrong("completeness.json lists records that have no number")
     ledger = Ledger(texts(pack), Account(days), Rows(days, strange))
     with pack.open("ledger.jsonl") as lines:
         ledger.read(lines)
@@ -1443,14 +1503,16 @@ def examine(pack: Pack, keys: list[Key], mine: list[Note], known_epoch: int, say
     found = compare(ledger, own, given, late)
     say += [given_up(fork) for fork in found.forks]
     say += [f"The ledger went on since, to {each.size:,} records at least ({each.place})." for each in found.since[-1:]]
-    if (manifest["ledger"]["records"], manifest["ledger"]["head"]) != (ledger.size, ledger.head):
+    root = Tree(ledger.leaves).root(ledger.size).hex()
+    if not same(manifest["ledger"], {"records": ledger.size, "head": ledger.head, "root": root}):
         raise Wrong("the manifest is about another ledger")
+    if not same(manifest["period"], {"from": days.begin[:10], "to": days.last, "since": days.begin, "until": days.end}):
+        raise Wrong("the manifest is about other days than it says")
     say.append("It is about {from} to {to}{}.".format(confined(manifest), **manifest["period"]))
     check_stamps(pack)
     check_evidence(pack, ledger.account, say)
     check_counts(pack, ledger, say)
     check_tables(pack, ledger, say)
-    check_workbook(pack, say)
     if ledger.backdated:
         which = ", ".join(f"{seq:,}" for seq in ledger.backdated[:SHOWN])
         say.append(f"The clock went back by more than 5 minutes before {len(ledger.backdated):,} records: {which}.")
@@ -1461,14 +1523,17 @@ def examine(pack: Pack, keys: list[Key], mine: list[Note], known_epoch: int, say
         by = Counter(ledger.erased[each] for each in ledger.gone)
         say += [f"Record {seq:,} erased {count:,} of them." for seq, count in sorted(by.items())]
     why = [*doubts(ledger, found, late, known_epoch)] if found.anchored else [why_not(own, given)]
-    return judged(ledger.size, found.anchored, signers, "; ".join(why))
+    return judged(ledger.size, found.anchored, signers, "; ".join(why), len(ledger.rows.passed_over))
 
 
-def judged(size: int, anchored: int, signers: list[str], why: str) -> tuple[int, str]:
+def judged(size: int, anchored: int, signers: list[str], why: str, passed_over: int) -> tuple[int, str]:
     """The exit code and the verdict on a ledger of so many records, and on a pack with these signers."""
     vouched_for = f"{size:,} records, {anchored:,} of them vouched for by a checkpoint of yours"
     if why:
         return UNDECIDED, f"CONSISTENT, NOT ANCHORED: {size:,} records; {why}."
+    if passed_over:
+        what = f"the tables pass over {passed_over:,} records, which the pack lists as none of the program's"
+        return UNDECIDED, f"SOUND LEDGER, DOUBTFUL TABLES: {vouched_for}; {what}."
     if not signers:
         return UNDECIDED, f"SOUND LEDGER, UNSIGNED PACK: {vouched_for}; nobody whose key you named signed the rest."
     return SOUND, f"SOUND: {vouched_for}{f'; newer: {size - anchored:,}' if size > anchored else ''}."
@@ -1524,7 +1589,7 @@ def main(arguments: list[str] | None = None) -> int:
         code, verdict = examine(pack, keys, mine, asked.epoch, say)
     except Wrong as wrong:
         code, verdict = ALTERED, f"ALTERED: {wrong}."
-    except (ValueError, LookupError, TypeError, AttributeError, OSError, RuntimeError, *BROKEN) as error:
+    except (ValueError, LookupError, TypeError, AttributeError, OSError, RuntimeError, OverflowError, *BROKEN) as error:
         code, verdict = ALTERED, f"ALTERED: something in the pack is not of its form ({type(error).__name__}: {error})."
     with suppress(BrokenPipeError):  # Who reads along may have read enough.
         for line in (verdict, *say):

@@ -59,10 +59,16 @@ def _fill(sheet: Any, table: Sheet, bold: Any) -> None:
             if isinstance(cell, int):
                 sheet.write_number(number, column, cell)
             elif cell:
-                sheet.write_string(number, column, _cut(cell), bold if number == top else None)
+                sheet.write_string(number, column, _safe(cell), bold if number == top else None)
         last = number
     sheet.autofilter(top, 0, last, len(table.heading) - 1)
 
 
-def _cut(text: str) -> str:
-    return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 1]}…"
+def _safe(text: str) -> str:
+    """A text as it goes into a cell, cut where that is full.
+
+    What begins and ends as the library's own mark-up of rich texts is written by it as it stands, so that whoever wrote
+    such a text would write cells of the workbook: an apostrophe stands before it.
+    """
+    cut = text if len(text) <= _LONGEST else f"{text[: _LONGEST - 1]}…"
+    return f"'{cut[: _LONGEST - 1]}" if cut.startswith("<r>") else cut

@@ -10,6 +10,7 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 from zipfile import ZIP_DEFLATED, ZipFile
@@ -59,7 +60,8 @@ def listed_anew(files: Files) -> Files:
     manifest = json.loads(files["manifest.json"])
     lines = files["ledger.jsonl"].splitlines()
     head = hashlib.sha256(b"\0" + lines[-1]).hexdigest() if lines else "0" * 64
-    manifest["ledger"] |= {"records": len(lines), "head": head}
+    root = verify.Tree(bytearray(b"".join(hashlib.sha256(b"\0" + line).digest() for line in lines))).root(len(lines))
+    manifest["ledger"] |= {"records": len(lines), "head": head, "root": root.hex()}
     manifest["files"] = {
         name: {"sha256": hashlib.sha256(content).hexdigest(), "size": len(content)}
         for name, content in files.items()
@@ -245,7 +247,7 @@ def test_of_a_pack_that_nobody_signed_or_whose_signature_is_another_s_nothing_bu
     more = bench.files | {"index.html": b"<h1>All is well</h1>"}
     signed = listed_anew(more)
     assert bench.judged(signed)[0] == 0
-    assert "Not compared with the records: index.html, verify.py, what, source in events.csv" in (said := bench.say())
+    assert "Not compared with the records: index.html, report.xlsx, verify.py, what, source" in (said := bench.say())
     assert f"They are as {KEY.name} signed them." in said
     assert bench.judged(without(bundle.SIGNED)(signed))[0] == 2
     assert bench.say().startswith("SOUND LEDGER, UNSIGNED PACK: 60 records, 60 of them vouched for")
@@ -282,7 +284,7 @@ TOLD: dict[str, tuple[Callable[[Files], Files], str]] = {
     "a tracker read": (retold("completeness.json", lambda told: told["trackers"].update(eng=[{}])), "what was read of"),
     "a text as erased": (retold("redactions.json", lambda _: [{"hash": "0" * 64, "records": [1]}]), "redactions.json"),
     "another file": (retold("evidence.json", lambda told: told["files"].update(a=[])), "evidence.json does not list"),
-    "other days": (retold("manifest.json", lambda told: told["period"].update(to="2020-01-01")), "unlinked items"),
+    "other days": (retold("manifest.json", lambda told: told["period"].update(to="2020-01-01")), "about other days"),
 }
 
 
@@ -295,9 +297,11 @@ def test_what_the_maker_of_a_pack_tells_and_signs_is_what_the_records_say(bench:
 
 def test_the_days_in_the_manifest_are_told_and_decide_when_they_end(bench: Bench) -> None:
     moved = retold("manifest.json", lambda told: told["period"].update(until="2020-01-01T00:00:00.000000Z"))
-    assert bench.judged(listed_anew(moved(bench.files)))[0] == 0
+    assert bench.judged(listed_anew(bench.files))[0] == 0
     assert "It is about 2026-01-01 to 2026-12-31." in (said := bench.say())
     assert "Items: 20 = " in said
+    assert bench.judged(listed_anew(moved(bench.files)))[0] == 1
+    assert "the manifest is about other days than it says" in bench.say()
 
 
 def test_a_time_stamp_that_is_about_another_checkpoint_is_found(bench: Bench) -> None:
@@ -308,6 +312,43 @@ def test_a_time_stamp_that_is_about_another_checkpoint_is_found(bench: Bench) ->
     assert bench.judged(listed_anew(bench.files | {other.replace(".note", ".tsr"): stamp}))[0] == 1
     assert f"{other[:-5]}.tsr is no time stamp of the checkpoint beside it" in bench.say()
     assert bench.judged(listed_anew(bench.files | {"checkpoints/more.tsr": stamp}))[0] == 1
+
+
+def _listed(odd: dict[str, str], told: Any) -> None:
+    told["strange"].update(odd)
+
+
+def test_a_pack_that_lists_a_record_as_none_of_the_program_s_is_not_called_sound_and_names_it(bench: Bench) -> None:
+    """Whoever makes a pack could else hide what one of them says from its tables."""
+    title = json.loads(bench.files["ledger.jsonl"].splitlines()[1])
+    assert title["action"] == "item.changed"
+    hidden = retold("completeness.json", lambda told: told["strange"].update({"3": "ticket.changed of AI-000001"}))
+    assert bench.judged(listed_anew(hidden(bench.files)))[0] == 2
+    said = bench.say()
+    assert said.startswith("SOUND LEDGER, DOUBTFUL TABLES: 60 records, 60 of them vouched for")
+    assert "pass over them: 3 (ticket.changed of AI-000001)." in said
+    for odd in ({"3": "nothing to see"}, {"999": "all approved"}, {"x": ""}, {"1": "item.created of AI-000001"}):
+        altered = retold("completeness.json", partial(_listed, odd))
+        assert bench.judged(listed_anew(altered(bench.files)))[0] == 1
+
+
+TWICE = {
+    "completeness.json": (b'"items": {', b'"items": {"count": 0}, "items": {'),
+    "manifest.json": (b'"period": {', b'"period": {"from": "2020-01-01"}, "period": {'),
+    "texts.jsonl": (b'"text": ', b'"text": "approved", "text": '),
+}
+
+
+@pytest.mark.parametrize("name", TWICE)
+def test_a_name_that_stands_twice_in_an_object_so_that_readers_see_one_or_the_other_is_found(
+    bench: Bench, name: str
+) -> None:
+    old, new = TWICE[name]
+    files = listed_anew(bench.files)
+    assert bench.judged(change(name, old, new)(files))[0] == 1
+    more = retold("completeness.json", lambda told: told.update(approved="all of it"))
+    assert bench.judged(listed_anew(more(bench.files)))[0] == 1
+    assert "completeness.json says something else than the records, or more" in bench.say()
 
 
 def test_a_text_that_stands_there_twice_must_be_right_both_times(bench: Bench) -> None:
