@@ -536,7 +536,7 @@ class Account:
                     one = {"status": after["status"], "source": after["source_kind"], "told": bytearray(told)}
                     self.items[about] = one | none
         elif action in self.read and self.since <= at < self.until:
-            if isinstance(after, dict) and (about in self.begun or not about.startswith("AI-")):
+            if isinstance(after, dict) and (about in self.begun or not ITEM.fullmatch(about)):
                 self.read[action].setdefault(about, []).append({"record": body["seq"], "at": at, **after})
         elif about in self.items and at < self.until:
             self._change(self.items[about], action, body["field"], body["before"], after)
@@ -693,7 +693,9 @@ def row_of(table: str, row: dict[str, str]) -> Any:
     """What a row of a table is of."""
     if table == "evidence":
         return row["evidence"], number(row["version"])
-    return row[{"items": "item", "acceptances": "acceptance", "risks": "risk", "controls": "control"}[table]]
+    if table == "controls":
+        return row["framework"], row["code"]
+    return row[{"items": "item", "acceptances": "acceptance", "risks": "risk"}[table]]
 
 
 class Rows:
@@ -812,8 +814,7 @@ class Rows:
         framework, if it is one that they are confined to.
         """
         if table == "controls":
-            some = [each for each in self.frameworks if framework in ("", each)]
-            return {each for each in self.controls if any(each.startswith(f"{one}:") for one in some)}
+            return {each for id_ in self.controls for each in self._parts(id_, framework)}
         every = {*self._all[table]}
         if shown is None or table == "items":
             return every if shown is None else set()
@@ -827,8 +828,7 @@ class Rows:
         """All rows that are to stand there of what this one is of, compared in the columns that these have."""
         which = row_of(table, row)
         if table == "controls":
-            known = which == f"{row['framework']}:{row['code']}" and row["framework"] in self.frameworks
-            return [*self._of_control(which, row["framework"], row["code"])] if known else []
+            return [*self._of_control(*which)] if which[0] in self.frameworks else []
         made: dict[str, Callable[[Any, dict[str, str]], Row]] = {
             "items": self._of_item,
             "evidence": self._of_piece,
@@ -925,7 +925,13 @@ class Rows:
             "statement_sha256": text,
         }
 
-    def _of_control(self, id_: str, framework: str, code: str) -> Iterator[Row]:
+    def _parts(self, id_: str, framework: str) -> list[tuple[str, str]]:
+        """The framework and the code of a control, unless it is none of that framework or may be of another too."""
+        some = [each for each in self.frameworks if id_.startswith(f"{each}:")]
+        return [(some[0], id_[len(some[0]) + 1 :])] if len(some) == 1 and framework in ("", some[0]) else []
+
+    def _of_control(self, framework: str, code: str) -> Iterator[Row]:
+        id_ = f"{framework}:{code}"
         since, seq = self.frameworks[framework]
         spans: list[list[Any]] = [["not_started", since, "", "no evidence", seq]]
         exempted = None
@@ -938,8 +944,7 @@ class Rows:
         naming = [ref for name in (id_, code) for ref in self._naming.get(("controls", same_name(name)), ())]
         for status, since, until, why, seq in [s for s in spans if not s[2] or s[1] < s[2]] or spans[-1:]:
             yield {
-                "framework": framework,
-                "code": code,
+                "control": id_,
                 "status": status,
                 "since": since,
                 "until": until,
@@ -1460,10 +1465,10 @@ def check_tables(pack: Pack, ledger: Ledger, say: list[str]) -> None:
         say.append(f"Items left out of the tables, since they are confined: {left_out:,} of {every:,}.")
 
 
-def check_frameworks(known: Rows, controls: set[str], only: str) -> None:
+def check_frameworks(known: Rows, controls: set[tuple[str, str]], only: str) -> None:
     """As many controls of each framework are shown as were recorded of it; a later file of it may have brought more."""
     for name in known.frameworks:
-        count = sum(each.startswith(f"{name}:") for each in controls)
+        count = sum(framework == name for framework, _ in controls)
         first, *later = known.counts[name]
         if only in ("", name) and type(first) is int and (count < first if later else count != first):
             raise Wrong(f"controls.csv shows {count:,} controls of {name}, and the ledger has {first:,}")

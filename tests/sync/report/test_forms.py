@@ -265,3 +265,12 @@ def test_what_became_of_a_request_says_nothing_where_the_request_is_not_there() 
     told = {"at": "2026-01-01T", "recorded": "2026-01-01T", "object": "AI-000001", "field": "", "before": None}
     said = {"ref": "RA-0001", "verdict": "approve", "by": "x"}
     assert not reader.takes(told | {"action": "acceptance.decided", "after": said})
+
+
+def test_a_framework_that_is_called_as_items_begin_is_none_of_them() -> None:
+    reader = Reader()
+    told = {"at": "2026-01-01T", "recorded": "2026-01-01T", "field": "", "before": None}
+    assert reader.takes(told | {"action": "framework.added", "object": "AI-RMF", "after": {"controls": 1}})
+    said = {"status": "failing", "why": "a test"}
+    assert reader.takes(told | {"action": "control.status", "object": "AI-RMF:GOV-1", "after": said})
+    assert not reader.takes(told | {"action": "control.status", "object": "AI-000001", "after": said})
