@@ -72,9 +72,8 @@ class Apart:
 
 def apart_of(rows: Rows, ask: _Ask, refs: list[str]) -> Iterator[Apart]:
     """Yield what differs of these items and of what a ticket shows of them, as `apart` does of all there is."""
-    both = _items(rows, ask, {}, refs, is_erased=_is_erased(rows)), told(rows, refs)
-    stands, said = ({thing: has for thing, has in each.items() if thing.kind in _SHOWN} for each in both)
-    yield from _differing(stands, said)
+    said = {thing: values for thing, values in told(rows, refs).items() if thing.kind in _SHOWN}
+    yield from _differing(_shown(rows, ask, refs, is_erased=_is_erased(rows)), said)
 
 
 def apart(rows: Rows, ask: _Ask) -> Iterator[Apart]:
@@ -155,21 +154,27 @@ def _of(rows: Rows, kind: str, standing: Callable[[list[str]], Values], ids: lis
     yield from _differing(stands, said)
 
 
-def _items(rows: Rows, ask: _Ask, by_control: Mapping[str, Values], refs: list[str], *, is_erased: bool) -> Values:
+def _shown(rows: Rows, ask: _Ask, refs: list[str], *, is_erased: bool) -> Values:
+    """The items themselves, and what of them a ticket shows."""
     items = map(item_of, rows(select(ITEM).where(ITEM.c.ref.in_(refs))))
     stands: Values = {Thing("item", item.ref): provable(item, _NAMES) for item in items}
     for ref, some in ask(acceptances.of_items, refs).items():
         for each in some:
             decisions = [acceptances.decided(decision) for decision in each.decisions]
             stands[Thing("acceptance", ref, each.ref)] = acceptances.provable(each) | {"decisions": decisions}
-    for ref in refs:
-        stands |= by_control.get(ref, {})  # A control may be called like an item.
-    for ref, evidence in ask(proofs.of_items, refs).items():
-        stands |= {Thing("evidence", ref, piece(each.ref, each.version)): _proof(each) for each in evidence}
     for ref, link in ask(links.of_items, refs).items():
         stands[Thing("ticket", ref)] = _ticket(link)
     for ref, said in ask(comments.of_items, refs).items():
         stands |= {Thing("comment", ref, each.id): _comment(each, is_erased=is_erased) for each in said}
+    return stands
+
+
+def _items(rows: Rows, ask: _Ask, by_control: Mapping[str, Values], refs: list[str], *, is_erased: bool) -> Values:
+    stands = _shown(rows, ask, refs, is_erased=is_erased)
+    for ref in refs:
+        stands |= by_control.get(ref, {})  # A control may be called like an item.
+    for ref, evidence in ask(proofs.of_items, refs).items():
+        stands |= {Thing("evidence", ref, piece(each.ref, each.version)): _proof(each) for each in evidence}
     stands |= _holds(ask, refs)
     for ref, changes in ask(due_dates.of_items, refs).items():
         stands[Thing("due", ref)] = {"requests": [_request(each) for each in changes]}

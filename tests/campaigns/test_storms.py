@@ -5,7 +5,7 @@ import pytest
 from tests.campaigns.storms import KINDS, ROWS, row_of, storm
 from tests.histories.line import AFTER, BEFORE
 
-SIZE = 12
+SIZE = 10
 PARTS = 4
 
 

@@ -48,7 +48,7 @@ class Office:
     def notary(self, *keys: SigningKey) -> Notary:
         return Notary(self.store, keys or (KEY,), [Directory("share", self.folder), *self.anchors], self.clock)  # type: ignore[list-item]
 
-    def write(self, count: int, what: str = "ticket.written") -> None:
+    def write(self, count: int, what: str = "ticket.changed") -> None:
         notes = [Note(what, "eng:1", BECAUSE, after=number) for number in range(count)]
         self.store.commit(None, Effects(notes=notes))
 

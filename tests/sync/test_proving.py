@@ -144,7 +144,7 @@ def test_the_run_that_hands_over_signs_what_it_records_with_both_keys(desk: Desk
 def test_after_a_restore_that_somebody_wrote_to_before_it_was_seen_the_ledger_goes_on(desk: Desk) -> None:
     signed(desk, 5, 1, 1)
     desk.put_back(5)
-    desk.write(3, "ticket.changed")
+    desk.write(3, "ticket.edited")
     desk.fork("the disk broke")
     found = desk.judged(epoch=2)
     assert (found.conclusion, found.anchored) == (Conclusion.ANCHORED, 9)
