@@ -205,7 +205,7 @@ class Engine:
 
     def _refuse_unrecorded(self, steps: Iterable[Step]) -> None:
         """Raise `Tampered` where something that is to be carried to a ticket, or from it, is in no record."""
-        for each in self.store.apart_of(dict.fromkeys(step.item.ref for step in steps)):
+        for each in self.store.apart_of(dict.fromkeys(step.item.ref for step in steps if step.operations)):
             raise Tampered(
                 f"{each.words}: it was changed past the program, so nothing was carried to or from its ticket; "
                 "put it back as its records tell. `counterfoil audit verify` lists whatever else differs"

@@ -4,7 +4,7 @@ import pytest
 
 from tests.campaigns.schedules import ROWS, row_of, schedule, story_of
 
-SIZE = 50
+SIZE = 40
 PARTS = 8
 
 

@@ -32,7 +32,7 @@ def examples(many: int) -> settings:
 
 
 def test_whatever_happens_it_comes_to_rest() -> None:
-    run_state_machine_as_test(Histories, settings=examples(24))
+    run_state_machine_as_test(Histories, settings=examples(18))
 
 
 @pytest.mark.postgresql
