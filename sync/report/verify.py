@@ -28,7 +28,7 @@ from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from datetime import date, datetime, timedelta
-from functools import lru_cache, partial
+from functools import cached_property, lru_cache, partial
 from itertools import groupby, product
 from math import inf
 from pathlib import Path
@@ -1049,6 +1049,11 @@ class Ledger:
         if lost:
             self.bad = f"record {min(lost):,} stands for a personal text that is not here, and no record erased it"
 
+    @cached_property
+    def tree(self) -> Tree:
+        """The tree over the records, once all were read."""
+        return Tree(self.leaves)
+
     def wait(self, anchored: int) -> bool:
         """Whether the first record after so many waited for a checkpoint while others were recorded a day later."""
         newer = self.size - anchored
@@ -1133,7 +1138,7 @@ def compare(ledger: Ledger, mine: list[Checkpoint], theirs: list[Checkpoint], la
 
     What a key signed after it was handed over is `late`, and vouches for nothing.
     """
-    tree = Tree(ledger.leaves)
+    tree = ledger.tree
     roots = {size: tree.root(size) for size in {c.size for c in (*mine, *theirs, *late)} if size <= ledger.size}
     trusted, given = ([c for c in some if roots.get(c.size) == c.root] for some in (mine, theirs))
     forks, agreed = vouched(ledger, trusted, given), 0
@@ -1158,7 +1163,7 @@ def compare(ledger: Ledger, mine: list[Checkpoint], theirs: list[Checkpoint], la
 
 def doubts(ledger: Ledger, found: Found, late: list[Checkpoint], known_epoch: int) -> Iterator[str]:
     """Why a ledger of which a checkpoint of one's own vouches for something is not vouched for as a whole."""
-    tree = Tree(ledger.leaves)
+    tree = ledger.tree
     newer = ledger.size - found.anchored
     if newer > NEWER:
         yield f"your newest checkpoint vouches for {found.anchored:,} of them only; get a newer one"
@@ -1333,9 +1338,10 @@ def check_evidence(pack: Pack, account: Account, say: list[str]) -> None:
             raise Wrong(f"evidence/{sha256} is not the file that was recorded")
         if sha256 not in account.files:
             raise Wrong(f"evidence/{sha256} is in no record")
-    lacking = pack.json("evidence.json")["missing"]
+    told = pack.json("evidence.json")
+    lacking = told["missing"]
     files = {sha256: [*pieces.values()] for sha256, pieces in account.files.items()}
-    if not same(pack.json("evidence.json"), {"files": files, "missing": lacking}) or lacking.keys() - files.keys():
+    if not same(told, {"files": files, "missing": lacking}) or lacking.keys() - files.keys():
         raise Wrong("evidence.json does not list what the records say")
     for sha256, seq in account.kept.items():
         if sha256 not in here | set(lacking):
@@ -1350,11 +1356,14 @@ def check_counts(pack: Pack, ledger: Ledger, say: list[str]) -> None:
     """What the pack counts and lists is what comes of the records."""
     told, found, account = pack.json("completeness.json"), ledger.account.sorted_out(), ledger.account
     ways = {"linked": "by_tracker", "unlinked": "by_reason", "excluded": "by_reason"}
-    for name, refs in found.items():
+    groups: dict[str, Any] = {
+        name: {"count": len(refs), "items": refs, ways[name]: Counter(refs.values())} for name, refs in found.items()
+    }
+    for name, group in groups.items():
         each = told["items"][name]
-        if odd := sorted(dict(each["items"].items() ^ refs.items()))[:SHOWN]:
+        if odd := sorted(dict(each["items"].items() ^ group["items"].items()))[:SHOWN]:
             raise Wrong(f"completeness.json is not as the ledger has it: {name} items, {', '.join(odd)}")
-        if (each["count"], each[ways[name]]) != (len(refs), Counter(refs.values())):
+        if not same(each, group):
             raise Wrong(f"completeness.json is not as the ledger has it: the counts of {name} items")
     sources = Counter(item["source"] for item in account.items.values())
     if (len(account.items), sources) != (told["items"]["count"], told["items"]["by_source"]):
@@ -1362,9 +1371,6 @@ def check_counts(pack: Pack, ledger: Ledger, say: list[str]) -> None:
     read, passed_over = account.read, ledger.rows.passed_over
     if not same(read, {"source.read": told["sources"], "tracker.read": told["trackers"]}):
         raise Wrong("completeness.json is not as the ledger has it: what was read of sources and trackers")
-    groups: dict[str, Any] = {
-        name: {"count": len(refs), "items": refs, ways[name]: Counter(refs.values())} for name, refs in found.items()
-    }
     groups |= {"count": len(account.items), "by_source": sources, "left_out": told["items"]["left_out"]}
     whole = {"sources": read["source.read"], "trackers": read["tracker.read"], "strange": passed_over, "items": groups}
     if not same(told, whole):
@@ -1508,7 +1514,7 @@ def examine(pack: Pack, keys: list[Key], mine: list[Note], known_epoch: int, say
     found = compare(ledger, own, given, late)
     say += [given_up(fork) for fork in found.forks]
     say += [f"The ledger went on since, to {each.size:,} records at least ({each.place})." for each in found.since[-1:]]
-    root = Tree(ledger.leaves).root(ledger.size).hex()
+    root = ledger.tree.root(ledger.size).hex()
     if not same(manifest["ledger"], {"records": ledger.size, "head": ledger.head, "root": root}):
         raise Wrong("the manifest is about another ledger")
     if not same(manifest["period"], {"from": days.begin[:10], "to": days.last, "since": days.begin, "until": days.end}):

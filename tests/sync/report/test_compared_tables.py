@@ -1,4 +1,4 @@
-"""What the tables and the workbook of a pack show is what its records say, in every column that records tell of."""
+"""What the tables of a pack show is what its records say, in every column that records tell of."""
 
 import csv
 import io
