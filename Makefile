@@ -41,7 +41,7 @@ check: $(STAMP)  ## lint, types, import rules, and the wheel in a clean environm
 	@$(MAKE) --no-print-directory --jobs 2 types wheel
 
 types: $(STAMP)
-	@$(BIN)/mypy
+	@$(BIN)/mypy --num-workers 2
 
 wheel: $(STAMP)
 	@$(BIN)/python -m pytest -q tests/e2e/wheel.py

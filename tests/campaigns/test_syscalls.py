@@ -19,7 +19,7 @@ def test_killed_at_an_answer_or_let_down_by_the_disk_it_comes_to_the_same_end(ro
         if call.name == "sendto" and call.data.startswith(_WRITING)
     ]
     synced = [call.number for call in calls if call.name == "fdatasync"]
-    wounds = [answers[place] for place in evenly(len(answers), 3)]
+    wounds = [answers[place] for place in evenly(len(answers), 2)]
     wounds += [Wound("github", "fdatasync", synced[len(synced) // 2], "EIO")]
     wounds += [Wound("github", "recvfrom", answers[0].number, "ECONNRESET")]
     cases = [try_one(root, wounds, number) for number in range(len(wounds))]

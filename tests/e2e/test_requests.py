@@ -65,7 +65,7 @@ def test_on_jira_data_center_work_costs_what_changed(jira_datacenter: Any) -> No
 
 
 @pytest.mark.parametrize("installation", ["jira_cloud", "jira_datacenter"], indirect=True)
-@pytest.mark.parametrize("count", [4, 12])
+@pytest.mark.parametrize("count", [3, 7])
 def test_on_jira_what_changed_here_costs_one_request_each_and_few_in_all(installation: Any, count: int) -> None:
     taken_in(installation, 60)
     asked(installation)

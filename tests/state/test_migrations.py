@@ -32,7 +32,7 @@ from tests.state.dumped import config_of, dumped, left_behind
 
 KILLED = -signal.SIGKILL
 _KINDS = ("before_cursor_execute", "commit")
-_STRIDE, _LAST = 8, 6
+_STRIDE, _LAST = 20, 6
 """Of the statements that make a database, each so many-th and the last so many are tried."""
 BECAUSE = Because(Agent(Actor.HUMAN, "counterfoil", "kim"))
 

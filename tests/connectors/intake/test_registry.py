@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from connectors.base import BadRow
@@ -97,6 +97,7 @@ STARTS = [
 
 @pytest.mark.parametrize("name", FORMATS)
 @pytest.mark.parametrize("start", STARTS)
+@settings(max_examples=30)
 @given(pieces=st.lists(PIECES | st.binary(max_size=4), max_size=30))
 def test_no_content_raises(name: str, start: bytes, pieces: list[bytes]) -> None:
     for row in source(name).read(io.BytesIO(start + b"".join(pieces))):
