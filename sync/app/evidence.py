@@ -165,7 +165,8 @@ def _read(file: Path) -> Iterator[bytes]:
 def _added(row: dict[str, Any], *, new: bool) -> str:
     about = ", ".join(filter(None, (row["item"], *row["controls"])))
     if not new:
-        return f"{shapes.named(row)} is that already, for {about}: {shapes.state(row)}"
+        kept = ", and its file is kept" if row["stored"] else ""
+        return f"{shapes.named(row)} is that already{kept}, for {about}: {shapes.state(row)}"
     told = f"{shapes.named(row)} for {about}: {row['kind']}, {row['name'] or row['url']}"
     if row["why_not"]:
         return f"{told}; it does not count: {row['why_not']}"

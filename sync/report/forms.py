@@ -33,7 +33,7 @@ class Reader:
     def takes(self, told: Told) -> bool:
         """Whether one more record says what those of its action say, and is about something that there was by then."""
         action, about, field = told["action"], told["object"], told["field"]
-        form = FORMS.get(action) or _OF_FIELDS.get(action, {}).get(field)
+        form = FORMS.get(action) or OF_FIELDS.get(action, {}).get(field)
         if form is None or not form.before(told["before"]) or not form.after(told["after"]):
             return False
         thing = _thing(action, about, told["after"])
@@ -227,7 +227,7 @@ FORMS = {
     "brake.overridden": Form(_anything),
 }
 """The records of each action that says the same of whatever field."""
-_OF_FIELDS = {
+OF_FIELDS = {
     "item.changed": {name: Form(check, check) for name, check in OF_ITEMS.items()},
     "risk.changed": {name: Form(check, check) for name, check in OF_RISKS.items()},
     "risk.scored": {str(name): Form(_rating) for name in ScoreKind},

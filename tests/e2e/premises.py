@@ -20,6 +20,7 @@ from connectors.sandbox.jira_server import JiraCloudSandbox
 from connectors.sandbox.server import SandboxServer
 from sync.app import shell
 from sync.app.cli import run
+from tests.databases import Databases
 
 CONFIG = """
 [state]
@@ -122,6 +123,7 @@ class Premises:
     """A folder with a configuration, a Jira and a GitHub, the people in both, and the clock that all of them go by."""
 
     folder: Path
+    databases: Databases
     state: str
     clock: Clock
     jira: SandboxServer
@@ -166,7 +168,7 @@ class Premises:
 
 
 @contextmanager
-def premises(folder: Path, state: str, begin: datetime) -> Iterator[Premises]:
+def premises(folder: Path, databases: Databases, begin: datetime) -> Iterator[Premises]:
     """All of it, with nothing configured yet, and the clock at the beginning."""
     clock = Clock(begin)
     with ExitStack() as stack, pytest.MonkeyPatch.context() as patch:
@@ -184,4 +186,4 @@ def premises(folder: Path, state: str, begin: datetime) -> Iterator[Premises]:
         for name, token in (("jira", users["sync"].token), ("github", logins["counterfoil-bot"].token)):
             (folder / f"{name}.token").write_text(token, encoding="utf-8")
             (folder / f"{name}.token").chmod(0o600)
-        yield Premises(folder, state, clock, jira, github, at_jira, at_github, patch)
+        yield Premises(folder, databases, databases.empty(), clock, jira, github, at_jira, at_github, patch)

@@ -247,4 +247,10 @@ STORIES = (
     story("conflict"),
     story("late", due_date="2026-03-31"),
     story("resolved-here"),
+    story("withdrawn"),
+    story("hushed", **ON_GITHUB),
+    story("unseen"),
+    story("doubtful"),
+    story("unanswered"),
+    story("put-back"),
 )

@@ -122,6 +122,25 @@ def test_bytes_that_come_later_are_kept_for_what_is_known(book: "Book") -> None:
     assert book.actions(1) == ["evidence.added", "evidence.stored"]
 
 
+def test_the_file_of_which_the_hash_alone_was_kept_is_no_new_version_when_somebody_brings_it(book: "Book") -> None:
+    book.item()
+    add(book, replace(ATTACHED, kind=EvidenceKind.TICKET_ATTACHMENT, url="https://eng.example/77"))
+    brought = replace(DRAFT, by="kim@acme.example", captured_at=WHEN + timedelta(days=9), stored=True)
+    for _ in range(2):
+        kept, new = again(book, "EV-1", brought)
+        assert (kept, new) == (newest(book), False)
+        assert (kept.version, kept.draft.by, kept.draft.stored) == (1, "mia@acme.example", True)
+    assert book.actions(1) == ["evidence.added", "evidence.stored"]
+    assert [again(book, "EV-1", each)[0].version for each in (replace(brought, shows="another"), brought)] == [2, 3]
+
+
+def test_a_file_with_other_bytes_or_another_meaning_than_the_known_hash_is_a_new_version(book: "Book") -> None:
+    book.item()
+    add(book, ATTACHED, replace(ATTACHED, remote_id="78"))
+    others = [replace(ATTACHED, stored=True, **said) for said in ({"sha256": "b" * 64}, {"shows": "another"})]
+    assert [again(book, ref, each)[1] for ref, each in zip(("EV-1", "EV-2"), others, strict=True)] == [True, True]
+
+
 def test_a_piece_gets_versions_by_name_and_keeps_every_one(book: "Book") -> None:
     book.item()
     add(book, DRAFT)
