@@ -2,6 +2,7 @@
 """Check an auditor's pack on a machine of your own, with nothing but Python 3.9 or later and this one file.
 
     python3 verify.py pack.zip --pubkey KEY --checkpoints FOLDER
+    python3 verify.py record-12.tlog-proof --pubkey KEY --checkpoints FOLDER
 
 KEY is the public key of who signs the ledger, and FOLDER holds checkpoints, or is an earlier pack: get both, and this
 file, from anywhere but from whoever gave you the pack, or they prove nothing. It exits with 0 where all is sound and a
@@ -1568,6 +1569,76 @@ def given_up(fork: Fork) -> str:
     return f"{what}, as record {fork.seq:,} says: {fork.reason}{since}."
 
 
+# --- The proof of one record (https://c2sp.org/tlog-proof) ------------------------------------------------------------
+
+PROOF = "c2sp.org/tlog-proof@v1\n"
+PARTS_OF_PROOF = re.compile(PROOF + r"extra ([^\n]+)\nindex (0|[1-9][0-9]{0,17})\n((?:[^\n]+\n)*)\n(.*)", re.DOTALL)
+LARGEST_PROOF = 1 << 27
+
+
+def proof(place: Path) -> str:
+    """The text of a proof; nothing where a file or a folder is none."""
+    if place.is_dir():
+        return ""
+    with place.open("rb") as file:
+        if file.read(len(PROOF)) != PROOF.encode():
+            return ""
+        return PROOF + file.read(LARGEST_PROOF).decode("utf-8", "replace")
+
+
+def rooted(node: bytes, index: int, size: int, way: list[bytes]) -> bytes:
+    """The root of so many leaves to which a way leads from one (RFC 9162, 2.1.3.2); raises `Wrong` for no such way."""
+    last = size - 1
+    for each in way:
+        if last <= 0:
+            raise Wrong("its way is too long")
+        if index & 1 or index == last:
+            node = hashlib.sha256(b"\1" + each + node).digest()
+            while index and not index & 1:
+                index, last = index >> 1, last >> 1
+        else:
+            node = hashlib.sha256(b"\1" + node + each).digest()
+        index, last = index >> 1, last >> 1
+    if last:
+        raise Wrong("its way is too short")
+    return node
+
+
+def examine_proof(text: str, keys: list[Key], mine: list[Note], known_epoch: int, say: list[str]) -> tuple[int, str]:
+    """The exit code and the verdict on a proof that one record is part of what was signed."""
+    parts = PARTS_OF_PROOF.fullmatch(text)
+    if not parts:
+        raise Wrong("it is no proof: its lines are not those of one")
+    line, index = decoded(parts[1]), int(parts[2])
+    told = record(line)
+    if not whole_record(told, line) or told["seq"] != index + 1:
+        raise Wrong("its record is none, or stands at another place than it says")
+    given, _ = counting([Note("its checkpoint", parts[4])], dict.fromkeys(keys, inf), say)
+    own, _ = counting(mine, dict.fromkeys(keys, inf), say)
+    if not given:
+        return UNDECIDED, f"NOT PROVEN: {why_not([], given)}."
+    [over] = given
+    way = [decoded(each) for each in parts[3].split("\n")[:-1]]
+    if index >= over.size or rooted(hashlib.sha256(b"\0" + line).digest(), index, over.size, way) != over.root:
+        raise Wrong(f"record {index + 1:,} is not part of what {over.origin} signed")
+    say += [f"{name}: {SHOWN_AS.encode(told[name])}" for name in ("recorded", "actor", "source", *WHAT) if told[name]]
+    alike = [each for each in own if (each.origin, each.size) == (over.origin, over.size)]
+    if lying := [each.place for each in alike if each.root != over.root]:
+        raise Wrong(f"{lying[0]} is of another ledger of the same name")
+    what = f"record {index + 1:,} is part of the {over.size:,} that {over.origin} signed"
+    if over.epoch > known_epoch:
+        return (
+            UNDECIDED,
+            f"CONSISTENT, NOT ANCHORED: {what}, begun anew; --epoch {over.epoch} says that you know of that.",
+        )
+    if not alike:
+        return (
+            UNDECIDED,
+            f"CONSISTENT, NOT ANCHORED: {what}, and no checkpoint of yours is over as many: --checkpoints FOLDER.",
+        )
+    return SOUND, f"SOUND: {what}, and {alike[0].place} is over the same."
+
+
 class Options(argparse.ArgumentParser):
     """The command line; asked wrongly, it exits with 3."""
 
@@ -1579,8 +1650,9 @@ class Options(argparse.ArgumentParser):
 
 def main(arguments: list[str] | None = None) -> int:
     """Check a pack, say what was found, and return the exit code."""
-    options = Options(description="Check an auditor's pack.")
-    options.add_argument("pack", nargs="?", type=Path, default=Path(__file__).parent, help="the zip, or its folder")
+    options = Options(description="Check an auditor's pack, or the proof of one record.")
+    what = "the zip, its folder, or a proof"
+    options.add_argument("pack", nargs="?", type=Path, default=Path(__file__).parent, help=what)
     options.add_argument("--pubkey", action="append", default=[], metavar="KEY", help="who signs; may be repeated")
     options.add_argument("--checkpoints", type=Path, metavar="FOLDER", help="what was kept elsewhere, or an older pack")
     options.add_argument("--epoch", type=int, default=1, metavar="N", help="know it was begun anew, up to /epoch-N")
@@ -1590,18 +1662,19 @@ def main(arguments: list[str] | None = None) -> int:
         keys = [key(each) for each in asked.pubkey]
         if asked.checkpoints and asked.pack.resolve() in ((own := asked.checkpoints.resolve()), *own.parents):
             raise Wrong("--checkpoints names the pack itself, which proves nothing: name what was kept elsewhere")
-        pack = Pack(asked.pack)
+        alone = proof(asked.pack)
+        check = partial(examine_proof, alone) if alone else partial(examine, Pack(asked.pack))
         mine = notes(Pack(asked.checkpoints), f"{asked.checkpoints.name}/") if asked.checkpoints else []
     except Wrong as wrong:
         options.error(str(wrong))
     except (OSError, *BROKEN) as error:
         options.error(f"{asked.pack} or the checkpoints cannot be read: {error}")
     try:
-        code, verdict = examine(pack, keys, mine, asked.epoch, say)
+        code, verdict = check(keys, mine, asked.epoch, say)
     except Wrong as wrong:
         code, verdict = ALTERED, f"ALTERED: {wrong}."
     except (ValueError, LookupError, TypeError, AttributeError, OSError, RuntimeError, OverflowError, *BROKEN) as error:
-        code, verdict = ALTERED, f"ALTERED: something in the pack is not of its form ({type(error).__name__}: {error})."
+        code, verdict = ALTERED, f"ALTERED: something in it is not of its form ({type(error).__name__}: {error})."
     with suppress(BrokenPipeError):  # Who reads along may have read enough.
         for line in (verdict, *say):
             print("".join(c if c.isprintable() else "?" for c in line), flush=True)

@@ -1,7 +1,6 @@
 """The signed ledger through the command line: what an auditor can tell, and what a run does about it."""
 
 import stat
-from base64 import b64decode
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
@@ -13,8 +12,6 @@ import pytest
 from keyring.backend import KeyringBackend
 from keyring.errors import KeyringLocked
 
-from state.checkpoint import PublicKey, read
-from state.merkle import leaf, rooted
 from sync.app.shell import AHEAD
 from tests.app.conftest import Answer, Line, Office
 from tests.databases import ARM, disarm, raw
@@ -240,26 +237,6 @@ def test_an_item_that_was_changed_beside_its_records_is_named(audit: Audit) -> N
     said = audit.line("audit", "verify").out
     assert said.startswith("TAMPERED: the records are sound, and 1 thing beside them not")
     assert "status of AI-000001 is 'resolved' in the database, and 'open' in its records" in said
-
-
-def test_a_proof_stands_alone(audit: Audit) -> None:
-    for number in range(5):
-        audit.line.add(f"Rotate key {number}")
-    audit.line("audit", "sign")
-    assert audit.line("audit", "prove", "4", "--out", "record.tlog-proof").code == 0
-    told, _, note = (audit.line.folder / "record.tlog-proof").read_text(encoding="utf-8").partition("\n\n")
-    first, extra, index, *way = told.split("\n")
-    head, _ = read(note, [PublicKey.read(audit.key)])
-    body = b64decode(extra.removeprefix("extra "))
-    assert (first, index, head.size) == ("c2sp.org/tlog-proof@v1", "index 3", 5)
-    assert b"Rotate key 3" in body
-    assert rooted(leaf(body), 3, 5, [b64decode(each) for each in way]) == head.root
-
-
-def test_a_record_that_is_not_signed_yet_cannot_be_proven(audit: Audit) -> None:
-    audit.add_without_key("Rotate the keys")
-    answer = audit.line("audit", "prove", "1")
-    assert (answer.code, "counterfoil audit sign" in answer.err) == (2, True)
 
 
 def test_who_does_not_sign_is_told_how(desk: Line) -> None:
