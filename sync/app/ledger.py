@@ -94,7 +94,9 @@ def prove(shell: Shell, seq: int, out: Path | None, folder: Path | None) -> int:
         with whole(out) as file:
             file.write(text.encode())
     answer: dict[str, Any] = {"seq": seq, "proof": text, "file": None if out is None else str(out)}
-    shell.answer(answer, lambda: text if out is None else f"Wrote {out}: record {seq} is part of what was signed")
+    check = f"python3 verify.py {out} --pubkey KEY --checkpoints FOLDER"
+    wrote = f"Wrote {out}: record {seq} is part of what was signed. Whoever gets it checks it with\n  {check}"
+    shell.answer(answer, lambda: text if out is None else wrote)
     return IN_ORDER
 
 

@@ -1621,21 +1621,18 @@ def examine_proof(text: str, keys: list[Key], mine: list[Note], known_epoch: int
     way = [decoded(each) for each in parts[3].split("\n")[:-1]]
     if index >= over.size or rooted(hashlib.sha256(b"\0" + line).digest(), index, over.size, way) != over.root:
         raise Wrong(f"record {index + 1:,} is not part of what {over.origin} signed")
-    say += [f"{name}: {SHOWN_AS.encode(told[name])}" for name in ("recorded", "actor", "source", *WHAT) if told[name]]
+    say += [f"{name}: {SHOWN_AS.encode(told[name])}" for name in ("actor", "source", *WHAT) if told[name]]
+    if count := len([*commitments(told)]):
+        say.append(f"{count} texts of people stand in it as hashes; who has a pack of those days reads them there.")
     alike = [each for each in own if (each.origin, each.size) == (over.origin, over.size)]
     if lying := [each.place for each in alike if each.root != over.root]:
         raise Wrong(f"{lying[0]} is of another ledger of the same name")
     what = f"record {index + 1:,} is part of the {over.size:,} that {over.origin} signed"
+    why = "" if alike else "and no checkpoint of yours is over as many: --checkpoints FOLDER"
     if over.epoch > known_epoch:
-        return (
-            UNDECIDED,
-            f"CONSISTENT, NOT ANCHORED: {what}, begun anew; --epoch {over.epoch} says that you know of that.",
-        )
-    if not alike:
-        return (
-            UNDECIDED,
-            f"CONSISTENT, NOT ANCHORED: {what}, and no checkpoint of yours is over as many: --checkpoints FOLDER.",
-        )
+        why = f"which was begun anew; --epoch {over.epoch} says that you know of that"
+    if why:
+        return UNDECIDED, f"CONSISTENT, NOT ANCHORED: {what}, {why}."
     return SOUND, f"SOUND: {what}, and {alike[0].place} is over the same."
 
 
