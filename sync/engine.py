@@ -120,10 +120,11 @@ class Engine:
     def link(self, ref: str, tracker: str, key: str, *, holder: Holder, because: Because) -> Report:
         """Make the ticket called `key` the item's: the link first, so that a crash leaves the rest to the next run.
 
-        Raises what `adopt` raises, and `state.store.LeaseHeld`; nothing was written then.
+        Raises what `adopt` raises, `Tampered`, and `state.store.LeaseHeld`; nothing was written then.
         """
         with leased(self.store, holder, self.crash) as lease:
             plan = self.adopt(ref, tracker, key, because=because)
+            self._refuse_unrecorded(plan.steps)
             work = self._work(lease, self.trackers, because)
             links = [(step.link, because) for step in plan.steps if step.link is not None]
             work.commit("pull", Effects(linked=links, dirty=[link.item for link, _ in links]))

@@ -77,6 +77,16 @@ def test_what_was_changed_past_the_program_is_not_carried_to_a_ticket(world: Any
     assert (world.far.tickets(), world.records()) == (shown, records)
 
 
+def test_what_was_changed_past_the_program_is_carried_to_no_adopted_ticket_either(world: Any) -> None:
+    item = world.add()
+    key = world.far.ticket(world.far.open("Made by hand", tracker="eng")).ref.key
+    raw(world.url, ("UPDATE item SET title = 'Leave it open' WHERE ref = ?", (item.ref,)))
+    shown, records = world.far.tickets(), world.records()
+    with pytest.raises(Tampered, match="title of AI-000001 is 'Leave it open'"):
+        world.engine().link(item.ref, "eng", key, holder=this_process(), because=world.because())
+    assert (world.far.tickets(), world.records(), world.store.link(item.ref)) == (shown, records, None)
+
+
 def test_planning_writes_nothing_not_even_cursors(world: Any) -> None:
     item = world.add()
     world.sync()
