@@ -45,11 +45,12 @@ def _told(found: Traces, *, dry_run: bool, scrubbed: bool) -> Iterator[object]:
         yield "Another program reads the database, so its file still has what was deleted: run the command again"
     how = "delete them or take the name out there, then run `counterfoil sync`, and this again"
     rows = [f"{where}: {show.counted(count, 'row')}" for where, count in found.working.items()]
+    decided = "they go only with --decisions" if dry_run else "their records name them no more"
     clear = [f"records themselves, which nobody can change: {found.in_clear:,}"] if found.in_clear else []
     for heading, some in (
         ("They also went by; name these too if they are theirs alone", found.beside),
         ("Still theirs; give them another owner first", found.owned),
-        ("Acceptances that stand and that they had a hand in; they go only with --decisions", found.decided),
+        (f"Acceptances that stand and that they had a hand in; {decided}", found.decided),
         ("Nobody is recorded by these words; leave them out", found.nobodys),
         (f"Comments in the tickets of these items name them; {how}", found.in_tickets),
         ("Still names them", [*rows, *clear]),

@@ -277,3 +277,17 @@ def test_a_check_tells_where_no_comment_could_decide(court: Office) -> None:
         config.write("[accept]\nby_comment = true\n")
     told = [each for each in court.line.json("check")["problems"] if "by_comment" in each["what"]]
     assert [(each["where"], each["fatal"]) for each in told] == [("platform", False)]
+
+
+def test_who_asked_is_erased_only_with_decisions_and_then_it_is_said_what_names_them_no_more(
+    court: Office, login: Login
+) -> None:
+    login("sam")
+    ref = court.line.add("Close the port", "--owner", "omar@acme.example")
+    assert court.line("accept", "request", ref, "--because", "it is off", "--until", today(30)).code == 0
+    login("ruth")
+    words = ("person", "erase", "sam@acme.example", "--reason", "request 12")
+    assert "they go only with --decisions" in court.line(*words, "--dry-run").out
+    assert court.line(*words).code == 2
+    assert "their records name them no more" in court.line(*words, "--decisions").out
+    assert "sam@acme.example" not in court.line("audit", "log", "--limit", "0").out
