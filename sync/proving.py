@@ -319,14 +319,14 @@ def _forks(told: Iterable[audit.Told]) -> list[Fork]:
     return found
 
 
-def proof(store: Store, seq: int, kept: Iterable[Kept], known: Sequence[PublicKey]) -> str:
-    """That record `seq` is part of the ledger, as a C2SP proof under the newest checkpoint that there is.
+def proof(store: Store, seq: int, kept: Iterable[Kept] | None, known: Sequence[PublicKey]) -> str:
+    """That record `seq` is part of the ledger, as a C2SP proof under the newest checkpoint, or of those that are given.
 
     The record itself is its extra data, so that the proof stands alone (https://c2sp.org/tlog-proof). Raises
     `StateError` where no checkpoint is over the record, and where the ledger does not agree with it.
     """
     with store.reading() as connection:
-        every = [*_own(connection), *kept]
+        every = _own(connection) if kept is None else kept
         records, _ = audit.head(connection)
         keys = dict.fromkeys(known, inf)
         heads = {point.head: each.note for each in every for point in understood([each], keys).points}

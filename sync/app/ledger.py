@@ -87,7 +87,7 @@ def prove(shell: Shell, seq: int, out: Path | None, folder: Path | None) -> int:
     config = configuration(shell)
     must_be_free(config, [out] if out else [], ".tlog-proof")
     known = public_keys(shell, config, ())
-    kept, _ = kept_elsewhere(shell, config, folder, known)
+    kept = None if folder is None else kept_elsewhere(shell, config, folder, known)[0]
     with open_store(shell, config) as store:
         text = proof(store, seq, kept, known)
     if out is not None:

@@ -173,6 +173,9 @@ def is_signed(public: bytes, message: bytes, signature: bytes) -> bool:
 # --- Checkpoints (https://c2sp.org/signed-note, https://c2sp.org/tlog-checkpoint) -------------------------------------
 
 
+EPOCH = "/epoch-([2-9]|[1-9][0-9]{1,8})"
+
+
 class Key(NamedTuple):
     """A public key by its name."""
 
@@ -194,7 +197,7 @@ class Checkpoint(NamedTuple):
     @property
     def epoch(self) -> int:
         """How often the ledger was begun."""
-        found = re.search(r"/epoch-([0-9]{1,9})$", self.origin)
+        found = re.search(f"{EPOCH}$", self.origin)
         return int(found.group(1)) if found else 1
 
     def continues(self, other: Checkpoint) -> bool:
@@ -254,9 +257,7 @@ def checkpoint(note: str, place: str, keys: Iterable[Key]) -> Checkpoint:
         raise Wrong("its root is none")
     if not signers:
         raise Wrong("none of the keys that were named signed it")
-    if not any(
-        head[0] == each.name or re.fullmatch(re.escape(each.name) + r"/epoch-[0-9]+", head[0]) for each in signers
-    ):
+    if not any(head[0] == each.name or re.fullmatch(re.escape(each.name) + EPOCH, head[0]) for each in signers):
         raise Wrong(f"it is about {head[0]}, which none of its signers speaks for")
     successor = next((line[4:] for line in head[3:] if line.startswith("key ")), "")
     return Checkpoint(head[0], int(head[1]), root, place, tuple(signers), successor)
@@ -1571,19 +1572,49 @@ def given_up(fork: Fork) -> str:
 
 # --- The proof of one record (https://c2sp.org/tlog-proof) ------------------------------------------------------------
 
-PROOF = "c2sp.org/tlog-proof@v1\n"
-PARTS_OF_PROOF = re.compile(PROOF + r"extra ([^\n]+)\nindex (0|[1-9][0-9]{0,17})\n((?:[^\n]+\n)*)\n(.*)", re.DOTALL)
+PROOF = b"c2sp.org/tlog-proof@v1\n"
+PARTS_OF_PROOF = re.compile(
+    PROOF.decode() + r"extra ([^\n]+)\nindex (0|[1-9][0-9]{0,17})\n((?:[^\n]+\n){0,63})\n(.*)", re.DOTALL
+)
 LARGEST_PROOF = 1 << 27
 
 
-def proof(place: Path) -> str:
-    """The text of a proof; nothing where a file or a folder is none."""
+def proof(place: Path) -> bytes:
+    """A proof as it is in a file; nothing where a file or a folder is none. Raises `Wrong` where it is too large."""
     if place.is_dir():
-        return ""
+        return b""
     with place.open("rb") as file:
-        if file.read(len(PROOF)) != PROOF.encode():
-            return ""
-        return PROOF + file.read(LARGEST_PROOF).decode("utf-8", "replace")
+        if file.read(len(PROOF)) != PROOF:
+            return b""
+        rest = file.read(LARGEST_PROOF + 1)
+    if len(rest) > LARGEST_PROOF:
+        raise Wrong(f"{place} is too large for a proof")
+    return PROOF + rest
+
+
+def handed_over(keys: list[Key], found: list[Note]) -> dict[Key, float]:
+    """The keys, and each that one of them handed over to, with how many records each may vouch for, by notes alone.
+
+    Both keys signed such a note, which names the new one. Raises `Wrong` where a key did so twice.
+    """
+    limits, heirs = dict.fromkeys(keys, inf), dict[Key, tuple[Key, int]]()
+    named = [(each, new) for each in found for new in successors(each)]
+    for each, new in named * len(named):
+        for made in counting([each], {**limits, new: inf}, [])[0]:
+            for old in {*made.signers} & {*limits} - {new} if new in made.signers else ():
+                if heirs.setdefault(old, (new, made.size)) != (new, made.size):
+                    raise Wrong(f"{each.place} hands over a key that was handed over otherwise")
+                limits[old] = made.size
+                limits.setdefault(new, inf)
+    return limits
+
+
+def successors(note: Note) -> Iterator[Key]:
+    """The key to which a note says that another was handed over, if it does."""
+    for line in note.text.partition("\n\n")[0].split("\n")[3:]:
+        if line.startswith("key "):
+            with suppress(Wrong):
+                yield key(line[4:])
 
 
 def rooted(node: bytes, index: int, size: int, way: list[bytes]) -> bytes:
@@ -1604,36 +1635,55 @@ def rooted(node: bytes, index: int, size: int, way: list[bytes]) -> bytes:
     return node
 
 
-def examine_proof(text: str, keys: list[Key], mine: list[Note], known_epoch: int, say: list[str]) -> tuple[int, str]:
+def examine_proof(raw: bytes, keys: list[Key], mine: list[Note], known_epoch: int, say: list[str]) -> tuple[int, str]:
     """The exit code and the verdict on a proof that one record is part of what was signed."""
-    parts = PARTS_OF_PROOF.fullmatch(text)
+    parts = PARTS_OF_PROOF.fullmatch(raw.decode())
     if not parts:
         raise Wrong("it is no proof: its lines are not those of one")
-    line, index = decoded(parts[1]), int(parts[2])
+    line, index, note = decoded(parts[1]), int(parts[2]), Note("its checkpoint", parts[4])
     told = record(line)
     if not whole_record(told, line) or told["seq"] != index + 1:
         raise Wrong("its record is none, or stands at another place than it says")
-    given, _ = counting([Note("its checkpoint", parts[4])], dict.fromkeys(keys, inf), say)
-    own, _ = counting(mine, dict.fromkeys(keys, inf), say)
+    signed(note.text, keys)
+    limits = handed_over(keys, [*mine, note])
+    given, late = counting([note], limits, say)
     if not given:
-        return UNDECIDED, f"NOT PROVEN: {why_not([], given)}."
+        why = "the key that signed it was handed over before" if late else "no key that you named signed it"
+        return UNDECIDED, f"NOT PROVEN: {why}: --pubkey KEY names who signs."
     [over] = given
     way = [decoded(each) for each in parts[3].split("\n")[:-1]]
     if index >= over.size or rooted(hashlib.sha256(b"\0" + line).digest(), index, over.size, way) != over.root:
         raise Wrong(f"record {index + 1:,} is not part of what {over.origin} signed")
-    say += [f"{name}: {SHOWN_AS.encode(told[name])}" for name in ("actor", "source", *WHAT) if told[name]]
+    shown = [name for name in ("actor", "source", *WHAT) if told[name] not in ("", None)]
+    say += [f"{name}: {SHOWN_AS.encode(told[name])}" for name in shown]
     if count := len([*commitments(told)]):
         say.append(f"{count} texts of people stand in it as hashes; who has a pack of those days reads them there.")
-    alike = [each for each in own if (each.origin, each.size) == (over.origin, over.size)]
+    own, _ = counting(mine, limits, say)
+    what = f"record {index + 1:,} is part of the {over.size:,} that {over.origin} signed"
+    if why := why_not_proven(over, own, known_epoch):
+        return UNDECIDED, f"CONSISTENT, NOT ANCHORED: {what}, {why}."
+    return SOUND, f"SOUND: {what}, and a checkpoint of yours is over the same."
+
+
+def why_not_proven(over: Checkpoint, own: list[Checkpoint], known_epoch: int) -> str:
+    """Why the auditor's own checkpoints do not vouch for that of a proof; raises `Wrong` where one is against it."""
+    ledger = re.sub(f"{EPOCH}$", "", over.origin)
+    same = [each for each in own if re.sub(f"{EPOCH}$", "", each.origin) == ledger]
+    alike = [each for each in same if (each.epoch, each.size) == (over.epoch, over.size)]
     if lying := [each.place for each in alike if each.root != over.root]:
         raise Wrong(f"{lying[0]} is of another ledger of the same name")
-    what = f"record {index + 1:,} is part of the {over.size:,} that {over.origin} signed"
-    why = "" if alike else "and no checkpoint of yours is over as many: --checkpoints FOLDER"
+    if later := [each for each in same if each.epoch > over.epoch]:
+        return f"which was begun anew since ({later[-1].place}): ask for a proof under {later[-1].origin}"
     if over.epoch > known_epoch:
-        why = f"which was begun anew; --epoch {over.epoch} says that you know of that"
-    if why:
-        return UNDECIDED, f"CONSISTENT, NOT ANCHORED: {what}, {why}."
-    return SOUND, f"SOUND: {what}, and {alike[0].place} is over the same."
+        return f"which was begun anew; --epoch {over.epoch} says that you know of that"
+    if alike:
+        return ""
+    every = sorted({each.size for each in same if each.epoch == over.epoch})
+    sizes = ", ".join(f"{size:,}" for size in every[-SHOWN:])
+    ask = "`counterfoil audit prove --checkpoints FOLDER` makes a proof under the newest of those"
+    return (
+        f"and no checkpoint of yours is over as many; yours are over {sizes}: {ask}" if sizes else why_not([], [over])
+    )
 
 
 class Options(argparse.ArgumentParser):
