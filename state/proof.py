@@ -232,7 +232,7 @@ class Evidence:
         """
         if self.superseded:
             return "replaced by a later version"
-        if self.review is not None and self.review.verdict is Verdict.REJECTED:
+        if self.review is not None and self.rejected:
             return f"rejected: {self.review.reason}" if self.review.reason else "rejected"
         if self.expired(today):
             return f"expired on {self.draft.expires_on}"
@@ -246,6 +246,11 @@ class Evidence:
         """Why it does not count for its item to be resolved, in words that go behind its ref."""
         earlier = self.reopened_at
         return self.why_not(today) or (f"is from before it was opened again on {earlier.date()}" if earlier else "")
+
+    @property
+    def rejected(self) -> bool:
+        """Whether the latest review of it was against it."""
+        return self.review is not None and self.review.verdict is Verdict.REJECTED
 
     @property
     def doubted(self) -> bool:

@@ -77,11 +77,12 @@ def add_version(
 ) -> tuple[Evidence, bool]:
     """Keep the next version of a piece, unless it is what the newest one is; whether it is new. Raises `UnknownRef`.
 
-    The bytes of what a tracker showed are no new one, whoever brings them; where the hash alone was kept, they are kept
-    from now on.
+    Where the hash alone of the newest was kept, the same bytes are no new version and are kept from now on, unless it
+    was rejected: nobody can have looked at them.
     """
     newest = versions(connection, ref)[-1]
-    if newest.reopened_at is None and (_said(newest.draft) == _said(draft) or _shows(newest.draft, draft)):
+    unseen = draft.stored and not newest.draft.stored and newest.rejected
+    if _said(newest.draft) == _said(draft) and newest.reopened_at is None and not unseen:
         return _arrive(connection, ledger, newest, draft, because), False
     new = Evidence(newest.ref, newest.version + 1, draft)
     _put(connection, ledger, [(new, because)])
@@ -161,12 +162,6 @@ def _said(draft: EvidenceDraft) -> tuple[object, ...]:
     """What a draft is and says, whoever brings it and whenever."""
     what = (draft.kind, draft.shows, draft.sha256, draft.url)
     return (*what, draft.item, draft.controls, draft.period_start, draft.period_end, draft.expires_on)
-
-
-def _shows(known: EvidenceDraft, draft: EvidenceDraft) -> bool:
-    """Whether these are the bytes of what a tracker showed, and nothing else is said of them."""
-    same = replace(known, kind=draft.kind, url=draft.url)
-    return bool(known.remote_id and draft.sha256) and _said(same) == _said(draft)
 
 
 def review(connection: Connection, ledger: Ledger, evidence: Evidence, found: Review, because: Because) -> None:

@@ -13,7 +13,7 @@ from state.effects import Because
 from state.items import Decided
 from state.lifecycle import UNFINISHED
 from state.model import ActionItem, ItemDraft, Priority, SourceKind, Status
-from state.proof import Evidence, EvidenceDraft, EvidenceKind, LinkCheck, LinkHealth, Verdict, kind_of_file
+from state.proof import Evidence, EvidenceDraft, EvidenceKind, LinkCheck, LinkHealth, kind_of_file
 from state.store import Store
 from state.vault import Fault, Vault
 
@@ -101,16 +101,12 @@ def renewals(store: Store, today: date, because: Because, *, days: int = RENEWAL
 
 def _overdue(connection: Connection, today: date, days: int) -> list[Decided]:
     """The items to be made."""
-    spent = [each for each in proofs.ending(connection, today) if not _rejected(each)]
+    spent = [each for each in proofs.ending(connection, today) if not each.rejected]
     bearers = items.get(connection, (each.draft.item for each in spent if each.draft.item))
     asked = items.existing(connection, map(renewal_ref, spent), []) if spent else {}
     wanted = [each for each in spent if ("external_ref", renewal_ref(each)) not in asked]
     drafts = (_renewal(connection, each, bearers.get(each.draft.item or "")) for each in wanted)
     return [(draft, today + timedelta(days=days), draft.priority or Priority.MEDIUM) for draft in drafts if draft]
-
-
-def _rejected(evidence: Evidence) -> bool:
-    return evidence.review is not None and evidence.review.verdict is Verdict.REJECTED
 
 
 def _renewal(connection: Connection, spent: Evidence, bearer: ActionItem | None) -> ItemDraft | None:
@@ -185,7 +181,7 @@ def linked(store: Store) -> list[Evidence]:
 
 
 def _is_linked(each: Evidence) -> bool:
-    here = each.superseded or _rejected(each) or each.draft.stored or each.draft.is_attested
+    here = each.superseded or each.rejected or each.draft.stored or each.draft.is_attested
     return bool(each.draft.url) and not here and each.draft.kind not in _OTHERS
 
 

@@ -116,11 +116,7 @@ class Resolving:
             if item.status is Status.ACCEPTED_AS_RISK:
                 raise NotResolved(f"the risk of {ref} is accepted; `counterfoil accept revoke {ref}` ends that")
             refused = [
-                e
-                for e in self._evidence(ref)
-                if not e.superseded
-                and not (e.review is not None and e.review.verdict is Verdict.REJECTED)
-                and not e.draft.is_by(names)
+                e for e in self._evidence(ref) if not e.superseded and not e.rejected and not e.draft.is_by(names)
             ]
             claimed = item.status is Status.RESOLVED or self._backing(item).is_pending
             if not refused and not claimed:

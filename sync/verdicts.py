@@ -155,9 +155,8 @@ def refuted(found: Found, evidence: Mapping[str, list[Evidence]]) -> None:
     """
     for item, fingerprint, failed_at in found.failing:
         for piece in evidence.get(item, ()):
-            rejected = piece.review is not None and piece.review.verdict is Verdict.REJECTED
             same = piece.draft.remote_id == fingerprint and piece.draft.captured_at < failed_at
-            if same and not piece.superseded and not rejected:
+            if same and not piece.superseded and not piece.rejected:
                 why = "the same test failed after that"
                 found.reviews.append((piece, Review(Verdict.REJECTED, piece.draft.origin, failed_at, why)))
 

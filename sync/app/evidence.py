@@ -91,8 +91,10 @@ def take(shell: Shell, config: Configuration, store: Store, ref: str, source: st
     else:
         named = replace(draft, name=safe_name(Path(source).name))
         draft = work.with_bytes(named, vault(config), _read(Path(source)))
-    draft = replace(draft, kind=said.kind or draft.kind).lasting(config.settings.evidence.valid_days)
     piece = _PIECE.fullmatch(ref)
+    known = store.ask(proofs.versions, piece[1])[-1] if piece else None
+    draft = _as_known(replace(draft, kind=said.kind or draft.kind), known, said, shell)
+    draft = draft.lasting(config.settings.evidence.valid_days)
     kept, new = work.bring(store, draft, because, piece=piece[1] if piece else None)
     if new and kept.draft.url and (looks := guard(config)):
         work.look_at(store, looks, kept, shell.clock(), because)
@@ -126,6 +128,17 @@ def _draft(store: Store, ref: str, said: Said, by: str, shell: Shell) -> Evidenc
         period_end=said.ends,
         expires_on=said.expires,
     )
+
+
+def _as_known(draft: EvidenceDraft, known: Evidence | None, said: Said, shell: Shell) -> EvidenceDraft:
+    """What is brought, with what nobody said of it taken from what a tracker showed, where these are its bytes."""
+    if known is None or not known.draft.remote_id or known.why_not(shell.today):
+        return draft
+    shown = known.draft
+    if not draft.sha256 or draft.sha256 != shown.sha256:
+        return draft
+    kind, expires = said.kind or shown.kind, said.expires or shown.expires_on
+    return replace(draft, kind=kind, url=shown.url, expires_on=expires)
 
 
 def _item(store: Store, ref: str) -> str | None:

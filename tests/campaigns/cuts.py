@@ -25,8 +25,8 @@ from tests.campaigns.wire import Cut, between
 from tests.postgresql import Own, own
 from tests.program import Ended
 
-FULL = 5_880
-"""Twenty cuts at each of at most 294 statements of a sync, the kinds of tracker in turn; and two restarts at each."""
+FULL = 6_220
+"""Twenty cuts at each of at most 311 statements of a sync, the kinds of tracker in turn; and two restarts at each."""
 
 CUT = ("unsent", "unanswered", "away")
 _LATER = 3

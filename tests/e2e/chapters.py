@@ -3,8 +3,9 @@
 from datetime import UTC, datetime
 
 from tests.e2e import troubles
-from tests.e2e.year import TERMS, Accepted, Year
+from tests.e2e.year import FRAMEWORK, TERMS, Accepted, Year
 
+ISO = "code,title\nA.5.1,Policies\nA.8.5,Authentication\n"
 ODD = (
     "=1+1",
     "'tis done",
@@ -22,7 +23,15 @@ def whole(year: Year) -> None:
     """All of it."""
     year.january()
     for chapter in (
-        *(_february, troubles.asked_in_vain, _march, troubles.out_of_sight, troubles.register_goes_on, _april),
+        *(
+            _february,
+            troubles.asked_in_vain,
+            _march,
+            troubles.out_of_sight,
+            _register,
+            troubles.a_link_is_refused,
+            _april,
+        ),
         *(_may, troubles.bytes_come_later, _june, troubles.answers_are_lost, _july, _august),
         *(troubles.somewhere_else_and_back, _september, _october, _november, troubles.put_back, _december),
     ):
@@ -134,6 +143,15 @@ def _march(year: Year) -> None:
     year.became("came-back", "open")
     year.day(3, 21)
     year.sync()
+
+
+def _register(year: Year) -> None:
+    """A framework is brought up to date, another is answered by it, and a control is said not to apply."""
+    year.day(4, 1)
+    year.run("kim", "framework", "add", year.at.file("soc2.csv", FRAMEWORK.replace("Control CC9.1", "Vendors")))
+    year.run("kim", "framework", "add", year.at.file("iso.csv", ISO), "--id", "ISO27001")
+    year.run("kim", "framework", "map", year.at.file("map.csv", "control,answered_by\nISO27001:A.8.5,SOC2:CC9.1\n"))
+    year.run("rex", "controls", "exempt", "ISO27001:A.5.1", "--reason", "the group has one for all of us")
 
 
 def _april(year: Year) -> None:

@@ -3,11 +3,13 @@
 import hashlib
 from collections import Counter
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
 from connectors.sandbox.github_engineer import GithubEngineer
+from sync.app.shell import AHEAD
 
 DATA = b"%PDF-1.7 the scan is clean"
 
@@ -47,6 +49,30 @@ def test_files_pages_and_words_on_jira(installation: Any) -> None:
     assert (first["remotelink"], again["remotelink"]) == (1, 0)
     assert not any("secret" in str(e) for e in pieces(installation, ref))
     assert made
+
+
+def test_the_file_behind_an_attachment_is_kept_when_somebody_brings_it_and_what_they_say_of_it_is_not_lost(
+    jira_cloud: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COUNTERFOIL_EVIDENCE__VALID_DAYS", "365")
+    ref, key = mirrored(jira_cloud)
+    jira_cloud.engineer.attach(key, "scan.pdf", DATA)
+    asked(jira_cloud)
+    [piece] = pieces(jira_cloud, ref)
+    (file := jira_cloud.folder / "copy.pdf").write_bytes(DATA)
+
+    def brought(*said: str) -> tuple[int, str, bool]:
+        later = AHEAD.set(timedelta(days=9))
+        newest = jira_cloud.run("evidence", "add", piece["ref"], str(file), *said)["versions"][-1]
+        AHEAD.reset(later)
+        return newest["version"], newest["kind"], newest["stored"]
+
+    assert (piece["version"], piece["stored"]) == (1, False)
+    assert [brought(), brought()] == [(1, "ticket_attachment", True)] * 2
+    assert brought("--kind", "log") == (2, "log", True)
+    assert brought("--kind", "log", "--expires", "2099-12-31") == (3, "log", True)
+    file.write_bytes(DATA + b", and so is the other")
+    assert brought()[0] == 4
 
 
 def test_a_merged_pull_request_and_hidden_comments_on_github(github: Any) -> None:

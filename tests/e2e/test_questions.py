@@ -27,6 +27,7 @@ from tests.e2e.year import BEGIN, FIRST, LAST, Truth, Year
 
 ON_A_SERVER = int(os.environ.get("COUNTERFOIL_YEAR", "40"))
 """Of how many items the year on PostgreSQL is; 300 have been asked about there as well, which takes a minute more."""
+PROOF = "record-7.tlog-proof"
 DAYS = [FIRST + timedelta(days=n) for n in range(3, 365, 3)]
 
 
@@ -55,6 +56,7 @@ def spend(folder: Path, databases: Databases, size: int) -> None:
         whole(year)
         period = ("--from", str(FIRST), "--to", str(LAST))
         year.run("kim", "audit", "pack", *period, "--out", str(folder / "pack.zip"), expect=(0,))
+        year.run("kim", "audit", "prove", "7", "--out", str(folder / PROOF), expect=(0,))
     with ZipFile(folder / "pack.zip") as zipped:
         zipped.extractall(folder / "pack")
     (folder / "truth").write_bytes(pickle.dumps((year.truth, year.key)))
@@ -91,7 +93,7 @@ def accepted(truth: Truth) -> set[Any]:
     return {(a.item, a.requester, tuple(sorted(a.approvers)), a.why, a.until, a.became) for a in truth.accepted}
 
 
-def test_the_year_has_everything_that_is_ever_recorded(audited: Audit) -> None:
+def test_the_year_has_every_action_that_is_ever_recorded(audited: Audit) -> None:
     kinds = {row["action"] for row in audited.tables.rows["events"]}
     assert {*FORMS, *OF_FIELDS} - kinds == {"ticket.archived", "ticket.unarchived"}, (
         "Jira Data Center alone shows those"
@@ -160,6 +162,13 @@ def test_whether_anything_was_altered(audited: Audit) -> None:
     code, said = audited.verdict(audited.pack)
     assert (code, said.split(":")[0]) == (0, "SOUND"), said
     assert audited.tables.astray() == []
+
+
+def test_whether_a_single_record_was_altered(audited: Audit) -> None:
+    code, said = audited.verdict(audited.pack.parent / PROOF)
+    assert (code, said.split(":")[0]) == (0, "SOUND"), said
+    [row] = [row for row in audited.tables.rows["events"] if row["record"] == "7"]
+    assert f'object: "{row["object"]}"' in said
 
 
 def test_whether_the_ledger_was_begun_anew(audited: Audit) -> None:

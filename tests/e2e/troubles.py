@@ -1,9 +1,7 @@
 """What goes wrong in a year, or takes a turn that nobody planned, and how an installation comes out of it."""
 
 from connectors.sandbox.faults import Fault
-from tests.e2e.year import FRAMEWORK, Year
-
-ISO = "code,title\nA.5.1,Policies\nA.8.5,Authentication\n"
+from tests.e2e.year import Year
 
 
 def asked_in_vain(year: Year) -> None:
@@ -31,13 +29,9 @@ def out_of_sight(year: Year) -> None:
         year.sync("--full")
 
 
-def register_goes_on(year: Year) -> None:
-    """A framework is brought up to date, another is answered by it, and a control is said not to apply."""
-    year.day(4, 1)
-    year.run("kim", "framework", "add", year.at.file("soc2.csv", FRAMEWORK.replace("Control CC9.1", "Vendors")))
-    year.run("kim", "framework", "add", year.at.file("iso.csv", ISO), "--id", "ISO27001")
-    year.run("kim", "framework", "map", year.at.file("map.csv", "control,answered_by\nISO27001:A.8.5,SOC2:CC9.1\n"))
-    year.run("rex", "controls", "exempt", "ISO27001:A.5.1", "--reason", "the group has one for all of us")
+def a_link_is_refused(year: Year) -> None:
+    """Somebody names a page as evidence, at an address that is not looked at."""
+    year.day(4, 2)
     year.run(
         "kim", "evidence", "add", year.refs["hushed"], f"{year.at.github.url}/dashboard", "--shows", "all is green"
     )
@@ -82,7 +76,7 @@ def answers_are_lost(year: Year) -> None:
 
 
 def somewhere_else_and_back(year: Year) -> None:
-    """Everything is copied to another database, which is never used; and a day passes on which nothing is done."""
+    """Everything is copied to another database, which is never used; and on a quiet day the ledger is signed."""
     year.day(8, 27)
     year.run("kim", "state", "copy", "--to", year.at.databases.empty())
     year.run("kim", "state", "reclaim", "--reason", "the new server was never used")

@@ -122,24 +122,47 @@ def test_bytes_that_come_later_are_kept_for_what_is_known(book: "Book") -> None:
     assert book.actions(1) == ["evidence.added", "evidence.stored"]
 
 
-def test_the_file_of_which_the_hash_alone_was_kept_is_no_new_version_when_somebody_brings_it(book: "Book") -> None:
+BROUGHT = replace(DRAFT, by="kim@acme.example", captured_at=WHEN + timedelta(days=9), stored=True)
+
+
+def test_the_bytes_of_which_the_hash_alone_was_kept_are_no_new_version_when_somebody_brings_them(book: "Book") -> None:
     book.item()
-    add(book, replace(ATTACHED, kind=EvidenceKind.TICKET_ATTACHMENT, url="https://eng.example/77"))
-    brought = replace(DRAFT, by="kim@acme.example", captured_at=WHEN + timedelta(days=9), stored=True)
+    add(book, ATTACHED)
     for _ in range(2):
-        kept, new = again(book, "EV-1", brought)
+        kept, new = again(book, "EV-1", BROUGHT)
         assert (kept, new) == (newest(book), False)
         assert (kept.version, kept.draft.by, kept.draft.stored) == (1, "mia@acme.example", True)
     assert book.actions(1) == ["evidence.added", "evidence.stored"]
-    assert [again(book, "EV-1", each)[0].version for each in (replace(brought, shows="another"), brought)] == [2, 3]
 
 
-def test_a_file_with_other_bytes_or_another_meaning_than_the_known_hash_is_a_new_version(book: "Book") -> None:
+@pytest.mark.parametrize(
+    "other",
+    [
+        replace(BROUGHT, sha256="b" * 64),
+        replace(BROUGHT, shows="another"),
+        replace(BROUGHT, kind=EvidenceKind.SCREENSHOT),
+        replace(BROUGHT, url="https://ci.example/1"),
+        replace(BROUGHT, controls=("CC6.1",)),
+        replace(BROUGHT, period_start=date(2026, 7, 1)),
+        replace(BROUGHT, expires_on=date(2026, 12, 1)),
+    ],
+    ids=["bytes", "what it shows", "kind", "address", "controls", "period", "end"],
+)
+def test_what_is_said_of_known_bytes_in_another_way_is_a_new_version(book: "Book", other: EvidenceDraft) -> None:
     book.item()
-    add(book, ATTACHED, replace(ATTACHED, remote_id="78"))
-    kept = replace(ATTACHED, stored=True)
-    others = [replace(kept, sha256="b" * 64), replace(kept, shows="another")]
-    assert [again(book, ref, each)[1] for ref, each in zip(("EV-1", "EV-2"), others, strict=True)] == [True, True]
+    add(book, ATTACHED)
+    kept, new = again(book, "EV-1", other)
+    assert (new, kept.version, kept.draft) == (True, 2, other)
+
+
+def test_bytes_that_nobody_saw_when_their_hash_was_rejected_are_a_new_version_to_look_at(book: "Book") -> None:
+    book.item()
+    [(first, _)] = add(book, ATTACHED)
+    judge(book, first, Verdict.REJECTED, "the file is not here")
+    kept, new = again(book, "EV-1", BROUGHT)
+    assert (new, kept.version, kept.review) == (True, 2, None)
+    judge(book, kept, Verdict.REJECTED, "cut off")
+    assert again(book, "EV-1", BROUGHT)[1] is False
 
 
 def test_a_piece_gets_versions_by_name_and_keeps_every_one(book: "Book") -> None:
