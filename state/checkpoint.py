@@ -22,6 +22,7 @@ _PRIVATE = "PRIVATE+KEY+"
 _EPOCH = "/epoch-"
 _SUCCESSOR = "key "
 _CONTROL = re.compile(r"[\x00-\x09\x0b-\x1f]")
+_LATER = re.compile(rf"{_EPOCH}([2-9]|[1-9][0-9]{{1,8}})")
 _NAME = re.compile(r"[^\s+\x00-\x1f\x7f]+")
 _SIZE = re.compile(r"0|[1-9][0-9]{0,17}")
 _PROOF = "c2sp.org/tlog-proof@v1"
@@ -137,7 +138,7 @@ class SigningKey:
 def is_of(name: str, origin: str) -> bool:
     """Whether a checkpoint of this origin is about the ledger of a key's name, or what it became once begun anew."""
     rest = origin.removeprefix(name)
-    return origin.startswith(name) and (not rest or (rest.startswith(_EPOCH) and rest.removeprefix(_EPOCH).isdecimal()))
+    return origin.startswith(name) and (not rest or _LATER.fullmatch(rest) is not None)
 
 
 def epoch(origin: str) -> int:

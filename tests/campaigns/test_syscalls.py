@@ -1,4 +1,4 @@
-"""A slice of the campaign over system calls: killed at the answer to a POST and to a PATCH, and failures of both kinds."""
+"""A slice of the campaign over system calls: killed at the answer to a POST and a PATCH, and let down in two ways."""
 
 from pathlib import Path
 

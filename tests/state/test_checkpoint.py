@@ -146,3 +146,15 @@ def test_what_is_no_signing_key_says_so() -> None:
         SigningKey.read("PRIVATE+KEY+" + PETER)
     with pytest.raises(BadKey, match="cannot name a key"):
         SigningKey.made("my ledger", bytes(32))
+
+
+@pytest.mark.parametrize(
+    ("origin", "ours"),
+    [
+        *(("acme.example/log", True), ("acme.example/log/epoch-2", True), ("acme.example/log/epoch-10", True)),
+        *((f"acme.example/log/epoch-{number}", False) for number in ("0", "1", "02", "", "2/epoch-3", "\u0662")),
+        *(("acme.example/log2", False), ("acme.example", False), ("x/acme.example/log", False)),
+    ],
+)
+def test_a_ledger_begun_anew_has_one_name_for_each_beginning(origin: str, ours: bool) -> None:
+    assert checkpoint.is_of("acme.example/log", origin) is ours
