@@ -5,9 +5,10 @@ import multiprocessing
 import os
 import sys
 import traceback
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import partial
+from itertools import groupby
 from math import inf
 from pathlib import Path
 from time import monotonic
@@ -51,7 +52,7 @@ def spread(
     """Yield every case as it ends, with progress on standard error, and tell the story of each that went wrong.
 
     `try_one` is a function of a module. A case that raises went wrong as `error`. What was tried in the crew's folder
-    before is yielded first, and not tried again.
+    before is yielded first, and not tried again. Each `chunk` of numbers is tried by one process, in their order.
     """
     wanted = list(numbers)
     console = Console(file=sys.stderr)
@@ -113,8 +114,14 @@ def _cases(try_one: Callable[[int], Case], numbers: Iterable[int], crew: Crew, c
     if crew.jobs <= 1:
         yield from filter(None, map(try_in_time, numbers))
         return
+    chunks = [[*each] for _, each in groupby(numbers, lambda number: number // chunk)]
     with multiprocessing.get_context("fork").Pool(crew.jobs, end_with, (os.getpid(),)) as pool:
-        yield from filter(None, pool.imap_unordered(try_in_time, numbers, chunk))
+        for cases in pool.imap_unordered(partial(_each, try_in_time), chunks):
+            yield from filter(None, cases)
+
+
+def _each(try_one: Callable[[int], Case | None], numbers: Sequence[int]) -> list[Case | None]:
+    return [try_one(number) for number in numbers]
 
 
 def _in_time(try_one: Callable[[int], Case], until: float, number: int) -> Case | None:

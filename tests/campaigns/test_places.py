@@ -3,7 +3,9 @@
 import os
 import select
 import signal
+import sqlite3
 import sys
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -64,6 +66,17 @@ def test_what_stands_in_a_tracker_for_no_item_is_nobodys_duplicate_and_a_second_
             trust_env=False,
         ).raise_for_status()
     assert wrong_with(place, both_sides(place)) == ["duplicates"]
+
+
+def test_what_stands_in_the_database_otherwise_than_its_records_tell_is_wrong(tmp_path: Path) -> None:
+    place = Place.made(tmp_path / "place", "github")
+    place.run("init")
+    with place.served():
+        place.ask("item", "add", "Rotate the deploy keys")
+        place.ask("sync")
+    with closing(sqlite3.connect(place.database)) as other, other:
+        other.execute("UPDATE item SET owner = 'mallory@acme.example'")
+    assert wrong_with(place, both_sides(place)) == ["not as recorded"]
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells a process that its parent has ended")

@@ -1,6 +1,7 @@
 """The score sheet publishes what a campaign found, in order, and replaces only that campaign's rows."""
 
 import json
+import os
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -89,6 +90,22 @@ def test_a_campaign_that_was_stopped_goes_on_where_it_was(tmp_path: Path) -> Non
     assert notes.read_text() == "0 1 2 2 3 4 5 "
     assert list(spread("R1", partial(_tried, notes), range(6), crew)) == cases
     assert notes.read_text() == "0 1 2 2 3 4 5 "
+
+
+def _tried_by(gate: Path, number: int) -> Case:
+    """The case 1 ends no sooner than the case 3."""
+    if number in (1, 3):
+        gate.open("r" if number == 1 else "w").close()
+    return Case(number, also=(("by", os.getpid()),))
+
+
+def test_cases_that_share_something_are_tried_by_one_process_also_where_some_were_tried_before(tmp_path: Path) -> None:
+    os.mkfifo(gate := tmp_path / "gate")
+    crew = Crew(2, tmp_path / "kept")
+    before = list(spread("R1", partial(_tried, tmp_path / "notes"), [0], crew, chunk=2))
+    cases = sorted(spread("R1", partial(_tried_by, gate), range(4), crew, chunk=2), key=lambda case: case.number)
+    assert cases[:1] == before
+    assert cases[2].also == cases[3].also != cases[1].also
 
 
 @pytest.mark.parametrize("jobs", [1, 2])
