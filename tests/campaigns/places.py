@@ -357,7 +357,6 @@ def wrong_with(place: Place, wanted: Mapping[str, Any]) -> list[str]:
     """What is not as it would be if nothing had happened, by name, and nothing if all is well."""
     with place.store() as store:
         found, sound = _both_sides(place, store), signing.is_vouched_for(store, place.folder / signing.SHARE)
-        apart = [each.words for each in store.apart()]
     alone = {ref: item for ref, item in found["items"].items() if item["part of"] is None}
     many = Counter(ticket["item"] for ticket in found["tickets"] if ticket["item"])
     wrong = []
@@ -372,8 +371,6 @@ def wrong_with(place: Place, wanted: Mapping[str, Any]) -> list[str]:
         wrong.append("another end state")
     if not sound:
         wrong.append("ledger unsound")
-    if apart:
-        wrong.append("not as recorded")
     return wrong
 
 

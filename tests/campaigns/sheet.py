@@ -35,6 +35,11 @@ process that is killed leaves the same there as on a disk; what a loss of power 
 
 R12 of the score sheet, ticks of a scheduler, does not apply: the program has none, cron runs it, and what becomes of
 runs that cron begins on top of each other is R9 and R11.
+
+What A5, A7 and A8 ask for is no campaign. That each change has its one record, written with it, is looked at wherever a
+row counts ledgers that are unsound: each table is held against what its records tell. That others read checkpoints,
+trees and time stamps as we do is tested with every change (`tests/state/test_checkpoint.py`,
+`tests/state/test_merkle.py`, `tests/sync/report` and `tests/connectors/anchors/test_timestamp.py`).
 """
 _FOOT = """
 ## How each row was made

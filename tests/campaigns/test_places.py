@@ -76,7 +76,7 @@ def test_what_stands_in_the_database_otherwise_than_its_records_tell_is_wrong(tm
         place.ask("sync")
     with closing(sqlite3.connect(place.database)) as other, other:
         other.execute("UPDATE item SET owner = 'mallory@acme.example'")
-    assert wrong_with(place, both_sides(place)) == ["not as recorded"]
+    assert wrong_with(place, both_sides(place)) == ["ledger unsound"]
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells a process that its parent has ended")
